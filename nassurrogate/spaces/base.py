@@ -1,0 +1,102 @@
+"""What every search space offers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture, CellGraph
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+ArchLike: TypeAlias = "Architecture | str | int | np.integer[Any]"
+"""What stands for an architecture everywhere: the value itself, its string, or its index in the official order."""
+
+
+def is_single(archs: object) -> bool:
+    """Whether `archs` is one architecture rather than a batch."""
+    return isinstance(archs, Architecture | str | int | np.integer)
+
+
+class Space(ABC):
+    """A set of architectures: enumerates, samples, parses, prints, mutates and crosses them, and says which are equal.
+
+    Indices run over the official order, 0 … `size` − 1. Classes are sets of architectures of equal canonical key,
+    numbered 0 … `n_classes` − 1 in the order of their first member.
+    """
+
+    name: str
+    description: str
+    ops: tuple[str, ...]
+    """All operations an architecture's string may name."""
+    computing_ops: tuple[str, ...]
+    """The operations that survive in a reduced graph."""
+    max_depth: int
+    """Most computing operations on one path from input to output."""
+    max_nodes: int
+    """Most nodes of a reduced graph, input and output included."""
+    size: int
+    n_classes: int
+
+    @abstractmethod
+    def parse(self, arch: ArchLike) -> Architecture:
+        """The architecture for a value, string or index. Raises `InputError` for what is none."""
+
+    def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
+        """`parse` over a batch."""
+        return [self.parse(arch) for arch in archs]
+
+    @abstractmethod
+    def index(self, arch: Architecture) -> int:
+        """Position in the official order."""
+
+    def __len__(self) -> int:
+        return self.size
+
+    @abstractmethod
+    def all(self) -> Sequence[Architecture]:
+        """Every architecture in the official order; element i has index i."""
+
+    @abstractmethod
+    def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
+        """The graph reduced to what is computed, in canonical order; or the wiring as it is (`reduced=False`)."""
+
+    @abstractmethod
+    def canonical_key(self, arch: Architecture) -> str:
+        """One string per function computed."""
+
+    @abstractmethod
+    def class_ids(self) -> np.ndarray:
+        """(size,) int32: the class number of every index; equal numbers mean equal canonical keys."""
+
+    @abstractmethod
+    def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:
+        """`n` different architectures, uniform over strings. Raises `InputError` if `n` exceeds `size`."""
+
+    @abstractmethod
+    def neighbours(self, arch: Architecture) -> list[Architecture]:
+        """All architectures one edit away, in a fixed order."""
+
+    @abstractmethod
+    def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
+        """A neighbour, drawn uniformly."""
+
+    @abstractmethod
+    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
+        """A child that takes each of its genes from one parent or the other, drawn uniformly."""
+
+    @abstractmethod
+    def to_networkx(self, arch: Architecture) -> nx.DiGraph:
+        """The cell in the space's own drawing."""
+
+    @abstractmethod
+    def from_networkx(self, graph: nx.DiGraph) -> Architecture:
+        """The inverse of `to_networkx`."""
+
+    @abstractmethod
+    def free_metrics(self, dataset: str) -> dict[str, np.ndarray]:
+        """What is computed exactly from the string at no cost: `params_m` and `flops_m`, (size,) float64 each."""
