@@ -1,0 +1,90 @@
+"""What every predictor owes: fit on a few labels, give mean and standard deviation, and turn into plain tensors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.spaces import Space
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with (steps done, steps in all) during a long fit."""
+
+
+class Predictor(ABC):
+    """Predicts one number of an architecture from a few measured ones.
+
+    A subclass names itself, gives a frozen dataclass of its hyper-parameters for every preset, and implements `fit`,
+    `predict`, `state` and `load_state`. Requirements that the surrogate relies on:
+
+    - `predict` of one architecture does not depend on the batch it stands in, nor on the batch's order;
+    - equal seed, labels and configuration give equal predictions on one machine;
+    - a fit sees its labels and the unlabelled space, nothing else;
+    - it works from 1 label, and with all labels equal (then it may predict a constant).
+
+    Args:
+        space: where the architectures come from.
+        preset: one of the names in `presets`; the first is the default.
+        config: hyper-parameters that replace the preset's, by field name.
+        seed: makes the fit reproducible.
+        device: `"auto"`, `"cpu"`, `"cuda"` or `"cuda:1"`; ignored by predictors that run on the CPU only.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    presets: ClassVar[Mapping[str, Any]]
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        preset: str | None = None,
+        config: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> None:
+        self.space = space
+        self.preset = preset if preset is not None else next(iter(self.presets))
+        if self.preset not in self.presets:
+            raise unknown_choice("preset", self.preset, self.presets, place=f" of predictor {self.name!r}")
+        self.config = _with_changes(self.presets[self.preset], config or {}, self.name)
+        self.seed = seed
+        self.device = device
+
+    @abstractmethod
+    def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
+        """Learn from (n,) finite targets of n architectures."""
+
+    @abstractmethod
+    def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """(B,) means and (B,) standard deviations, in the unit of the targets, for B architectures."""
+
+    @abstractmethod
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Everything learned, as named arrays and a JSON-able dict; with the configuration it restores the predictor."""
+
+    @abstractmethod
+    def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        """The inverse of `state`. Raises `InputError` where arrays are missing or of the wrong shape."""
+
+    def config_dict(self) -> dict[str, Any]:
+        """The hyper-parameters, JSON-able."""
+        return asdict(self.config)
+
+
+def _with_changes(preset: Any, changes: Mapping[str, Any], predictor: str) -> Any:
+    known = {field.name: getattr(preset, field.name) for field in fields(preset)}
+    for name, value in changes.items():
+        if name not in known:
+            raise unknown_choice("hyper-parameter", name, known, place=f" of predictor {predictor!r}")
+        wanted = type(known[name])
+        fits = isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
+        if not fits or isinstance(value, bool) != (wanted is bool):
+            raise InputError(f"hyper-parameter {name!r} of {predictor!r} is a {wanted.__name__}, got {brief(value)}")
+    return replace(preset, **changes)

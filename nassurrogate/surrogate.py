@@ -1,0 +1,194 @@
+"""The scoring oracle: learns from a few evaluated architectures, ranks all the others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.errors import InputError, brief
+from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_class, split_preset
+from nassurrogate.spaces import ArchLike, get_space
+from nassurrogate.spaces.base import is_single
+
+if TYPE_CHECKING:
+    from nassurrogate.predictors.base import Progress
+
+
+class Surrogate:
+    """A predictor of one metric over one search space.
+
+    Args:
+        space: name of the search space.
+        predictor: registered name, or `name:preset`.
+        metric: what the targets are; accuracies score higher when larger, every other metric when smaller.
+        config: hyper-parameters that replace the preset's.
+        seed: makes the fit reproducible.
+        device: `"auto"`, `"cpu"`, `"cuda"`, …
+
+    An architecture is an `Architecture`, its string or its index; any other sequence is a batch of them.
+
+    >>> surrogate = Surrogate("nb201", predictor="gradient-boosting", seed=0)
+    >>> _ = surrogate.fit([0, 1, 2, 3], [85.5, 90.8, 72.1, 88.0])
+    >>> surrogate.score([1, 2]).shape
+    (2,)
+    """
+
+    def __init__(
+        self,
+        space: str = "nb201",
+        *,
+        predictor: str = DEFAULT_PREDICTOR,
+        metric: str = "val_accuracy_pct",
+        config: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+            raise InputError(f"seed must be a whole number from 0, got {brief(seed)}")
+        name, preset = split_preset(predictor)
+        self.space = get_space(space)
+        self.metric = metric
+        self.seed = int(seed)
+        self.predictor = predictor_class(name)(
+            self.space, preset=preset, config=config, seed=self.seed, device=device
+        )
+        self.n_labels = 0
+        self.label_stats: dict[str, float] = {}
+        self.labels_sha256 = ""
+
+    def fit(self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray, *, progress: Progress | None = None) -> Surrogate:
+        """Learn from measured architectures; forgets what an earlier fit learned. Returns the surrogate itself.
+
+        Args:
+            archs: n architectures; one may stand there more than once with different targets.
+            targets: (n,) values in the metric's unit, accuracies in percent.
+            progress: called with (steps done, steps in all).
+
+        Raises `InputError` for no label, unequal lengths, NaN or infinite targets, or targets that are all equal.
+        """
+        cells, values = self._checked_labels(archs, targets)
+        self.predictor.fit(cells, values, progress=progress)
+        self.n_labels = len(cells)
+        self.label_stats = {
+            "mean": float(values.mean()),
+            "std": float(values.std()),
+            "min": float(values.min()),
+            "max": float(values.max()),
+        }
+        self.labels_sha256 = hash_labels(cells, values)
+        return self
+
+    def _checked_labels(
+        self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray
+    ) -> tuple[list[Architecture], np.ndarray]:
+        if is_single(archs):
+            raise InputError(f"fit expects a batch of architectures, got one: {brief(archs)}")
+        cells = self.space.parse_many(archs)
+        try:
+            values = np.asarray(targets, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"targets must be numbers, got {brief(targets)}") from error
+        if values.shape != (len(cells),):
+            raise InputError(f"{len(cells)} architectures need {len(cells)} targets, got an array of shape {values.shape}")
+        if not cells:
+            raise InputError("fit needs at least one labelled architecture, got none")
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise InputError(f"targets must be finite, got {values[bad[0]]} at position {bad[0]} ({bad.size} such in all)")
+        if len(values) > 1 and np.all(values == values[0]):
+            raise InputError(f"targets must differ, all {len(values)} are {values[0]:g}: nothing can be ranked from them")
+        return cells, values
+
+    def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation in the metric's unit: two arrays of shape (B,), B = 1 for a single architecture."""
+        self._require_fit()
+        cells = self.space.parse_many([archs] if is_single(archs) else archs)  # type: ignore[list-item, arg-type]
+        if not cells:
+            return np.empty(0), np.empty(0)
+        return self.predictor.predict(cells)
+
+    @overload
+    def score(self, archs: Architecture | str | int) -> float: ...
+    @overload
+    def score(self, archs: Sequence[ArchLike]) -> np.ndarray: ...
+    def score(self, archs: ArchLike | Sequence[ArchLike]) -> float | np.ndarray:
+        """How good: higher is better. A float for one architecture, shape (B,) for a batch.
+
+        For an accuracy it is the predicted mean in percent; for a metric to be minimised, minus the predicted mean.
+        `score(a)` equals `score([…, a, …])[i]`.
+        """
+        mean, _ = self.predict(archs)
+        score = mean if "accuracy" in self.metric else -mean
+        return float(score[0]) if is_single(archs) else score
+
+    def _require_fit(self) -> None:
+        if not self.n_labels:
+            raise InputError("this surrogate has no labels yet; call fit(archs, targets) first, or load a saved one")
+
+    # --- files ---------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> Path:
+        """Write one safetensors file (arrays, with everything else as JSON in its header), atomically. Returns its path.
+
+        Raises `InputError` before the first fit, or where the path cannot be written.
+        """
+        from nassurrogate.model_file import write_model
+
+        self._require_fit()
+        tensors, meta = self.predictor.state()
+        return write_model(
+            Path(path),
+            tensors,
+            {
+                "space": self.space.name,
+                "predictor": self.predictor.name,
+                "preset": self.predictor.preset,
+                "config": self.predictor.config_dict(),
+                "metric": self.metric,
+                "seed": self.seed,
+                "n_labels": self.n_labels,
+                "label_stats": self.label_stats,
+                "labels_sha256": self.labels_sha256,
+                "state": meta,
+            },
+        )
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "auto") -> Surrogate:
+        """Read what `save` wrote; runs no code from the file.
+
+        Raises `InputError` for a file that is missing, damaged, foreign, or of a newer format.
+        """
+        from nassurrogate.model_file import read_model
+
+        tensors, header = read_model(Path(path))
+        try:
+            surrogate = cls(
+                header["space"],
+                predictor=f"{header['predictor']}:{header['preset']}",
+                metric=header["metric"],
+                config=header["config"],
+                seed=header["seed"],
+                device=device,
+            )
+            surrogate.n_labels = int(header["n_labels"])
+            surrogate.label_stats = {str(k): float(v) for k, v in header["label_stats"].items()}
+            surrogate.labels_sha256 = str(header["labels_sha256"])
+            surrogate.predictor.load_state(tensors, header["state"])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+            raise InputError(f"{path} is no complete surrogate ({type(error).__name__}: {error})") from error
+        return surrogate
+
+
+def hash_labels(archs: Sequence[Architecture], targets: np.ndarray) -> str:
+    """SHA-256 of the labels, whatever their order: tells whether two surrogates learned from the same data."""
+    rows = sorted((arch.string, float(target)) for arch, target in zip(archs, targets, strict=True))
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
