@@ -1,0 +1,22 @@
+"""Fixtures every room of the tests shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA_VARIABLE = "NASSURROGATE_TEST_DATA"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real benchmark data that the project does not redistribute; tests that need it skip elsewhere."""
+    folder = os.environ.get(DATA_VARIABLE)
+    if not folder:
+        pytest.skip(f"needs real benchmark data: set {DATA_VARIABLE} to its folder")
+    path = Path(folder)
+    if not path.is_dir():
+        pytest.skip(f"needs real benchmark data: {DATA_VARIABLE}={folder} is not a folder")
+    return path
