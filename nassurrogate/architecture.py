@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nassurrogate.errors import InputError, brief
+
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -58,9 +60,10 @@ class CellGraph:
 
     Args:
         ops: N operation names; the first is `"input"`, the last `"output"`.
-        adjacency: (N, N) non-negative integers, strictly upper triangular; entry (x, y) says how many times y adds x.
+        adjacency: (N, N) integers from 0 to 255, strictly upper triangular; entry (x, y) says how many times y adds x.
+            Kept as uint8.
 
-    The value is immutable and hashable. Raises `ValueError` for a graph that breaks these rules.
+    The value is immutable and hashable. Raises `InputError` for a graph that breaks these rules.
 
     >>> graph = CellGraph(("input", "nor_conv_3x3", "output"), [[0, 1, 1], [0, 0, 1], [0, 0, 0]])
     >>> graph.n_nodes, graph.edges()
@@ -70,14 +73,14 @@ class CellGraph:
     __slots__ = ("adjacency", "ops")
 
     def __init__(self, ops: tuple[str, ...] | list[str], adjacency: np.ndarray | list[list[int]]) -> None:
-        matrix = np.array(adjacency, dtype=np.uint8)
         names = tuple(ops)
-        if len(names) < 2 or names[0] != INPUT or names[-1] != OUTPUT:
-            raise ValueError(f"a cell graph starts with {INPUT!r} and ends with {OUTPUT!r}, got ops {names}")
+        if len(names) < 2 or names[0] != INPUT or names[-1] != OUTPUT or {INPUT, OUTPUT} & set(names[1:-1]):
+            raise InputError(f"a cell graph has {INPUT!r} first, {OUTPUT!r} last and neither between, got ops {names}")
+        matrix = _multiplicities(adjacency)
         if matrix.shape != (len(names), len(names)):
-            raise ValueError(f"{len(names)} ops need a {len(names)}x{len(names)} adjacency, got {matrix.shape}")
+            raise InputError(f"{len(names)} ops need a {len(names)}x{len(names)} adjacency, got {matrix.shape}")
         if np.tril(matrix).any():
-            raise ValueError("the adjacency must be strictly upper triangular: edges lead from lower to higher nodes")
+            raise InputError("the adjacency must be strictly upper triangular: edges lead from lower to higher nodes")
         matrix.flags.writeable = False
         object.__setattr__(self, "ops", names)
         object.__setattr__(self, "adjacency", matrix)
@@ -87,6 +90,10 @@ class CellGraph:
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"CellGraph is immutable; cannot set {name!r}")
+
+    def __reduce__(self) -> tuple[type[CellGraph], tuple[tuple[str, ...], np.ndarray]]:
+        # Copies and worker processes rebuild the value; setting slots one by one is what `__setattr__` refuses.
+        return CellGraph, (self.ops, self.adjacency)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -125,15 +132,33 @@ class CellGraph:
         """The inverse of `to_networkx` for any node names, up to the order of nodes (a topological one is chosen)."""
         import networkx as nx
 
+        if not graph.is_directed():
+            raise InputError("a cell graph must be directed, got an undirected graph")
+        untold = [node for node, op in graph.nodes(data="op") if not isinstance(op, str)]
+        if untold:
+            raise InputError(
+                f"every node of a cell graph needs an 'op' that is a string; node {brief(untold[0])} has none"
+            )
         ends = {INPUT: 0, OUTPUT: 2}
         try:
-            order = list(nx.lexicographical_topological_sort(graph, key=lambda n: (ends.get(graph.nodes[n]["op"], 1), n)))
+            # Nodes of one rank keep the order in which the graph holds them: names need not be comparable.
+            order = list(nx.lexicographical_topological_sort(graph, key=lambda n: ends.get(graph.nodes[n]["op"], 1)))
         except nx.NetworkXUnfeasible as error:
-            raise ValueError("a cell graph must be acyclic, got a graph with a cycle") from error
-        except KeyError as error:
-            raise ValueError("every node of a cell graph needs the attribute 'op'") from error
+            raise InputError("a cell graph must be acyclic, got a graph with a cycle") from error
         place = {node: i for i, node in enumerate(order)}
-        adjacency = np.zeros((len(order), len(order)), dtype=np.uint8)
+        adjacency = [[0] * len(order) for _ in order]
         for x, y, multiplicity in graph.edges(data="multiplicity", default=1):
-            adjacency[place[x], place[y]] = multiplicity
+            adjacency[place[x]][place[y]] += multiplicity  # adds up the parallel edges of a multigraph
         return cls([graph.nodes[node]["op"] for node in order], adjacency)
+
+
+def _multiplicities(adjacency: np.ndarray | list[list[int]]) -> np.ndarray:
+    try:
+        matrix = np.array(adjacency)
+    except ValueError as error:
+        raise InputError(f"the adjacency must be a square matrix, got rows of different lengths: {error}") from error
+    if matrix.dtype.kind not in "biu":
+        raise InputError(f"the adjacency must hold integers, got {matrix.dtype}")
+    if matrix.size and not (matrix.min() >= 0 and matrix.max() <= 255):
+        raise InputError(f"multiplicities run from 0 to 255, got {matrix.min()} … {matrix.max()}")
+    return matrix.astype(np.uint8)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from nassurrogate.architecture import Architecture, CellGraph
+from nassurrogate.errors import InputError, brief
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -47,7 +48,9 @@ class Space(ABC):
         """The architecture for a value, string or index. Raises `InputError` for what is none."""
 
     def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
-        """`parse` over a batch."""
+        """`parse` over a batch. Raises `InputError` for what is no batch, or holds what is no architecture."""
+        if is_single(archs) or not isinstance(archs, Iterable):
+            raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
         return [self.parse(arch) for arch in archs]
 
     @abstractmethod

@@ -19,11 +19,12 @@ from functools import lru_cache
 from itertools import groupby, permutations, product
 from typing import Any
 
-import numpy as np
-
 from nassurrogate.architecture import INPUT, OUTPUT, CellGraph
+from nassurrogate.errors import InputError, brief
 
 NONE, SKIP = "none", "skip_connect"
+_TERM = r"(?:[0-9]{1,3}\*)?[0-9]{1,3}"
+_KEY_PART = re.compile(rf"([^()\s]+)\(((?:{_TERM}(?:\+{_TERM})*)?)\)")
 _Terms = dict[int, int]
 _Node = tuple[int, str, tuple[tuple[int, int], ...]]
 """A node that computes: its number, its operation, and the nodes it adds with how many times each."""
@@ -49,9 +50,7 @@ def reduce_wiring(ops: tuple[str, ...], adjacency: list[list[int]]) -> CellGraph
     place = {node: i for i, node in enumerate(live, start=1)}
     place[0] = 0
     return _canonical_order(
-        tuple(
-            (place[node], ops[node], tuple(sorted((place[s], t) for s, t in inputs[node].items()))) for node in live
-        )
+        tuple((place[node], ops[node], tuple(sorted((place[s], t) for s, t in inputs[node].items()))) for node in live)
     )
 
 
@@ -127,9 +126,9 @@ def _canonical_order(nodes: tuple[_Node, ...]) -> CellGraph:
         edges = sorted((place[s], place[n], t) for n, reads in inputs.items() for s, t in reads)
         if best is None or edges < best:
             best = edges
-    adjacency = np.zeros((len(inner) + 2, len(inner) + 2), dtype=np.uint8)
+    adjacency = [[0] * (len(inner) + 2) for _ in range(len(inner) + 2)]
     for source, node, times in best or []:
-        adjacency[source, node] = times
+        adjacency[source][node] = times
     return CellGraph((INPUT, *(op_of[node] for group in groups for node in group), OUTPUT), adjacency)
 
 
@@ -156,18 +155,22 @@ def graph_key(graph: CellGraph) -> str:
 def parse_key(key: str) -> CellGraph:
     """The inverse of `graph_key`.
 
+    Raises `InputError` for anything that `graph_key` does not print.
+
     >>> parse_key('nor_conv_3x3(0) output(2*0+1)').ops
     ('input', 'nor_conv_3x3', 'output')
     """
-    parts = [re.fullmatch(r"([^()\s]+)\(([\d*+]*)\)", part) for part in key.split()]
-    if not parts or any(part is None for part in parts):
-        raise ValueError(f"not a canonical key: {key!r}; expected 'op(0) … output(0+1)'")
-    adjacency = np.zeros((len(parts) + 1, len(parts) + 1), dtype=np.uint8)
+    parts = key.split()
+    adjacency = [[0] * (len(parts) + 1) for _ in range(len(parts) + 1)]
     ops = [INPUT]
     for node, part in enumerate(parts, start=1):
-        assert part is not None
-        ops.append(part[1])
-        for term in filter(None, part[2].split("+")):
+        match = _KEY_PART.fullmatch(part)
+        for term in filter(None, match[2].split("+") if match else ()):
             times, _, source = term.rpartition("*")
-            adjacency[int(source), node] = int(times or 1)
-    return CellGraph(ops, adjacency)
+            if int(source) < node:
+                adjacency[int(source)][node] = int(times or 1)
+        ops.append(match[1] if match else "")
+    graph = CellGraph(ops, adjacency) if ops[-1] == OUTPUT else None
+    if graph is None or graph_key(graph) != key:
+        raise InputError(f"not a canonical key: {brief(key)}; expected 'op(0) … output(0+1)'")
+    return graph

@@ -30,14 +30,14 @@ _PATTERN = re.compile(r"\|([^|~+]*)~0\|\+\|([^|~+]*)~0\|([^|~+]*)~1\|\+\|([^|~+]
 
 
 def _wiring() -> np.ndarray:
-    """(8, 8) adjacency of input, the six edges as nodes, output: an edge's node feeds those that start where it ends."""
+    """(8, 8) adjacency of input, six edges as nodes, output: an edge's node feeds those that start where it ends."""
     starts = [0, *(start for start, _ in EDGES), 3]
     ends = [0, *(end for _, end in EDGES), 3]
     adjacency = np.zeros((8, 8), dtype=np.uint8)
     for x in range(7):
         for y in range(1, 8):
-            adjacency[x, y] = ends[x] == starts[y] and not (x == 0 and y == 7)
-    return np.triu(adjacency, 1)
+            adjacency[x, y] = ends[x] == starts[y]
+    return adjacency
 
 
 WIRING = _wiring()
@@ -117,10 +117,10 @@ class NB201(Space):
 
     def from_ops(self, ops: Sequence[str]) -> Architecture:
         """The cell with these six operations, in the order of the official string's edges."""
-        if isinstance(ops, str) or len(ops) != len(EDGES):
+        if isinstance(ops, str) or not isinstance(ops, Sequence | np.ndarray) or len(ops) != len(EDGES):
             raise InputError(f"an nb201 cell has {len(EDGES)} operations, got {brief(ops)}")
         for edge, op in enumerate(ops, start=1):
-            if op not in OPS:
+            if not (isinstance(op, str) and op in OPS):
                 close = nearest(op, OPS) if isinstance(op, str) else None
                 hint = f"; did you mean {close!r}?" if close else ""
                 raise InputError(
@@ -166,9 +166,13 @@ class NB201(Space):
         return graph
 
     def from_networkx(self, graph: nx.DiGraph) -> Architecture:
-        missing = [edge for edge in EDGES if not graph.has_edge(*edge)]
-        if missing or graph.number_of_edges() != len(EDGES):
-            raise InputError(f"an nb201 cell has the edges {list(EDGES)}, got {brief(sorted(graph.edges()))}")
+        if not graph.is_directed() or graph.is_multigraph():
+            raise InputError(f"an nb201 cell is a networkx DiGraph, got a {type(graph).__name__}")
+        if set(graph.nodes) != set(range(4)) or set(graph.edges) != set(EDGES):
+            raise InputError(
+                f"an nb201 cell has the nodes 0, 1, 2, 3 and the edges {list(EDGES)}, "
+                f"got the nodes {brief(list(graph.nodes))} and the edges {brief(list(graph.edges))}"
+            )
         return self.from_ops([graph.edges[edge].get("op") for edge in EDGES])
 
     @cached_property
@@ -181,7 +185,10 @@ class NB201(Space):
     @cached_property
     def _keys(self) -> tuple[str, ...]:
         printed: dict[CellGraph, str] = {}
-        return tuple(printed.get(graph) or printed.setdefault(graph, graph_key(graph)) for graph in self._reduced_graphs)
+        for graph in self._reduced_graphs:
+            if graph not in printed:
+                printed[graph] = graph_key(graph)
+        return tuple(printed[graph] for graph in self._reduced_graphs)
 
     @cached_property
     def _class_ids(self) -> np.ndarray:
@@ -199,8 +206,8 @@ class NB201(Space):
     # --- moves ---------------------------------------------------------------------------------------------------
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:
-        if not 0 <= n <= self.size:
-            raise InputError(f"cannot sample {n} different cells; nb201 has {self.size}")
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n <= self.size:
+            raise InputError(f"cannot sample {brief(n)} different cells; expected a number from 0 to {self.size}")
         return [self._all[i] for i in rng.choice(self.size, size=n, replace=False)]
 
     def neighbours(self, arch: Architecture) -> list[Architecture]:

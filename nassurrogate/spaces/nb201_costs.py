@@ -13,6 +13,7 @@ counted. Pooling, batch-norm, ReLU and the sums at nodes multiply no weight with
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,9 +46,10 @@ def network_params(n_conv1x1: np.ndarray, n_conv3x3: np.ndarray, n_labels: int) 
     per_conv3x3 = sum(CELLS_PER_STAGE * (9 * c * c + 2 * c) for c in CHANNELS)
     first, last = CHANNELS[0], CHANNELS[-1]
     stem = 3 * first * 9 + 2 * first
-    between = sum(9 * a * b + 2 * b + 9 * b * b + 2 * b + a * b for a, b in zip(CHANNELS, CHANNELS[1:], strict=False))
+    between = sum(9 * a * b + 2 * b + 9 * b * b + 2 * b + a * b for a, b in pairwise(CHANNELS))
     head = 2 * last + last * n_labels + n_labels
-    return stem + between + head + n_conv1x1 * per_conv1x1 + n_conv3x3 * per_conv3x3
+    params: np.ndarray = stem + between + head + n_conv1x1 * per_conv1x1 + n_conv3x3 * per_conv3x3
+    return params
 
 
 def network_macs(n_conv1x1: np.ndarray, n_conv3x3: np.ndarray, shape: InputShape) -> np.ndarray:
@@ -60,7 +62,7 @@ def network_macs(n_conv1x1: np.ndarray, n_conv3x3: np.ndarray, shape: InputShape
     per_conv1x1 = sum(CELLS_PER_STAGE * c * c * area for c, area in zip(CHANNELS, areas, strict=True))
     stem = 3 * CHANNELS[0] * 9 * areas[0]
     between = sum(
-        (9 * a * b + 9 * b * b + a * b) * area
-        for a, b, area in zip(CHANNELS, CHANNELS[1:], areas[1:], strict=False)
+        (9 * a * b + 9 * b * b + a * b) * area for a, b, area in zip(CHANNELS, CHANNELS[1:], areas[1:], strict=False)
     )
-    return stem + between + CHANNELS[-1] * shape.n_labels + (n_conv1x1 + 9 * n_conv3x3) * per_conv1x1
+    macs: np.ndarray = stem + between + CHANNELS[-1] * shape.n_labels + (n_conv1x1 + 9 * n_conv3x3) * per_conv1x1
+    return macs
