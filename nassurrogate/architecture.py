@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -118,17 +118,17 @@ class CellGraph:
         rows, columns = np.nonzero(self.adjacency)
         return [(int(x), int(y), int(self.adjacency[x, y])) for x, y in zip(rows, columns, strict=True)]
 
-    def to_networkx(self) -> nx.DiGraph:
+    def to_networkx(self) -> nx.DiGraph[int]:
         """A `networkx.DiGraph` with attribute `op` on nodes and `multiplicity` on edges."""
         import networkx as nx
 
-        graph = nx.DiGraph()
+        graph: nx.DiGraph[int] = nx.DiGraph()
         graph.add_nodes_from((node, {"op": op}) for node, op in enumerate(self.ops))
         graph.add_edges_from((x, y, {"multiplicity": m}) for x, y, m in self.edges())
         return graph
 
     @classmethod
-    def from_networkx(cls, graph: nx.DiGraph) -> CellGraph:
+    def from_networkx(cls, graph: nx.DiGraph[Any]) -> CellGraph:
         """The inverse of `to_networkx` for any node names, up to the order of nodes (a topological one is chosen)."""
         import networkx as nx
 

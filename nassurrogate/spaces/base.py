@@ -93,11 +93,11 @@ class Space(ABC):
         """A child that takes each of its genes from one parent or the other, drawn uniformly."""
 
     @abstractmethod
-    def to_networkx(self, arch: Architecture) -> nx.DiGraph:
+    def to_networkx(self, arch: Architecture) -> nx.DiGraph[int]:
         """The cell in the space's own drawing."""
 
     @abstractmethod
-    def from_networkx(self, graph: nx.DiGraph) -> Architecture:
+    def from_networkx(self, graph: nx.DiGraph[Any]) -> Architecture:
         """The inverse of `to_networkx`."""
 
     @abstractmethod

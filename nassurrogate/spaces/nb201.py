@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -156,16 +156,16 @@ class NB201(Space):
             raise InputError("not the wiring of an nb201 cell: expected input, six edges as nodes, output")
         return self.from_ops([graph.ops[matcher.mapping[node]] for node in range(1, 7)])
 
-    def to_networkx(self, arch: Architecture) -> nx.DiGraph:
+    def to_networkx(self, arch: Architecture) -> nx.DiGraph[int]:
         """Nodes 0 … 3 and the six official edges, each with the attribute `op`."""
         import networkx as nx
 
-        graph = nx.DiGraph()
+        graph: nx.DiGraph[int] = nx.DiGraph()
         graph.add_nodes_from(range(4))
         graph.add_edges_from((x, y, {"op": op}) for (x, y), op in zip(EDGES, self.to_ops(arch), strict=True))
         return graph
 
-    def from_networkx(self, graph: nx.DiGraph) -> Architecture:
+    def from_networkx(self, graph: nx.DiGraph[Any]) -> Architecture:
         if not graph.is_directed() or graph.is_multigraph():
             raise InputError(f"an nb201 cell is a networkx DiGraph, got a {type(graph).__name__}")
         if set(graph.nodes) != set(range(4)) or set(graph.edges) != set(EDGES):
@@ -173,7 +173,8 @@ class NB201(Space):
                 f"an nb201 cell has the nodes 0, 1, 2, 3 and the edges {list(EDGES)}, "
                 f"got the nodes {brief(list(graph.nodes))} and the edges {brief(list(graph.edges))}"
             )
-        return self.from_ops([graph.edges[edge].get("op") for edge in EDGES])
+        ops: list[Any] = [graph.edges[edge].get("op") for edge in EDGES]
+        return self.from_ops(ops)
 
     @cached_property
     def _reduced_graphs(self) -> tuple[CellGraph, ...]:
