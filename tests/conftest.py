@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The first example of a test builds whole spaces: how long it takes says nothing.
+settings.register_profile("nassurrogate", deadline=None)
+settings.load_profile("nassurrogate")
 
 DATA_VARIABLE = "NASSURROGATE_TEST_DATA"
 
