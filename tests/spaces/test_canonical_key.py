@@ -111,21 +111,17 @@ def test_equal_means_isomorphic_to_networkx(one: CellGraph, other: CellGraph, se
 
 
 def test_no_two_classes_are_isomorphic() -> None:
-    """networkx on all pairs of the 5,425 classes that are alike to a cheap Weisfeiler-Lehman hash."""
-    buckets: dict[str, list[CellGraph]] = defaultdict(list)
-    for key in {arch.key for arch in SPACE.all()}:
+    """networkx on a quarter of the 18,474 pairs of classes with the same operations, each reading and read as often."""
+    buckets: dict[object, list[CellGraph]] = defaultdict(list)
+    for key in sorted({arch.key for arch in SPACE.all()}):
         graph = parse_key(key)
-        # The multiset of (operation, what it reads, what reads it), one step deep.
-        steps = [(op, *(_around(graph, node, axis) for axis in (0, 1))) for node, op in enumerate(graph.ops)]
-        buckets[repr(sorted(steps))].append(graph)
+        degrees = zip(
+            graph.ops, graph.adjacency.sum(axis=0).tolist(), graph.adjacency.sum(axis=1).tolist(), strict=True
+        )
+        buckets[tuple(sorted(degrees))].append(graph)
     pairs = [pair for bucket in buckets.values() for pair in itertools.combinations(bucket, 2)]
-    assert len(pairs) > 100
-    assert not [pair for pair in pairs if isomorphic(*pair)]
-
-
-def _around(graph: CellGraph, node: int, axis: int) -> list[tuple[str, int]]:
-    times = graph.adjacency[:, node] if axis == 0 else graph.adjacency[node]
-    return sorted((graph.ops[other], int(times[other])) for other in np.flatnonzero(times))
+    assert len(pairs) == 18_474
+    assert not [pair for pair in pairs[::4] if isomorphic(*pair)]
 
 
 def test_cells_the_official_package_calls_the_same_are_one_expression() -> None:

@@ -1,0 +1,135 @@
+"""The rooms of the design: who may import whom, and what is not imported before it is needed."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import nassurrogate
+
+CONSOLE = "nassurrogate.cli"
+"""The command line, in one module or several (`nassurrogate.cli…`), may import every room."""
+PUBLIC = {"nassurrogate.benchmarks", "nassurrogate.benchmarks.oracle"}
+"""What a search may import of the benchmarks: the names in `__all__`, and the oracle that stands in for a surrogate."""
+HEAVY = {"torch", "pandas", "pyarrow", "optuna", "matplotlib", "lightgbm", "networkx", "sklearn", "scipy"}
+
+
+def _folders() -> dict[str, Path]:
+    rooms = ("nassurrogate", "nassurrogate.search", "nassurrogate.benchmarks")
+    specs = {room: importlib.util.find_spec(room) for room in rooms}
+    return {room: Path(spec.origin).parent for room, spec in specs.items() if spec is not None and spec.origin}
+
+
+def _modules() -> dict[str, Path]:
+    """Every module of the installed packages by its dotted name; in a wheel one folder lies in the other."""
+    found: dict[str, Path] = {}
+    for room, folder in _folders().items():
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            found[".".join((room, *parts)).removesuffix(".__init__")] = path
+    return found
+
+
+MODULES = _modules()
+
+
+def _imports(module: str) -> Iterator[tuple[str, int]]:
+    """Absolute names of everything a module imports, anywhere in it, with the line."""
+    path = MODULES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            yield source, node.lineno
+            yield from ((f"{source}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def _room(module: str) -> str:
+    if module == CONSOLE or module.startswith((f"{CONSOLE}.", f"{CONSOLE}_")):
+        return "console"
+    for room in ("search", "benchmarks"):
+        if module == f"nassurrogate.{room}" or module.startswith(f"nassurrogate.{room}."):
+            return room
+    return "core"
+
+
+def _in_room(room: str) -> list[str]:
+    return [module for module in MODULES if _room(module) == room]
+
+
+def test_all_rooms_are_found() -> None:
+    assert set(_folders()) == {"nassurrogate", "nassurrogate.search", "nassurrogate.benchmarks"}
+    assert "nassurrogate.spaces.canonical" in _in_room("core")
+    assert "nassurrogate.benchmarks.table" in _in_room("benchmarks")
+
+
+@pytest.mark.parametrize("module", _in_room("core"))
+def test_core_imports_neither_search_nor_benchmarks(module: str) -> None:
+    assert [(name, line) for name, line in _imports(module) if _room(name) in ("search", "benchmarks", "console")] == []
+
+
+@pytest.mark.parametrize("module", _in_room("benchmarks"))
+def test_benchmarks_do_not_import_search(module: str) -> None:
+    assert [(name, line) for name, line in _imports(module) if _room(name) in ("search", "console")] == []
+
+
+@pytest.mark.parametrize("module", _in_room("search"))
+def test_search_knows_benchmarks_by_their_public_names(module: str) -> None:
+    public = {f"{name}.{export}" for name in PUBLIC for export in _exports(name)} | PUBLIC
+    taken = [(name, line) for name, line in _imports(module) if _room(name) in ("benchmarks", "console")]
+    assert [(name, line) for name, line in taken if name not in public] == []
+
+
+def _exports(module: str) -> list[str]:
+    loaded = importlib.import_module(module)
+    return getattr(loaded, "__all__", None) or [name for name in vars(loaded) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_rooms_are_imported_under_the_name_of_the_package(module: str) -> None:
+    tops = {name.split(".")[0] for name, _ in _imports(module)}
+    assert not tops & {"search", "benchmarks", "tests"}
+
+
+def _loaded_by(statement: str, tmp_path: Path) -> set[str]:
+    script = f"import sys\n{statement}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "module", ["nassurrogate", "nassurrogate.spaces", "nassurrogate.search", "nassurrogate.benchmarks", CONSOLE]
+)
+def test_importing_a_room_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{module} is not there yet")
+    assert _loaded_by(f"import {module}", tmp_path) & HEAVY == set()
+
+
+def test_cells_need_nothing_heavy(tmp_path: Path) -> None:
+    assert _loaded_by("import nassurrogate; nassurrogate.get_space('nb201').parse(0).key", tmp_path) & HEAVY == set()
+
+
+def test_public_names_are_there() -> None:
+    for name in nassurrogate.__all__:
+        assert getattr(nassurrogate, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = nassurrogate.nonsense
+    assert (_folders()["nassurrogate"] / "py.typed").is_file()
