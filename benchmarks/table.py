@@ -136,7 +136,9 @@ class Benchmark:
         else:
             raise InputError(f"seed must be 'mean' or a number from 0, got {seed!r}")
         missing = "" if np.isfinite(value) else f"{column.source} has no {metric} (seed {seed}) for cell {index}"
-        return Measurement(metric, value, unit_of(metric), seed, self._cost_s(index, seed) if is_paid(metric) else 0.0, missing)
+        return Measurement(
+            metric, value, unit_of(metric), seed, self._cost_s(index, seed) if is_paid(metric) else 0.0, missing
+        )
 
     def _cost_s(self, index: int, seed: int | str) -> float:
         if TRAIN_TIME not in self.columns:

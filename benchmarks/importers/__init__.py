@@ -1,0 +1,170 @@
+"""Importers of the official files and of users' own tables; `import_file` finds out which one a file needs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nassurrogate.benchmarks import store
+from nassurrogate.benchmarks.table import Column
+from nassurrogate.errors import InputError, brief, unknown_choice
+
+SPACES: Final = ("nb201",)
+PTH, NATS_FOLDER, NATS_FILE, OWN_TABLE = "NAS-Bench-201 .pth", "NATS-tss folder", "NATS-tss file", "own table"
+
+Progress = Callable[[int, int], None]
+"""Called now and then with the bytes done and the bytes in all."""
+Columns = dict[tuple[str, str], Column]
+
+
+@dataclass(frozen=True)
+class ImportSummary:
+    """What an import brought.
+
+    Attributes:
+        shadowed: columns (`data set/metric`) that an earlier table gives too → that table's name. They are not used
+            unless this import is chosen as the base (`table=name`).
+    """
+
+    info: store.ImportInfo
+    shadowed: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The import's name."""
+        return self.info.name
+
+
+def import_file(
+    space: str,
+    path: str | Path,
+    *,
+    name: str | None = None,
+    dataset: str | None = None,
+    missing_value: float | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> ImportSummary:
+    """Converts a benchmark file once, into the user's cache; it is then part of `load_benchmark`.
+
+    Args:
+        space: `"nb201"`.
+        path: the official `NAS-Bench-201-v1_1-096897.pth`, the folder `NATS-tss-v1_0-3ffb9-simple`, or a CSV or Parquet
+            table of one's own (see `own_table`). The kind is told by the content.
+        name: what the import is called; by default after the file.
+        dataset: for an own table: the data set of the columns that do not name one.
+        missing_value: for an own table: the number that stands for "missing", such as −1.
+        replace: whether an import of the same name is replaced.
+        progress: called with the bytes done and in all.
+
+    Raises `InputError` for a missing, damaged, foreign or malicious file, or a name that is taken; nothing is kept.
+    """
+    if space not in SPACES:
+        raise unknown_choice("space", space, SPACES)
+    path = Path(path)
+    name = store.check_name(name if name is not None else _default_name(path))
+    if not replace and store.import_path(space, name).exists():
+        raise InputError(f"an import named {name!r} exists; give another name, or replace it (--replace)")
+    kind = detect_kind(path)
+    if kind != OWN_TABLE and (dataset is not None or missing_value is not None):
+        raise InputError(
+            f"{path.name} is an official file, which names its data sets itself; dataset and missing_value are for "
+            "one's own tables"
+        )
+    if dataset is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", dataset):
+        raise InputError(f"a data set cannot be named {brief(dataset)}; expected letters, digits, '_', '-' and '.'")
+    try:
+        columns, n_cells = _read(space, path, kind, dataset, missing_value, progress)
+    except InputError as error:
+        raise error if path.name in str(error) else InputError(f"{path.name}: {error}") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror or error})") from error
+    info = store.save_import(
+        space, name, columns, kind=kind, source_file=str(path.resolve()), source_sha256=_sha256(path), n_cells=n_cells,
+        replace=replace,
+    )  # fmt: skip
+    return ImportSummary(info, _shadowed(info))
+
+
+def detect_kind(path: Path) -> str:
+    """Which importer the file needs. Raises `InputError` if none does."""
+    try:
+        if path.is_dir():
+            return _folder_kind(path)
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror or error})") from error
+    if not head:
+        raise InputError(f"{path} is empty")
+    if head[:1] == b"\x80" or zipfile.is_zipfile(path) or path.suffix in (".pth", ".pt", ".pkl", ".pickle"):
+        return PTH
+    if head[:3] == b"BZh":
+        return NATS_FILE
+    if head[:4] == b"PAR1":
+        return OWN_TABLE
+    first_line = head.split(b"\n", 1)[0].lstrip(b"\xef\xbb\xbf")
+    names = [part.strip(b' "\r') for part in first_line.split(b",")]
+    if b"arch" in names or b"index" in names:
+        return OWN_TABLE
+    raise InputError(
+        f"{path.name} is none of what can be imported: NAS-Bench-201-v1_1-096897.pth, the folder "
+        "NATS-tss-v1_0-3ffb9-simple, or a CSV or Parquet table with a column 'arch' or 'index'"
+    )
+
+
+def _folder_kind(path: Path) -> str:
+    if (path / "meta.pickle.pbz2").is_file():
+        return NATS_FOLDER
+    raise InputError(f"{path} lacks meta.pickle.pbz2: not a folder such as NATS-tss-v1_0-3ffb9-simple")
+
+
+def _read(
+    space: str, path: Path, kind: str, dataset: str | None, missing_value: float | None, progress: Progress | None
+) -> tuple[Columns, int]:
+    if kind == PTH:
+        from nassurrogate.benchmarks.importers.nb201_pth import read_pth
+
+        return read_pth(path, progress=progress)
+    if kind == OWN_TABLE:
+        from nassurrogate.benchmarks.importers.own_table import read_own_table
+
+        return read_own_table(space, path, dataset=dataset, missing_value=missing_value)
+    from nassurrogate.benchmarks.importers.nats_tss import read_nats_file, read_nats_folder
+
+    return (read_nats_folder if kind == NATS_FOLDER else read_nats_file)(path, progress=progress)
+
+
+def _default_name(path: Path) -> str:
+    stem = path.resolve().name.removesuffix(".pickle.pbz2")
+    stem = stem.removesuffix(Path(stem).suffix) if Path(stem).suffix in (".pth", ".csv", ".parquet", ".pt") else stem
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).lstrip("-._")[:80] or "table"
+
+
+def _sha256(path: Path) -> str:
+    """Checksum of a file; of a folder: of its files' names and checksums."""
+    if path.is_dir():
+        digest = hashlib.sha256()
+        for member in sorted(path.glob("*.pickle.pbz2")):
+            digest.update(f"{member.name} {_sha256(member)}\n".encode())
+        return digest.hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _shadowed(info: store.ImportInfo) -> dict[str, str]:
+    from nassurrogate.benchmarks.nb201 import column_owners
+
+    owners = column_owners()
+    shadowed = {}
+    for dataset, metrics in info.columns.items():
+        for metric in metrics:
+            owner = owners.get((dataset, metric)) or owners.get((store.ANY_DATASET, metric))
+            if owner is not None and owner != info.name:
+                shadowed[f"{dataset}/{metric}"] = owner
+    return shadowed

@@ -1,0 +1,246 @@
+"""A user's own CSV or Parquet table: one row a cell, one column a metric.
+
+`arch` (the official string) or `index` (the official index) says the cell; with both, they must agree in every row.
+Every other column is a metric whose name ends with its unit: `_pct`, `_ms`, `_s`, `_mj`, …
+
+- `<dataset>_<metric>` belongs to that data set. A prefix counts as a data set if it is cifar10, cifar100 or
+  ImageNet16-120, if it stands before a metric of training in some column (`svhn_val_accuracy_pct` makes `svhn` a data
+  set), or if it is the `dataset` argument.
+- A metric without such a prefix (`edgegpu_latency_ms`) belongs to the `dataset` argument, or to every data set if none
+  is given. Metrics of training cannot belong to every data set.
+- `_seed<N>` at the end (`cifar10_val_accuracy_pct_seed777`) makes the column one training seed of the metric.
+
+Empty fields are missing values. Times, energies and powers must be positive: −1 for "does not run" would satisfy every
+upper bound, so it is refused unless `missing_value=-1` declares it missing.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from nassurrogate.benchmarks.table import Column, is_paid
+from nassurrogate.errors import InputError, brief
+from nassurrogate.spaces import Space, get_space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ANY_DATASET: Final = "*"
+KNOWN_DATASETS: Final = ("cifar10", "cifar100", "ImageNet16-120")
+UNITS: Final = (
+    "pct", "s", "ms", "us", "ns", "m", "k", "g", "j", "mj", "uj", "w", "mw", "b", "kb", "mb", "gb", "nats", "bits",
+    "count",
+)  # fmt: skip
+POSITIVE_UNITS: Final = ("s", "ms", "us", "ns", "j", "mj", "uj", "w", "mw")
+"""Times, energies and powers, of which 0 or less cannot be measured."""
+MAX_FILE_BYTES: Final = 1 << 30
+MAX_COLUMNS: Final = 1_000
+_TRAINING = re.compile(r"(?P<dataset>.+)_(?P<metric>(?:val|test|train)_(?:accuracy|loss|error|time)\w*)")
+_SEED = re.compile(r"(?P<metric>.+)_seed(?P<seed>\d{1,9})")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+def read_own_table(
+    space_name: str, path: Path, *, dataset: str | None = None, missing_value: float | None = None
+) -> tuple[dict[tuple[str, str], Column], int]:
+    """((data set, metric) → column, number of cells) of a CSV or Parquet file; `"*"` stands for every data set.
+
+    Raises `InputError`, with the row's number counted from 1 after the header, for anything the module refuses.
+    """
+    space = get_space(space_name)
+    frame = _read_frame(space, path)
+    rows = _cells(space, frame, path.name)
+    metrics = [name for name in frame.columns if name not in ("arch", "index")]
+    if not metrics:
+        raise InputError(f"{path.name} has no metric column besides {', '.join(frame.columns)}")
+    placed = _place(metrics, dataset, path.name)
+    columns: dict[tuple[str, str], Column] = {}
+    for (belongs_to, metric), by_seed in placed.items():
+        if len(by_seed) > 1 and None in by_seed:
+            raise InputError(
+                f"{path.name} has {metric} of {belongs_to} both with and without a seed; give one or the other"
+            )
+        seeds = sorted(by_seed, key=lambda seed: -1 if seed is None else seed)
+        values = np.full((space.size, len(seeds)), np.nan)
+        for position, seed in enumerate(seeds):
+            values[rows, position] = _numbers(frame, by_seed[seed], metric, missing_value, path.name)
+        note = "" if seeds == [None] else f"seeds {', '.join(map(str, seeds))}"
+        if np.isnan(values).all():
+            raise InputError(f"{path.name}: column {by_seed[seeds[0]]!r} is empty")
+        columns[belongs_to, metric] = Column(values, path.name, note)
+    return columns, len(rows)
+
+
+def _read_frame(space: Space, path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise InputError(
+            f"{path.name} is larger than {MAX_FILE_BYTES >> 20} MiB; a table of {space.size} cells is smaller"
+        )
+    try:
+        if path.open("rb").read(4) == b"PAR1":
+            frame = _read_parquet(space, path)
+        else:
+            # Duplicate names are renamed silently by pandas, so the header is read as a row of its own.
+            header = pd.read_csv(path, header=None, nrows=1, dtype=str, encoding="utf-8-sig").iloc[0].tolist()
+            _check_header(header, path.name)
+            frame = pd.read_csv(
+                path, nrows=space.size + 1, float_precision="round_trip", encoding="utf-8-sig", skipinitialspace=True,
+                index_col=False, dtype={"arch": str},
+            )  # fmt: skip
+    except InputError:
+        raise
+    except Exception as error:  # pandas and pyarrow raise many kinds, all of which mean that the file is unusable
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path.name} is not a readable CSV or Parquet table ({reason:.150})") from error
+    _check_header(list(frame.columns), path.name)
+    if len(frame) > space.size:
+        raise InputError(f"{path.name} has more than {space.size} rows, the number of cells of {space.name}")
+    if frame.empty:
+        raise InputError(f"{path.name} has no rows")
+    return frame
+
+
+def _read_parquet(space: Space, path: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        # Checked before anything is unpacked.
+        unpacked = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+        if file.metadata.num_rows > space.size or unpacked > MAX_FILE_BYTES:
+            raise InputError(
+                f"{path.name} has {file.metadata.num_rows} rows, {unpacked} bytes; {space.name} has {space.size} cells"
+            )
+        _check_header(list(file.schema_arrow.names), path.name)
+        # Metadata of pandas could name an index or types of its own: only the plain columns are wanted.
+        frame: pd.DataFrame = file.read(use_pandas_metadata=False).replace_schema_metadata(None).to_pandas()
+        return frame
+
+
+def _check_header(names: list[object], source: str) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise InputError(f"{source} has {len(names)} columns; at most {MAX_COLUMNS} are read")
+    for name in names:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InputError(f"{source} has a column named {brief(name)}; expected letters, digits, '_', '-' and '.'")
+        if names.count(name) > 1:
+            raise InputError(f"{source} has two columns named {name!r}")
+    if "arch" not in names and "index" not in names:
+        listed = ", ".join(map(str, names[:8]))
+        raise InputError(
+            f"{source} has neither a column 'arch' nor 'index' to tell the cells by; its columns: {listed}"
+        )
+
+
+def _cells(space: Space, frame: pd.DataFrame, source: str) -> np.ndarray:
+    """(rows,) the official index of every row."""
+    rows: np.ndarray | None = None
+    if "index" in frame:
+        given = _as_floats(frame, "index", source)
+        wrong = ~((given >= 0) & (given < space.size) & (given == np.floor(given)))
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise InputError(
+                f"{source}, row {row + 1}: index {brief(frame['index'].iloc[row])} is outside {space.name}; "
+                f"indices run from 0 to {space.size - 1}"
+            )
+        rows = given.astype(np.int64)
+    if "arch" in frame:
+        named = np.empty(len(frame), dtype=np.int64)
+        for row, arch in enumerate(frame["arch"].tolist()):
+            try:
+                named[row] = space.index(space.parse(arch if isinstance(arch, str) else str(arch)))
+            except InputError as error:
+                raise InputError(f"{source}, row {row + 1}: {error}") from error
+        if rows is not None and (rows != named).any():
+            row = int(np.flatnonzero(rows != named)[0])
+            raise InputError(
+                f"{source}, row {row + 1}: index {rows[row]} and arch {frame['arch'].iloc[row]} disagree; the official "
+                f"index of that string is {named[row]}"
+            )
+        rows = named
+    assert rows is not None  # the header was checked
+    _, first, counts = np.unique(rows, return_index=True, return_counts=True)
+    if (counts > 1).any():
+        cell = int(rows[first[counts > 1][0]])
+        where = (np.flatnonzero(rows == cell) + 1)[:2]
+        raise InputError(f"{source}: rows {where[0]} and {where[1]} are both of cell {cell}")
+    return rows
+
+
+def _place(names: list[str], dataset: str | None, source: str) -> dict[tuple[str, str], dict[int | None, str]]:
+    """(data set, metric) → training seed (None: no seed is named) → column name."""
+    bare = {
+        name: (match["metric"], int(match["seed"])) if (match := _SEED.fullmatch(name)) else (name, None)
+        for name in names
+    }
+    prefixes = {*KNOWN_DATASETS, *([dataset] if dataset else [])}
+    prefixes |= {match["dataset"] for metric, _ in bare.values() if (match := _TRAINING.fullmatch(metric))}
+    placed: dict[tuple[str, str], dict[int | None, str]] = {}
+    for name, (full, seed) in bare.items():
+        belongs_to, metric = dataset or ANY_DATASET, full
+        for prefix in sorted(prefixes, key=len, reverse=True):
+            if full.startswith(f"{prefix}_"):
+                belongs_to, metric = prefix, full[len(prefix) + 1 :]
+                break
+        if "_" not in metric or (metric.rsplit("_", 1)[-1] not in UNITS and "_per_" not in metric):
+            raise InputError(
+                f"{source}: column {name!r} does not end with its unit; known: " + ", ".join(f"_{u}" for u in UNITS)
+            )
+        if belongs_to == ANY_DATASET and is_paid(metric):
+            raise InputError(
+                f"{source}: column {name!r} does not say which data set it is of; name it cifar10_{name}, or give the "
+                "data set"
+            )
+        if seed in placed.setdefault((belongs_to, metric), {}):
+            raise InputError(f"{source}: columns {placed[belongs_to, metric][seed]!r} and {name!r} are the same metric")
+        placed[belongs_to, metric][seed] = name
+    return placed
+
+
+def _as_floats(frame: pd.DataFrame, name: str, source: str) -> np.ndarray:
+    import pandas as pd
+
+    series = frame[name]
+    if pd.api.types.is_bool_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
+        raise InputError(f"{source}: column {name!r} holds no numbers ({series.dtype})")
+    numbers = pd.to_numeric(series, errors="coerce")
+    not_numbers = numbers.isna() & series.notna()
+    if not_numbers.any():
+        row = int(np.flatnonzero(not_numbers)[0])
+        raise InputError(f"{source}, row {row + 1}: {name} is {brief(series.iloc[row])}; expected a number or nothing")
+    return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _numbers(frame: pd.DataFrame, name: str, metric: str, missing_value: float | None, source: str) -> np.ndarray:
+    values = _as_floats(frame, name, source)
+    if missing_value is not None:
+        values = np.where(values == missing_value, np.nan, values)
+
+    def refuse_any(wrong: np.ndarray, expected: str) -> None:
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            raise InputError(f"{source}, row {row + 1}: {name} is {values[row]:g}; expected {expected}")
+
+    refuse_any(np.isinf(values), "a finite number or nothing")
+    if metric.endswith("_pct"):
+        refuse_any((values < 0) | (values > 100), "percent, 0 to 100")
+        present = values[~np.isnan(values)]
+        if "accuracy" in metric and len(present) and 0 < present.max() <= 1:
+            raise InputError(
+                f"{source}: {name} is at most {present.max():g}; it looks like fractions, expected percent"
+            )
+    if metric.rsplit("_", 1)[-1] in POSITIVE_UNITS:
+        refuse_any(
+            values <= 0,
+            "a positive number or nothing; if it stands for 'does not run', say so with the missing value "
+            f"(missing_value={values[values <= 0][0]:g})"
+            if (values <= 0).any()
+            else "a positive number",
+        )
+    return values
