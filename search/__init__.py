@@ -1,0 +1,34 @@
+"""Search under constraints: searchers, the loop, its ledger and its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nassurrogate.search.account import Event
+    from nassurrogate.search.ledger import Ledger, Query, read_ledger
+    from nassurrogate.search.loop import run
+    from nassurrogate.search.schedule import SearchSettings
+    from nassurrogate.search.searcher import make_searcher, searcher_names
+
+__all__ = ["Event", "Ledger", "Query", "SearchSettings", "make_searcher", "read_ledger", "run", "searcher_names"]
+
+_HOME = {
+    "Event": "nassurrogate.search.account",
+    "Ledger": "nassurrogate.search.ledger",
+    "Query": "nassurrogate.search.ledger",
+    "SearchSettings": "nassurrogate.search.schedule",
+    "make_searcher": "nassurrogate.search.searcher",
+    "read_ledger": "nassurrogate.search.ledger",
+    "run": "nassurrogate.search.loop",
+    "searcher_names": "nassurrogate.search.searcher",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: `nassurrogate --help` must not wait for torch.
+    if name not in _HOME:
+        raise AttributeError(f"module 'nassurrogate.search' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOME[name]), name)

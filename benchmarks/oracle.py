@@ -1,0 +1,34 @@
+"""The truth as a perfect surrogate: no predictor can guide a search better. For upper bounds only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nassurrogate.benchmarks.table import LABEL, Benchmark
+from nassurrogate.spaces import ArchLike
+from nassurrogate.spaces.base import is_single
+
+ORACLE = "oracle"
+"""Its name where a predictor's name stands. It is in no registry: a surrogate must never see the table."""
+
+
+class Oracle:
+    """Predicts the benchmark's own mean label, with deviation 0.
+
+    >>> from nassurrogate.benchmarks import load_benchmark
+    >>> bench = load_benchmark("nb201", "cifar10")
+    >>> bool(Oracle(bench).predict([1])[0][0] == bench.query(1).value)
+    True
+    """
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        self.space = benchmark.space
+        self._mean = benchmark.column(LABEL).mean
+
+    def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
+        """The true mean validation accuracy in percent and zeros, both of shape (B,); NaN where the table has none."""
+        batch: Sequence[ArchLike] = [archs] if is_single(archs) else archs  # type: ignore[list-item, assignment]
+        mean = self._mean[[self.space.index(arch) for arch in self.space.parse_many(batch)]]
+        return mean, np.zeros_like(mean)

@@ -1,0 +1,96 @@
+"""What a run comes to: the best feasible cell, its regret, and what was paid."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nassurrogate.benchmarks import LABEL, TEST, Benchmark
+from nassurrogate.search.candidates import Candidates
+from nassurrogate.search.ledger import PHASES, Query, finite_or_none
+
+COSTS = ("latency_ms", "params_m", "flops_m")
+
+
+def describe_cell(
+    benchmark: Benchmark, query: Query, expected: float | None, constrained: Sequence[str] = ()
+) -> dict[str, Any]:
+    """One paid cell as JSON: its label, what the surrogate expects of it, and its free metrics.
+
+    Args:
+        benchmark: where the free metrics are looked up; null for those it lacks.
+        query: what was paid.
+        expected: the last surrogate's prediction, in percent.
+        constrained: further free metrics to name.
+    """
+    free = {
+        name: finite_or_none(benchmark.query(query.index, name).value) if name in benchmark.columns else None
+        for name in (*COSTS, *constrained)
+    }
+    return {
+        "arch": query.arch,
+        "index": query.index,
+        "key": query.key,
+        "val_accuracy_pct": query.label,
+        "predicted_accuracy_pct": finite_or_none(expected),
+        **free,
+        "feasible": query.feasible,
+    }
+
+
+def summarise(
+    benchmark: Benchmark,
+    candidates: Candidates,
+    queries: Sequence[Query],
+    order: np.ndarray,
+    expected: np.ndarray | None,
+    *,
+    top: int,
+    constrained: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The fields of the result that depend on what was found. Test accuracy is looked up here, once, for the best cell.
+
+    Args:
+        benchmark: the truth.
+        candidates: what could have been chosen.
+        queries: all that was paid.
+        order: positions into `queries`, best first.
+        expected: (Q,) the last surrogate's predictions, in percent; None without one.
+        top: how many cells to list.
+        constrained: names of the constrained metrics.
+    """
+    cells = [
+        describe_cell(benchmark, queries[i], None if expected is None else float(expected[i]), constrained)
+        for i in order[:top].tolist()
+    ]
+    truth = benchmark.column(LABEL).mean
+    best = cells[0]
+    tested = finite_or_none(benchmark.query(best["index"], TEST).value) if TEST in benchmark.columns else None
+    regret, optimum = None, None
+    feasible = np.flatnonzero(candidates.satisfies)
+    if np.isfinite(truth[feasible]).all():
+        ideal = int(feasible[truth[feasible].argmax()])
+        regret = float(truth[ideal] - truth[best["index"]])
+        optimum = {
+            "arch": benchmark.space.parse(ideal).string,
+            "index": ideal,
+            "val_accuracy_mean_pct": float(truth[ideal]),
+        }
+    costs = [query.cost_train_time_s for query in queries if query.cost_train_time_s is not None]
+    phases = Counter(query.phase for query in queries)
+    return {
+        "queries": len(queries),
+        "phases": {phase: phases[phase] for phase in PHASES},
+        "label_cost_s": float(sum(costs)) if len(costs) == len(queries) else None,
+        "best": {
+            **best,
+            "val_accuracy_mean_pct": finite_or_none(float(truth[best["index"]])),
+            "test_accuracy_pct": tested,
+        },
+        "regret_points": regret,
+        "optimum": optimum,
+        "top": cells,
+    }

@@ -1,0 +1,168 @@
+"""Three plots of one run, drawn from its ledger and the benchmark alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nassurrogate.benchmarks import LABEL, Benchmark
+from nassurrogate.benchmarks.table import unit_of
+from nassurrogate.constraints import Constraint
+from nassurrogate.errors import InputError
+from nassurrogate.search.ledger import PHASES, Ledger, Query, read_ledger
+from nassurrogate.search.report import anytime
+from nassurrogate.search.run_folder import PLOTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which the colour-blind tell apart.
+_COLOURS = {"init": "#56B4E9", "search": "#0072B2", "confirm": "#D55E00"}
+_BEST, _BOUND, _QUIET = "#009E73", "#CC79A7", "#BBBBBB"
+_DPI = 150
+
+
+def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
+    """Draw every plot of a run into its folder's `plots/`, as PNG; returns their paths.
+
+    `best_so_far.png`; `predicted_vs_true.png`, where cells were proposed on a prediction; and for every constrained
+    metric (`latency_ms` without constraints, where there is one) `accuracy_vs_<metric>.png` with the bounds drawn in.
+
+    Raises `InputError` for a folder without a ledger, of another benchmark, or that cannot be written.
+    """
+    folder = Path(run_dir)
+    ledger = read_ledger(folder)
+    asked = ledger.header["config"]
+    if (asked["space"], asked["dataset"]) != (benchmark.space.name, benchmark.dataset):
+        raise InputError(
+            f"{folder} is a run on {asked['space']}/{asked['dataset']}, got the benchmark "
+            f"{benchmark.space.name}/{benchmark.dataset}"
+        )
+    figures = {"best_so_far": best_so_far(ledger, benchmark)}
+    if any(query.predicted_mean is not None for query in ledger.queries):
+        figures["predicted_vs_true"] = predicted_vs_true(ledger)
+    constraints = [Constraint.parse(text) for text in asked["constraints"]]
+    for metric in dict.fromkeys(c.metric for c in constraints) or ["latency_ms"]:
+        if metric in benchmark.columns:
+            figures[f"accuracy_vs_{metric}"] = accuracy_vs_cost(ledger, benchmark, metric)
+    return [_save(figure, folder / PLOTS / f"{name}.png") for name, figure in figures.items()]
+
+
+def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
+    """The best label against queries, with every label as a dot and the best feasible cell as a line."""
+    figure, axes = _canvas(ledger, "Best so far")
+    numbers = [query.number for query in ledger.queries]
+    _scatter_phases(axes, ledger.queries, numbers, [query.label for query in ledger.queries])
+    curve = anytime(ledger.queries)
+    axes.step(numbers, curve, where="post", color="black", linewidth=1.8, label="best so far")
+    optimum = _optimum(ledger, benchmark)
+    if optimum is not None:
+        axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=f"best feasible cell, {optimum:.2f}")
+    if curve.size:
+        # Untrainable cells would squeeze all that matters into one line; what lies below is told.
+        high = max(curve.max(), optimum or 0.0)
+        low = min(float(np.quantile([query.label for query in ledger.queries], 0.1)), float(curve[0]), high - 0.5)
+        low = max(low, high - 25.0)
+        below = sum(query.label < low for query in ledger.queries)
+        margin = 0.05 * (high - low)
+        axes.set_ylim(low - margin, high + margin)
+        if below:
+            axes.annotate(f"{below} cells below", (0.01, 0.015), xycoords="axes fraction", fontsize=8, color="#555555")
+    axes.set_xlabel("queries")
+    axes.set_ylabel("validation accuracy (%)")
+    axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
+    return figure
+
+
+def predicted_vs_true(ledger: Ledger) -> Figure:
+    """What was predicted when a cell was proposed, with its standard deviation, against the label then paid for."""
+    figure, axes = _canvas(ledger, "Predicted against true")
+    queries = [query for query in ledger.queries if query.predicted_mean is not None]
+    truth = np.array([query.label for query in queries])
+    predicted = np.array([query.predicted_mean for query in queries], dtype=np.float64)
+    deviation = np.array([query.predicted_std or 0.0 for query in queries])
+    axes.errorbar(truth, predicted, yerr=deviation, fmt="none", ecolor=_QUIET, elinewidth=0.8, zorder=1)
+    _scatter_phases(axes, queries, truth.tolist(), predicted.tolist())
+    ends = (min(truth.min(), predicted.min()), max(truth.max(), predicted.max()))
+    axes.plot(ends, ends, color="black", linewidth=1, linestyle=":", label="equal")
+    axes.set_xlabel("measured validation accuracy (%)")
+    axes.set_ylabel("predicted when proposed (%)")
+    axes.legend(loc="best", fontsize=8)
+    return figure
+
+
+def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figure:
+    """The paid cells' labels against a free metric, over all cells in grey, with the bounds on the metric drawn in."""
+    figure, axes = _canvas(ledger, f"Accuracy against {metric}")
+    cost = benchmark.column(metric).mean
+    truth = benchmark.column(LABEL).mean
+    known = np.isfinite(cost) & np.isfinite(truth)
+    axes.scatter(cost[known], truth[known], s=2, color=_QUIET, linewidths=0, rasterized=True, label="all cells")
+    at = cost[[query.index for query in ledger.queries]].tolist()
+    _scatter_phases(axes, ledger.queries, at, [query.label for query in ledger.queries])
+    if ledger.queries:
+        best = max(ledger.queries, key=lambda query: query.label)
+        star = {"s": 160, "marker": "*", "color": _BEST, "edgecolors": "black", "zorder": 4}
+        axes.scatter([cost[best.index]], [best.label], label="best label", **star)
+    for bound in map(Constraint.parse, ledger.header["config"]["constraints"]):
+        if bound.metric == metric:
+            axes.axvline(bound.bound, color=_BOUND, linewidth=1.5, label=str(bound))
+            left, right = axes.get_xlim()
+            refused = (bound.bound, right) if bound.operator in ("<=", "<") else (left, bound.bound)
+            axes.axvspan(*refused, color=_BOUND, alpha=0.08, linewidth=0)
+            axes.set_xlim(left, right)
+    if known.any():
+        top = float(truth[known].max())
+        axes.set_ylim(float(np.quantile(truth[known], 0.15)), top + 0.03 * top)
+    axes.set_xlabel(f"{metric} ({unit_of(metric)})")
+    axes.set_ylabel("validation accuracy (%)")
+    axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
+    return figure
+
+
+def _canvas(ledger: Ledger, title: str) -> tuple[Figure, Axes]:
+    # Figure with its own Agg canvas: pyplot would keep state and might open a window.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    asked = ledger.header["config"]
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    marked = " — ORACLE, an upper bound" if asked["oracle"] else ""
+    axes.set_title(f"{title}{marked}", loc="left", fontsize=11, fontweight="bold")
+    about = f"{asked['space']}/{asked['dataset']} · {asked['searcher']} · {asked['predictor']} · seed {asked['seed']}"
+    axes.set_title(about, loc="right", fontsize=7, color="#555555")
+    axes.grid(visible=True, color="#EEEEEE", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _scatter_phases(axes: Axes, queries: Sequence[Query], x: Sequence[float], y: Sequence[float]) -> None:
+    for phase in PHASES:
+        at = [place for place, query in enumerate(queries) if query.phase == phase]
+        if at:
+            axes.scatter([x[i] for i in at], [y[i] for i in at], s=18, color=_COLOURS[phase], label=phase, zorder=3)
+
+
+def _optimum(ledger: Ledger, benchmark: Benchmark) -> float | None:
+    """The best feasible cell's mean label, in percent; None where a feasible cell has none."""
+    feasible = np.ones(benchmark.space.size, dtype=bool)
+    for constraint in map(Constraint.parse, ledger.header["config"]["constraints"]):
+        feasible &= constraint.check(benchmark.column(constraint.metric).mean)
+    truth = benchmark.column(LABEL).mean[feasible]
+    return float(truth.max()) if truth.size and np.isfinite(truth).all() else None
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        figure.savefig(path, dpi=_DPI)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; the ledger is complete") from error
+    return path

@@ -1,0 +1,98 @@
+"""The folder of one run: its lock, its ledger, its summary."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nassurrogate.errors import InputError
+from nassurrogate.search.ledger import LedgerWriter
+
+LEDGER, SUMMARY, LOCK, PLOTS = "ledger.jsonl", "summary.json", "run.lock", "plots"
+
+
+def default_folder(space: str, dataset: str, seed: int) -> Path:
+    """`runs/<space>-<dataset>-<seed>-<time>` in the current folder, with `-2`, `-3`, … where that exists."""
+    stem = f"{space}-{dataset}-{seed}-{datetime.now():%Y%m%d-%H%M%S}"
+    path, number = Path("runs") / stem, 1
+    while path.exists():
+        number += 1
+        path = Path("runs") / f"{stem}-{number}"
+    return path
+
+
+@contextmanager
+def open_run(path: Path, header: Mapping[str, Any]) -> Iterator[LedgerWriter]:
+    """Create or take over a folder that holds no run, and keep it locked against other processes meanwhile.
+
+    Raises `InputError` for a folder that another process writes, that holds a run, or that cannot be written; nothing
+    of it is then changed.
+    """
+    from filelock import FileLock, Timeout
+
+    created = _make_folder(path)
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"another process is writing the run folder {path}; choose another one") from error
+    except OSError as error:
+        _remove_empty(created)
+        raise InputError(f"cannot write the run folder {path}: {error.strerror}; choose another one") from error
+    try:
+        for name in (LEDGER, SUMMARY):
+            if (path / name).exists():
+                raise InputError(f"the run folder {path} holds another run ({name}); choose another one")
+        try:
+            writer = LedgerWriter(path / LEDGER, header)
+        except InputError:
+            (path / LOCK).unlink(missing_ok=True)
+            _remove_empty(created)
+            raise
+        try:
+            yield writer
+        finally:
+            writer.close()
+    finally:
+        lock.release()
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write `summary.json` into a run folder, whole or not at all. Raises `InputError` where that fails."""
+    target, temporary = path / SUMMARY, None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path, prefix=f".{SUMMARY}.")
+        with os.fdopen(handle, "w") as file:
+            json.dump(summary, file, indent=2, allow_nan=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror}; the ledger beside it is complete") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _make_folder(path: Path) -> list[Path]:
+    """Make the folder with its parents; returns those that are new, innermost first."""
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _remove_empty(new)
+        raise InputError(f"cannot make the run folder {path}: {error.strerror}; choose another one") from error
+    return new
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
