@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,17 @@ def embedded_columns(dataset: str) -> dict[str, Column]:
 
 
 def _seed_matrix(cells: Any, name: str, path: Path) -> np.ndarray:
-    pad = [float("nan")] * _SEEDS
+    """(size, seeds) of one metric; cells trained with fewer seeds end in NaN."""
     try:
-        matrix = np.array([(cell[name] + pad)[:_SEEDS] for cell in cells], dtype=np.float64)
+        lists = [cell[name] for cell in cells]
+        counts = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+        numbers = np.fromiter(itertools.chain.from_iterable(lists), dtype=np.float64, count=counts.sum())
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} lacks a list of numbers named {name!r} for some cell") from error
+    if counts.max() > _SEEDS:
+        raise InputError(f"{path} holds {counts.max()} values of {name!r} for some cell; expected at most {_SEEDS}")
+    matrix = np.full((len(lists), _SEEDS), np.nan)
+    matrix[np.arange(_SEEDS) < counts[:, None]] = numbers
     return matrix
 
 

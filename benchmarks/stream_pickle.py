@@ -13,19 +13,18 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn
 
+from nassurrogate.benchmarks.pickle_memo import ForgetfulMemo
 from nassurrogate.benchmarks.plain_globals import HARMLESS, SKIPPED, Harmless, NumberType, Skipped
 from nassurrogate.errors import InputError
 
 CHUNK: Final = 1 << 20
 GENERATION: Final = 1 << 17
-"""After so many remembered objects, those of the generation before the last are forgotten."""
+"""So many remembered objects are a generation: see `ForgetfulMemo`."""
 MAX_STRING: Final = 1 << 20
 MAX_LIST_ITEMS: Final = 64 << 20
 MAX_STACK: Final = 4 << 20
 MAX_LIVE_OBJECTS: Final = 12 << 20
 MAX_LONG_STRING_BYTES: Final = 256 << 20
-MAX_KNOWN_STRINGS: Final = 1 << 20
-_MISSING: Final = object()
 _SCALARS = {str, int, float, bool, bytes, type(None), Skipped}
 # `MARK` of a dictionary {epoch or remembered name: number}, 9 of 10 bytes of an official file: read in one go.
 _KEY = rb"(?:K.|M..|h.|j....|J....)"
@@ -46,7 +45,7 @@ class RefersBackError(Exception):
 
 
 class StreamUnpickler:
-    """Reads pickles of protocol 1 to 5 one after the other from a stream; nothing that the stream names is ever run.
+    """Reads pickles of protocol 2 to 5 one after the other from a stream; nothing that the stream names is ever run.
 
     Args:
         read: `read(n)` returns up to n bytes, none at the end.
@@ -90,22 +89,17 @@ class StreamUnpickler:
 
     def load(self) -> Any:
         """The next pickle of the stream. Raises `InputError` for code, damage, truncation or a bomb."""
-        self._young: dict[int, Any] = {}
-        self._old: dict[int, Any] = {}
-        self._kept: dict[int, Any] = {}
-        self._known: set[str] = set()
-        self._missed: set[int] = set()
-        self._next_memo = 0
+        self._memo = ForgetfulMemo(GENERATION, self._keep)
         try:
             value = self._run()
         except (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
             if isinstance(error, InputError):
-                raise
+                raise error if self._name in str(error) else InputError(f"{self._name}: {error}") from error
             raise InputError(
                 f"{self._name} is not a readable pickle ({str(error) or type(error).__name__:.80})"
             ) from error
-        if self._missed:
-            raise RefersBackError(frozenset(self._missed))
+        if self._memo.missed:
+            raise RefersBackError(frozenset(self._memo.missed))
         return value
 
     # --- bytes ---------------------------------------------------------------------------------------------------
@@ -156,35 +150,7 @@ class StreamUnpickler:
     def _truncated(self) -> NoReturn:
         raise InputError(f"{self._name} ends in the middle of the data: truncated?")
 
-    # --- memo ----------------------------------------------------------------------------------------------------
-
-    def _put(self, number: int, value: Any) -> None:
-        if number >= self._next_memo:
-            self._next_memo = number + 1
-        self._young[number] = value
-        if len(self._young) >= GENERATION:
-            for old_number, old_value in self._old.items():
-                if old_number in self._keep:
-                    self._kept[old_number] = old_value
-                elif type(old_value) is str and old_value not in self._known and len(self._known) < MAX_KNOWN_STRINGS:
-                    # Names of attributes are written once and referred to all over the file.
-                    self._known.add(old_value)
-                    self._kept[old_number] = old_value
-                elif isinstance(old_value, Harmless):
-                    self._kept[old_number] = old_value
-            self._old, self._young = self._young, {}
-
-    def _get(self, number: int) -> Any:
-        for memo in (self._young, self._old, self._kept):
-            value = memo.get(number, _MISSING)
-            if value is not _MISSING:
-                return value
-        if number >= self._next_memo:
-            self._refuse(f"refers to object {number}, which it never defined: damaged?")
-        self._missed.add(number)
-        if len(self._missed) > MAX_KNOWN_STRINGS:
-            self._refuse("refers back and forth too much to be read in bounded memory")
-        return SKIPPED
+    # --- values --------------------------------------------------------------------------------------------------
 
     def _global(self, module: str, name: str) -> Harmless:
         full = f"{module}.{name}"
@@ -192,11 +158,9 @@ class StreamUnpickler:
             raise InputError(f"{self._name} asks for the object {full:.120}; expected plain data only, nothing was run")
         return HARMLESS[full]
 
-    # --- containers ----------------------------------------------------------------------------------------------
-
     def _set_items(self, stack: list[Any], items: Iterable[tuple[Any, Any]]) -> None:
         target = stack[-1]
-        if target is SKIPPED or self._missed:
+        if target is SKIPPED or self._memo.missed:
             return  # a second reading follows; this one only finds out what to keep
         if type(target) is not dict:
             self._refuse("sets items of something that is no dictionary: damaged?")
@@ -214,7 +178,7 @@ class StreamUnpickler:
 
     def _append(self, stack: list[Any], items: list[Any]) -> None:
         target = stack[-1]
-        if target is SKIPPED or self._missed:
+        if target is SKIPPED or self._memo.missed:
             return
         if type(target) is not list:
             self._refuse("appends to something that is no list: damaged?")
@@ -224,7 +188,7 @@ class StreamUnpickler:
         target.extend(items)
 
     def _call(self, function: Any, arguments: Any) -> Any:
-        if function is SKIPPED or self._missed:
+        if function is SKIPPED or self._memo.missed:
             return SKIPPED
         if not isinstance(function, Harmless) or type(arguments) is not tuple:
             self._refuse("calls something that is no function: damaged?")
@@ -247,8 +211,9 @@ class StreamUnpickler:
     def _bulk(self, run: bytes) -> Iterable[tuple[Any, float]]:
         pairs = _PAIR.findall(run)
         numbers = struct.unpack(f">{len(pairs)}d", b"".join([number for _, number in pairs]))
+        get = self._memo.get
         keys = [
-            self._get(int.from_bytes(key[1:], "little"))
+            get(int.from_bytes(key[1:], "little"))
             if key[0] in b"hj"
             else int.from_bytes(key[1:], "little", signed=key[0] == 74)
             for key, _ in pairs
@@ -261,6 +226,7 @@ class StreamUnpickler:
         stack: list[Any] = []
         marks: list[int] = []
         push = stack.append
+        memo = self._memo
         position = self._position
         while True:
             buffer = self._buffer
@@ -276,22 +242,22 @@ class StreamUnpickler:
                 push(struct.unpack_from(">d", buffer, position)[0])
                 position += 8
             elif code == 0x68:  # h BINGET
-                push(self._get(buffer[position]))
+                push(memo.get(buffer[position]))
                 position += 1
             elif code == 0x6A:  # j LONG_BINGET
-                push(self._get(struct.unpack_from("<I", buffer, position)[0]))
+                push(memo.get(struct.unpack_from("<I", buffer, position)[0]))
                 position += 4
             elif code == 0x4B:  # K BININT1
                 push(buffer[position])
                 position += 1
             elif code == 0x71:  # q BINPUT
-                self._put(buffer[position], stack[-1])
+                memo.put(buffer[position], stack[-1])
                 position += 1
             elif code == 0x72:  # r LONG_BINPUT
-                self._put(struct.unpack_from("<I", buffer, position)[0], stack[-1])
+                memo.put(struct.unpack_from("<I", buffer, position)[0], stack[-1])
                 position += 4
             elif code == 0x94:  # MEMOIZE
-                self._put(self._next_memo, stack[-1])
+                memo.put(memo.next_number, stack[-1])
             elif code == 0x58:  # X BINUNICODE
                 data, position = self._take(position + 4, struct.unpack_from("<I", buffer, position)[0])
                 push(data.decode("utf-8", "surrogatepass"))

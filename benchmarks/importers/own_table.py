@@ -16,9 +16,11 @@ upper bound, so it is refused unless `missing_value=-1` declares it missing.
 
 from __future__ import annotations
 
+import csv
+import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -26,15 +28,16 @@ from nassurrogate.benchmarks.table import Column, is_paid
 from nassurrogate.errors import InputError, brief
 from nassurrogate.spaces import Space, get_space
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+Columns = dict[str, list[Any]]
+"""Column name → one value a row: text from CSV; text, numbers or None from Parquet."""
 ANY_DATASET: Final = "*"
 KNOWN_DATASETS: Final = ("cifar10", "cifar100", "ImageNet16-120")
 UNITS: Final = (
     "pct", "s", "ms", "us", "ns", "m", "k", "g", "j", "mj", "uj", "w", "mw", "b", "kb", "mb", "gb", "nats", "bits",
     "count",
 )  # fmt: skip
+MISSING: Final = ("", "NA", "N/A", "null", "None")
+"""Fields that hold no value, besides `nan`."""
 POSITIVE_UNITS: Final = ("s", "ms", "us", "ns", "j", "mj", "uj", "w", "mw")
 """Times, energies and powers, of which 0 or less cannot be measured."""
 MAX_FILE_BYTES: Final = 1 << 30
@@ -52,11 +55,11 @@ def read_own_table(
     Raises `InputError`, with the row's number counted from 1 after the header, for anything the module refuses.
     """
     space = get_space(space_name)
-    frame = _read_frame(space, path)
-    rows = _cells(space, frame, path.name)
-    metrics = [name for name in frame.columns if name not in ("arch", "index")]
+    table = _read_columns(space, path)
+    rows = _cells(space, table, path.name)
+    metrics = [name for name in table if name not in ("arch", "index")]
     if not metrics:
-        raise InputError(f"{path.name} has no metric column besides {', '.join(frame.columns)}")
+        raise InputError(f"{path.name} has no metric column besides {', '.join(table)}")
     placed = _place(metrics, dataset, path.name)
     columns: dict[tuple[str, str], Column] = {}
     for (belongs_to, metric), by_seed in placed.items():
@@ -67,7 +70,7 @@ def read_own_table(
         seeds = sorted(by_seed, key=lambda seed: -1 if seed is None else seed)
         values = np.full((space.size, len(seeds)), np.nan)
         for position, seed in enumerate(seeds):
-            values[rows, position] = _numbers(frame, by_seed[seed], metric, missing_value, path.name)
+            values[rows, position] = _numbers(table, by_seed[seed], metric, missing_value, path.name)
         note = "" if seeds == [None] else f"seeds {', '.join(map(str, seeds))}"
         if np.isnan(values).all():
             raise InputError(f"{path.name}: column {by_seed[seeds[0]]!r} is empty")
@@ -75,51 +78,62 @@ def read_own_table(
     return columns, len(rows)
 
 
-def _read_frame(space: Space, path: Path) -> pd.DataFrame:
-    import pandas as pd
-
+def _read_columns(space: Space, path: Path) -> Columns:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise InputError(
             f"{path.name} is larger than {MAX_FILE_BYTES >> 20} MiB; a table of {space.size} cells is smaller"
         )
-    try:
-        if path.open("rb").read(4) == b"PAR1":
-            frame = _read_parquet(space, path)
-        else:
-            # Duplicate names are renamed silently by pandas, so the header is read as a row of its own.
-            header = pd.read_csv(path, header=None, nrows=1, dtype=str, encoding="utf-8-sig").iloc[0].tolist()
-            _check_header(header, path.name)
-            frame = pd.read_csv(
-                path, nrows=space.size + 1, float_precision="round_trip", encoding="utf-8-sig", skipinitialspace=True,
-                index_col=False, dtype={"arch": str},
-            )  # fmt: skip
-    except InputError:
-        raise
-    except Exception as error:  # pandas and pyarrow raise many kinds, all of which mean that the file is unusable
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path.name} is not a readable CSV or Parquet table ({reason:.150})") from error
-    _check_header(list(frame.columns), path.name)
-    if len(frame) > space.size:
-        raise InputError(f"{path.name} has more than {space.size} rows, the number of cells of {space.name}")
-    if frame.empty:
+    with path.open("rb") as file:
+        is_parquet = file.read(4) == b"PAR1"
+    columns = _read_parquet(space, path) if is_parquet else _read_csv(space, path)
+    if not len(next(iter(columns.values()))):
         raise InputError(f"{path.name} has no rows")
-    return frame
+    return columns
 
 
-def _read_parquet(space: Space, path: Path) -> pd.DataFrame:
-    import pyarrow.parquet as pq
+def _read_csv(space: Space, path: Path) -> Columns:
+    rows: list[list[str]] = []
+    try:
+        # The standard reader: it knows which row it is in, and `float` reads every decimal exactly.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True, skipinitialspace=True)
+            names: list[object] = [name.strip() for name in next(reader)]
+            _check_header(names, path.name)
+            for row in filter(None, reader):
+                if len(row) != len(names):
+                    raise InputError(
+                        f"{path.name}, row {len(rows) + 1} has {len(row)} fields; the header names {len(names)} columns"
+                    )
+                if len(rows) == space.size:
+                    raise InputError(
+                        f"{path.name} has more than {space.size} rows, the number of cells of {space.name}"
+                    )
+                rows.append(row)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name} is not a readable CSV table (after row {len(rows)}: {error})") from error
+    return {str(name): [row[place].strip() for row in rows] for place, name in enumerate(names)}
 
-    with pq.ParquetFile(path) as file:
-        # Checked before anything is unpacked.
-        unpacked = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-        if file.metadata.num_rows > space.size or unpacked > MAX_FILE_BYTES:
-            raise InputError(
-                f"{path.name} has {file.metadata.num_rows} rows, {unpacked} bytes; {space.name} has {space.size} cells"
-            )
-        _check_header(list(file.schema_arrow.names), path.name)
-        # Metadata of pandas could name an index or types of its own: only the plain columns are wanted.
-        frame: pd.DataFrame = file.read(use_pandas_metadata=False).replace_schema_metadata(None).to_pandas()
-        return frame
+
+def _read_parquet(space: Space, path: Path) -> Columns:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            # Checked before anything is unpacked.
+            unpacked = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+            if file.metadata.num_rows > space.size or unpacked > MAX_FILE_BYTES:
+                raise InputError(
+                    f"{path.name} has more than {space.size} rows, the number of cells of {space.name}, "
+                    f"or more than {MAX_FILE_BYTES >> 20} MiB"
+                )
+            names = list(file.schema_arrow.names)
+            _check_header(names, path.name)
+            table = file.read()
+            return {name: table.column(name).to_pylist() for name in names}
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path.name} is not a readable Parquet table ({reason:.150})") from error
 
 
 def _check_header(names: list[object], source: str) -> None:
@@ -137,22 +151,22 @@ def _check_header(names: list[object], source: str) -> None:
         )
 
 
-def _cells(space: Space, frame: pd.DataFrame, source: str) -> np.ndarray:
+def _cells(space: Space, table: Columns, source: str) -> np.ndarray:
     """(rows,) the official index of every row."""
     rows: np.ndarray | None = None
-    if "index" in frame:
-        given = _as_floats(frame, "index", source)
+    if "index" in table:
+        given = _as_floats(table, "index", source)
         wrong = ~((given >= 0) & (given < space.size) & (given == np.floor(given)))
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             raise InputError(
-                f"{source}, row {row + 1}: index {brief(frame['index'].iloc[row])} is outside {space.name}; "
+                f"{source}, row {row + 1}: index {given[row]:.10g} is outside {space.name}; "
                 f"indices run from 0 to {space.size - 1}"
             )
         rows = given.astype(np.int64)
-    if "arch" in frame:
-        named = np.empty(len(frame), dtype=np.int64)
-        for row, arch in enumerate(frame["arch"].tolist()):
+    if "arch" in table:
+        named = np.empty(len(table["arch"]), dtype=np.int64)
+        for row, arch in enumerate(table["arch"]):
             try:
                 named[row] = space.index(space.parse(arch if isinstance(arch, str) else str(arch)))
             except InputError as error:
@@ -160,7 +174,7 @@ def _cells(space: Space, frame: pd.DataFrame, source: str) -> np.ndarray:
         if rows is not None and (rows != named).any():
             row = int(np.flatnonzero(rows != named)[0])
             raise InputError(
-                f"{source}, row {row + 1}: index {rows[row]} and arch {frame['arch'].iloc[row]} disagree; the official "
+                f"{source}, row {row + 1}: index {rows[row]} and arch {table['arch'][row]} disagree; the official "
                 f"index of that string is {named[row]}"
             )
         rows = named
@@ -203,22 +217,22 @@ def _place(names: list[str], dataset: str | None, source: str) -> dict[tuple[str
     return placed
 
 
-def _as_floats(frame: pd.DataFrame, name: str, source: str) -> np.ndarray:
-    import pandas as pd
+def _as_floats(columns: Columns, name: str, source: str) -> np.ndarray:
+    values = np.empty(len(columns[name]))
+    for row, given in enumerate(columns[name]):
+        try:
+            if isinstance(given, bool | bytes):
+                raise ValueError
+            values[row] = math.nan if given is None or given in MISSING else float(given)
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(
+                f"{source}, row {row + 1}: {name} is {brief(given)}; expected a number or nothing"
+            ) from None
+    return values
 
-    series = frame[name]
-    if pd.api.types.is_bool_dtype(series) or pd.api.types.is_datetime64_any_dtype(series):
-        raise InputError(f"{source}: column {name!r} holds no numbers ({series.dtype})")
-    numbers = pd.to_numeric(series, errors="coerce")
-    not_numbers = numbers.isna() & series.notna()
-    if not_numbers.any():
-        row = int(np.flatnonzero(not_numbers)[0])
-        raise InputError(f"{source}, row {row + 1}: {name} is {brief(series.iloc[row])}; expected a number or nothing")
-    return np.asarray(numbers.to_numpy(dtype=np.float64, na_value=np.nan))
 
-
-def _numbers(frame: pd.DataFrame, name: str, metric: str, missing_value: float | None, source: str) -> np.ndarray:
-    values = _as_floats(frame, name, source)
+def _numbers(table: Columns, name: str, metric: str, missing_value: float | None, source: str) -> np.ndarray:
+    values = _as_floats(table, name, source)
     if missing_value is not None:
         values = np.where(values == missing_value, np.nan, values)
 

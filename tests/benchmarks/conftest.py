@@ -1,4 +1,7 @@
-"""Small files in the official formats, built with the classes of the official packages themselves."""
+"""An empty cache for every test of benchmarks, and small files in the official formats.
+
+The files are built with the classes of the official packages themselves.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from nassurrogate.spaces import get_space
 
@@ -19,6 +23,14 @@ EVAL_SETS = {
     "ImageNet16-120": ("x-valid", "x-test", "ori-test"),
 }
 SEEDS = (777, 888, 999)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of imported tables."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("NASSURROGATE_CACHE", str(folder))
+    return folder
 
 
 def strings(indices: list[int]) -> list[str]:
@@ -57,7 +69,9 @@ def results_of(
                         name, {epochs - 1: float(rng.uniform(10, 99))}, {epochs - 1: float(rng.uniform(0, 3))}
                     )
             else:
-                every = [{f"{name}@{epoch}": None for name in names for epoch in range(epochs)} for _ in range(3)]
+                every: list[dict[str, Any]] = [
+                    {f"{name}@{epoch}": None for name in names for epoch in range(epochs)} for _ in range(3)
+                ]
                 for store, (low, high) in zip(every, ((10, 99), (0, 3), (1, 2)), strict=True):
                     for key in store:
                         store[key] = convert(rng.uniform(low, high))
@@ -94,3 +108,17 @@ def write_nats_folder(folder: Path, content: dict[str, Any]) -> Path:
     for index, infos in content["arch2infos"].items():
         (folder / f"{index:06d}.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(infos, protocol=4)))
     return folder
+
+
+class OfficialFiles:
+    """Builds official files; what tests need of this module."""
+
+    seeds = SEEDS
+    content = staticmethod(official_dict)
+    write_folder = staticmethod(write_nats_folder)
+
+
+@pytest.fixture(scope="session")
+def official() -> OfficialFiles:
+    """The builder of official files."""
+    return OfficialFiles()

@@ -1,0 +1,194 @@
+"""A user's own CSV or Parquet: what is read, where it goes, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nassurrogate.benchmarks import dataset_names, load_benchmark, store
+from nassurrogate.benchmarks.importers import import_file
+from nassurrogate.errors import InputError
+from nassurrogate.spaces import get_space
+
+SPACE = get_space("nb201")
+
+
+def write(path: Path, columns: dict[str, Any]) -> Path:
+    frame = pd.DataFrame(columns)
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("by", ["arch", "index", "both"])
+def test_cells_are_told_by_string_or_index(tmp_path: Path, suffix: str, by: str) -> None:
+    cells = [7, 15624, 0]
+    columns: dict[str, Any] = {"cifar10_test_accuracy_pct": [91.5, 0.1 + 0.2, 10.0]}
+    if by != "index":
+        columns["arch"] = [SPACE.parse(cell).string for cell in cells]
+    if by != "arch":
+        columns["index"] = cells
+    summary = import_file("nb201", write(tmp_path / f"mine{suffix}", columns))
+
+    assert summary.info.n_cells == 3
+    assert summary.shadowed == {}
+    bench = load_benchmark("nb201", "cifar10")
+    assert [bench.query(cell, "test_accuracy_pct").value for cell in cells] == columns["cifar10_test_accuracy_pct"]
+    assert np.isfinite(bench.column("test_accuracy_pct").mean).sum() == 3
+    assert "test_accuracy_pct" not in load_benchmark("nb201", "cifar100").columns
+
+
+def test_columns_without_a_data_set_belong_to_all_or_to_the_one_given(tmp_path: Path) -> None:
+    path = write(tmp_path / "device.csv", {"index": [1, 2], "phone_latency_ms": [3.5, None]})
+    import_file("nb201", path)
+    for dataset in ("cifar10", "cifar100", "ImageNet16-120"):
+        bench = load_benchmark("nb201", dataset)
+        assert bench.query(1, "phone_latency_ms").value == 3.5
+        assert np.isnan(bench.query(2, "phone_latency_ms").value)
+        assert "phone_latency_ms" in bench.free_metrics()
+    import_file("nb201", path, replace=True, dataset="cifar100")
+    assert "phone_latency_ms" not in load_benchmark("nb201", "cifar10").columns
+    assert load_benchmark("nb201", "cifar100").query(1, "phone_latency_ms").value == 3.5
+
+
+def test_a_new_data_set_with_seeds(tmp_path: Path) -> None:
+    columns = {
+        "index": [4],
+        "svhn_val_accuracy_pct_seed888": [90.0],
+        "svhn_val_accuracy_pct_seed777": [80.0],
+        "svhn_phone_latency_ms": [2.0],
+        "phone_energy_mj": [1.5],
+    }
+    import_file("nb201", write(tmp_path / "svhn.csv", columns))
+    assert dataset_names("nb201") == ["cifar10", "cifar100", "ImageNet16-120", "svhn"]
+    bench = load_benchmark("nb201", "svhn")
+    assert [bench.query(4, seed=seed).value for seed in (0, 1, "mean")] == [80.0, 90.0, 85.0]
+    assert bench.query(4, "phone_latency_ms").value == 2.0
+    assert bench.query(4, "phone_energy_mj").value == 1.5
+    assert "phone_latency_ms" not in load_benchmark("nb201", "cifar10").columns
+
+
+def test_oldest_import_wins_and_the_other_can_be_chosen(tmp_path: Path) -> None:
+    for name, value in (("first", 50.0), ("second", 60.0)):
+        path = write(tmp_path / f"{name}.csv", {"index": [4], "cifar10_test_accuracy_pct": [value]})
+        summary = import_file("nb201", path)
+    assert summary.shadowed == {"cifar10/test_accuracy_pct": "first"}
+    assert load_benchmark("nb201", "cifar10").query(4, "test_accuracy_pct").value == 50.0
+    assert load_benchmark("nb201", "cifar10", table="second").query(4, "test_accuracy_pct").value == 60.0
+    with pytest.raises(
+        InputError, match=r"unknown table 'secnd' of nb201; known: embedded, first, second; did you mean"
+    ):
+        load_benchmark("nb201", "cifar10", table="secnd")
+
+
+def test_a_sentinel_must_be_declared(tmp_path: Path) -> None:
+    path = write(tmp_path / "device.csv", {"index": [1, 2], "phone_latency_ms": [3.5, -1]})
+    with pytest.raises(InputError, match=r"row 2: phone_latency_ms is -1; .*missing_value=-1"):
+        import_file("nb201", path)
+    import_file("nb201", path, missing_value=-1)
+    latency = load_benchmark("nb201", "cifar10").column("phone_latency_ms").mean
+    assert (latency <= 5).sum() == 1, "what does not run must not satisfy a bound"
+
+
+GOOD = {"index": [1, 2], "cifar10_test_accuracy_pct": [90.0, 91.0]}
+
+
+@pytest.mark.parametrize(
+    ("columns", "match"),
+    [
+        ({**GOOD, "index": [1, 15625]}, r"row 2: index 15625 is outside nb201; indices run from 0 to 15624"),
+        ({**GOOD, "index": [1.5, 2]}, r"row 1: index .*1\.5"),
+        ({**GOOD, "index": [1, None]}, r"row 2: index"),
+        ({**GOOD, "index": [1, 1]}, r"rows 1 and 2 are both of cell 1"),
+        ({**GOOD, "arch": [SPACE.parse(1).string, SPACE.parse(3).string]}, r"row 2: index 2 and arch .* is 3"),
+        ({"arch": ["|conv~0|"], "cifar10_test_accuracy_pct": [9.0]}, r"row 1: malformed nb201 cell"),
+        ({"index": [1, 2], "cifar10_test_accuracy_pct": ["90", "high"]}, r"row 2: .*_pct is 'high'; expected a number"),
+        ({"index": [1, 2], "cifar10_test_accuracy_pct": [0.91, 0.5]}, r"fractions, expected percent"),
+        ({"index": [1, 2], "cifar10_test_accuracy_pct": [91, 101]}, r"row 2: .* is 101; expected percent, 0 to 100"),
+        ({"index": [1, 2], "cifar10_test_accuracy_pct": [91, np.inf]}, r"row 2: .* is inf; expected a finite number"),
+        ({"index": [1, 2], "cifar10_test_accuracy_pct": [None, None]}, r"is empty"),
+        ({"index": [1, 2], "test_accuracy_pct": [91, 92]}, r"which data set .*name it cifar10_test_accuracy_pct"),
+        ({"index": [1, 2], "phone_latency": [91, 92]}, r"'phone_latency' does not end with its unit; known: _pct"),
+        ({"index": [1, 2], "cifar10_latency_ms": [1, 2], "cifar10_latency_ms_seed1": [1, 2]}, r"and without a seed"),
+        ({"index": [1, 2], "cifar10_latency_ms": [1, 0]}, r"row 2: cifar10_latency_ms is 0; expected a positive"),
+        ({"index": [1, 2]}, r"no metric column"),
+        ({"index": [], "cifar10_test_accuracy_pct": []}, r"no rows"),
+        ({"index": [1], "two words_ms": [2.0]}, r"column named 'two words_ms'"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_bad_tables_are_refused_with_row_and_column(tmp_path: Path, columns: Any, match: str, suffix: str) -> None:
+    path = write(tmp_path / f"bad{suffix}", columns)
+    with pytest.raises(InputError, match=match) as caught:
+        import_file("nb201", path)
+    assert "bad" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert store.list_imports() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("index,a_ms,a_ms\n1,2,3\n", "two columns named 'a_ms'"),
+        ("index,a_ms\n1,2,3\n2,3\n", "row 1 has 3 fields; the header names 2"),
+        ("index,a_ms\n" + "1,2\n" * 15_626, "more than 15625 rows"),
+        ('index,a_ms\n1,"2\n', "not a readable CSV"),
+        ("index,a_ms\n1,2\n\xff\n", "not a readable CSV"),
+        ("name,a_ms\nx,2\n", "none of what can be imported"),
+    ],
+)
+def test_malformed_csv_is_refused(tmp_path: Path, text: str, match: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text, encoding="latin1")
+    with pytest.raises(InputError, match=match):
+        import_file("nb201", path)
+    assert store.list_imports() == []
+
+
+def test_damaged_parquet_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "bad.parquet", GOOD)
+    data = path.read_bytes()
+    for damaged in (data[: len(data) // 2], data[:4] + bytes(len(data) - 8) + data[-4:]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"bad\.parquet is not a readable"):
+            import_file("nb201", path)
+
+
+def test_names_are_checked(tmp_path: Path) -> None:
+    path = write(tmp_path / "my table (1).csv", GOOD)
+    assert import_file("nb201", path).name == "my-table-1-"
+    for name in ("../up", "", ".hidden", "embedded", "a/b", "x" * 81):
+        with pytest.raises(InputError, match="an import cannot be named"):
+            import_file("nb201", path, name=name)
+    with pytest.raises(InputError, match="an import named 'my-table-1-' exists"):
+        import_file("nb201", path)
+    assert import_file("nb201", path, replace=True).name == "my-table-1-"
+
+
+def test_real_test_accuracy(shared_data: Path) -> None:
+    summary = import_file("nb201", shared_data / "nb201/test_accuracy.csv")
+    assert summary.info.n_cells == 15_625
+    for dataset, best in (("cifar10", 94.3733), ("cifar100", 73.5133)):
+        bench = load_benchmark("nb201", dataset)
+        test = bench.column("test_accuracy_pct").mean
+        assert test.max() == best
+        # Test follows validation accuracy, so the rows are the right ones.
+        assert np.corrcoef(test, bench.column("val_accuracy_pct").mean)[0, 1] > 0.98
+        assert "test_accuracy_pct" not in bench.free_metrics()
+
+
+def test_real_device_latencies(shared_data: Path) -> None:
+    path = shared_data / "nb201/hw_nas_bench_cifar10.csv"
+    with pytest.raises(InputError, match="edgetpu_latency_ms is -1"):
+        import_file("nb201", path, dataset="cifar10")
+    import_file("nb201", path, dataset="cifar10", missing_value=-1)
+    bench = load_benchmark("nb201", "cifar10")
+    assert np.isnan(bench.column("edgetpu_latency_ms").mean).sum() == 4_699
+    assert "edgegpu_latency_ms" in bench.free_metrics()

@@ -1,0 +1,197 @@
+"""The cache of imported tables: whole or absent, checked on every load, and no damage spreads."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nassurrogate.benchmarks import dataset_names, load_benchmark, store
+from nassurrogate.benchmarks.table import Column
+from nassurrogate.errors import InputError
+
+
+def save(name: str = "mine", dataset: str = "svhn", **options: Any) -> store.ImportInfo:
+    values = np.linspace(1, 90, 15_625)
+    columns = {
+        (dataset, "val_accuracy_pct"): Column(np.stack([values, values + 1], axis=1), "test", "seeds 1, 2"),
+        (dataset, "phone_latency_ms"): Column(values, "test"),
+    }
+    return store.save_import(
+        "nb201", name, columns, kind="own table", source_file="/data/mine.csv", source_sha256="0" * 64, n_cells=15_625,
+        **options,
+    )  # fmt: skip
+
+
+def test_what_is_stored_comes_back(cache: Path) -> None:
+    info = save()
+    table = store.load_import("mine")
+    assert table.info == info == store.list_imports()[0]
+    assert info.columns == {"svhn": ["val_accuracy_pct", "phone_latency_ms"]}
+    assert info.path.parent.parent == cache
+    column = table.columns["svhn", "val_accuracy_pct"]
+    assert column.note == "seeds 1, 2"
+    np.testing.assert_array_equal(column.values[:, 1], np.linspace(1, 90, 15_625) + 1)
+    assert store.load_import("mine", dataset="cifar10").columns == {}
+
+
+def test_names_are_taken_once() -> None:
+    save()
+    with pytest.raises(InputError, match="an import named 'mine' exists"):
+        save()
+    save(replace=True)
+    with pytest.raises(InputError, match="unknown import 'mime' of nb201; known: mine; did you mean 'mine'"):
+        store.remove_import("mime")
+    with pytest.raises(InputError, match="unknown import 'mime'"):
+        store.load_import("mime")
+    store.remove_import("mine")
+    assert store.list_imports() == []
+
+
+def test_every_flipped_byte_is_noticed() -> None:
+    path = save().path
+    good = path.read_bytes()
+    head = 8 + struct.unpack("<Q", good[:8])[0]
+    places = [*range(0, head, 23), *range(head, len(good), len(good) // 40), len(good) - 1]
+    messages, unnoticed = [], []
+    for place in places:
+        damaged = bytearray(good)
+        damaged[place] ^= 0x04
+        path.write_bytes(damaged)
+        try:
+            store.load_import("mine")
+        except InputError as error:
+            messages.append(str(error))
+        else:
+            unnoticed.append((place, good[place : place + 1]))
+    assert all(str(path) in message and "import" in message for message in messages)
+    assert all(byte == b" " for _, byte in unnoticed), unnoticed  # padding of the head holds nothing
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x01",
+        b"\xff" * 100,
+        struct.pack("<Q", 10) + b"not json!!",
+        struct.pack("<Q", 2) + b"{}",
+        struct.pack("<Q", 60) + b"[" * 60,
+        pickle.dumps({"a": os.getcwd}),
+        b"PK\x03\x04" + bytes(100),
+    ],
+)
+def test_damage_stays_where_it_is(content: bytes) -> None:
+    save("good")
+    save("bad", dataset="cifar10").path.write_bytes(content)
+
+    listed = {info.name: info for info in store.list_imports()}
+    assert listed["good"].damage == ""
+    assert "nassurrogate data remove bad" in listed["bad"].damage
+    assert {info.name: bool(info.damage) for info in store.check_imports()} == {"good": False, "bad": True}
+    assert "svhn" in dataset_names("nb201")
+    with pytest.raises(InputError, match=r"bad\.safetensors is damaged.*remove bad.*import its source again"):
+        load_benchmark("nb201", "cifar10")
+    assert np.isfinite(load_benchmark("nb201", "cifar10", table="embedded").query(0).value)
+    store.remove_import("bad")
+    assert np.isfinite(load_benchmark("nb201", "cifar10").query(0).value)
+
+
+def test_damaged_values_of_an_unrelated_data_set_hinder_nobody() -> None:
+    path = save(dataset="svhn").path
+    path.write_bytes(path.read_bytes()[:-5])
+    assert np.isfinite(load_benchmark("nb201", "cifar10").query(0).value)
+    assert store.list_imports()[0].damage == ""
+    assert "is damaged" in store.check_imports()[0].damage
+    with pytest.raises(InputError, match=r"is damaged .*import /data/mine\.csv again"):
+        load_benchmark("nb201", "svhn")
+
+
+def test_other_format_version_is_named() -> None:
+    path = save().path
+    data = path.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    head = json.loads(data[8 : 8 + size])
+    meta = json.loads(head["__metadata__"]["nassurrogate"])
+    head["__metadata__"]["nassurrogate"] = json.dumps({**meta, "format_version": 99})
+    text = json.dumps(head).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size :])
+    with pytest.raises(InputError, match="format version 99; known: 1"):
+        store.load_import("mine")
+
+
+def test_an_unwritable_cache_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NASSURROGATE_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"cannot write .*set NASSURROGATE_CACHE to a writable folder"):
+        save()
+
+
+IMPORT = """
+import sys
+from nassurrogate.benchmarks.importers import import_file
+from nassurrogate.errors import InputError
+try:
+    print("done", import_file("nb201", sys.argv[1], name=sys.argv[2]).name)
+except InputError as error:
+    print("refused", error)
+"""
+STALL = """
+import os, time
+def stall(_):
+    print("writing", flush=True)
+    time.sleep(120)
+os.fsync = stall
+"""
+
+
+def start(code: str, path: Path, name: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", code, str(path), name], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "table.csv"
+    path.write_text("index,phone_latency_ms\n1,2.5\n")
+    return path
+
+
+def test_two_importers_at_once(table: Path) -> None:
+    names = ["same", "same", "other"]
+    processes = [start(IMPORT, table, name) for name in names]
+    said = [process.communicate(timeout=120)[0] for process in processes]
+    assert said[2] == "done other\n"
+    assert sorted(text.split()[0] for text in said[:2]) == ["done", "refused"], said
+    assert {info.name: info.damage for info in store.check_imports()} == {"same": "", "other": ""}
+
+
+def test_killed_while_writing_leaves_nothing(table: Path, cache: Path) -> None:
+    process = start(STALL + IMPORT, table, "mine")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+
+    assert store.list_imports() == []
+    assert len(list(cache.rglob("*.tmp"))) == 1
+    assert start(IMPORT, table, "mine").communicate(timeout=60)[0] == "done mine\n"
+    assert list(cache.rglob("*.tmp")) == []
+    assert store.check_imports()[0].damage == ""
+
+
+def test_loading_needs_no_heavy_package() -> None:
+    save(dataset="cifar10")
+    code = (
+        "import sys; from nassurrogate.benchmarks import load_benchmark; load_benchmark('nb201', 'cifar10');"
+        "print([name for name in ('torch', 'pandas', 'pyarrow', 'scipy', 'sklearn') if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
