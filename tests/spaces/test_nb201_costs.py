@@ -114,10 +114,11 @@ def test_official_figures_on_cifar10(ops: list[str], params_m: float, flops_m: f
 
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_exact_params_equal_the_model_size_of_the_table(dataset: str) -> None:
-    """All 15,625 cells have a seed of exactly this size.
+    """All 15,625 cells have a seed of exactly this size; in 204 cells the seeds disagree among themselves.
 
-    In 204 cells the seeds disagree among themselves: one or two of them are recorded with another cell's size. That
-    is a fault of the source, in the same 204 cells on every data set.
+    That is a fault of the source, in the same cells on every data set: the odd seeds have the size of a cell with one
+    convolution more or less, and where it is less, accuracies that are lower too (by 0.3 to 0.8 points in the mean).
+    They seem to be trainings of another cell.
     """
     bench = load_benchmark("nb201", dataset)
     table = bench.column("table_params_m").values
@@ -126,8 +127,8 @@ def test_exact_params_equal_the_model_size_of_the_table(dataset: str) -> None:
     equal = table == exact
     assert equal.any(axis=1).all()
     assert int((equal | missing).all(axis=1).sum()) == 15_421
-    faulty = table[~(equal | missing)]
-    assert np.isin(faulty, exact).all()
+    off_by = np.abs(table - exact)[~(equal | missing)].round(6)
+    assert set(off_by.tolist()) == {0.028, 0.24304}  # one 1x1, one 3x3 convolution in each of the 15 cells
 
 
 def test_the_204_cells_whose_seeds_disagree_are_the_same_everywhere() -> None:
