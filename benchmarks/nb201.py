@@ -11,6 +11,7 @@ from nassurrogate.spaces import get_space
 EMBEDDED_DATASETS = tuple(FILES)
 EMBEDDED = "embedded"
 """The name of the table that comes with the package, where a table is chosen."""
+COMPUTED = "computed from the string"
 
 
 def nb201_datasets() -> list[str]:
@@ -40,7 +41,7 @@ def load_nb201(dataset: str, *, table: str | None = None) -> Benchmark:
     if dataset not in known:
         raise unknown_choice("data set", dataset, known, place=" of nb201")
     space = get_space("nb201")
-    columns = {name: Column(values, "computed from the string") for name, values in space.free_metrics(dataset).items()}
+    columns = {name: Column(values, COMPUTED) for name, values in space.free_metrics(dataset).items()}
     embedded = embedded_columns(dataset) if dataset in EMBEDDED_DATASETS else {}
     imported = {info.name: _imported_columns(info, dataset, space.size) for info in infos}
     first = imported.pop(table, {}) if table is not None else {}
@@ -53,6 +54,7 @@ def load_nb201(dataset: str, *, table: str | None = None) -> Benchmark:
 def column_owners() -> dict[tuple[str, str], str]:
     """(data set or `"*"`, metric) → the table it is taken from unless another is chosen as the base."""
     owners = {(dataset, metric): EMBEDDED for dataset in EMBEDDED_DATASETS for metric in METRICS}
+    owners |= {(dataset, metric): COMPUTED for dataset in EMBEDDED_DATASETS for metric in ("params_m", "flops_m")}
     for info in store.list_imports("nb201"):
         for dataset, metrics in info.columns.items():
             for metric in metrics:

@@ -69,12 +69,14 @@ class Column:
         present = ~np.isnan(self.values)
         count = present.sum(axis=1)
         total = np.where(present, self.values, 0.0).sum(axis=1)
-        return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+        mean: np.ndarray = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+        return mean
 
     @cached_property
     def n_seeds(self) -> np.ndarray:
         """(size,) how many seeds are there."""
-        return (~np.isnan(self.values)).sum(axis=1)
+        count: np.ndarray = (~np.isnan(self.values)).sum(axis=1)
+        return count
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ Both serialisations of torch are read: the zip archive, and the bare pickles of 
 official file. Only the pickled dictionary is read, as a stream; the tensors (network weights) that a file may carry are
 never loaded. Memory: some 100 MB for the results and for about a quarter of a million recent objects, however large the
 file. Time: every byte of the pickle is looked at by Python code, minutes for the official file of several GB.
+
+The bare pickles carry no checksum: damage that leaves them readable as numbers in range is not noticed there.
 """
 
 from __future__ import annotations

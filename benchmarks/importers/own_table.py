@@ -24,14 +24,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from nassurrogate.benchmarks.embedded import FILES
+from nassurrogate.benchmarks.store import ANY_DATASET
 from nassurrogate.benchmarks.table import Column, is_paid
 from nassurrogate.errors import InputError, brief
 from nassurrogate.spaces import Space, get_space
 
 Columns = dict[str, list[Any]]
 """Column name → one value a row: text from CSV; text, numbers or None from Parquet."""
-ANY_DATASET: Final = "*"
-KNOWN_DATASETS: Final = ("cifar10", "cifar100", "ImageNet16-120")
+KNOWN_DATASETS: Final = tuple(FILES)
 UNITS: Final = (
     "pct", "s", "ms", "us", "ns", "m", "k", "g", "j", "mj", "uj", "w", "mw", "b", "kb", "mb", "gb", "nats", "bits",
     "count",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bz2
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,27 @@ def test_pth_with_references_far_back_is_read_exactly(
     assert [bench.query(index, "latency_ms").value for index in CELLS] == [500.0] * len(CELLS)
     api = nas_201_api.NASBench201API(content, verbose=False)
     check_every_value("shared", lambda place, hp: api.query_meta_info_by_index(place, hp), CELLS)
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from nassurrogate.benchmarks.importers.nb201_pth import read_pth
+read_pth(Path(sys.argv[1]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 << 10 if sys.platform == "linux" else 1 << 20))
+"""
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(official: Any, tmp_path: Path) -> None:
+    peaks_mib = []
+    for n_cells in (50, 150):
+        path = tmp_path / f"{n_cells}.pth"
+        content = official.content(nas_201_api.api_utils, list(range(n_cells)))
+        torch.save(content, path, _use_new_zipfile_serialization=False)
+        peaks_mib.append(int(subprocess.check_output([sys.executable, "-c", PEAK, str(path)])))
+    assert peaks_mib[1] < 256
+    assert peaks_mib[1] - peaks_mib[0] < 32, "100 cells more are 29 MB of file and 400 MB of objects"
 
 
 @pytest.mark.parametrize("as_folder", [True, False], ids=["folder", "file"])
