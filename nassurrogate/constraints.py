@@ -91,7 +91,7 @@ class Constraint:
         """Which values keep the bound: booleans of the shape of `values`. NaN (unknown) never does."""
         given = np.asarray(values, dtype=np.float64)
         compare = {"<=": np.less_equal, ">=": np.greater_equal, "<": np.less, ">": np.greater}[self.operator]
-        return cast(np.ndarray, np.asarray(compare(given, self.bound)))
+        return np.asarray(compare(given, self.bound))
 
     def violation(self, values: np.ndarray | float) -> np.ndarray:
         """By how much each value breaks the bound, in the metric's unit: feasible where ≤ 0; NaN gives infinity.

@@ -95,9 +95,7 @@ class Account:
         """Their labels, in percent."""
         return [query.label for query in self.queries]
 
-    def pay(
-        self, index: int, phase: Phase, proposed_by: str, *, predicted: tuple[float, float] | None = None
-    ) -> float:
+    def pay(self, index: int, phase: Phase, proposed_by: str, *, predicted: tuple[float, float] | None = None) -> float:
         """Query one cell, record it, and return its label in percent."""
         assert self.left > 0, "the budget is spent"
         assert self._domain.feasible[index], f"cell {index} is infeasible"

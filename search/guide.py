@@ -11,6 +11,7 @@ import numpy as np
 
 from nassurrogate.benchmarks import Benchmark
 from nassurrogate.benchmarks.oracle import Oracle
+from nassurrogate.errors import InputError
 from nassurrogate.surrogate import Surrogate
 
 FitProgress = Callable[[int, int], None]
@@ -89,7 +90,7 @@ class SurrogateGuide(Guide):
         saved: Surrogate | None = None,
     ) -> None:
         super().__init__(representatives)
-        self._make = lambda seed: Surrogate(space, predictor=predictor, config=config, seed=seed, device=device)
+        self._space, self._predictor, self._config, self._device = space, predictor, config, device
         self._rng = rng
         self._saved: Forecast | None = None
         if saved is not None:
@@ -104,10 +105,21 @@ class SurrogateGuide(Guide):
         if len(set(labels)) < 2:
             fitted = f"{len(labels)} labels, all equal: nothing can be ranked from them" if labels else "no label yet"
         else:
-            surrogate = self._make(int(self._rng.integers(2**31)))
-            fitted = self._predict(surrogate.fit(list(indices), list(labels), progress=progress))
-            if not (np.isfinite(fitted.mean).all() and np.isfinite(fitted.std).all()):
-                fitted = "the surrogate's predictions are not finite"
+            surrogate = Surrogate(
+                self._space,
+                predictor=self._predictor,
+                config=self._config,
+                seed=int(self._rng.integers(2**31)),
+                device=self._device,
+            )
+            # Whatever a predictor dislikes about the labels, what is paid must not be lost.
+            try:
+                fitted = self._predict(surrogate.fit(list(indices), list(labels), progress=progress))
+            except InputError as error:
+                fitted = f"no fit: {error}"
+            else:
+                if not (np.isfinite(fitted.mean).all() and np.isfinite(fitted.std).all()):
+                    fitted = "the surrogate's predictions are not finite"
         if self._saved is None or isinstance(fitted, str):
             return self._saved or fitted
         return blend(self._saved, fitted, self.surrogate_labels / (self.surrogate_labels + len(labels)))

@@ -108,12 +108,6 @@ class GuidedSearch:
             return None
         return self.forecast.mean[[self._place_of(index) for index in self._account.indices]]
 
-    def refit(self) -> None:
-        """One more forecast, from all labels."""
-        forecast = self._guide.forecast(self._account.indices, self._account.labels, self._fit_progress)
-        if not isinstance(forecast, str):
-            self.forecast = forecast
-
     def _fit_progress(self, done: int, total: int) -> None:
         self._account.emit(Event("fit", done, total))
 

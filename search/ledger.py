@@ -107,16 +107,20 @@ class LedgerWriter:
     def _write(self, record: Mapping[str, Any]) -> None:
         line = (json.dumps(record, allow_nan=False) + "\n").encode()
         start = os.fstat(self._handle).st_size
+        whole = False
         try:
             done = 0
             while done < len(line):
                 done += os.write(self._handle, line[done:])
             os.fsync(self._handle)
+            whole = True
         except OSError as error:
-            os.ftruncate(self._handle, start)
             raise InputError(
                 f"cannot write {self.path}: {error.strerror}; the {self._n_queries} queries written before stand"
             ) from error
+        finally:
+            if not whole:  # Ctrl-C lands here too
+                os.ftruncate(self._handle, start)
 
 
 def read_ledger(path: str | Path) -> Ledger:

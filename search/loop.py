@@ -16,8 +16,8 @@ import numpy as np
 from nassurrogate.benchmarks import LABEL, Benchmark, load_benchmark
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
-from nassurrogate.errors import InputError, brief, nearest, unknown_choice
-from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_names
+from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_names, split_preset
 from nassurrogate.search.account import LABEL_KINDS, Account, Event, LabelKind, Listener
 from nassurrogate.search.candidates import Candidates, find_candidates
 from nassurrogate.search.guide import Guide, OracleGuide, SurrogateGuide
@@ -41,7 +41,7 @@ def run(
     searcher: str = DEFAULT_SEARCHER,
     predictor: str | None = None,
     seed: int | None = None,
-    constraints: Sequence[Constraint | str] = (),
+    constraints: Sequence[Constraint | str] | Constraint | str = (),
     labels: LabelKind = "mean",
     surrogate: str | Path | Surrogate | None = None,
     run_dir: str | Path | None = None,
@@ -64,7 +64,7 @@ def run(
         predictor: registered name or `name:preset`; `"none"`: the searcher pays for every look; `"oracle"`: the truth
             guides, an upper bound. None: the saved surrogate's, or the default one.
         seed: of everything random; None draws one.
-        constraints: such as `"latency_ms<=12"`, on metrics that cost no query.
+        constraints: one or several, such as `"latency_ms<=12"`, on metrics that cost no query.
         labels: a query returns the `"mean"` of the training seeds or a `"single"` one.
         surrogate: a saved model, or its path, that guides the search from the first query (no initial sample); see
             `SurrogateGuide` for how it shares with the refitted ones.
@@ -94,7 +94,8 @@ def run(
     seed = _checked_seed(seed)
     saved = _loaded(surrogate, truth, device)
     name, config = _predictor(predictor, predictor_config, saved, truth, device)
-    bounds = [c if isinstance(c, Constraint) else Constraint.parse(c) for c in constraints]
+    given = [constraints] if isinstance(constraints, str | Constraint) else constraints
+    bounds = [c if isinstance(c, Constraint) else Constraint.parse(c) for c in given]
     rngs = dict(zip(("members", "search", "labels", "fits"), np.random.default_rng(seed).spawn(4), strict=True))
     prefer = truth.column(LABEL).mean if name == ORACLE else None
     candidates = find_candidates(truth, bounds, rngs["members"], prefer=prefer)
@@ -106,7 +107,7 @@ def run(
         "searcher": searcher,
         "predictor": name,
         "oracle": name == ORACLE,
-        "budget": budget,
+        "budget": int(budget),
         "seed": seed,
         "labels": labels,
         "constraints": [str(bound) for bound in bounds],
@@ -180,7 +181,7 @@ def _search(
         guided = GuidedSearch(account, candidates, guide, searcher, settings, rng)
         guided.run()
         searchers, expected = guided.searchers, guided.expected()
-    order, rule = choose(account.queries, None if isinstance(guide, OracleGuide) else expected)
+    order, rule = choose(account.queries, expected, label_noise_pct=settings.label_noise_pct)
     return {
         "order": order,
         "expected": expected,
@@ -242,12 +243,10 @@ def _predictor(
     if predictor is None and saved is not None:
         predictor = f"{saved.predictor.name}:{saved.predictor.preset}"
         changes = {**saved.predictor.config_dict(), **(changes or {})}
-    try:
-        made = Surrogate(benchmark.space.name, predictor=predictor or DEFAULT_PREDICTOR, config=changes, device=device)
-    except InputError as error:
-        if nearest(str(predictor), [*predictor_names(), NO_PREDICTOR, ORACLE]) in (NO_PREDICTOR, ORACLE):
-            raise unknown_choice("predictor", predictor, [*predictor_names(), NO_PREDICTOR, ORACLE]) from error
-        raise
+    predictor = DEFAULT_PREDICTOR if predictor is None else predictor
+    if not isinstance(predictor, str) or split_preset(predictor)[0] not in predictor_names():
+        raise unknown_choice("predictor", predictor, [*predictor_names(), NO_PREDICTOR, ORACLE])
+    made = Surrogate(benchmark.space.name, predictor=predictor, config=changes, device=device)
     return f"{made.predictor.name}:{made.predictor.preset}", made.predictor.config_dict()
 
 

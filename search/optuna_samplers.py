@@ -56,7 +56,7 @@ class OptunaSearcher(Searcher):
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
-            self._study = optuna.create_study(direction="maximize", sampler=self._sampler(int(rng.integers(2**31))))
+            self.study = optuna.create_study(direction="maximize", sampler=self._sampler(int(rng.integers(2**31))))
         finally:
             optuna.logging.set_verbosity(verbosity)
         self._pending: tuple[int, optuna.Trial] | None = None
@@ -65,7 +65,7 @@ class OptunaSearcher(Searcher):
         raise NotImplementedError
 
     def _propose(self) -> int:
-        trial = self._study.ask(self._distributions)
+        trial = self.study.ask(self._distributions)
         index = self.domain.space.index(self._slots.from_ops([trial.params[name] for name in self._distributions]))
         self._pending = (index, trial)
         return index
@@ -77,7 +77,7 @@ class OptunaSearcher(Searcher):
             self._finish(index, value)
             return
         ops = self._slots.to_ops(self.domain.space.parse(index))
-        self._study.add_trial(
+        self.study.add_trial(
             optuna.create_trial(
                 params=dict(zip(self._distributions, ops, strict=True)),
                 distributions=self._distributions,
@@ -99,7 +99,7 @@ class OptunaSearcher(Searcher):
         self._pending = None
         for key, violation in self._violations(index).items():
             trial.set_constraint(key, violation)
-        self._study.tell(trial, value)
+        self.study.tell(trial, value)
 
     def _violations(self, index: int) -> dict[str, float]:
         return {key: float(values[index]) for key, values in self.domain.violations.items()}

@@ -106,8 +106,8 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
     _scatter_phases(axes, ledger.queries, at, [query.label for query in ledger.queries])
     if ledger.queries:
         best = max(ledger.queries, key=lambda query: query.label)
-        star = {"s": 160, "marker": "*", "color": _BEST, "edgecolors": "black", "zorder": 4}
-        axes.scatter([cost[best.index]], [best.label], label="best label", **star)
+        place = [float(cost[best.index])], [best.label]
+        axes.scatter(*place, s=160, marker="*", color=_BEST, edgecolors="black", zorder=4, label="best label")
     for bound in map(Constraint.parse, ledger.header["config"]["constraints"]):
         if bound.metric == metric:
             axes.axvline(bound.bound, color=_BOUND, linewidth=1.5, label=str(bound))
@@ -116,8 +116,8 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
             axes.axvspan(*refused, color=_BOUND, alpha=0.08, linewidth=0)
             axes.set_xlim(left, right)
     if known.any():
-        top = float(truth[known].max())
-        axes.set_ylim(float(np.quantile(truth[known], 0.15)), top + 0.03 * top)
+        low, high = float(np.quantile(truth[known], 0.15)), float(truth[known].max())
+        axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
     axes.set_xlabel(f"{metric} ({unit_of(metric)})")
     axes.set_ylabel("validation accuracy (%)")
     axes.legend(loc="lower right", fontsize=8, framealpha=0.9)

@@ -37,6 +37,8 @@ def open_run(path: Path, header: Mapping[str, Any]) -> Iterator[LedgerWriter]:
     from filelock import FileLock, Timeout
 
     created = _make_folder(path)
+    if not (path / LOCK).exists():
+        _refuse_other_run(path)
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
@@ -46,9 +48,7 @@ def open_run(path: Path, header: Mapping[str, Any]) -> Iterator[LedgerWriter]:
         _remove_empty(created)
         raise InputError(f"cannot write the run folder {path}: {error.strerror}; choose another one") from error
     try:
-        for name in (LEDGER, SUMMARY):
-            if (path / name).exists():
-                raise InputError(f"the run folder {path} holds another run ({name}); choose another one")
+        _refuse_other_run(path)
         try:
             writer = LedgerWriter(path / LEDGER, header)
         except InputError:
@@ -79,6 +79,12 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def _refuse_other_run(path: Path) -> None:
+    for name in (LEDGER, SUMMARY):
+        if (path / name).exists():
+            raise InputError(f"the run folder {path} holds another run ({name}); choose another one")
 
 
 def _make_folder(path: Path) -> list[Path]:

@@ -114,7 +114,8 @@ class Searcher(ABC):
         """(F,) representatives of the classes that were not told yet."""
         told = np.zeros(self.domain.space.n_classes, dtype=bool)
         told[list(self._told)] = True
-        return self.domain.representatives[~told[self.domain.class_of[self.domain.representatives]]]
+        candidates = self.domain.representatives
+        return np.asarray(candidates[~told[self.domain.class_of[candidates]]])
 
     @abstractmethod
     def _propose(self) -> int:
