@@ -23,7 +23,9 @@ def write_model(path: Path, tensors: Mapping[str, np.ndarray], header: Mapping[s
     from safetensors.numpy import save
 
     text = json.dumps({"format_version": FORMAT_VERSION, **header}, sort_keys=True)
-    content = save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata={"format": FORMAT, "header": text})
+    content = save(
+        {k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata={"format": FORMAT, "header": text}
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -55,14 +55,14 @@ class Surrogate:
         self.space = get_space(space)
         self.metric = metric
         self.seed = int(seed)
-        self.predictor = predictor_class(name)(
-            self.space, preset=preset, config=config, seed=self.seed, device=device
-        )
+        self.predictor = predictor_class(name)(self.space, preset=preset, config=config, seed=self.seed, device=device)
         self.n_labels = 0
         self.label_stats: dict[str, float] = {}
         self.labels_sha256 = ""
 
-    def fit(self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray, *, progress: Progress | None = None) -> Surrogate:
+    def fit(
+        self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray, *, progress: Progress | None = None
+    ) -> Surrogate:
         """Learn from measured architectures; forgets what an earlier fit learned. Returns the surrogate itself.
 
         Args:
@@ -95,14 +95,20 @@ class Surrogate:
         except (TypeError, ValueError) as error:
             raise InputError(f"targets must be numbers, got {brief(targets)}") from error
         if values.shape != (len(cells),):
-            raise InputError(f"{len(cells)} architectures need {len(cells)} targets, got an array of shape {values.shape}")
+            raise InputError(
+                f"{len(cells)} architectures need {len(cells)} targets, got an array of shape {values.shape}"
+            )
         if not cells:
             raise InputError("fit needs at least one labelled architecture, got none")
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
-            raise InputError(f"targets must be finite, got {values[bad[0]]} at position {bad[0]} ({bad.size} such in all)")
+            raise InputError(
+                f"targets must be finite, got {values[bad[0]]} at position {bad[0]} ({bad.size} such in all)"
+            )
         if len(values) > 1 and np.all(values == values[0]):
-            raise InputError(f"targets must differ, all {len(values)} are {values[0]:g}: nothing can be ranked from them")
+            raise InputError(
+                f"targets must differ, all {len(values)} are {values[0]:g}: nothing can be ranked from them"
+            )
         return cells, values
 
     def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:

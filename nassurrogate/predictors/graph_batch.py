@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -29,29 +30,31 @@ class GraphBatch:
     def __len__(self) -> int:
         return len(self.op)
 
-    def take(self, rows: np.ndarray) -> GraphBatch:
-        """The batch of these rows, in this order."""
-        return GraphBatch(self.op[rows], self.adjacency[rows], self.position[rows], self.mask[rows])
 
-
-def encode(graphs: Sequence[CellGraph], vocabulary: Sequence[str], *, depth_as_position: bool) -> GraphBatch:
-    """Pad graphs to the largest of them.
+def encode(
+    graphs: Sequence[CellGraph], vocabulary: tuple[str, ...], n_nodes: int, *, depth_as_position: bool
+) -> GraphBatch:
+    """Pad graphs to `n_nodes`.
 
     The position of a node is its number, or, with `depth_as_position`, the most operations on a way from the input to
     it: then equal cells in another order of nodes differ in nothing but that order.
     """
-    code = {op: i for i, op in enumerate(vocabulary)}
-    n_nodes = max(graph.n_nodes for graph in graphs)
-    shape = (len(graphs), n_nodes)
-    op, position = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    mask, adjacency = np.zeros(shape, bool), np.zeros((*shape, n_nodes), np.float32)
-    for row, graph in enumerate(graphs):
-        n = graph.n_nodes
-        op[row, :n] = [code[name] for name in graph.ops]
-        adjacency[row, :n, :n] = graph.adjacency
-        mask[row, :n] = True
-        position[row, :n] = node_depths(graph) if depth_as_position else np.arange(n)
-    return GraphBatch(op, adjacency, position, mask)
+    rows = [_encoded(graph, vocabulary, n_nodes, depth_as_position) for graph in graphs]
+    return GraphBatch(*(np.stack(parts) for parts in zip(*rows, strict=True)))
+
+
+@lru_cache(maxsize=1 << 16)
+def _encoded(
+    graph: CellGraph, vocabulary: tuple[str, ...], n_nodes: int, depth_as_position: bool
+) -> tuple[np.ndarray, ...]:
+    n = graph.n_nodes
+    op, position, mask = np.zeros(n_nodes, np.int64), np.zeros(n_nodes, np.int64), np.zeros(n_nodes, bool)
+    adjacency = np.zeros((n_nodes, n_nodes), np.float32)
+    op[:n] = [vocabulary.index(name) for name in graph.ops]
+    adjacency[:n, :n] = graph.adjacency
+    mask[:n] = True
+    position[:n] = node_depths(graph) if depth_as_position else np.arange(n)
+    return op, adjacency, position, mask
 
 
 def node_depths(graph: CellGraph) -> list[int]:

@@ -1,77 +1,117 @@
 """NAR-Former V2 (Yi et al., NeurIPS 2023, arXiv 2306.10792): a transformer whose attention runs along the graph.
 
-Shapes: B cells, N nodes, d the width of a block's input, h of its output. The model is the paper's; what the presets
-change around it stands in `V2Config`. Training is in `ensemble_training`.
+Shapes: B cells, N nodes, d the width of a block's input, h of its output, M members of the ensemble, V views of a cell.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CODE_WIDTH = 64
-"""Width of the code of one number in a token."""
+from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
+from nassurrogate.errors import InputError
+from nassurrogate.predictors.base import Predictor, Progress
+from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Schedule
+from nassurrogate.predictors.graph_batch import encode, relabelled
+from nassurrogate.predictors.label_scale import FractionScale, RankScale
+from nassurrogate.predictors.losses import rank_loss, relative_loss
+from nassurrogate.predictors.torch_device import one_thread, torch_device
+
+# Codes of the operations in the released code; what it does not know comes after.
+_OP_CODES = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
+_SCORE_CHUNK = 1024
 
 
 @dataclass(frozen=True)
 class V2Config:
-    """Hyper-parameters. The defaults are the preset `fast`; `paper` is the paper's NAS-Bench-201 configuration.
+    """Hyper-parameters. The defaults are the preset `fast`; `PAPER` is the paper's NAS-Bench-201 configuration.
 
-    cells: "reduced" reads the cell as what it computes (nothing dead, no `none`, skips contracted), with a node's depth
-        as its position; "wired" reads all six edges as nodes, with their number as position.
-    targets: "rank" learns normal scores of the labels' ranks; "fraction" learns labels / 100, for accuracies.
-    loss: "rank" is squared error plus a pairwise logistic loss; "relative" is the paper's: squared relative error, plus
-        .1 of its sequence-ranking loss, plus .5 of the consistency between a cell and an isomorphic relabelling.
-    holdout: share of the labels that is held out to stop early; 0 trains for all epochs and keeps the last weights.
+    cells: `reduced` reads the cell as what it computes (nothing dead, no `none`, skips contracted, an edge's weight its
+        multiplicity), with a node's depth as its position; `wired` reads all edges as nodes, with their number as
+        position.
+    code_width: width of the code of one number in a token; a token holds two.
+    layer_scale: what γ, the weight of the feed-forward network, starts from.
+    output: `linear`, or the paper's `log-sigmoid`, which is always positive.
+    labels: `rank` learns normal scores of the labels' ranks with squared error and a pairwise logistic loss;
+        `fraction` learns labels / 100 with the paper's loss, each cell beside an isomorphic relabelling.
+    max_steps: batches grow where more steps than this would be needed; 0 never.
+    holdout: share of the labels held out to stop early; 0 trains for all epochs and keeps the last weights.
     """
 
     cells: str = "reduced"
-    width: int = 64
-    blocks: int = 4
-    head_width: int = 64
+    code_width: int = 16
+    width: int = 48
+    blocks: int = 2
     groups: int = 8
-    ffn_ratio: int = 4
-    dropout: float = 0.05
+    ffn_ratio: int = 2
+    head_width: int = 64
+    dropout: float = 0.0
+    layer_scale: float = 0.1
     output: str = "linear"
-    targets: str = "rank"
-    loss: str = "rank"
+    labels: str = "rank"
     members: int = 4
-    epochs: int = 150
+    epochs: int = 75
     batch: int = 32
-    learning_rate: float = 2e-3
+    max_steps: int = 1500
+    learning_rate: float = 4e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
     holdout: float = 0.0
-    patience: int = 30
+    patience: int = 20
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} is one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        for name in ("width", "blocks", "groups", "ffn_ratio", "head_width", "members", "epochs", "batch", "patience"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.code_width < 4 or self.code_width % 2:
+            raise InputError(f"code_width must be an even number from 4, got {self.code_width}")
+        if self.width % self.groups or self.width * self.blocks < 4:
+            raise InputError(f"width must be a multiple of groups ({self.groups}), got {self.width}")
+        for name in ("dropout", "holdout", "warmup"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
 
 
+_CHOICES = {"cells": ("reduced", "wired"), "output": ("linear", "log-sigmoid"), "labels": ("rank", "fraction")}
 PAPER = V2Config(
     cells="wired",
+    code_width=64,
     width=512,
     blocks=6,
+    ffn_ratio=4,
     head_width=512,
+    dropout=0.05,
+    layer_scale=1e-4,
     output="log-sigmoid",
-    targets="fraction",
-    loss="relative",
+    labels="fraction",
     members=1,
     epochs=1000,
     batch=8,
+    max_steps=0,
     learning_rate=1e-4,
     weight_decay=0.0,
 )
 
 
-def identity_code(numbers: Tensor) -> Tensor:
-    """(…) whole numbers → (…, 64): sin and cos of π·x·(1 + k/31), k = 0 … 31, interleaved.
+def identity_code(numbers: Tensor, width: int) -> Tensor:
+    """(…) whole numbers → (…, width): sin and cos of π·x·(1 + k/K), k = 0 … K, K = width / 2 − 1, interleaved.
 
-    The released code has the frequencies linspace(1, 2³¹, 32); modulo full turns they are these, without the rounding
-    noise that phases of 10¹⁰ have in single precision.
+    The released code has width 64 and the frequencies linspace(1, 2³¹, 32); modulo full turns they are these, without
+    the rounding noise that phases of 10¹⁰ have in single precision.
     """
-    frequency = torch.pi * (1 + torch.arange(CODE_WIDTH // 2, device=numbers.device, dtype=torch.float64) / 31)
+    n_frequencies = width // 2
+    steps = torch.arange(n_frequencies, device=numbers.device, dtype=torch.float64) / (n_frequencies - 1)
+    frequency = torch.pi * (1 + steps)
     phase = numbers.to(torch.float64)[..., None] * frequency
     return torch.stack([phase.sin(), phase.cos()], dim=-1).flatten(-2).float()
 
@@ -98,7 +138,7 @@ class GroupedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         split = x.unflatten(-1, (self.weight.shape[0], self.weight.shape[1]))
         mapped = torch.einsum("...gi,gio->...go", split, self.weight) + self.bias.squeeze(1)
-        return self.group_norm(mapped).flatten(-2)
+        return cast(Tensor, self.group_norm(mapped)).flatten(-2)
 
 
 class Block(nn.Module):
@@ -114,7 +154,7 @@ class Block(nn.Module):
         self.ffn_pre_norm = nn.LayerNorm(h)
         self.ffn_up = GroupedLinear(config.groups, h // config.groups, inner // config.groups)
         self.ffn_down = GroupedLinear(config.groups, inner // config.groups, h // config.groups)
-        self.layer_scale = nn.Parameter(torch.full((h,), 1e-4))
+        self.layer_scale = nn.Parameter(torch.full((h,), config.layer_scale))
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
@@ -128,16 +168,16 @@ class Block(nn.Module):
 
     def feed_forward(self, y: Tensor) -> Tensor:
         hidden = self.dropout(self.ffn_up(self.ffn_pre_norm(y)).relu())
-        return self.dropout(self.ffn_down(hidden))
+        return cast(Tensor, self.dropout(self.ffn_down(hidden)))
 
 
 class NarFormerV2Net(nn.Module):
-    """Tokens (B, N, 128), undirected adjacency (B, N, N), mask (B, N) → predictions (B,)."""
+    """Tokens (B, N, 2·code_width), undirected adjacency (B, N, N), mask (B, N) → predictions (B,)."""
 
     def __init__(self, config: V2Config) -> None:
         super().__init__()
         h, depth = config.width, config.blocks
-        widths = [2 * CODE_WIDTH, *[h] * depth]
+        widths = [2 * config.code_width, *[h] * depth]
         self.block = nn.ModuleList(Block(a, b, config) for a, b in zip(widths, widths[1:], strict=False))
         self.readout_gate = nn.ModuleList([Linear(depth * h, depth * h // 4), Linear(depth * h // 4, depth)])
         self.head = nn.ModuleList(
@@ -154,8 +194,129 @@ class NarFormerV2Net(nn.Module):
             means.append((x * node_share).sum(dim=-2))
         joined = torch.cat(means, dim=-1)
         gate = self.readout_gate[1](self.readout_gate[0](joined).relu()).sigmoid()  # one gate a block
-        graph = sum(gate[..., i : i + 1] * mean for i, mean in enumerate(means))
+        graph = (gate.unsqueeze(-1) * torch.stack(means, dim=-2)).sum(dim=-2)
         for layer in self.head[:-1]:
             graph = self.dropout(layer(graph).relu())
         output = self.head[-1](graph).squeeze(-1)
         return -F.logsigmoid(output) if self.positive else output
+
+
+class NarFormerV2(Predictor):
+    """An ensemble of NAR-Former V2 networks, trained together.
+
+    The deviation is the spread of the members; with one member (`paper`) it is 0.
+
+    >>> from nassurrogate.spaces import get_space
+    >>> space = get_space("nb201")
+    >>> predictor = NarFormerV2(space, config={"epochs": 5})
+    >>> predictor.fit(space.parse_many([0, 1, 2]), np.array([85.5, 90.8, 72.1]))
+    >>> mean, std = predictor.predict(space.parse_many([5, 6]))
+    >>> mean.shape, std.shape
+    ((2,), (2,))
+    """
+
+    name = "nar-former-v2"
+    description = (
+        "NAR-Former V2, a graph-aided transformer; fast: a narrow ensemble on reduced cells; paper: as published"
+    )
+    presets = {"fast": V2Config(), "paper": PAPER}
+
+    def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
+        config: V2Config = self.config
+        self._ensemble = self._untrained()
+        self._scale = RankScale.of(targets) if config.labels == "rank" else FractionScale()
+        if config.labels == "fraction" and (targets <= 0).any():
+            raise InputError(
+                f"labels='fraction' learns relative errors: targets must be above 0, got {targets.min():g}"
+            )
+        rng = np.random.default_rng(self.seed)
+        inputs = self._inputs([self._graph(arch) for arch in archs], rng if config.labels == "fraction" else None)
+        data = Labelled(inputs, torch.from_numpy(self._scale.encode(targets)).float().to(self._ensemble.device))
+        order = torch.from_numpy(rng.permutation(len(data)))
+        n_held = round(config.holdout * len(data))
+        grown = math.ceil(len(data) * config.epochs / config.max_steps) if config.max_steps else 0
+        schedule = Schedule(
+            epochs=config.epochs,
+            batch=max(config.batch, grown),
+            learning_rate=config.learning_rate,
+            weight_decay=config.weight_decay,
+            warmup=config.warmup,
+            patience=config.patience,
+        )
+        with one_thread(self._ensemble.device, config.width):
+            self._ensemble.fit(
+                _subset(data, order[n_held:]),
+                schedule,
+                rank_loss if config.labels == "rank" else relative_loss,
+                held_out=_subset(data, order[:n_held]) if n_held else None,
+                progress=progress,
+            )
+
+    def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        graphs = [self._graph(arch) for arch in archs]
+        rows: dict[CellGraph, int] = {}
+        place = np.array([rows.setdefault(graph, len(rows)) for graph in graphs])
+        different = list(rows)
+        parts = [
+            self._ensemble.predict(
+                tuple(part.squeeze(1).double() for part in self._inputs(different[start : start + _SCORE_CHUNK], None))
+            )
+            for start in range(0, len(different), _SCORE_CHUNK)
+        ]
+        # Rounded, so that the last digits, which depend on the batch, do not show.
+        scores = np.round(torch.cat(parts, dim=1).cpu().numpy(), 9)
+        mean, spread = scores.mean(axis=0), scores.std(axis=0)
+        std = (self._scale.decode(mean + spread) - self._scale.decode(mean - spread)) / 2
+        return self._scale.decode(mean)[place], std[place]
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        tensors = {f"weights.{name}": value.cpu().numpy() for name, value in self._ensemble.weights.items()}
+        if isinstance(self._scale, RankScale):
+            tensors |= {"labels.scores": self._scale.scores, "labels.values": self._scale.values}
+        return tensors, {}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        self._ensemble = self._untrained()
+        for name, start in self._ensemble.weights.items():
+            saved = tensors[f"weights.{name}"]
+            if saved.shape != tuple(start.shape) or saved.dtype != np.float32 or not np.isfinite(saved).all():
+                raise InputError(
+                    f"weights {name!r} are {saved.dtype}{saved.shape}, expected float32{tuple(start.shape)}"
+                )
+            self._ensemble.weights[name] = torch.from_numpy(saved.copy()).to(self._ensemble.device)
+        ranked = self.config.labels == "rank"
+        self._scale = RankScale(tensors["labels.scores"], tensors["labels.values"]) if ranked else FractionScale()
+
+    def _untrained(self) -> Ensemble:
+        config: V2Config = self.config
+        return Ensemble(lambda: NarFormerV2Net(config), config.members, self.seed, torch_device(self.device))
+
+    def _graph(self, arch: Architecture) -> CellGraph:
+        return self.space.graph(arch, reduced=self.config.cells == "reduced")
+
+    def _inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
+        """Tokens (B, V, N, 2·code_width), undirected adjacency (B, V, N, N) and mask (B, V, N).
+
+        One view a cell, or with `rng` two: the second is an isomorphic relabelling.
+        """
+        vocabulary = dict.fromkeys((INPUT, *_OP_CODES, *self.space.ops, OUTPUT))
+        first = encode(
+            graphs,
+            tuple(vocabulary),
+            max(self.space.max_nodes, *(graph.n_nodes for graph in graphs)),
+            depth_as_position=self.config.cells == "reduced",
+        )
+        views = [first] if rng is None else [first, relabelled(first, rng)]
+        device = torch_device(self.device)
+
+        def stacked(name: str) -> Tensor:
+            return torch.from_numpy(np.stack([getattr(view, name) for view in views], axis=1)).to(device)
+
+        width = self.config.code_width
+        mask, directed = stacked("mask"), stacked("adjacency")
+        token = torch.cat([identity_code(stacked("op"), width), identity_code(stacked("position"), width)], dim=-1)
+        return token * mask.unsqueeze(-1), directed + directed.transpose(-1, -2), mask
+
+
+def _subset(data: Labelled, rows: Tensor) -> Labelled:
+    return Labelled(tuple(part[rows] for part in data.inputs), data.targets[rows])

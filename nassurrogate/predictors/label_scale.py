@@ -1,0 +1,66 @@
+"""Between labels in their unit and what a network learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RankScale:
+    """Labels as normal scores of their ranks, and back by interpolation between the labels.
+
+    Ranks make the few very bad cells harmless, and a ranking is what a search needs.
+
+    Args:
+        scores: (k,) ascending normal scores of the k different labels.
+        values: (k,) the labels, ascending.
+    """
+
+    scores: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, labels: np.ndarray) -> RankScale:
+        """The scale of (n,) labels; equal labels share their mean rank."""
+        from scipy.special import ndtri
+        from scipy.stats import rankdata
+
+        ranks = rankdata(labels)
+        values, first = np.unique(labels, return_index=True)
+        return cls(ndtri((ranks[first] - 0.5) / len(labels)), values)
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """(n,) labels that the scale was made of → (n,) scores."""
+        return self.scores[np.searchsorted(self.values, labels)]
+
+    def decode(self, scores: np.ndarray) -> np.ndarray:
+        """Scores → values; strictly increasing, beyond the labels along the line through the outermost tenth of them."""
+        inside = np.interp(scores, self.scores, self.values)
+        below = np.minimum(scores - self.scores[0], 0.0) * self._slope(slice(0, self._tail))
+        above = np.maximum(scores - self.scores[-1], 0.0) * self._slope(slice(-self._tail, None))
+        return inside + below + above
+
+    @property
+    def _tail(self) -> int:
+        return max(2, len(self.values) // 10)
+
+    def _slope(self, part: slice) -> float:
+        if len(self.values) < 2:
+            return 0.0
+        width = self.scores[part][-1] - self.scores[part][0]
+        return float((self.values[part][-1] - self.values[part][0]) / width)
+
+
+@dataclass(frozen=True)
+class FractionScale:
+    """Percentages as fractions: what NAR-Former V2 learns."""
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """(n,) percentages → (n,) fractions."""
+        return labels / 100.0
+
+    def decode(self, scores: np.ndarray) -> np.ndarray:
+        """The inverse of `encode`."""
+        return scores * 100.0

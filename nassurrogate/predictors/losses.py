@@ -1,0 +1,36 @@
+"""Losses of accuracy predictors. Shapes: M members, B labels a batch, V views of each cell."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def rank_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """Squared error plus `pairwise_logistic`, the mean over the views. (M, B, V), (M, B) → (M,)."""
+    by_view = prediction.movedim(-1, 1)  # (M, V, B)
+    wanted = target.unsqueeze(1).expand_as(by_view)
+    return ((by_view - wanted).square().mean(dim=-1) + pairwise_logistic(by_view, wanted)).mean(dim=-1)
+
+
+def pairwise_logistic(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean over the pairs with yᵢ > yⱼ of log(1 + exp(−(ŷᵢ − ŷⱼ))); 0 without such a pair. (…, B), (…, B) → (…)."""
+    above = (target.unsqueeze(-1) > target.unsqueeze(-2)).to(prediction.dtype)
+    margin = prediction.unsqueeze(-1) - prediction.unsqueeze(-2)
+    return (F.softplus(-margin) * above).sum(dim=(-1, -2)) / above.sum(dim=(-1, -2)).clamp(min=1)
+
+
+def relative_loss(prediction: Tensor, target: Tensor, *, ranking: float = 0.1, consistency: float = 0.5) -> Tensor:
+    """NAR-Former V2's loss (arXiv 2306.10792, section 3.4). (M, B, V), (M, B) → (M,).
+
+    The mean of (ŷ/y − 1)²; plus `ranking` times the mean of |(ŷᵢ − ŷ_π(i)) − (yᵢ − y_π(i))| for a random permutation π
+    of the batch; plus `consistency` times the mean difference between a cell and its isomorphic relabellings.
+    """
+    wanted = target.unsqueeze(-1)
+    error = (prediction / wanted - 1).square().mean(dim=(-1, -2))
+    order = torch.randperm(target.shape[-1], device=target.device)
+    gap = (prediction - prediction[:, order]) - (wanted - wanted[:, order])
+    drift = prediction[..., 1:] - prediction[..., :1]
+    apart = drift.abs().mean(dim=(-1, -2)) if drift.shape[-1] else torch.zeros_like(error)
+    return error + ranking * gap.abs().mean(dim=(-1, -2)) + consistency * apart

@@ -1,0 +1,40 @@
+"""Where a network runs, and on how many threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from nassurrogate.errors import InputError, brief
+
+_NARROW = 128
+
+
+def torch_device(name: str) -> torch.device:
+    """The device of that name; `"auto"` is the GPU where there is one. Raises `InputError` for one that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"unknown device {brief(name)}; expected auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise InputError(f"device {name!r} is not there; this machine has {torch.cuda.device_count()} CUDA devices")
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(f"unsupported device {name!r}; expected auto, cpu, cuda or cuda:N")
+    return device
+
+
+@contextmanager
+def one_thread(device: torch.device, width: int) -> Iterator[None]:
+    """One CPU thread inside, for a narrow network: its steps are too short to share, and threads that wait for each
+    other at every operation slow down tenfold once another program wants a core."""
+    threads = torch.get_num_threads()
+    if device.type == "cpu" and width < _NARROW:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
