@@ -15,7 +15,8 @@ import pytest
 import nassurrogate
 
 CONSOLE = "nassurrogate.cli"
-"""The command line, in one module or several (`nassurrogate.cli…`), may import every room."""
+COMMAND_LINE = (CONSOLE, "nassurrogate.commands", "nassurrogate.console", "nassurrogate.__main__")
+"""The command line may import every room."""
 PUBLIC = {"nassurrogate.benchmarks", "nassurrogate.benchmarks.oracle"}
 """What a search may import of the benchmarks: the names in `__all__`, and the oracle that stands in for a surrogate."""
 HEAVY = {"torch", "pandas", "pyarrow", "optuna", "matplotlib", "lightgbm", "networkx", "sklearn", "scipy"}
@@ -55,7 +56,7 @@ def _imports(module: str) -> Iterator[tuple[str, int]]:
 
 
 def _room(module: str) -> str:
-    if module == CONSOLE or module.startswith((f"{CONSOLE}.", f"{CONSOLE}_")):
+    if module in COMMAND_LINE or module.startswith(tuple(f"{part}." for part in COMMAND_LINE)):
         return "console"
     for room in ("search", "benchmarks"):
         if module == f"nassurrogate.{room}" or module.startswith(f"nassurrogate.{room}."):

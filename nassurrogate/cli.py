@@ -1,0 +1,102 @@
+"""The command line: reads the arguments, runs a command, and turns what happened into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from nassurrogate import __version__
+from nassurrogate.commands import data, predictors, score, search, searchers, spaces, train
+from nassurrogate.commands.options import Parser, add_common, new_parser
+from nassurrogate.console import Console
+from nassurrogate.errors import InputError, brief
+
+OK, UNEXPECTED, BAD_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
+_COMMANDS = (search, train, score, data, spaces, predictors, searchers)
+
+_EXAMPLES = """\
+examples:
+  nassurrogate search --space nb201 --budget 100
+  nassurrogate search --space nb201 --budget 100 --constraint "latency_ms<=14.28"
+  nassurrogate train --space nb201 --labels 100 --out model.safetensors
+  nassurrogate score model.safetensors --all --top 10
+
+exit codes:
+  0 done; 1 unexpected error; 2 unusable input (one line on stderr says which);
+  130 Ctrl-C; 141 the reader of the output went away (as with `| head`)
+
+Results go to stdout; progress, notes and errors to stderr. With --json stdout
+holds exactly one JSON object, or nothing after an error.
+"""
+
+
+def build_parser() -> Parser:
+    """The parser of all commands. It imports nothing heavy: `--help` must answer at once."""
+    parser = new_parser(
+        "nassurrogate",
+        "Learn from a few trained cells, rank all the others, and search under hardware constraints.",
+        _EXAMPLES,
+    )
+    parser.add_argument("--version", action="version", version=f"nassurrogate {__version__}")
+    add_common(parser, outermost=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=Parser)
+    for command in _COMMANDS:
+        command.add_to(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; `argv` defaults to the process's arguments.
+
+    >>> main(["spaces", "--quiet"])
+    nb201  15,625 cells, 5,425 different functions
+    ...
+    0
+    """
+    console = Console()
+    try:
+        args = build_parser().parse_args(argv)
+        console.configure(quiet=args.quiet, verbose=args.verbose, as_json=args.json)
+        if args.command is None:
+            build_parser().print_help(sys.stderr)
+            return BAD_INPUT
+        with console.logging():
+            code = int(args.run(args, console))
+            console.flush()
+            return code
+    except SystemExit as stop:  # argparse: --help and --version
+        return _flushed(console, stop.code if isinstance(stop.code, int) else OK)
+    except InputError as error:
+        console.error(str(error))
+        return BAD_INPUT
+    except KeyboardInterrupt as stop:
+        console.error(": ".join(["interrupted", *map(str, stop.args)]))
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _reader_gone()
+    except OSError as error:
+        place = f": {error.filename}" if error.filename else ""
+        console.error(f"{error.strerror or error}{place}", traceback=True)
+        return UNEXPECTED
+    except Exception as error:
+        hint = "" if console.verbose else "; add --verbose for the traceback"
+        console.error(f"unexpected {type(error).__name__}: {brief(str(error), 200)}{hint}", traceback=True)
+        return UNEXPECTED
+
+
+def _flushed(console: Console, code: int) -> int:
+    try:
+        console.flush()
+    except BrokenPipeError:
+        return _reader_gone()
+    return code
+
+
+def _reader_gone() -> int:
+    # Python flushes stdout once more at exit: that must not fail, nor print anything.
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        sys.stdout = None  # type: ignore[assignment]
+    return READER_GONE

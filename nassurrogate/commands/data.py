@@ -1,0 +1,257 @@
+"""`nassurrogate data`: the tables of ground truth on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from nassurrogate.commands.options import Subparsers, add_command, add_space, number
+from nassurrogate.console import Console, aligned
+from nassurrogate.errors import InputError, unknown_choice
+
+if TYPE_CHECKING:
+    from nassurrogate.benchmarks.table import Column
+
+_DESCRIPTION = """\
+The tables of ground truth: the embedded one, which is always there, and those
+imported from the official files or from your own. Imports lie in your cache
+folder, or in the one that the variable NASSURROGATE_CACHE names.
+"""
+_EXAMPLES = """\
+examples:
+  nassurrogate data list
+  nassurrogate data import nb201 NAS-Bench-201-v1_1-096897.pth
+  nassurrogate data import nb201 latency.csv --name phone --dataset cifar10 --missing-value -1
+  nassurrogate data check
+  nassurrogate data remove phone
+"""
+_LIST_EXAMPLES = """\
+examples:
+  nassurrogate data list
+  nassurrogate data list --dataset cifar100 --json
+"""
+_IMPORT_DESCRIPTION = """\
+Convert a file once into a compact, checked table in your cache. PATH is the
+official NAS-Bench-201-v1_1-096897.pth, the folder NATS-tss-v1_0-3ffb9-simple,
+or a CSV or Parquet table with a column `arch` or `index` and columns named
+after metrics with their unit, such as cifar10_test_accuracy_pct. No code in a
+file is ever run.
+"""
+_IMPORT_EXAMPLES = """\
+examples:
+  nassurrogate data import nb201 NAS-Bench-201-v1_1-096897.pth
+  nassurrogate data import nb201 NATS-tss-v1_0-3ffb9-simple --name nats
+  nassurrogate data import nb201 latency.csv --name phone --dataset cifar10 --missing-value -1
+"""
+_CHECK_DESCRIPTION = """\
+Verify every byte of every table. If all are good they are listed; otherwise
+stderr has one line for each damaged one, stdout nothing, and the exit code is 2.
+"""
+_CHECK_EXAMPLES = """\
+examples:
+  nassurrogate data check
+"""
+_REMOVE_EXAMPLES = """\
+examples:
+  nassurrogate data remove phone
+"""
+
+
+def add_to(commands: Subparsers) -> None:
+    """Declare the command and its own commands."""
+    parser = add_command(
+        commands, "data", "list, import, check and remove tables", description=_DESCRIPTION, examples=_EXAMPLES
+    )
+    actions = parser.add_subparsers(title="commands", metavar="ACTION", dest="action", required=True)
+
+    listed = add_command(
+        actions, "list", "what can be searched on: tables, metrics, units",
+        description="List the metrics of every table, and which table each is taken from.", examples=_LIST_EXAMPLES,
+    )  # fmt: skip
+    add_space(listed)
+    listed.add_argument("--dataset", help="only this data set")
+    listed.set_defaults(run=run_list)
+
+    imported = add_command(
+        actions, "import", "convert a benchmark file", description=_IMPORT_DESCRIPTION, examples=_IMPORT_EXAMPLES
+    )
+    imported.add_argument("space", metavar="SPACE", help="search space, such as nb201")
+    imported.add_argument("path", metavar="PATH", help="the file or folder to convert")
+    imported.add_argument("--name", help="what the import is called (default: after the file)")
+    imported.add_argument("--dataset", help="own table: the data set of columns that do not name one")
+    imported.add_argument(
+        "--missing-value", type=number, metavar="NUMBER", help="own table: what stands for 'missing', such as -1"
+    )
+    imported.add_argument("--replace", action="store_true", help="replace an import of the same name")
+    imported.set_defaults(run=run_import)
+
+    checked = add_command(
+        actions, "check", "verify every table", description=_CHECK_DESCRIPTION, examples=_CHECK_EXAMPLES
+    )
+    add_space(checked)
+    checked.set_defaults(run=run_check)
+
+    removed = add_command(
+        actions, "remove", "delete an import",
+        description="Delete an import, damaged or not, from your cache.", examples=_REMOVE_EXAMPLES,
+    )  # fmt: skip
+    removed.add_argument("name", metavar="NAME", help="the import's name, as `nassurrogate data list` shows it")
+    add_space(removed)
+    removed.set_defaults(run=run_remove)
+
+
+def run_list(args: argparse.Namespace, console: Console) -> int:
+    """Every column of every table."""
+    from nassurrogate.benchmarks import dataset_names, load_benchmark, store
+    from nassurrogate.benchmarks.nb201 import EMBEDDED, EMBEDDED_DATASETS, column_owners
+
+    known = dataset_names(args.space)
+    if args.dataset is not None and args.dataset not in known:
+        raise unknown_choice("data set", args.dataset, known, place=f" of {args.space}")
+    owners = column_owners()
+    metrics = [
+        _describe(dataset, metric, EMBEDDED, column, owners)
+        for dataset in EMBEDDED_DATASETS
+        for metric, column in load_benchmark(args.space, dataset, table=EMBEDDED).columns.items()
+    ]
+    imports = store.list_imports(args.space)
+    for info in imports:
+        if info.damage:
+            console.note(f"warning: {info.damage}")
+            continue
+        loaded = store.load_import(info.name, info.space)
+        metrics += [
+            _describe(dataset, metric, info.name, column, owners)
+            for (dataset, metric), column in loaded.columns.items()
+        ]
+    if args.dataset is not None:
+        metrics = [entry for entry in metrics if entry["dataset"] in (args.dataset, store.ANY_DATASET)]
+    rows = []
+    for entry in metrics:
+        remark = [f"not used: {entry['taken_from']} has it"] if entry["taken_from"] != entry["table"] else []
+        rows.append(
+            (
+                entry["table"],
+                entry["dataset"],
+                entry["metric"],
+                entry["unit"],
+                str(entry["n_seeds"]),
+                f"{entry['n_cells']:,}",
+                "; ".join([*remark, *([entry["note"]] if entry["note"] else [])]),
+            )
+        )
+    header = ("table", "data set", "metric", "unit", "seeds", "cells", "note")
+    fields = {
+        "schema_version": 1,
+        "space": args.space,
+        "metrics": metrics,
+        "imports": [_import_fields(info) for info in imports],
+    }
+    console.result(aligned(header, rows, numeric=("seeds", "cells")), fields)
+    return 0
+
+
+def run_import(args: argparse.Namespace, console: Console) -> int:
+    """Convert a file."""
+    from nassurrogate.benchmarks.importers import import_file
+
+    with console.progress() as progress:
+        summary = import_file(
+            args.space,
+            args.path,
+            name=args.name,
+            dataset=args.dataset,
+            missing_value=args.missing_value,
+            replace=args.replace,
+            progress=lambda done, total: progress.update(
+                "import", done, total, f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+            ),
+        )
+    info = summary.info
+    lines = [f"{info.name}: {info.n_cells:,} cells from {info.source_file} ({info.kind})"]
+    lines += [f"  {_data_set(dataset)}: {', '.join(metrics)}" for dataset, metrics in info.columns.items()]
+    lines += [
+        f"  not used: {column}, which the table {owner!r} has already; --table {info.name} puts it first"
+        for column, owner in summary.shadowed.items()
+    ]
+    console.result("\n".join(lines), {"schema_version": 1, **_import_fields(info), "shadowed": summary.shadowed})
+    return 0
+
+
+def run_check(args: argparse.Namespace, console: Console) -> int:
+    """Verify every table."""
+    from nassurrogate.benchmarks import dataset_names, load_benchmark
+    from nassurrogate.benchmarks.nb201 import EMBEDDED, EMBEDDED_DATASETS
+    from nassurrogate.benchmarks.store import check_imports
+
+    dataset_names(args.space)  # an unknown space is told before anything is read
+    damages = []
+    for dataset in EMBEDDED_DATASETS:
+        try:
+            load_benchmark(args.space, dataset, table=EMBEDDED)
+        except InputError as error:
+            damages.append(str(error))
+    imports = check_imports(args.space)
+    damages += [info.damage for info in imports if info.damage]
+    for damage in damages:
+        console.error(damage)
+    if damages:
+        return 2
+    names = [EMBEDDED, *(info.name for info in imports)]
+    lines = [f"{name}: good" for name in names]
+    console.result("\n".join(lines), {"schema_version": 1, "space": args.space, "good": names})
+    return 0
+
+
+def run_remove(args: argparse.Namespace, console: Console) -> int:
+    """Delete an import."""
+    from nassurrogate.benchmarks import dataset_names
+    from nassurrogate.benchmarks.store import remove_import
+
+    dataset_names(args.space)
+    info = remove_import(args.name, args.space)
+    console.result(f"removed {info.name} ({info.path})", {"schema_version": 1, "removed": _import_fields(info)})
+    return 0
+
+
+def _describe(
+    dataset: str, metric: str, table: str, column: Column, owners: dict[tuple[str, str], str]
+) -> dict[str, Any]:
+    import numpy as np
+
+    from nassurrogate.benchmarks.nb201 import COMPUTED
+    from nassurrogate.benchmarks.table import is_paid, unit_of
+
+    if column.source == COMPUTED:
+        table = COMPUTED
+    return {
+        "table": table,
+        "dataset": dataset,
+        "metric": metric,
+        "unit": unit_of(metric),
+        "n_seeds": int(column.n_seeds.max()),
+        "n_cells": int(np.isfinite(column.mean).sum()),
+        "costs_a_query": is_paid(metric),
+        "taken_from": owners.get((dataset, metric), table),
+        "source": column.source,
+        "note": column.note,
+    }
+
+
+def _import_fields(info: Any) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "space": info.space,
+        "kind": info.kind,
+        "path": str(info.path),
+        "source_file": info.source_file,
+        "source_sha256": info.source_sha256,
+        "imported_at": info.imported_at,
+        "n_cells": info.n_cells,
+        "columns": info.columns,
+        "damage": info.damage or None,
+    }
+
+
+def _data_set(name: str) -> str:
+    return "every data set" if name == "*" else name

@@ -1,0 +1,118 @@
+"""What the commands' parsers share: errors of one line with the nearest choice, common options, typed values."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from nassurrogate.errors import InputError, brief, nearest, unknown_choice
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` that raises `InputError` instead of printing its usage and leaving."""
+
+    def error(self, message: str) -> Any:
+        raise InputError(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, left = super().parse_known_args(args, namespace)
+        for text in left:
+            if not text.startswith("-"):
+                self.error(f"unexpected argument {brief(text)}")
+            name = text.partition("=")[0]
+            close = nearest(name, [option for option in self._option_string_actions if option.startswith("--")])
+            self.error(f"unknown option {brief(name)}" + (f"; did you mean {close!r}?" if close else ""))
+        return found, left
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            kind = (action.dest if action.nargs == argparse.PARSER else action.option_strings[-1]).lstrip("-")
+            raise unknown_choice(kind.replace("_", " "), value, [str(choice) for choice in action.choices])
+
+
+def new_parser(prog: str, description: str, epilog: str) -> Parser:
+    """The outermost parser."""
+    return Parser(prog=prog, **_style(description, epilog))
+
+
+def add_command(commands: Subparsers, name: str, summary: str, *, description: str, examples: str) -> Parser:
+    """A command with the common options; `summary` stands in the list of commands."""
+    parser = commands.add_parser(name, help=summary, **_style(description, examples))
+    add_common(parser)
+    return parser
+
+
+def _style(description: str, epilog: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "epilog": epilog,
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+        "allow_abbrev": False,  # an abbreviation in a script would change its meaning when an option is added
+    }
+
+
+def add_common(parser: Parser, *, outermost: bool = False) -> None:
+    """`--json`, `--quiet` and `--verbose`, before the command or after it."""
+    unset = False if outermost else argparse.SUPPRESS
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", default=unset, help="print one JSON object on stdout")
+    either = group.add_mutually_exclusive_group()
+    either.add_argument("-q", "--quiet", action="store_true", default=unset, help="errors only on stderr")
+    either.add_argument(
+        "-v", "--verbose", action="store_true", default=unset, help="logs, and tracebacks of unexpected errors"
+    )
+
+
+def add_space(parser: Parser) -> None:
+    """`--space`; its value is checked where it is used, for the list of spaces is not known without imports."""
+    parser.add_argument("--space", default="nb201", help="search space (default: nb201; see `nassurrogate spaces`)")
+
+
+def add_table(parser: Parser) -> None:
+    """`--dataset` and `--table`."""
+    parser.add_argument(
+        "--dataset", default="cifar10", help="data set (default: cifar10; see `nassurrogate data list`)"
+    )
+    parser.add_argument(
+        "--table", metavar="NAME", help="import whose columns come before all others, or 'embedded' for none"
+    )
+
+
+def whole_number(text: str) -> int:
+    """For `type=`; the range is checked where the number is used."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {brief(text)}") from None
+
+
+def number(text: str) -> float:
+    """For `type=`."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {brief(text)}") from None
+
+
+def assignments(texts: Sequence[str], option: str) -> dict[str, Any]:
+    """`NAME=VALUE` texts as a dict; a value is a number, true, false or null where it reads so, else text.
+
+    >>> assignments(["width=32", "loss=rank"], "--config")
+    {'width': 32, 'loss': 'rank'}
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise InputError(f"{option} expects NAME=VALUE, got {brief(text)}")
+        if name.strip() in found:
+            raise InputError(f"{option} gives {name.strip()!r} twice")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value.strip()
+    return found

@@ -1,0 +1,114 @@
+"""`nassurrogate score`: what a saved surrogate expects of cells."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nassurrogate.commands.options import Subparsers, add_command, whole_number
+from nassurrogate.console import Console, aligned
+from nassurrogate.errors import InputError
+
+if TYPE_CHECKING:
+    from nassurrogate.architecture import Architecture
+    from nassurrogate.spaces import Space
+
+_DESCRIPTION = """\
+Score cells with a saved surrogate: predicted mean and standard deviation in the
+metric's unit. A cell is given by its string or its index, as an argument, or
+one a line in a file or on stdin (`-`).
+"""
+_EXAMPLES = """\
+examples:
+  nassurrogate score model.safetensors 0 1 12345
+  nassurrogate score model.safetensors \\
+    '|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|nor_conv_1x1~2|'
+  nassurrogate score model.safetensors --all --top 10
+  head -100 cells.txt | nassurrogate score model.safetensors - --json
+"""
+
+
+def add_to(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands, "score", "score cells with a saved surrogate", description=_DESCRIPTION, examples=_EXAMPLES
+    )
+    parser.add_argument("model", metavar="MODEL", help="file that `nassurrogate train` saved")
+    parser.add_argument("archs", nargs="*", metavar="ARCH", help="string or index; - reads them from stdin")
+    parser.add_argument("--file", metavar="FILE", help="a file with one cell a line")
+    parser.add_argument("--all", action="store_true", help="the whole space")
+    parser.add_argument("--top", type=whole_number, metavar="K", help="only the best K, best first")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Run the command."""
+    if bool(args.archs) + (args.file is not None) + args.all != 1:
+        raise InputError("expected cells: as arguments, with --file FILE, from stdin with -, or --all; one of these")
+    if args.top is not None and args.top < 1:
+        raise InputError(f"--top must be a whole number from 1, got {args.top}")
+    import numpy as np
+
+    from nassurrogate.benchmarks.table import unit_of
+    from nassurrogate.surrogate import Surrogate
+
+    surrogate = Surrogate.load(args.model, device=args.device)
+    cells = _cells(args, surrogate.space)
+    mean, std = surrogate.predict(cells)
+    score = mean if "accuracy" in surrogate.metric else -mean
+    order = np.argsort(-score, kind="stable")[: args.top] if args.top is not None else np.arange(len(cells))
+    found = [
+        {
+            "index": surrogate.space.index(cells[place]),
+            "arch": cells[place].string,
+            "predicted": float(mean[place]),
+            "predicted_std": float(std[place]),
+        }
+        for place in order.tolist()
+    ]
+    unit = unit_of(surrogate.metric)
+    console.note(
+        f"{surrogate.metric} in {unit}, predicted by {surrogate.predictor.name}:{surrogate.predictor.preset} "
+        f"from {surrogate.n_labels} labels"
+    )
+    rows = [
+        (str(cell["index"]), f"{cell['predicted']:.4f}", f"{cell['predicted_std']:.4f}", str(cell["arch"]))
+        for cell in found
+    ]
+    text = aligned(("index", "predicted", "std", "arch"), rows, numeric=("index", "predicted", "std"))
+    fields = {
+        "schema_version": 1,
+        "model": args.model,
+        "space": surrogate.space.name,
+        "predictor": f"{surrogate.predictor.name}:{surrogate.predictor.preset}",
+        "metric": surrogate.metric,
+        "unit": unit,
+        "n_labels": surrogate.n_labels,
+        "n_scored": len(cells),
+        "scores": found,
+    }
+    console.result(text, fields)
+    return 0
+
+
+def _cells(args: argparse.Namespace, space: Space) -> list[Architecture]:
+    from nassurrogate.commands.label_file import cell_of, read_cells
+
+    if args.all:
+        return list(space.all())
+    if args.file is not None or args.archs == ["-"]:
+        place = "stdin" if args.file in (None, "-") else args.file
+        try:
+            text = sys.stdin.read() if place == "stdin" else Path(args.file).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise InputError(f"cannot read {place}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{place} is no text: {error}") from error
+        cells = read_cells(space, text.splitlines(), place)
+        if not cells:
+            raise InputError(f"{place} names no cell; expected one string or index a line")
+        return cells
+    return [cell_of(space, text) for text in args.archs]

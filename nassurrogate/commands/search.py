@@ -1,0 +1,172 @@
+"""`nassurrogate search`: find the most accurate cell under constraints, within a budget of queries."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nassurrogate.commands.options import Subparsers, add_command, add_space, add_table, assignments, whole_number
+from nassurrogate.console import Console, Progress
+from nassurrogate.errors import InputError, unknown_choice
+
+if TYPE_CHECKING:
+    from nassurrogate.search import Event
+
+SETTINGS = (
+    "init_fraction", "init_min", "batch_size", "max_refits", "confirm_fraction", "acquisition", "beta",
+    "inner_proposals", "label_noise_pct", "top",
+)  # fmt: skip
+"""The fields of `SearchSettings`, which is not imported for `--help`."""
+
+_DESCRIPTION = """\
+Search a space for the most accurate cell. Every look at an accuracy costs one
+query of the budget: the random sample at the start, the cells that the
+surrogate recommends, and the last ones, which confirm its best. Predictions are
+free. The ledger of all queries, a summary and plots go to a run folder.
+"""
+_EXAMPLES = """\
+examples:
+  nassurrogate search --space nb201 --budget 100
+  nassurrogate search --budget 100 --seed 0 --constraint "latency_ms<=14.28" --json
+  nassurrogate search --budget 50 --dataset cifar100 --searcher evolution
+  nassurrogate search --budget 100 --predictor none --searcher random      # baseline
+  nassurrogate search --budget 20 --surrogate model.safetensors
+  nassurrogate search --budget 100 --predictor nar-former-v2:paper --labels single
+
+After Ctrl-C (exit code 130) the ledger holds every query paid so far.
+"""
+
+
+def add_to(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands, "search", "find the best cell within a budget", description=_DESCRIPTION, examples=_EXAMPLES
+    )
+    add_space(parser)
+    add_table(parser)
+    parser.add_argument(
+        "--budget", type=whole_number, default=100, metavar="N",
+        help="ground-truth accuracy queries, all of them (default: 100)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--constraint", action="append", default=[], metavar="TEXT", dest="constraints",
+        help="bound on a metric that costs no query, such as 'latency_ms<=12' or 'params_m<1'; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--searcher", default="exhaustive", metavar="NAME",
+        help="exhaustive (default), random, evolution, optuna-tpe or optuna-nsga2",
+    )  # fmt: skip
+    parser.add_argument(
+        "--predictor", metavar="NAME[:PRESET]",
+        help="nar-former-v2 (default), gradient-boosting, …; none: the searcher pays for every look; "
+        "oracle: the truth guides, an upper bound",
+    )  # fmt: skip
+    parser.add_argument(
+        "--surrogate", metavar="FILE", help="start from a model that `nassurrogate train` saved; no initial sample"
+    )
+    parser.add_argument(
+        "--labels", default="mean", metavar="KIND", choices=("mean", "single"),
+        help="a query returns the mean of the training seeds, or a single one as in real life (default: mean)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=whole_number, metavar="N", help="of everything random (default: drawn, and printed)"
+    )
+    parser.add_argument("--run-dir", metavar="DIR", help="run folder (default: runs/<space>-<dataset>-<seed>-<time>)")
+    parser.add_argument("--no-plots", action="store_true", help="draw no plots into the run folder")
+    parser.add_argument("--device", default="auto", help="of the predictor: auto (default), cpu, cuda, …")
+    parser.add_argument(
+        "--config", action="append", default=[], metavar="NAME=VALUE",
+        help="a hyper-parameter of the predictor; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
+        help=f"a number of the strategy, repeatable: {', '.join(SETTINGS)}",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Run the command."""
+    from nassurrogate.benchmarks import load_benchmark
+    from nassurrogate.search import SearchSettings
+    from nassurrogate.search import run as run_search
+    from nassurrogate.search.report import describe_result
+    from nassurrogate.search.run_folder import LEDGER, default_folder
+
+    changes = assignments(args.settings, "--set")
+    for name in changes:
+        if name not in SETTINGS:
+            raise unknown_choice("setting", name, SETTINGS)
+    settings = SearchSettings(**changes)
+    benchmark = load_benchmark(args.space, args.dataset, table=args.table)
+    if args.seed is not None and args.seed < 0:
+        raise InputError(f"seed must be a whole number from 0, got {args.seed}")
+    seed = args.seed if args.seed is not None else secrets.randbelow(2**31)
+    # Chosen here rather than by the loop, so that Ctrl-C can say where the ledger is.
+    folder = Path(args.run_dir) if args.run_dir is not None else default_folder(args.space, args.dataset, seed)
+    with console.progress() as progress:
+        watcher = _Watcher(console, progress)
+        try:
+            result = run_search(
+                budget=args.budget,
+                searcher=args.searcher,
+                predictor=args.predictor,
+                seed=seed,
+                constraints=args.constraints,
+                labels=args.labels,
+                surrogate=args.surrogate,
+                run_dir=folder,
+                settings=settings,
+                predictor_config=assignments(args.config, "--config"),
+                listener=watcher,
+                benchmark=benchmark,
+                plots=not args.no_plots,
+                device=args.device,
+            )
+        except KeyboardInterrupt:
+            if not watcher.n_queries:
+                raise KeyboardInterrupt("before the first query") from None
+            raise KeyboardInterrupt(f"the {watcher.n_queries} queries so far stand in {folder / LEDGER}") from None
+    console.table(f"best {len(result['top'])} of {result['queries']} queries", *_top(result))
+    console.result(describe_result(result), result)
+    return 0
+
+
+class _Watcher:
+    """Shows the events of a run."""
+
+    def __init__(self, console: Console, progress: Progress) -> None:
+        self._console = console
+        self._progress = progress
+        self._best = float("-inf")
+        self.n_queries = 0
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "start":
+            self._console.note(event.message)
+        elif event.kind == "fit":
+            self._progress.update("fit", event.done, event.total, minor=True)
+        elif event.query is not None:
+            self.n_queries = event.done
+            self._best = max(self._best, event.query.label)
+            detail = f"{event.done}/{event.total} {event.query.phase}, best {self._best:.2f} %"
+            self._progress.update("queries", event.done, event.total, detail)
+        # Notes are logged as warnings as well, and shown as such.
+
+
+def _top(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    columns = {
+        "index": "d",
+        "val_accuracy_pct": ".2f",
+        "predicted_accuracy_pct": ".2f",
+        "latency_ms": ".3g",
+        "params_m": ".3g",
+        "flops_m": ".4g",
+    }
+    shown = [name for name in columns if any(cell[name] is not None for cell in result["top"])]
+    rows = [
+        ["" if cell[name] is None else format(cell[name], columns[name]) for name in shown] for cell in result["top"]
+    ]
+    return shown, rows

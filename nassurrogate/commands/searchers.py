@@ -1,0 +1,40 @@
+"""`nassurrogate searchers`: what can search."""
+
+from __future__ import annotations
+
+import argparse
+
+from nassurrogate.commands.options import Subparsers, add_command
+from nassurrogate.console import Console, aligned
+
+_EXAMPLES = """\
+examples:
+  nassurrogate searchers
+  nassurrogate searchers --json
+"""
+
+
+def add_to(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands,
+        "searchers",
+        "list the searchers",
+        description="List the searchers; the first is the default.",
+        examples=_EXAMPLES,
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Run the command."""
+    from nassurrogate.search import searcher_names
+    from nassurrogate.search.searcher import DEFAULT_SEARCHER, searcher_class
+
+    found = [
+        {"name": name, "description": searcher_class(name).description, "default": name == DEFAULT_SEARCHER}
+        for name in searcher_names()
+    ]
+    text = aligned(("name", "description"), [(str(entry["name"]), str(entry["description"])) for entry in found])
+    console.result(text, {"schema_version": 1, "searchers": found})
+    return 0

@@ -1,0 +1,217 @@
+"""Where the command line writes: results to stdout, everything else to stderr, bars only where a person watches."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+import sys
+import textwrap
+import traceback as traceback_module
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.progress import Progress as RichProgress
+
+LOGGER = "nassurrogate"
+
+
+class Console:
+    """stdout and stderr of one command.
+
+    A note that cannot be shown is dropped: a run that has paid for labels must not die of a closed terminal.
+    """
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.verbose = False
+        self.as_json = False
+        self._live: RichProgress | None = None
+
+    def configure(self, *, quiet: bool, verbose: bool, as_json: bool) -> None:
+        """What the user asked for."""
+        self.quiet, self.verbose, self.as_json = quiet, verbose, as_json
+
+    # --- stdout --------------------------------------------------------------------------------------------------
+
+    def result(self, text: str, fields: Mapping[str, Any]) -> None:
+        """The command's result: `text` for a person, or `fields` as one JSON object (NaN and infinities as null)."""
+        if self.as_json:
+            text = json.dumps(_plain(fields), allow_nan=False)
+        if sys.stdout is not None:
+            _write(sys.stdout, text + "\n")
+
+    def flush(self) -> None:
+        """Everything printed has left the process, or an `OSError` says why not."""
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+    # --- stderr --------------------------------------------------------------------------------------------------
+
+    def note(self, line: str) -> None:
+        """A line for whoever watches; nothing with `--quiet`."""
+        if not self.quiet:
+            self._to_stderr(line)
+
+    def error(self, message: str, *, traceback: bool = False) -> None:
+        """The one line that says what went wrong; before it, with `--verbose`, the traceback being handled."""
+        if traceback and self.verbose:
+            self._to_stderr(traceback_module.format_exc().rstrip())
+        self._to_stderr("error: " + " ".join(message.split("\n")))
+
+    def _to_stderr(self, text: str) -> None:
+        if self._live is not None:
+            self._live.console.print(text, markup=False, highlight=False)
+            return
+        try:
+            if sys.stderr is not None:
+                _write(sys.stderr, text + "\n")
+                sys.stderr.flush()
+        except OSError:
+            self.quiet = True
+
+    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table on stderr, only where it is a terminal: a supplement to the result."""
+        if self.quiet or self.as_json or not _is_terminal(sys.stderr):
+            return
+        from rich.table import Table
+
+        table = Table(title=title, title_justify="left", title_style="bold")
+        for name in header:
+            table.add_column(name, justify="right")
+        for row in rows:
+            table.add_row(*row)
+        _rich_console().print(table)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Shows how far something is, for as long as the context lasts."""
+        if self.quiet or not _is_terminal(sys.stderr):
+            yield Progress(self, None)
+            return
+        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+            TimeElapsedColumn(),
+        )
+        with Bars(*columns, console=_rich_console(), transient=True, expand=True, redirect_stdout=False) as bars:
+            self._live = bars
+            try:
+                yield Progress(self, bars)
+            finally:
+                self._live = None
+
+    @contextmanager
+    def logging(self) -> Iterator[None]:
+        """Send the library's logs here: warnings, with `--verbose` everything from INFO on and other packages' too."""
+        logger = logging.getLogger(LOGGER)
+        handler = _Handler(self)
+        before = logger.level, logger.propagate
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO if self.verbose else logging.WARNING)
+        logger.propagate = False
+        with warnings.catch_warnings():
+            if not self.verbose:
+                warnings.simplefilter("ignore")
+            try:
+                yield
+            finally:
+                logger.removeHandler(handler)
+                logger.setLevel(before[0])
+                logger.propagate = before[1]
+
+
+class Progress:
+    """Bars on a terminal; elsewhere one line for every tenth of a task."""
+
+    def __init__(self, console: Console, bars: RichProgress | None) -> None:
+        self._console = console
+        self._bars = bars
+        self._tasks: dict[str, Any] = {}
+        self._tenths: dict[str, int] = {}
+
+    def update(self, task: str, done: int, total: int, detail: str = "", *, minor: bool = False) -> None:
+        """`done` of `total`; a minor task is shown as a bar only, and vanishes when it is done."""
+        if self._bars is not None:
+            if task not in self._tasks:
+                self._tasks[task] = self._bars.add_task(task, total=total, detail=detail)
+            hidden = minor and done >= total
+            self._bars.update(self._tasks[task], completed=done, total=total, detail=detail, visible=not hidden)
+            return
+        tenth = 10 * done // max(total, 1)
+        if not minor and tenth > self._tenths.get(task, 0):
+            self._tenths[task] = tenth
+            self._console.note(f"{task}: {detail or f'{done}/{total}'}")
+
+
+class _Handler(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.note(f"{record.levelname.lower()}: {record.getMessage()}")
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[str] = ()) -> str:
+    """A plain table for stdout; on a terminal the last column is wrapped to its width.
+
+    >>> print(aligned(["index", "name"], [["7", "a"], ["12", "b"]], numeric=["index"]))
+    index  name
+        7  a
+       12  b
+    """
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    start = sum(widths[:-1]) + 2 * (len(widths) - 1)
+    room = shutil.get_terminal_size().columns - start if _is_terminal(sys.stdout) else 0
+    lines = []
+    for row in (header, *rows):
+        cells = [
+            cell.rjust(width) if name in numeric else cell.ljust(width)
+            for cell, width, name in zip(row, widths, header, strict=True)
+        ]
+        last = textwrap.wrap(row[-1], room, break_long_words=False) if room >= 20 else []
+        cells[-1] = f"\n{' ' * start}".join(last) if len(last) > 1 else cells[-1]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no word for NaN, infinities, and numpy's numbers."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    return [_plain(entry) for entry in value]
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _rich_console() -> RichConsole:
+    from rich.console import Console as Rich
+
+    return Rich(stderr=True)
