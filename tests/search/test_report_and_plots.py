@@ -1,0 +1,91 @@
+"""What is told and drawn of a run, from its ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from nassurrogate.benchmarks import LABEL, load_benchmark
+from nassurrogate.errors import InputError
+from nassurrogate.search import read_ledger, run
+from nassurrogate.search.plots import accuracy_vs_cost, best_so_far, draw_plots, predicted_vs_true
+from nassurrogate.search.report import anytime, describe_result, repeat_share
+
+BOUND = "params_m<=0.5"
+
+
+@pytest.fixture(scope="module")
+def finished(bench, tmp_path_factory):
+    """(result, folder) of a run of 20 queries."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    options = {"budget": 20, "seed": 0, "predictor": "gradient-boosting", "predictor_config": {"rounds": 20}}
+    return run(**options, constraints=BOUND, run_dir=folder, benchmark=bench), folder
+
+
+def test_the_anytime_curve_is_the_running_best(finished):
+    result, folder = finished
+    queries = read_ledger(folder).queries
+    assert anytime(queries).tolist() == pd.Series([query.label for query in queries]).cummax().tolist()
+    assert anytime(queries)[-1] == result["best"]["val_accuracy_pct"]
+    assert anytime([]).size == 0
+
+
+def test_repeats_are_counted_by_function(finished):
+    queries = read_ledger(finished[1]).queries
+    assert repeat_share(queries) == 0
+    twin = replace(queries[0], number=21, arch="another string of equal key")
+    assert repeat_share([*queries, twin]) == pytest.approx(1 / 21)
+    assert repeat_share([]) == 0
+
+
+def test_the_text_tells_what_matters(finished):
+    result, folder = finished
+    text = describe_result(result)
+    for fact in (result["best"]["arch"], BOUND, str(folder), "20 of 20", "seed 0", f"{result['regret_points']:.3f}"):
+        assert fact in text
+    assert "ORACLE" not in text
+    assert "None" not in text
+
+
+def test_the_oracle_is_marked(bench, tmp_path):
+    result = run(budget=2, seed=0, predictor="oracle", benchmark=bench, run_dir=tmp_path / "run", plots=False)
+    assert "ORACLE" in describe_result(result)
+    figure = best_so_far(read_ledger(tmp_path / "run"), bench)
+    assert "ORACLE" in figure.axes[0].get_title(loc="left")
+
+
+def test_a_run_leaves_its_plots(finished):
+    names = sorted(path.name for path in (finished[1] / "plots").iterdir())
+    assert names == ["accuracy_vs_params_m.png", "best_so_far.png", "predicted_vs_true.png"]
+    assert all((finished[1] / "plots" / name).read_bytes().startswith(b"\x89PNG") for name in names)
+
+
+def test_plots_show_the_ledger(finished, bench):
+    result, folder = finished
+    ledger = read_ledger(folder)
+    lines = best_so_far(ledger, bench).axes[0].get_lines()
+    assert list(lines[0].get_ydata()) == anytime(ledger.queries).tolist()
+    assert list(lines[1].get_ydata()) == [result["optimum"]["val_accuracy_mean_pct"]] * 2
+    [bound] = accuracy_vs_cost(ledger, bench, "params_m").axes[0].get_lines()
+    assert list(bound.get_xdata()) == [0.5, 0.5]
+    points = predicted_vs_true(ledger).axes[0].collections
+    n_predicted = sum(query.predicted_mean is not None for query in ledger.queries)
+    assert (
+        sum(len(drawn.get_offsets()) for drawn in points if drawn.get_label() in ("search", "confirm")) == n_predicted
+    )
+
+
+def test_plots_of_a_baseline_and_of_labels_missing(bench, fake_bench, tmp_path):
+    labels = bench.column(LABEL).mean.copy()
+    labels[::3] = float("nan")
+    for name, table in (("plain", bench), ("holes", fake_bench(labels))):
+        run(budget=1, seed=0, predictor="none", benchmark=table, run_dir=tmp_path / name)
+        drawn = {path.name for path in (tmp_path / name / "plots").iterdir()}
+        assert drawn == {"best_so_far.png"} | ({"accuracy_vs_latency_ms.png"} if name == "plain" else set())
+
+
+def test_plots_refuse_another_benchmark(finished):
+    with pytest.raises(InputError, match="is a run on nb201/cifar10, got the benchmark nb201/cifar100"):
+        draw_plots(finished[1], load_benchmark("nb201", "cifar100"))
