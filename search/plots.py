@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nassurrogate.benchmarks import LABEL, Benchmark
-from nassurrogate.benchmarks.table import unit_of
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError
 from nassurrogate.search.ledger import PHASES, Ledger, Query, read_ledger
@@ -118,7 +117,7 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
     if known.any():
         low, high = float(np.quantile(truth[known], 0.15)), float(truth[known].max())
         axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
-    axes.set_xlabel(f"{metric} ({unit_of(metric)})")
+    axes.set_xlabel(metric)
     axes.set_ylabel("validation accuracy (%)")
     axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
     return figure

@@ -42,7 +42,7 @@ def test_a_certain_prediction_ranks_by_its_mean(name):
 
 
 def test_an_unknown_acquisition_is_refused():
-    with pytest.raises(InputError, match="unknown acquisition 'ucbb'.*did you mean 'ucb'"):
+    with pytest.raises(InputError, match=r"unknown acquisition 'ucbb'.*did you mean 'ucb'"):
         SearchSettings(acquisition="ucbb")
 
 

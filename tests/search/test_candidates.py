@@ -86,7 +86,7 @@ def test_what_costs_a_query_is_refused_with_the_reason(bench, metric):
 
 
 def test_an_unknown_metric_names_the_nearest(bench):
-    with pytest.raises(InputError, match="unknown metric 'latency'.*did you mean 'latency_ms'"):
+    with pytest.raises(InputError, match=r"unknown metric 'latency'.*did you mean 'latency_ms'"):
         find(bench, "latency<=12")
 
 

@@ -16,13 +16,40 @@ SPACE = get_space("nb201")
 CLASSES = SPACE.class_ids()
 FAST = {"members": 2, "rounds": 20}
 BOUND = "latency_ms<=14.28"
-FIELDS = (
-    "schema_version space dataset searcher predictor budget seed constraints n_space n_feasible queries phases "
-    "predictor_calls surrogate_labels stop_reason selected_by best regret_points top wall_s run_dir"
-).split()
-BEST_FIELDS = (
-    "arch index val_accuracy_pct predicted_accuracy_pct test_accuracy_pct latency_ms params_m flops_m feasible"
-).split()
+FIELDS = {
+    "searcher",
+    "n_feasible",
+    "space",
+    "budget",
+    "predictor",
+    "regret_points",
+    "selected_by",
+    "phases",
+    "schema_version",
+    "seed",
+    "queries",
+    "n_space",
+    "constraints",
+    "wall_s",
+    "dataset",
+    "stop_reason",
+    "surrogate_labels",
+    "predictor_calls",
+    "run_dir",
+    "top",
+    "best",
+}
+BEST_FIELDS = {
+    "index",
+    "latency_ms",
+    "params_m",
+    "feasible",
+    "val_accuracy_pct",
+    "arch",
+    "predicted_accuracy_pct",
+    "test_accuracy_pct",
+    "flops_m",
+}
 
 
 def search(bench, predictor="gradient-boosting", **options):
@@ -70,8 +97,8 @@ def test_every_searcher_pays_once_a_class_feasibly_and_within_budget(pair, bench
 
 def test_the_result_has_the_promised_fields_and_is_json(bench, tmp_path):
     result = search(bench, budget=15, constraints=BOUND, write=True, run_dir=tmp_path / "run")
-    assert set(FIELDS) <= set(result)
-    assert set(BEST_FIELDS) <= set(result["best"])
+    assert set(result) >= FIELDS
+    assert set(result["best"]) >= BEST_FIELDS
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert json.loads((tmp_path / "run" / "summary.json").read_text()) == result
     assert result["constraints"] == [BOUND]
@@ -141,7 +168,7 @@ def test_a_small_feasible_part_is_exhausted(bench, predictor):
 def test_an_infeasible_twin_never_blocks_its_class(searcher, fake_bench):
     """One member of each of three large classes is feasible: all three are paid, through it."""
     classes = np.argsort(np.bincount(CLASSES))[-3:]
-    members = [int(np.flatnonzero(CLASSES == c)[-1]) for c in classes]
+    members = [int(np.flatnonzero(c == CLASSES)[-1]) for c in classes]
     cost = np.full(SPACE.size, 9.0)
     cost[members] = 1.0
     bench = fake_bench(np.arange(SPACE.size) / 1000, latency_ms=cost)
@@ -227,8 +254,7 @@ def test_test_accuracy_is_looked_up_once_for_the_final_cell_and_changes_nothing(
         result = search(watched, budget=30, write=True, run_dir=tmp_path / name)
         assert asked == [result["best"]["index"]]
         assert result["best"]["test_accuracy_pct"] == tests[result["best"]["index"]]
-        header, queries = timeless(tmp_path / name)
-        ledgers.append(queries)
+        ledgers.append(timeless(tmp_path / name)[1])
     assert ledgers[0] == ledgers[1]
 
 
@@ -295,7 +321,7 @@ def test_bad_input_is_refused_before_anything_is_written(bench, tmp_path, option
 
 
 def test_unknown_space_and_data_set_are_refused():
-    with pytest.raises(InputError, match="unknown space 'nb202'.*did you mean 'nb201'"):
+    with pytest.raises(InputError, match=r"unknown space 'nb202'.*did you mean 'nb201'"):
         run(space="nb202", budget=1, write=False)
     with pytest.raises(InputError, match="unknown data set 'cifar'"):
         run(dataset="cifar", budget=1, write=False)
