@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 
 from nassurrogate import __version__
@@ -56,17 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     console = Console()
     try:
-        args = build_parser().parse_args(argv)
-        console.configure(quiet=args.quiet, verbose=args.verbose, as_json=args.json)
-        if args.command is None:
-            build_parser().print_help(sys.stderr)
-            return BAD_INPUT
-        with console.logging():
-            code = int(args.run(args, console))
-            console.flush()
-            return code
-    except SystemExit as stop:  # argparse: --help and --version
-        return _flushed(console, stop.code if isinstance(stop.code, int) else OK)
+        return _run(argv, console)
     except InputError as error:
         console.error(str(error))
         return BAD_INPUT
@@ -74,8 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.error(": ".join(["interrupted", *map(str, stop.args)]))
         return INTERRUPTED
     except BrokenPipeError:
-        return _reader_gone()
+        console.drop_stdout()
+        return READER_GONE
     except OSError as error:
+        console.drop_stdout()
         place = f": {error.filename}" if error.filename else ""
         console.error(f"{error.strerror or error}{place}", traceback=True)
         return UNEXPECTED
@@ -85,18 +75,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNEXPECTED
 
 
-def _flushed(console: Console, code: int) -> int:
+def _run(argv: Sequence[str] | None, console: Console) -> int:
+    parser = build_parser()
     try:
+        args = parser.parse_args(argv)
+    except SystemExit:  # --help and --version; errors are InputErrors
         console.flush()
-    except BrokenPipeError:
-        return _reader_gone()
+        return OK
+    console.configure(quiet=args.quiet, verbose=args.verbose, as_json=args.json)
+    if args.command is None:
+        console.error(f"expected a command, one of: {', '.join(parser.commands())}; see `nassurrogate --help`")
+        return BAD_INPUT
+    with console.logging():
+        code: int = args.run(args, console)
+    console.flush()
     return code
-
-
-def _reader_gone() -> int:
-    # Python flushes stdout once more at exit: that must not fail, nor print anything.
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        sys.stdout = None  # type: ignore[assignment]
-    return READER_GONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import shutil
 import sys
 import textwrap
@@ -44,12 +45,22 @@ class Console:
         if self.as_json:
             text = json.dumps(_plain(fields), allow_nan=False)
         if sys.stdout is not None:
-            _write(sys.stdout, text + "\n")
+            with _naming_stdout():
+                _write(sys.stdout, text + "\n")
 
     def flush(self) -> None:
         """Everything printed has left the process, or an `OSError` says why not."""
         if sys.stdout is not None:
-            sys.stdout.flush()
+            with _naming_stdout():
+                sys.stdout.flush()
+
+    def drop_stdout(self) -> None:
+        """After a failed write: Python flushes stdout once more at exit, which must neither fail nor print anything."""
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     # --- stderr --------------------------------------------------------------------------------------------------
 
@@ -192,6 +203,16 @@ def _write(stream: TextIO, text: str) -> None:
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+@contextmanager
+def _naming_stdout() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write the result to stdout ({error.strerror})") from error
 
 
 def _plain(value: Any) -> Any:

@@ -33,6 +33,7 @@ def write_model(path: Path, tensors: Mapping[str, np.ndarray], header: Mapping[s
         raise InputError(f"cannot write the model to {path}: {error.strerror}") from error
     try:
         with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), 0o644)  # mkstemp makes it private; a model is shared like any other result
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
@@ -112,12 +112,16 @@ class Surrogate:
         return cells, values
 
     def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation in the metric's unit: two arrays of shape (B,), B = 1 for a single architecture."""
+        """Mean and standard deviation in the metric's unit: two arrays of shape (B,); B = 1 for one architecture."""
         self._require_fit()
-        cells = self.space.parse_many([archs] if is_single(archs) else archs)  # type: ignore[list-item, arg-type]
+        cells = self._cells(archs)
         if not cells:
             return np.empty(0), np.empty(0)
         return self.predictor.predict(cells)
+
+    def _cells(self, archs: ArchLike | Sequence[ArchLike]) -> list[Architecture]:
+        batch = [archs] if is_single(archs) else archs
+        return self.space.parse_many(cast("Sequence[ArchLike]", batch))
 
     @overload
     def score(self, archs: Architecture | str | int) -> float: ...
@@ -140,7 +144,7 @@ class Surrogate:
     # --- files ---------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one safetensors file (arrays, with everything else as JSON in its header), atomically. Returns its path.
+        """Write one safetensors file, everything that is no array as JSON in its header. Returns its path.
 
         Raises `InputError` before the first fit, or where the path cannot be written.
         """

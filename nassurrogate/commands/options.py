@@ -15,6 +15,10 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` that raises `InputError` instead of printing its usage and leaving."""
 
+    def commands(self) -> list[str]:
+        """Names of its commands."""
+        return [name for action in self._actions if action.nargs == argparse.PARSER for name in action.choices or ()]
+
     def error(self, message: str) -> Any:
         raise InputError(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
 

@@ -40,7 +40,7 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument("--file", metavar="FILE", help="a file with one cell a line")
     parser.add_argument("--all", action="store_true", help="the whole space")
     parser.add_argument("--top", type=whole_number, metavar="K", help="only the best K, best first")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.set_defaults(run=run)
 
 

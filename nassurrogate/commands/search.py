@@ -60,7 +60,7 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="nar-former-v2 (default), gradient-boosting, …; none: the searcher pays for every look; "
+        help="nar-former-v2 (default), gradient-boosting, ...; none: the searcher pays for every look; "
         "oracle: the truth guides, an upper bound",
     )  # fmt: skip
     parser.add_argument(
@@ -75,7 +75,7 @@ def add_to(commands: Subparsers) -> None:
     )
     parser.add_argument("--run-dir", metavar="DIR", help="run folder (default: runs/<space>-<dataset>-<seed>-<time>)")
     parser.add_argument("--no-plots", action="store_true", help="draw no plots into the run folder")
-    parser.add_argument("--device", default="auto", help="of the predictor: auto (default), cpu, cuda, …")
+    parser.add_argument("--device", default="auto", help="of the predictor: auto (default), cpu, cuda, ...")
     parser.add_argument(
         "--config", action="append", default=[], metavar="NAME=VALUE",
         help="a hyper-parameter of the predictor; repeatable",

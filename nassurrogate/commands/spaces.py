@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from nassurrogate.commands.options import Subparsers, add_command
 from nassurrogate.console import Console
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.benchmarks import dataset_names
     from nassurrogate.spaces import get_space, space_names
 
-    found = []
+    found: list[dict[str, Any]] = []
     for name in space_names():
         space = get_space(name)
         found.append(
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         )
     lines = []
     for entry in found:
-        margin = " " * (len(str(entry["name"])) + 2)
+        margin = " " * (len(entry["name"]) + 2)
         lines += [
             f"{entry['name']}  {entry['size']:,} cells, {entry['n_classes']:,} different functions",
             f"{margin}{entry['description']}",

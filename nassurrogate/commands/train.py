@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +15,9 @@ from nassurrogate.console import Console
 from nassurrogate.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from nassurrogate.architecture import Architecture
     from nassurrogate.benchmarks import Benchmark
+    from nassurrogate.spaces import Space
     from nassurrogate.surrogate import Surrogate
 
 _DESCRIPTION = """\
@@ -45,11 +47,11 @@ def add_to(commands: Subparsers) -> None:
     source.add_argument("--csv", metavar="FILE", help="your own labels")
     parser.add_argument("--metric", default="val_accuracy_pct", help="what is learned (default: val_accuracy_pct)")
     parser.add_argument("--out", required=True, metavar="FILE", help="the model file to write; an old one is replaced")
-    parser.add_argument("--predictor", metavar="NAME[:PRESET]", help="nar-former-v2 (default), gradient-boosting, …")
+    parser.add_argument("--predictor", metavar="NAME[:PRESET]", help="nar-former-v2 (default), gradient-boosting, ...")
     parser.add_argument(
         "--seed", type=whole_number, metavar="N", help="of the draw and of the fit (default: drawn, and printed)"
     )
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.add_argument(
         "--config", action="append", default=[], metavar="NAME=VALUE",
         help="a hyper-parameter of the predictor; repeatable",
@@ -57,15 +59,24 @@ def add_to(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+@dataclass(frozen=True)
+class _Labels:
+    """What is learned from: cells, their values, where they come from in words, and the simulated seconds they cost."""
+
+    cells: list[Architecture]
+    targets: list[float]
+    origin: str
+    cost_s: float | None = None
+    benchmark: Benchmark | None = None
+
+
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
-    from nassurrogate.commands.label_file import read_labels
     from nassurrogate.predictors import DEFAULT_PREDICTOR
     from nassurrogate.surrogate import Surrogate
 
     out = Path(args.out)
-    if out.is_dir():
-        raise InputError(f"cannot write the model to {out}: it is a folder; give the name of a file in it")
+    _check_writable(out)
     seed = args.seed if args.seed is not None else secrets.randbelow(2**31)
     surrogate = Surrogate(
         args.space,
@@ -75,84 +86,109 @@ def run(args: argparse.Namespace, console: Console) -> int:
         seed=seed,
         device=args.device,
     )
-    cost_s = tau = None
-    benchmark: Benchmark | None = None
-    if args.csv is None:
-        benchmark, cells, targets, cost_s = _draw(args, seed)
-        origin = f"{len(cells)} random cells of {args.space}/{args.dataset}: {len(cells)} paid queries"
-    else:
-        cells, targets = read_labels(surrogate.space, Path(args.csv), args.metric)
-        origin = f"{len(cells)} rows of {args.csv}"
-    console.note(f"{args.metric} of {origin}; seed {seed}")
+    labels = _drawn(args, surrogate.space, seed) if args.csv is None else _read(args, surrogate.space)
+    console.note(f"learning {args.metric} from {labels.origin}; seed {seed}")
     with console.progress() as progress:
         began = time.monotonic()
-        surrogate.fit(cells, targets, progress=lambda done, total: progress.update("fit", done, total))
+        surrogate.fit(labels.cells, labels.targets, progress=lambda done, total: progress.update("fit", done, total))
         fit_s = time.monotonic() - began
     surrogate.save(out)
-    if benchmark is not None:
-        tau = _tau(surrogate, benchmark, cells)
-    stats = surrogate.label_stats
-    rows = [
-        ("model", str(out)),
-        ("predictor", f"{surrogate.predictor.name}:{surrogate.predictor.preset}, seed {seed}"),
-        ("labels", f"{args.metric} of {origin}"),
-        ("their values", f"{stats['min']:.4g} to {stats['max']:.4g}, mean {stats['mean']:.4g}"),
-        ("fit", f"{fit_s:.1f} s"),
-    ]
-    if cost_s is not None:
-        rows.append(("simulated training", f"{cost_s / 3600:.1f} h"))
-    if tau is not None:
-        rows.append(("evaluation", f"Kendall's tau {tau:.3f} on all other cells (not used by the fit)"))
-    width = max(len(name) for name, _ in rows)
+    tau = _tau(surrogate, labels) if labels.benchmark is not None else None
     fields = {
         "schema_version": 1,
         "model": str(out),
         "space": args.space,
-        "dataset": args.dataset if benchmark is not None else None,
-        "labels_from": "benchmark" if benchmark is not None else str(args.csv),
+        "dataset": args.dataset if labels.benchmark is not None else None,
+        "labels_from": "benchmark" if labels.benchmark is not None else args.csv,
         "metric": args.metric,
         "predictor": f"{surrogate.predictor.name}:{surrogate.predictor.preset}",
         "seed": seed,
         "n_labels": surrogate.n_labels,
-        "label_stats": stats,
+        "label_stats": surrogate.label_stats,
         "labels_sha256": surrogate.labels_sha256,
-        "label_cost_s": cost_s,
+        "label_cost_s": labels.cost_s,
         "fit_s": round(fit_s, 3),
-        "evaluation": None if benchmark is None else {"kendall_tau": tau, "cells": "all not in training"},
+        "evaluation": None if labels.benchmark is None else {"kendall_tau": tau, "cells": "all not in training"},
     }
-    console.result("\n".join(f"{name:<{width}}  {text}" for name, text in rows), fields)
+    console.result(_describe(fields, labels), fields)
     return 0
 
 
-def _draw(args: argparse.Namespace, seed: int) -> tuple[Benchmark, list[int], np.ndarray, float | None]:
-    """N different cells, uniform over those that have the label, with their labels and what training them costs."""
+def _describe(fields: dict[str, Any], labels: _Labels) -> str:
+    stats = fields["label_stats"]
+    rows = [
+        ("model", fields["model"]),
+        ("predictor", f"{fields['predictor']}, seed {fields['seed']}"),
+        ("labels", labels.origin),
+        (fields["metric"], f"{stats['min']:.4g} to {stats['max']:.4g}, mean {stats['mean']:.4g}"),
+        ("fit", f"{fields['fit_s']:.1f} s"),
+    ]
+    if labels.cost_s is not None:
+        rows.append(("simulated training", f"{labels.cost_s / 3600:.1f} h"))
+    if fields["evaluation"] is not None:
+        tau = fields["evaluation"]["kendall_tau"]
+        told = "undefined" if tau is None else f"{tau:.3f}"
+        rows.append(("evaluation", f"Kendall's tau {told} on all other cells (the fit did not see them)"))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
+
+
+def _check_writable(out: Path) -> None:
+    """Raise `InputError` before the fit, rather than after it, where the model cannot be written."""
+    if out.is_dir():
+        raise InputError(f"cannot write the model to {out}: it is a folder; give the name of a file in it")
+    existing = next(folder for folder in out.absolute().parents if folder.exists())
+    if not existing.is_dir():
+        raise InputError(f"cannot write the model to {out}: {existing} is not a folder")
+    if not os.access(existing, os.W_OK):
+        raise InputError(f"cannot write the model to {out}: no permission to write in {existing}")
+
+
+def _drawn(args: argparse.Namespace, space: Space, seed: int) -> _Labels:
+    """N different cells, uniform over those that have the label."""
     import numpy as np
 
     from nassurrogate.benchmarks import is_paid, load_benchmark
 
     benchmark = load_benchmark(args.space, args.dataset, table=args.table)
-    labels = benchmark.column(args.metric).mean
-    known = np.flatnonzero(np.isfinite(labels))
+    values = benchmark.column(args.metric).mean
+    known = np.flatnonzero(np.isfinite(values))
+    place = f"{args.space}/{args.dataset}"
     if not 1 <= args.labels <= len(known):
         raise InputError(
-            f"--labels must be from 1 to {len(known)}, the cells with {args.metric} in {args.space}/{args.dataset}, "
+            f"--labels must be a whole number from 1 to {len(known)} (the cells with {args.metric} in {place}), "
             f"got {args.labels}"
         )
-    drawn: list[int] = np.random.default_rng(seed).choice(known, size=args.labels, replace=False).tolist()
+    drawn = np.random.default_rng(seed).choice(known, size=args.labels, replace=False).tolist()
     costs = [benchmark.query(index, args.metric).cost_train_time_s for index in drawn]
-    total = float(np.sum(costs)) if is_paid(args.metric) and np.isfinite(costs).all() else None
-    return benchmark, drawn, labels[drawn], total
+    paid = is_paid(args.metric)
+    return _Labels(
+        space.parse_many(drawn),
+        values[drawn].tolist(),
+        f"{len(drawn)} random cells of {place}" + (f": {len(drawn)} paid queries" if paid else ""),
+        float(np.sum(costs)) if paid and np.isfinite(costs).all() else None,
+        benchmark,
+    )
 
 
-def _tau(surrogate: Surrogate, benchmark: Benchmark, cells: list[int]) -> float | None:
+def _read(args: argparse.Namespace, space: Space) -> _Labels:
+    from nassurrogate.commands.label_file import read_labels
+
+    cells, targets = read_labels(space, Path(args.csv), args.metric)
+    return _Labels(cells, targets, f"{len(cells)} rows of {args.csv}")
+
+
+def _tau(surrogate: Surrogate, labels: _Labels) -> float | None:
     """Kendall's τ-b between prediction and label over all cells outside the training set; None where undefined."""
     import numpy as np
     from scipy.stats import kendalltau
 
-    truth = benchmark.column(surrogate.metric).mean
-    others = np.setdiff1d(np.flatnonzero(np.isfinite(truth)), cells)
+    assert labels.benchmark is not None
+    truth = labels.benchmark.column(surrogate.metric).mean
+    known = np.flatnonzero(np.isfinite(truth))
+    others = np.setdiff1d(known, [surrogate.space.index(cell) for cell in labels.cells])
     if len(others) < 2:
         return None
     mean, _ = surrogate.predict(others.tolist())
-    value: Any = kendalltau(mean, truth[others]).statistic
-    return float(value) if np.isfinite(value) else None
+    value = float(kendalltau(mean, truth[others]).statistic)
+    return value if np.isfinite(value) else None

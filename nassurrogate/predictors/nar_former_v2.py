@@ -257,12 +257,11 @@ class NarFormerV2(Predictor):
         rows: dict[CellGraph, int] = {}
         place = np.array([rows.setdefault(graph, len(rows)) for graph in graphs])
         different = list(rows)
-        parts = [
-            self._ensemble.predict(
-                tuple(part.squeeze(1).double() for part in self._inputs(different[start : start + _SCORE_CHUNK], None))
-            )
-            for start in range(0, len(different), _SCORE_CHUNK)
-        ]
+        with one_thread(self._ensemble.device, self.config.width):
+            parts = [
+                self._ensemble.predict(self._scoring_inputs(different[start : start + _SCORE_CHUNK]))
+                for start in range(0, len(different), _SCORE_CHUNK)
+            ]
         # Rounded, so that the last digits, which depend on the batch, do not show.
         scores = np.round(torch.cat(parts, dim=1).cpu().numpy(), 9)
         mean, spread = scores.mean(axis=0), scores.std(axis=0)
@@ -293,6 +292,9 @@ class NarFormerV2(Predictor):
 
     def _graph(self, arch: Architecture) -> CellGraph:
         return self.space.graph(arch, reduced=self.config.cells == "reduced")
+
+    def _scoring_inputs(self, graphs: Sequence[CellGraph]) -> Inputs:
+        return tuple(part.squeeze(1).double() for part in self._inputs(graphs, None))
 
     def _inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
         """Tokens (B, V, N, 2·code_width), undirected adjacency (B, V, N, N) and mask (B, V, N).

@@ -13,7 +13,7 @@ _NARROW = 128
 
 
 def torch_device(name: str) -> torch.device:
-    """The device of that name; `"auto"` is the GPU where there is one. Raises `InputError` for one that is not there."""
+    """The device of that name; `"auto"` is the GPU where there is one. Raises `InputError` for one that is missing."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -29,8 +29,11 @@ def torch_device(name: str) -> torch.device:
 
 @contextmanager
 def one_thread(device: torch.device, width: int) -> Iterator[None]:
-    """One CPU thread inside, for a narrow network: its steps are too short to share, and threads that wait for each
-    other at every operation slow down tenfold once another program wants a core."""
+    """One CPU thread inside, for a narrow network.
+
+    Its steps are too short to share, and threads that wait for each other at every operation slow down tenfold once
+    another program wants a core.
+    """
     threads = torch.get_num_threads()
     if device.type == "cpu" and width < _NARROW:
         torch.set_num_threads(1)
