@@ -58,7 +58,7 @@ class GradientBoosting(Predictor):
                 "learning_rate": config.learning_rate,
                 "num_leaves": config.num_leaves,
                 "min_data_in_leaf": min(config.min_data_in_leaf, max(1, len(targets) // 4)),
-                "min_sum_hessian_in_leaf": 0.0,
+                "min_sum_hessian_in_leaf": 0.5,  # at 0 LightGBM fails on some sets of 3 to 8 labels
                 "min_data_in_bin": 1,
                 "feature_fraction": config.column_fraction,
                 "seed": int(rng.integers(2**31)),
