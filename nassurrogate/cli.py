@@ -33,7 +33,7 @@ def build_parser() -> Parser:
     """The parser of all commands. It imports nothing heavy: `--help` must answer at once."""
     parser = new_parser(
         "nassurrogate",
-        "Learn from a few trained cells, rank all the others, and search under hardware constraints.",
+        "Learn from a few trained cells, rank all the others, and search under hardware\nconstraints.",
         _EXAMPLES,
     )
     parser.add_argument("--version", action="version", version=f"nassurrogate {__version__}")
@@ -66,9 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return READER_GONE
     except OSError as error:
         console.drop_stdout()
-        place = f": {error.filename}" if error.filename else ""
-        console.error(f"{error.strerror or error}{place}", traceback=True)
-        return UNEXPECTED
+        if error.filename is None:
+            console.error(error.strerror or str(error), traceback=True)
+            return UNEXPECTED
+        console.error(f"cannot use {brief(str(error.filename))}: {error.strerror}", traceback=True)
+        return BAD_INPUT
     except Exception as error:
         hint = "" if console.verbose else "; add --verbose for the traceback"
         console.error(f"unexpected {type(error).__name__}: {brief(str(error), 200)}{hint}", traceback=True)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 LOGGER = "nassurrogate"
+NARROWEST = 24
+"""Characters that a wrapped column needs at least."""
 
 
 class Console:
@@ -55,12 +57,8 @@ class Console:
                 sys.stdout.flush()
 
     def drop_stdout(self) -> None:
-        """After a failed write: Python flushes stdout once more at exit, which must neither fail nor print anything."""
-        try:
-            if sys.stdout is not None:
-                sys.stdout.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        """After a write that failed: nothing more goes to stdout."""
+        _drop_unwritten(sys.stdout)
 
     # --- stderr --------------------------------------------------------------------------------------------------
 
@@ -84,15 +82,16 @@ class Console:
                 _write(sys.stderr, text + "\n")
                 sys.stderr.flush()
         except OSError:
-            self.quiet = True
+            _drop_unwritten(sys.stderr)
 
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table on stderr, only where it is a terminal: a supplement to the result."""
         if self.quiet or self.as_json or not _is_terminal(sys.stderr):
             return
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        table = Table(title=title, title_justify="left", title_style="bold")
+        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
         for name in header:
             table.add_column(name, justify="right")
         for row in rows:
@@ -175,7 +174,7 @@ class _Handler(logging.Handler):
 
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[str] = ()) -> str:
-    """A plain table for stdout; on a terminal the last column is wrapped to its width.
+    """A plain table for stdout; on a terminal the last column is wrapped to its width, on a narrow one below its row.
 
     >>> print(aligned(["index", "name"], [["7", "a"], ["12", "b"]], numeric=["index"]))
     index  name
@@ -184,16 +183,21 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Se
     """
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     start = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    room = shutil.get_terminal_size().columns - start if _is_terminal(sys.stdout) else 0
+    width = shutil.get_terminal_size().columns if _is_terminal(sys.stdout) else sys.maxsize
+    margin = start if width - start >= NARROWEST else 8
     lines = []
     for row in (header, *rows):
         cells = [
-            cell.rjust(width) if name in numeric else cell.ljust(width)
-            for cell, width, name in zip(row, widths, header, strict=True)
+            cell.rjust(size) if name in numeric else cell.ljust(size)
+            for cell, size, name in zip(row[:-1], widths, header, strict=False)
         ]
-        last = textwrap.wrap(row[-1], room, break_long_words=False) if room >= 20 else []
-        cells[-1] = f"\n{' ' * start}".join(last) if len(last) > 1 else cells[-1]
-        lines.append("  ".join(cells).rstrip())
+        line = "  ".join([*cells, row[-1]]).rstrip()
+        if len(line) <= width:
+            lines.append(line)
+            continue
+        last = textwrap.wrap(row[-1], width - margin, break_long_words=False, break_on_hyphens=False)
+        lines.append("  ".join([*cells, last.pop(0)]) if margin == start else "  ".join(cells).rstrip())
+        lines += [" " * margin + part for part in last]
     return "\n".join(lines)
 
 
@@ -203,6 +207,16 @@ def _write(stream: TextIO, text: str) -> None:
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _drop_unwritten(stream: TextIO | None) -> None:
+    """Python flushes once more at exit, which must neither fail nor print anything."""
+    try:
+        if stream is not None:
+            stream.flush()
+    except OSError:
+        assert stream is not None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager

@@ -44,8 +44,8 @@ examples:
   nassurrogate data import nb201 latency.csv --name phone --dataset cifar10 --missing-value -1
 """
 _CHECK_DESCRIPTION = """\
-Verify every byte of every table. If all are good they are listed; otherwise
-stderr has one line for each damaged one, stdout nothing, and the exit code is 2.
+Verify every byte of every table. If all are good they are listed; otherwise the
+exit code is 2, stderr has a line for each damaged one, and stdout has nothing.
 """
 _CHECK_EXAMPLES = """\
 examples:
@@ -131,16 +131,16 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
         remark = [f"not used: {entry['taken_from']} has it"] if entry["taken_from"] != entry["table"] else []
         rows.append(
             (
-                entry["table"],
                 entry["dataset"],
                 entry["metric"],
                 entry["unit"],
                 str(entry["n_seeds"]),
                 f"{entry['n_cells']:,}",
+                entry["table"],
                 "; ".join([*remark, *([entry["note"]] if entry["note"] else [])]),
             )
         )
-    header = ("table", "data set", "metric", "unit", "seeds", "cells", "note")
+    header = ("data set", "metric", "unit", "seeds", "cells", "table", "note")
     fields = {
         "schema_version": 1,
         "space": args.space,
@@ -164,7 +164,7 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
             missing_value=args.missing_value,
             replace=args.replace,
             progress=lambda done, total: progress.update(
-                "import", done, total, f"{done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
+                "import", done, total, f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
             ),
         )
     info = summary.info
@@ -223,7 +223,7 @@ def _describe(
     from nassurrogate.benchmarks.table import is_paid, unit_of
 
     if column.source == COMPUTED:
-        table = COMPUTED
+        table = "computed"
     return {
         "table": table,
         "dataset": dataset,
@@ -232,7 +232,7 @@ def _describe(
         "n_seeds": int(column.n_seeds.max()),
         "n_cells": int(np.isfinite(column.mean).sum()),
         "costs_a_query": is_paid(metric),
-        "taken_from": owners.get((dataset, metric), table),
+        "taken_from": "computed" if table == "computed" else owners.get((dataset, metric), table),
         "source": column.source,
         "note": column.note,
     }

@@ -20,6 +20,8 @@ class Parser(argparse.ArgumentParser):
         return [name for action in self._actions if action.nargs == argparse.PARSER for name in action.choices or ()]
 
     def error(self, message: str) -> Any:
+        if message.endswith("expected one argument"):
+            message += " (one that starts with '-' is given as --option=VALUE)"
         raise InputError(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -29,7 +31,9 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"unexpected argument {brief(text)}")
             name = text.partition("=")[0]
             close = nearest(name, [option for option in self._option_string_actions if option.startswith("--")])
-            self.error(f"unknown option {brief(name)}" + (f"; did you mean {close!r}?" if close else ""))
+            if close:
+                raise InputError(f"unknown option {brief(name)}; did you mean {close!r}?")
+            self.error(f"unknown option {brief(name)}")
         return found, left
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

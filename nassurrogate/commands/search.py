@@ -158,15 +158,15 @@ class _Watcher:
 
 def _top(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     columns = {
-        "index": "d",
-        "val_accuracy_pct": ".2f",
-        "predicted_accuracy_pct": ".2f",
-        "latency_ms": ".3g",
-        "params_m": ".3g",
-        "flops_m": ".4g",
+        "index": ("index", "d"),
+        "val_accuracy_pct": ("measured %", ".2f"),
+        "predicted_accuracy_pct": ("predicted %", ".2f"),
+        "latency_ms": ("latency ms", ".2f"),
+        "params_m": ("params M", ".3f"),
+        "flops_m": ("FLOPs M", ".1f"),
     }
     shown = [name for name in columns if any(cell[name] is not None for cell in result["top"])]
     rows = [
-        ["" if cell[name] is None else format(cell[name], columns[name]) for name in shown] for cell in result["top"]
+        ["" if cell[name] is None else format(cell[name], columns[name][1]) for name in shown] for cell in result["top"]
     ]
-    return shown, rows
+    return [columns[name][0] for name in shown], rows

@@ -128,7 +128,7 @@ def _describe(fields: dict[str, Any], labels: _Labels) -> str:
     if fields["evaluation"] is not None:
         tau = fields["evaluation"]["kendall_tau"]
         told = "undefined" if tau is None else f"{tau:.3f}"
-        rows.append(("evaluation", f"Kendall's tau {told} on all other cells (the fit did not see them)"))
+        rows.append(("evaluation", f"Kendall's tau {told} on all other cells, unseen by the fit"))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 
@@ -181,7 +181,8 @@ def _read(args: argparse.Namespace, space: Space) -> _Labels:
 def _tau(surrogate: Surrogate, labels: _Labels) -> float | None:
     """Kendall's τ-b between prediction and label over all cells outside the training set; None where undefined."""
     import numpy as np
-    from scipy.stats import kendalltau
+
+    from nassurrogate.metrics import kendall_tau
 
     assert labels.benchmark is not None
     truth = labels.benchmark.column(surrogate.metric).mean
@@ -190,5 +191,5 @@ def _tau(surrogate: Surrogate, labels: _Labels) -> float | None:
     if len(others) < 2:
         return None
     mean, _ = surrogate.predict(others.tolist())
-    value = float(kendalltau(mean, truth[others]).statistic)
+    value = kendall_tau(mean, truth[others])
     return value if np.isfinite(value) else None

@@ -1,0 +1,55 @@
+"""Help: there for every command, with examples that parse, and without heavy imports."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from nassurrogate import __version__
+from nassurrogate.cli import build_parser
+from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_names
+from nassurrogate.search import searcher_names
+from nassurrogate.search.searcher import DEFAULT_SEARCHER
+
+COMMANDS = [
+    [], ["search"], ["train"], ["score"], ["data"], ["data", "list"], ["data", "import"], ["data", "check"],
+    ["data", "remove"], ["spaces"], ["predictors"], ["searchers"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_help_has_examples_that_parse_and_fits_a_terminal(cli: Callable[..., Any], command: list[str]) -> None:
+    done = cli(*command, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.isascii(), "a terminal may have no other characters"
+    # An example to be copied is never broken.
+    unbroken = done.out.split("examples:")[1].splitlines()
+    assert [line for line in done.out.splitlines() if len(line) > 80 and line not in unbroken] == []
+    text = done.out.split("examples:")[1].replace("\\\n", " ")
+    examples = re.findall(r"^.*?\b(nassurrogate .*)$", text, flags=re.MULTILINE)
+    assert examples
+    for example in examples:
+        if example.startswith("nassurrogate "):
+            args = build_parser().parse_args(shlex.split(example, comments=True)[1:])
+            assert callable(args.run)
+
+
+def test_every_command_has_help() -> None:
+    assert set(build_parser().commands()) == {command[0] for command in COMMANDS if command}
+
+
+def test_names_in_the_help_are_the_registered_ones(cli: Callable[..., Any]) -> None:
+    text = " ".join(cli("search", "--help").out.split())
+    assert all(name in text for name in [*searcher_names(), *predictor_names()])
+    assert f"{DEFAULT_SEARCHER} (default)" in text
+    assert f"{DEFAULT_PREDICTOR} (default)" in text
+    args = build_parser().parse_args(["search"])
+    assert args.searcher == DEFAULT_SEARCHER
+
+
+def test_version(cli: Callable[..., Any]) -> None:
+    assert cli("--version").out == f"nassurrogate {__version__}\n"

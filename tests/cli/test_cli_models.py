@@ -1,0 +1,101 @@
+"""`nassurrogate train` and `score`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nassurrogate import Surrogate, get_space
+from nassurrogate.benchmarks import load_benchmark
+
+QUICK = ("--predictor", "gradient-boosting", "--config", "members=2", "--config", "rounds=20")
+
+
+def test_train_pays_for_random_cells_and_evaluates_on_all_others(cli: Callable[..., Any]) -> None:
+    done = cli("train", "--labels", 40, "--seed", 0, "--out", "new/m.safetensors", "--json", *QUICK)
+    found = done.json
+    assert "40 paid queries" in done.err
+    assert (found["n_labels"], found["seed"], found["model"]) == (40, 0, "new/m.safetensors")
+    surrogate = Surrogate.load("new/m.safetensors")
+    assert (surrogate.n_labels, surrogate.labels_sha256) == (40, found["labels_sha256"])
+    assert -1 <= found["evaluation"]["kendall_tau"] <= 1
+    # Which cells were drawn follows from the seed alone.
+    drawn = np.random.default_rng(0).choice(15_625, size=40, replace=False)
+    column = load_benchmark("nb201", "cifar10").column("train_time_s").values[drawn]
+    assert found["label_cost_s"] == pytest.approx(np.nansum(column))
+
+
+def test_train_says_what_it_did(cli: Callable[..., Any]) -> None:
+    done = cli("train", "--labels", 2, "--seed", 0, "--out", "m", *QUICK)
+    for text in ("2 random cells of nb201/cifar10: 2 paid queries", "fit", "Kendall's tau", "simulated training"):
+        assert text in done.out
+
+
+def test_one_label_is_enough(cli: Callable[..., Any]) -> None:
+    found = cli("train", "--labels", 1, "--seed", 0, "--out", "m", "--json", *QUICK).json
+    assert found["n_labels"] == 1
+    assert found["evaluation"]["kendall_tau"] is None
+
+
+def test_train_on_ones_own_labels(cli: Callable[..., Any], folder: Path) -> None:
+    space = get_space("nb201")
+    rows = [f"{space.parse(index)}, x ,{50 + index}" for index in range(8)]
+    (folder / "mine.csv").write_text("\n".join(["arch, remark, top1_pct", *rows]) + "\n", encoding="utf-8-sig")
+    done = cli("train", "--csv", "mine.csv", "--metric", "top1_pct", "--seed", 1, "--out", "m", "--json", *QUICK)
+    found = done.json
+    assert (found["n_labels"], found["labels_from"], found["dataset"]) == (8, "mine.csv", None)
+    assert (found["evaluation"], found["label_cost_s"]) == (None, None)
+    by_hand = Surrogate("nb201", predictor="gradient-boosting", metric="top1_pct", seed=1,
+                        config={"members": 2, "rounds": 20})  # fmt: skip
+    by_hand.fit(list(range(8)), [50.0 + index for index in range(8)])
+    assert by_hand.labels_sha256 == found["labels_sha256"]
+    assert np.array_equal(by_hand.predict([100])[0], Surrogate.load("m").predict([100])[0])
+
+
+def test_score_agrees_with_the_library(cli: Callable[..., Any], model: Path) -> None:
+    surrogate = Surrogate.load(model)
+    string = get_space("nb201").parse(7).string
+    found = cli("score", model, "12", string, "0", "--json").json
+    mean, std = surrogate.predict([12, 7, 0])
+    assert [entry["index"] for entry in found["scores"]] == [12, 7, 0]
+    assert [entry["predicted"] for entry in found["scores"]] == mean.tolist()
+    assert [entry["predicted_std"] for entry in found["scores"]] == std.tolist()
+    assert (found["unit"], found["n_labels"]) == ("percent", 5)
+
+
+def test_score_prints_a_line_a_cell(cli: Callable[..., Any], model: Path) -> None:
+    lines = cli("score", model, "12", "7").out.splitlines()
+    assert lines[0].split() == ["index", "predicted", "std", "arch"]
+    assert [line.split()[0] for line in lines[1:]] == ["12", "7"]
+    assert lines[2].split()[3] == get_space("nb201").parse(7).string
+
+
+def test_score_takes_the_whole_space_and_its_best(cli: Callable[..., Any], model: Path) -> None:
+    mean, _ = Surrogate.load(model).predict(list(range(15_625)))
+    found = cli("score", model, "--all", "--top", 5, "--json").json
+    assert found["n_scored"] == 15_625
+    assert [entry["predicted"] for entry in found["scores"]] == np.sort(mean)[::-1][:5].tolist()
+
+
+def test_the_best_of_a_metric_to_be_minimised_is_the_smallest(cli: Callable[..., Any], folder: Path) -> None:
+    assert cli("train", "--labels", 20, "--metric", "latency_ms", "--seed", 0, "--out", "m", *QUICK).code == 0
+    scores = cli("score", "m", "--all", "--top", 3, "--json").json["scores"]
+    assert scores[0]["predicted"] <= scores[1]["predicted"] <= scores[2]["predicted"]
+    assert scores[0]["predicted"] == Surrogate.load("m").predict(list(range(15_625)))[0].min()
+
+
+def test_score_reads_files_and_stdin(
+    cli: Callable[..., Any], model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"3\n\n{get_space('nb201').parse(4).string}\r\n"
+    (folder / "cells.txt").write_text(text)
+    expected = cli("score", model, 3, 4, "--json").json["scores"]
+    assert cli("score", model, "--file", "cells.txt", "--json").json["scores"] == expected
+    for arguments in (["-"], ["--file", "-"]):
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        assert cli("score", model, *arguments, "--json").json["scores"] == expected
