@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -18,6 +19,9 @@ from nassurrogate.spaces.base import is_single
 
 if TYPE_CHECKING:
     from nassurrogate.predictors.base import Progress
+
+_LARGEST_TARGET = 1e30
+"""Squares and sums of targets must fit the numbers that predictors learn in."""
 
 
 class Surrogate:
@@ -49,8 +53,9 @@ class Surrogate:
         seed: int = 0,
         device: str = "auto",
     ) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise InputError(f"seed must be a whole number from 0, got {brief(seed)}")
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 63:
+            raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {brief(seed)}")
+        _check_metric(metric)
         name, preset = split_preset(predictor)
         self.space = get_space(space)
         self.metric = metric
@@ -70,9 +75,11 @@ class Surrogate:
             targets: (n,) values in the metric's unit, accuracies in percent.
             progress: called with (steps done, steps in all).
 
-        Raises `InputError` for no label, unequal lengths, NaN or infinite targets, or targets that are all equal.
+        Raises `InputError` for no label, unequal lengths, NaN or infinite targets, or targets that are all equal. A fit
+        that fails leaves a surrogate without labels.
         """
         cells, values = self._checked_labels(archs, targets)
+        self.n_labels = 0  # a fit that fails leaves nothing to score with
         self.predictor.fit(cells, values, progress=progress)
         self.n_labels = len(cells)
         self.label_stats = {
@@ -90,20 +97,18 @@ class Surrogate:
         if is_single(archs):
             raise InputError(f"fit expects a batch of architectures, got one: {brief(archs)}")
         cells = self.space.parse_many(archs)
-        try:
-            values = np.asarray(targets, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"targets must be numbers, got {brief(targets)}") from error
+        values = _numbers(targets)
         if values.shape != (len(cells),):
             raise InputError(
                 f"{len(cells)} architectures need {len(cells)} targets, got an array of shape {values.shape}"
             )
         if not cells:
             raise InputError("fit needs at least one labelled architecture, got none")
-        bad = np.flatnonzero(~np.isfinite(values))
+        bad = np.flatnonzero(~(np.abs(values) <= _LARGEST_TARGET))
         if bad.size:
             raise InputError(
-                f"targets must be finite, got {values[bad[0]]} at position {bad[0]} ({bad.size} such in all)"
+                f"targets must be finite, at most {_LARGEST_TARGET:g} in size, got {values[bad[0]]:g} at position "
+                f"{bad[0]} ({bad.size} such in all)"
             )
         if len(values) > 1 and np.all(values == values[0]):
             raise InputError(
@@ -123,8 +128,9 @@ class Surrogate:
         batch = [archs] if is_single(archs) else archs
         return self.space.parse_many(cast("Sequence[ArchLike]", batch))
 
+    # A string is a sequence of strings to a type checker; here it is one architecture.
     @overload
-    def score(self, archs: Architecture | str | int) -> float: ...
+    def score(self, archs: ArchLike) -> float: ...  # type: ignore[overload-overlap]
     @overload
     def score(self, archs: Sequence[ArchLike]) -> np.ndarray: ...
     def score(self, archs: ArchLike | Sequence[ArchLike]) -> float | np.ndarray:
@@ -134,8 +140,13 @@ class Surrogate:
         `score(a)` equals `score([…, a, …])[i]`.
         """
         mean, _ = self.predict(archs)
-        score = mean if "accuracy" in self.metric else -mean
+        score = mean if self.higher_is_better else -mean
         return float(score[0]) if is_single(archs) else score
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger value of the metric is better: so it is for accuracies."""
+        return "accuracy" in self.metric
 
     def _require_fit(self) -> None:
         if not self.n_labels:
@@ -187,15 +198,42 @@ class Surrogate:
                 seed=header["seed"],
                 device=device,
             )
-            surrogate.n_labels = int(header["n_labels"])
+            n_labels = header["n_labels"]
+            if type(n_labels) is not int or n_labels < 1:
+                raise InputError(f"the number of labels must be a whole number from 1, got {brief(n_labels)}")
             surrogate.label_stats = {str(k): float(v) for k, v in header["label_stats"].items()}
             surrogate.labels_sha256 = str(header["labels_sha256"])
             surrogate.predictor.load_state(tensors, header["state"])
+            surrogate.n_labels = n_labels
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
-            raise InputError(f"{path} is no complete surrogate ({type(error).__name__}: {error})") from error
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+            told = f"{type(error).__name__}: {error}"
+            raise InputError(f"{path} is no complete surrogate ({' '.join(told.split())[:120]})") from error
         return surrogate
+
+
+def _numbers(targets: object) -> np.ndarray:
+    """Targets as float64. Text that reads like a number is refused: it is the wrong column more often than not."""
+    try:
+        values = np.asarray(targets)
+        if values.dtype.kind in "iuf":
+            return values.astype(np.float64)
+        if values.dtype.kind == "O" and all(isinstance(v, Real) and not isinstance(v, bool) for v in values.flat):
+            return values.astype(np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise InputError(f"targets must be numbers, got {brief(targets)}") from error
+    raise InputError(f"targets must be numbers, got {brief(targets)}")
+
+
+def _check_metric(metric: object) -> None:
+    if not isinstance(metric, str) or not metric.strip():
+        raise InputError(f"metric must be the name of what the targets are, such as latency_ms, got {brief(metric)}")
+    if "acc" in metric.casefold() and "accuracy" not in metric:
+        raise InputError(
+            f"unclear metric {brief(metric)}: an accuracy has 'accuracy' in its name, and all else is better when "
+            "smaller; did you mean 'val_accuracy_pct'?"
+        )
 
 
 def hash_labels(archs: Sequence[Architecture], targets: np.ndarray) -> str:

@@ -26,7 +26,9 @@ class Predictor(ABC):
     - `predict` of one architecture does not depend on the batch it stands in, nor on the batch's order;
     - equal seed, labels and configuration give equal predictions on one machine;
     - a fit sees its labels and the unlabelled space, nothing else;
-    - it works from 1 label, and with all labels equal (then it may predict a constant).
+    - it works from 1 label, and with all labels equal (then it may predict a constant);
+    - `predict` of no architectures gives two empty arrays;
+    - its configuration refuses, with an `InputError`, values that no fit could use.
 
     Args:
         space: where the architectures come from.
@@ -53,7 +55,7 @@ class Predictor(ABC):
         self.preset = preset if preset is not None else next(iter(self.presets))
         if self.preset not in self.presets:
             raise unknown_choice("preset", self.preset, self.presets, place=f" of predictor {self.name!r}")
-        self.config = _with_changes(self.presets[self.preset], config or {}, self.name)
+        self.config = _with_changes(self.presets[self.preset], config if config is not None else {}, self.name)
         self.seed = seed
         self.device = device
 
@@ -67,11 +69,14 @@ class Predictor(ABC):
 
     @abstractmethod
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Everything learned, as named arrays and a JSON-able dict; with the configuration it restores the predictor."""
+        """Everything learned, as named arrays and a JSON-able dict; they and the configuration restore it."""
 
     @abstractmethod
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        """The inverse of `state`. Raises `InputError` where arrays are missing or of the wrong shape."""
+        """The inverse of `state`, or a refit on the labels kept there. The arrays may come from a hostile file.
+
+        Checks every shape, type and value before it allocates by them; raises `InputError` for what does not fit.
+        """
 
     def config_dict(self) -> dict[str, Any]:
         """The hyper-parameters, JSON-able."""
@@ -79,6 +84,8 @@ class Predictor(ABC):
 
 
 def _with_changes(preset: Any, changes: Mapping[str, Any], predictor: str) -> Any:
+    if not isinstance(changes, Mapping):
+        raise InputError(f"config of predictor {predictor!r} maps hyper-parameters to values, got {brief(changes)}")
     known = {field.name: getattr(preset, field.name) for field in fields(preset)}
     for name, value in changes.items():
         if name not in known:
@@ -86,5 +93,17 @@ def _with_changes(preset: Any, changes: Mapping[str, Any], predictor: str) -> An
         wanted = type(known[name])
         fits = isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
         if not fits or isinstance(value, bool) != (wanted is bool):
-            raise InputError(f"hyper-parameter {name!r} of {predictor!r} is a {wanted.__name__}, got {brief(value)}")
+            kind = _KINDS.get(wanted, f"a {wanted.__name__}")
+            raise InputError(f"hyper-parameter {name!r} of {predictor!r} is {kind}, got {brief(value)}")
     return replace(preset, **changes)
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
+
+
+def check_ranges(config: object, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Raise `InputError` for the first field of a configuration that is NaN or outside its closed range."""
+    for name, (low, high) in ranges.items():
+        value = getattr(config, name)
+        if not low <= value <= high:
+            raise InputError(f"{name} must lie in [{low:g}, {high:g}], got {brief(value)}")

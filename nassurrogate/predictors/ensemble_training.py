@@ -5,8 +5,7 @@ Shapes: M members, n labels, B labels a batch, V views of each cell (the cell it
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias, cast
@@ -15,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+
+from nassurrogate.errors import InputError
 
 Inputs: TypeAlias = tuple[Tensor, ...]
 """What a network reads, one tensor an argument, rows in front."""
@@ -62,27 +63,54 @@ class Ensemble:
     """M copies of a network, run together; their weights have the members as leading dimension.
 
     Args:
-        build: makes one network; its start is drawn from torch's generator, seeded here.
-        members: M.
-        seed: of the starts, the batches and the dropout.
+        build: makes one network.
+        weights: by name, (M, …) each, on the device.
+        seed: of the batches and the dropout.
         device: where the weights live.
     """
 
-    def __init__(self, build: Callable[[], nn.Module], members: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, build: Callable[[], nn.Module], weights: Mapping[str, Tensor], seed: int, device: torch.device
+    ) -> None:
         self.device = device
-        self.members = members
         self.seed = seed
+        self.weights = dict(weights)
+        self.members = len(next(iter(self.weights.values())))
+        self._network = _structure(build)
+
+    @classmethod
+    def untrained(cls, build: Callable[[], nn.Module], members: int, seed: int, device: torch.device) -> Ensemble:
+        """Members that start as `build` draws them from torch's generator, seeded here."""
         with _seeded(seed, device):
-            networks = [build() for _ in range(members)]
-        stacked, _ = stack_module_state(networks)  # type: ignore[arg-type]
-        self.weights = {name: value.detach().to(device) for name, value in stacked.items()}
-        self._network = copy.deepcopy(networks[0]).to("meta")  # only its structure is used
-        self._network.eval()
+            stacked, _ = stack_module_state([build() for _ in range(members)])
+        return cls(build, {name: value.detach().to(device) for name, value in stacked.items()}, seed, device)
+
+    @classmethod
+    def restored(
+        cls,
+        build: Callable[[], nn.Module],
+        members: int,
+        saved: Mapping[str, np.ndarray],
+        seed: int,
+        device: torch.device,
+    ) -> Ensemble:
+        """Members with saved weights. Raises `InputError`, before it takes memory, where they are not what is built."""
+        weights = {}
+        for name, wanted in _structure(build).state_dict().items():
+            shape = (members, *wanted.shape)
+            value = saved.get(name)
+            if value is None or value.shape != shape or value.dtype != np.float32:
+                given = "missing" if value is None else f"{value.dtype}{value.shape}"
+                raise InputError(f"weights {name!r} are {given}, expected float32{shape}")
+            if not np.isfinite(value).all():
+                raise InputError(f"weights {name!r} are not finite")
+            weights[name] = torch.from_numpy(value.copy()).to(device)
+        return cls(build, weights, seed, device)
 
     def predict(self, inputs: Inputs) -> Tensor:
         """(B, …) inputs, the same for all members → (M, B), in double precision.
 
-        In double precision a row's result does not depend on the batch it stands in, down to the ninth digit.
+        The last digits of a row depend on B, not on the other rows.
         """
         weights = {name: value.double() for name, value in self.weights.items()}
         with torch.no_grad():
@@ -92,13 +120,16 @@ class Ensemble:
         def one(member: dict[str, Tensor], *parts: Tensor) -> Tensor:
             return cast(Tensor, functional_call(self._network, member, parts))
 
+        if self.members == 1:  # without vmap a step takes a third of the time
+            alone = {name: value[0] for name, value in weights.items()}
+            return one(alone, *(inputs if shared else (part[0] for part in inputs))).unsqueeze(0)
         in_dims = (0, *((None if shared else 0) for _ in inputs))
-        return cast(Tensor, vmap(one, in_dims=in_dims, randomness="different")(weights, *inputs))
+        return vmap(one, in_dims=in_dims, randomness="different")(weights, *inputs)
 
     def _loss(self, weights: dict[str, Tensor], inputs: Inputs, targets: Tensor, loss: Loss) -> Tensor:
         batch, views = inputs[0].shape[1:3]
         flat = tuple(part.flatten(1, 2) for part in inputs)
-        return loss(self._run(weights, flat, shared=False).unflatten(1, (batch, views)), targets)
+        return loss(torch.unflatten(self._run(weights, flat, shared=False), 1, (batch, views)), targets)
 
     def fit(
         self,
@@ -134,14 +165,27 @@ class Ensemble:
                 if progress is not None:
                     progress(epoch + 1, schedule.epochs)
                 if held_out is not None and watch.should_stop(self._held_out_loss(weights, held_out, loss), weights):
+                    if progress is not None and epoch + 1 < schedule.epochs:
+                        progress(schedule.epochs, schedule.epochs)
                     break
         kept = watch.best if held_out is not None else weights
+        if not all(bool(value.isfinite().all()) for value in kept.values()):
+            raise InputError(
+                f"training diverged: a weight is no longer finite; the learning rate of {schedule.learning_rate:g} "
+                "may be too high"
+            )
         self.weights = {name: value.detach().clone() for name, value in kept.items()}
 
     def _held_out_loss(self, weights: dict[str, Tensor], held_out: Labelled, loss: Loss) -> Tensor:
         every = torch.arange(len(held_out), device=self.device).expand(self.members, -1)
         with torch.no_grad():
             return self._loss(weights, *held_out.rows(every), loss)
+
+
+def _structure(build: Callable[[], nn.Module]) -> nn.Module:
+    """A network without memory for its weights, in evaluation mode."""
+    with torch.device("meta"):
+        return build().eval()
 
 
 class _Watch:
@@ -168,5 +212,8 @@ class _Watch:
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Torch's generators start from `seed` inside, and go on as before afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        # Not torch.manual_seed: that would seed the generators of all GPUs, used or not.
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(seed)
         yield

@@ -66,24 +66,26 @@ def node_depths(graph: CellGraph) -> list[int]:
     return depths
 
 
-def relabelled(batch: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+def relabelled(batch: GraphBatch, rng: np.random.Generator, *, depth_as_position: bool) -> GraphBatch:
     """Every cell with its inner nodes in another order that keeps the adjacency upper triangular.
 
-    Positions stay with the place, not with the node: an isomorphic cell, as a reader of the wiring would number it.
+    A number stays with the place: an isomorphic cell, as a reader of the wiring would number it. A depth goes with its
+    node. Padding stays where it is.
     """
-    order = np.stack([_random_topological_order(adjacency, rng) for adjacency in batch.adjacency])
+    sizes = batch.mask.sum(axis=1)
+    order = np.stack([_random_topological_order(a, n, rng) for a, n in zip(batch.adjacency, sizes, strict=True)])
     rows = np.arange(len(batch))[:, None]
     return GraphBatch(
         batch.op[rows, order],
         batch.adjacency[rows[:, :, None], order[:, :, None], order[:, None, :]],
-        batch.position,
-        batch.mask[rows, order],
+        batch.position[rows, order] if depth_as_position else batch.position,
+        batch.mask,
     )
 
 
-def _random_topological_order(adjacency: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _random_topological_order(adjacency: np.ndarray, n_nodes: int, rng: np.random.Generator) -> np.ndarray:
     waiting = (adjacency != 0).sum(axis=0)
-    last = len(adjacency) - 1
+    last = n_nodes - 1
     order: list[int] = []
     ready = [node for node in range(last) if waiting[node] == 0]
     while ready:
@@ -94,4 +96,4 @@ def _random_topological_order(adjacency: np.ndarray, rng: np.random.Generator) -
             waiting[target] -= 1
             if waiting[target] == 0 and target != last:
                 ready.append(int(target))
-    return np.array([*order, last])
+    return np.array([*order, *range(last, len(adjacency))])

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nassurrogate.errors import InputError
+
 
 @dataclass(frozen=True)
 class RankScale:
@@ -20,6 +22,13 @@ class RankScale:
 
     scores: np.ndarray
     values: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name, numbers in (("scores", self.scores), ("values", self.values)):
+            if numbers.dtype != np.float64 or numbers.ndim != 1 or numbers.shape != self.scores.shape:
+                raise InputError(f"{name} of the label scale are {numbers.dtype}{numbers.shape}, expected float64(k,)")
+            if not numbers.size or not np.isfinite(numbers).all() or (np.diff(numbers) <= 0).any():
+                raise InputError(f"{name} of the label scale must be finite and ascending")
 
     @classmethod
     def of(cls, labels: np.ndarray) -> RankScale:
@@ -36,11 +45,11 @@ class RankScale:
         return self.scores[np.searchsorted(self.values, labels)]
 
     def decode(self, scores: np.ndarray) -> np.ndarray:
-        """Scores → values; strictly increasing, beyond the labels along the line through the outermost tenth of them."""
+        """Scores → values, strictly increasing; beyond the labels on the line through the outermost tenth of them."""
         inside = np.interp(scores, self.scores, self.values)
         below = np.minimum(scores - self.scores[0], 0.0) * self._slope(slice(0, self._tail))
         above = np.maximum(scores - self.scores[-1], 0.0) * self._slope(slice(-self._tail, None))
-        return inside + below + above
+        return np.asarray(inside + below + above)
 
     @property
     def _tail(self) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from itertools import pairwise
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
-from nassurrogate.errors import InputError
-from nassurrogate.predictors.base import Predictor, Progress
+from nassurrogate.errors import InputError, brief
+from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Schedule
 from nassurrogate.predictors.graph_batch import encode, relabelled
 from nassurrogate.predictors.label_scale import FractionScale, RankScale
@@ -26,7 +27,8 @@ from nassurrogate.predictors.torch_device import one_thread, torch_device
 
 # Codes of the operations in the released code; what it does not know comes after.
 _OP_CODES = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
-_SCORE_CHUNK = 1024
+_SCORE_CHUNK = 64
+"""Rows that are always scored together: the last digits of a row depend on how many there are, not on which."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +71,35 @@ class V2Config:
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
-                raise InputError(f"{name} is one of {', '.join(choices)}, got {getattr(self, name)!r}")
-        for name in ("width", "blocks", "groups", "ffn_ratio", "head_width", "members", "epochs", "batch", "patience"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.code_width < 4 or self.code_width % 2:
-            raise InputError(f"code_width must be an even number from 4, got {self.code_width}")
+                raise InputError(f"{name} is one of {', '.join(choices)}, got {brief(getattr(self, name))}")
+        check_ranges(self, _RANGES)
+        if self.code_width % 2:
+            raise InputError(f"code_width must be even, got {self.code_width}")
         if self.width % self.groups or self.width * self.blocks < 4:
             raise InputError(f"width must be a multiple of groups ({self.groups}), got {self.width}")
-        for name in ("dropout", "holdout", "warmup"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
 
 
 _CHOICES = {"cells": ("reduced", "wired"), "output": ("linear", "log-sigmoid"), "labels": ("rank", "fraction")}
+# The upper bounds keep a file from asking for more memory than there is.
+_RANGES = {
+    "code_width": (4, 1024),
+    "width": (1, 4096),
+    "blocks": (1, 64),
+    "groups": (1, 4096),
+    "ffn_ratio": (1, 16),
+    "head_width": (1, 4096),
+    "dropout": (0.0, 0.99),
+    "layer_scale": (-1e3, 1e3),
+    "members": (1, 100),
+    "epochs": (1, 10_000_000),
+    "batch": (1, 1_000_000),
+    "max_steps": (0, 1_000_000_000),
+    "learning_rate": (0.0, 1e3),
+    "weight_decay": (0.0, 1e3),
+    "warmup": (0.0, 0.99),
+    "holdout": (0.0, 0.99),
+    "patience": (1, 10_000_000),
+}
 PAPER = V2Config(
     cells="wired",
     code_width=64,
@@ -136,7 +153,7 @@ class GroupedLinear(nn.Module):
         nn.init.xavier_uniform_(self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        split = x.unflatten(-1, (self.weight.shape[0], self.weight.shape[1]))
+        split = torch.unflatten(x, -1, (self.weight.shape[0], self.weight.shape[1]))
         mapped = torch.einsum("...gi,gio->...go", split, self.weight) + self.bias.squeeze(1)
         return cast(Tensor, self.group_norm(mapped)).flatten(-2)
 
@@ -163,7 +180,7 @@ class Block(nn.Module):
         similarity = query @ query.transpose(-1, -2) / math.sqrt(x.shape[-1]) * adjacency
         attention = similarity / (similarity.sum(dim=-1, keepdim=True) + 1e-6)  # no softmax: sigmoids are positive
         y = self.neighbour_map(attention @ x) + self.root_map(x)  # the root term stands in for a residual
-        y = self.dropout(F.normalize(y, dim=-1).relu())
+        y = cast(Tensor, self.dropout(F.normalize(y, dim=-1).relu()))
         return y + self.layer_scale * self.feed_forward(y)
 
     def feed_forward(self, y: Tensor) -> Tensor:
@@ -178,7 +195,7 @@ class NarFormerV2Net(nn.Module):
         super().__init__()
         h, depth = config.width, config.blocks
         widths = [2 * config.code_width, *[h] * depth]
-        self.block = nn.ModuleList(Block(a, b, config) for a, b in zip(widths, widths[1:], strict=False))
+        self.block = nn.ModuleList(Block(a, b, config) for a, b in pairwise(widths))
         self.readout_gate = nn.ModuleList([Linear(depth * h, depth * h // 4), Linear(depth * h // 4, depth)])
         self.head = nn.ModuleList(
             [Linear(h, config.head_width), Linear(config.head_width, config.head_width), Linear(config.head_width, 1)]
@@ -219,21 +236,22 @@ class NarFormerV2(Predictor):
     description = (
         "NAR-Former V2, a graph-aided transformer; fast: a narrow ensemble on reduced cells; paper: as published"
     )
-    presets = {"fast": V2Config(), "paper": PAPER}
+    presets: ClassVar[Mapping[str, Any]] = {"fast": V2Config(), "paper": PAPER}
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         config: V2Config = self.config
-        self._ensemble = self._untrained()
-        self._scale = RankScale.of(targets) if config.labels == "rank" else FractionScale()
+        targets = np.array(targets, dtype=np.float64)
         if config.labels == "fraction" and (targets <= 0).any():
             raise InputError(
                 f"labels='fraction' learns relative errors: targets must be above 0, got {targets.min():g}"
             )
+        ensemble = Ensemble.untrained(self._network, config.members, self.seed, torch_device(self.device))
+        scale = RankScale.of(targets) if config.labels == "rank" else FractionScale()
         rng = np.random.default_rng(self.seed)
         inputs = self._inputs([self._graph(arch) for arch in archs], rng if config.labels == "fraction" else None)
-        data = Labelled(inputs, torch.from_numpy(self._scale.encode(targets)).float().to(self._ensemble.device))
+        data = Labelled(inputs, torch.from_numpy(scale.encode(targets)).float().to(ensemble.device))
         order = torch.from_numpy(rng.permutation(len(data)))
-        n_held = round(config.holdout * len(data))
+        n_held = min(round(config.holdout * len(data)), len(data) - 1)
         grown = math.ceil(len(data) * config.epochs / config.max_steps) if config.max_steps else 0
         schedule = Schedule(
             epochs=config.epochs,
@@ -243,27 +261,30 @@ class NarFormerV2(Predictor):
             warmup=config.warmup,
             patience=config.patience,
         )
-        with one_thread(self._ensemble.device, config.width):
-            self._ensemble.fit(
+        with one_thread(ensemble.device, config.width):
+            ensemble.fit(
                 _subset(data, order[n_held:]),
                 schedule,
                 rank_loss if config.labels == "rank" else relative_loss,
                 held_out=_subset(data, order[:n_held]) if n_held else None,
                 progress=progress,
             )
+        self._ensemble, self._scale = ensemble, scale
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        graphs = [self._graph(arch) for arch in archs]
+        if not archs:
+            return np.empty(0), np.empty(0)
         rows: dict[CellGraph, int] = {}
-        place = np.array([rows.setdefault(graph, len(rows)) for graph in graphs])
+        place = np.array([rows.setdefault(self._graph(arch), len(rows)) for arch in archs])
         different = list(rows)
+        filled = different + different[:1] * (-len(different) % _SCORE_CHUNK)
         with one_thread(self._ensemble.device, self.config.width):
             parts = [
-                self._ensemble.predict(self._scoring_inputs(different[start : start + _SCORE_CHUNK]))
-                for start in range(0, len(different), _SCORE_CHUNK)
+                self._ensemble.predict(self._scoring_inputs(filled[start : start + _SCORE_CHUNK]))
+                for start in range(0, len(filled), _SCORE_CHUNK)
             ]
-        # Rounded, so that the last digits, which depend on the batch, do not show.
-        scores = np.round(torch.cat(parts, dim=1).cpu().numpy(), 9)
+        # Rounded too, for libraries of linear algebra that compute a row by its place.
+        scores = np.round(torch.cat(parts, dim=1).cpu().numpy(), 9)[:, : len(different)]
         mean, spread = scores.mean(axis=0), scores.std(axis=0)
         std = (self._scale.decode(mean + spread) - self._scale.decode(mean - spread)) / 2
         return self._scale.decode(mean)[place], std[place]
@@ -275,20 +296,16 @@ class NarFormerV2(Predictor):
         return tensors, {}
 
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        self._ensemble = self._untrained()
-        for name, start in self._ensemble.weights.items():
-            saved = tensors[f"weights.{name}"]
-            if saved.shape != tuple(start.shape) or saved.dtype != np.float32 or not np.isfinite(saved).all():
-                raise InputError(
-                    f"weights {name!r} are {saved.dtype}{saved.shape}, expected float32{tuple(start.shape)}"
-                )
-            self._ensemble.weights[name] = torch.from_numpy(saved.copy()).to(self._ensemble.device)
-        ranked = self.config.labels == "rank"
-        self._scale = RankScale(tensors["labels.scores"], tensors["labels.values"]) if ranked else FractionScale()
-
-    def _untrained(self) -> Ensemble:
         config: V2Config = self.config
-        return Ensemble(lambda: NarFormerV2Net(config), config.members, self.seed, torch_device(self.device))
+        ranked = config.labels == "rank"
+        scale = RankScale(tensors["labels.scores"], tensors["labels.values"]) if ranked else FractionScale()
+        saved = {name.removeprefix("weights."): value for name, value in tensors.items() if name.startswith("weights.")}
+        device = torch_device(self.device)
+        self._ensemble = Ensemble.restored(self._network, config.members, saved, self.seed, device)
+        self._scale = scale
+
+    def _network(self) -> NarFormerV2Net:
+        return NarFormerV2Net(self.config)
 
     def _graph(self, arch: Architecture) -> CellGraph:
         return self.space.graph(arch, reduced=self.config.cells == "reduced")
@@ -302,13 +319,14 @@ class NarFormerV2(Predictor):
         One view a cell, or with `rng` two: the second is an isomorphic relabelling.
         """
         vocabulary = dict.fromkeys((INPUT, *_OP_CODES, *self.space.ops, OUTPUT))
+        by_depth = self.config.cells == "reduced"
         first = encode(
             graphs,
             tuple(vocabulary),
             max(self.space.max_nodes, *(graph.n_nodes for graph in graphs)),
-            depth_as_position=self.config.cells == "reduced",
+            depth_as_position=by_depth,
         )
-        views = [first] if rng is None else [first, relabelled(first, rng)]
+        views = [first] if rng is None else [first, relabelled(first, rng, depth_as_position=by_depth)]
         device = torch_device(self.device)
 
         def stacked(name: str) -> Tensor:
