@@ -114,16 +114,13 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
         for dataset in EMBEDDED_DATASETS
         for metric, column in load_benchmark(args.space, dataset, table=EMBEDDED).columns.items()
     ]
-    imports = store.list_imports(args.space)
+    imports = store.check_imports(args.space)
     for info in imports:
-        if info.damage:
+        if info.damage:  # it must not hide the others
             console.note(f"warning: {info.damage}")
             continue
         loaded = store.load_import(info.name, info.space)
-        metrics += [
-            _describe(dataset, metric, info.name, column, owners)
-            for (dataset, metric), column in loaded.columns.items()
-        ]
+        metrics += [_describe(*place, info.name, column, owners) for place, column in loaded.columns.items()]
     if args.dataset is not None:
         metrics = [entry for entry in metrics if entry["dataset"] in (args.dataset, store.ANY_DATASET)]
     rows = []

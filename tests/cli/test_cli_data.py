@@ -70,10 +70,12 @@ def test_damage_is_found(cli: CommandLine, refused: Callable[..., str], table: P
     assert str(path) in refused("data", "check")
     assert refused("data", "check", "--json") == refused("data", "check")
     assert str(path) in refused("search", "--budget", 1, "--predictor", "none")
-    path.write_bytes(b"x")
-    listed = cli("data", "list", "--json")
-    assert listed.json["imports"][0]["damage"]
-    assert "damaged" in listed.err
+    for damaged in (bytes(content), b"x"):
+        path.write_bytes(damaged)
+        listed = cli("data", "list", "--json")
+        assert listed.json["imports"][0]["damage"]
+        assert {entry["table"] for entry in listed.json["metrics"]} == {"embedded", "computed"}
+        assert "damaged" in listed.err
     assert cli("data", "remove", "phone").code == 0
 
 
