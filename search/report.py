@@ -27,16 +27,16 @@ def describe_result(result: Mapping[str, Any]) -> str:
     marked = " (ORACLE: guided by the truth itself, an upper bound)" if result["oracle"] else ""
     accuracy = f"{best['val_accuracy_pct']:.2f} %{_predicted(best)}, selected by {result['selected_by']}"
     rows = [
-        ("search", f"{result['searcher']} with predictor {result['predictor']}{marked}"),
-        ("on", f"{result['space']}/{result['dataset']}, seed {result['seed']}, {result['labels']} labels"),
-        ("feasible", f"{result['n_feasible']:,} of {result['n_space']:,} cells{_under(result['constraints'])}"),
-        ("queries", f"{result['queries']} of {result['budget']} ({spent}); stopped: {result['stop_reason']}"),
-        ("predictor calls", f"{result['predictor_calls']:,} (free)"),
-        ("best", f"{best['arch']} (index {best['index']})"),
+        ("best cell", f"{best['arch']} (index {best['index']})"),
         ("validation accuracy", accuracy),
         ("test accuracy", _or_unknown(best["test_accuracy_pct"], "{:.2f} %", "no table with test accuracy imported")),
         ("costs", ", ".join(f"{name} {value:.4g}" for name, value in _costs(best))),
         ("regret", _or_unknown(result["regret_points"], "{:.3f} points to the best feasible cell", "table incomplete")),
+        ("feasible", f"{result['n_feasible']:,} of {result['n_space']:,} cells{_under(result['constraints'])}"),
+        ("queries", f"{result['queries']} of {result['budget']} ({spent}); stopped: {result['stop_reason']}"),
+        ("search", f"{result['searcher']} with predictor {result['predictor']}{marked}"),
+        ("predictor calls", f"{result['predictor_calls']:,} (free)"),
+        ("on", f"{result['space']}/{result['dataset']}, seed {result['seed']}, {result['labels']} labels"),
     ]
     if result["label_cost_s"] is not None:
         rows.append(("simulated training", f"{result['label_cost_s'] / 3600:.1f} h"))

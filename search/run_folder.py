@@ -89,8 +89,9 @@ def _refuse_other_run(path: Path) -> None:
 
 def _make_folder(path: Path) -> list[Path]:
     """Make the folder with its parents; returns those that are new, innermost first."""
-    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    new: list[Path] = []
     try:
+        new = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         _remove_empty(new)

@@ -24,6 +24,7 @@ from nassurrogate.predictors.graph_batch import encode, relabelled
 from nassurrogate.predictors.label_scale import FractionScale, RankScale
 from nassurrogate.predictors.losses import rank_loss, relative_loss
 from nassurrogate.predictors.torch_device import one_thread, torch_device
+from nassurrogate.spaces import Space
 
 # Codes of the operations in the released code; what it does not know comes after.
 _OP_CODES = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
@@ -237,6 +238,10 @@ class NarFormerV2(Predictor):
         "NAR-Former V2, a graph-aided transformer; fast: a narrow ensemble on reduced cells; paper: as published"
     )
     presets: ClassVar[Mapping[str, Any]] = {"fast": V2Config(), "paper": PAPER}
+
+    def __init__(self, space: Space, **options: Any) -> None:
+        super().__init__(space, **options)
+        torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         config: V2Config = self.config
