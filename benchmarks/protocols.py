@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nassurrogate.benchmarks.table import LABEL, Benchmark
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, brief
 from nassurrogate.metrics import kendall_tau, top_k_regret
 from nassurrogate.surrogate import Surrogate
 
@@ -34,10 +34,14 @@ class RankingResult:
 def split_cells(benchmark: Benchmark, labels: int, split: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the N training cells and of all other labelled cells; the same split is nested in N.
 
-    The order is `numpy.random.default_rng(seed + split).permutation`, uniform over strings.
+    The order is `numpy.random.default_rng(seed + split).permutation`, uniform over strings. Raises `InputError` for
+    numbers out of range: one cell at least must be left to test on.
     """
     known = np.flatnonzero(np.isfinite(benchmark.column(LABEL).mean))
-    if not 1 <= labels < len(known):
+    for name, number, low in (("labels", labels, 1), ("split", split, 0), ("seed", seed, 0)):
+        if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < low:
+            raise InputError(f"{name} must be a whole number from {low}, got {brief(number)}")
+    if labels >= len(known):
         raise InputError(f"labels must be from 1 to {len(known) - 1}, got {labels}")
     order = known[np.random.default_rng(seed + split).permutation(len(known))]
     return order[:labels], order[labels:]

@@ -1,0 +1,42 @@
+"""What the tests of predictors share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nassurrogate.predictors import predictor_class
+from nassurrogate.predictors.base import Predictor
+from nassurrogate.spaces import Space, get_space
+
+# Fits in a fraction of a second: the tests ask whether a predictor keeps its promises, not how good it is.
+QUICK = {
+    "nar-former-v2": {"epochs": 3, "members": 2, "width": 16, "head_width": 8},
+    "gradient-boosting": {"rounds": 10, "members": 2},
+}
+
+
+@pytest.fixture(scope="session")
+def space() -> Space:
+    return get_space("nb201")
+
+
+@pytest.fixture(scope="session")
+def make(space):
+    """`make(name, seed=…, preset=…, …)`: a predictor that fits quickly; further arguments replace hyper-parameters."""
+
+    def made(name: str, *, seed: int = 0, preset: str | None = None, **changes) -> Predictor:
+        config = QUICK.get(name, {}) | changes
+        return predictor_class(name)(space, preset=preset, config=config, seed=seed, device="cpu")
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def labels_of():
+    """`labels_of(archs)`: made-up accuracies in percent that depend on the operations."""
+
+    def made(archs) -> np.ndarray:
+        return np.array([60 + 5 * a.string.count("3x3") - 3 * a.string.count("none") + a.index / 20_000 for a in archs])
+
+    return made

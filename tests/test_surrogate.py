@@ -1,0 +1,325 @@
+"""The surrogate: what it takes, what it refuses, what it remembers, and predictors that others plug in."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nassurrogate import Surrogate
+from nassurrogate.errors import InputError
+from nassurrogate.predictors import predictor_class, predictor_names
+from nassurrogate.spaces import get_space
+from nassurrogate.surrogate import hash_labels
+
+SPACE = get_space("nb201")
+QUICK = {"rounds": 10, "members": 2}
+CELLS, TARGETS = list(range(12)), np.linspace(60, 90, 12)
+
+
+def boosting(**options) -> Surrogate:
+    return Surrogate("nb201", predictor="gradient-boosting", config=QUICK, **options)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Surrogate:
+    return boosting().fit(CELLS, TARGETS)
+
+
+# --- what it takes ------------------------------------------------------------------------------------------------
+
+
+def test_fit_returns_the_surrogate_and_keeps_the_statistics_of_its_labels():
+    surrogate = boosting()
+    assert surrogate.fit(CELLS, TARGETS) is surrogate
+    assert surrogate.n_labels == 12
+    assert surrogate.label_stats == pytest.approx({"mean": 75, "std": TARGETS.std(), "min": 60, "max": 90})
+
+
+def test_one_architecture_gives_a_float_and_a_batch_an_array(fitted):
+    cell = SPACE.parse(5)
+    for one in (cell, cell.string, 5, np.int64(5)):
+        assert type(fitted.score(one)) is float
+        assert [part.shape for part in fitted.predict(one)] == [(1,), (1,)]
+    for batch in ([5], (5,), range(5, 6), np.array([5]), [cell], [cell.string], (i for i in [5])):
+        assert fitted.score(batch).tolist() == [fitted.score(5)]
+    assert fitted.score([]).shape == (0,)
+    assert [part.shape for part in fitted.predict([])] == [(0,), (0,)]
+
+
+def test_an_accuracy_scores_higher_when_larger_and_a_cost_when_smaller():
+    accuracy, latency = boosting().fit(CELLS, TARGETS), boosting(metric="latency_ms").fit(CELLS, TARGETS)
+    assert accuracy.higher_is_better
+    assert not latency.higher_is_better
+    assert (accuracy.predict(range(50))[0] == latency.predict(range(50))[0]).all()
+    assert (accuracy.score(range(50)) == -latency.score(range(50))).all()
+    assert (accuracy.score(range(50)) == accuracy.predict(range(50))[0]).all()
+
+
+def test_the_configuration_replaces_the_presets():
+    assert boosting().predictor.config_dict() == {
+        **Surrogate(predictor="gradient-boosting").predictor.config_dict(),
+        **QUICK,
+    }
+    assert Surrogate().predictor.name == "nar-former-v2"
+    assert Surrogate().predictor.preset == "fast"
+    assert Surrogate(predictor="nar-former-v2:paper").predictor.config.width == 512
+
+
+@given(st.permutations(range(6)))
+def test_the_hash_of_the_labels_forgets_their_order(order):
+    cells, targets = SPACE.parse_many([1, 1, 2, 3, 4, 5]), np.array([3.0, 2.0, 2.0, 1.0, 5.0, 5.0])
+    shuffled = hash_labels([cells[i] for i in order], targets[list(order)])
+    assert shuffled == hash_labels(cells, targets)
+
+
+def test_the_hash_of_the_labels_tells_them_apart():
+    cells = SPACE.parse_many([1, 2])
+    hashes = {
+        hash_labels(cells, np.array([1.0, 2.0])),
+        hash_labels(cells, np.array([2.0, 1.0])),
+        hash_labels(cells, np.array([1.0, np.nextafter(2.0, 3)])),
+        hash_labels(cells[:1], np.array([1.0])),
+    }
+    assert len(hashes) == 4
+
+
+# --- what it refuses ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        ([1.0, float("nan"), 3.0], "finite.*got nan at position 1"),
+        ([1.0, 2.0, float("inf")], "finite.*got inf at position 2"),
+        ([1.0, 2.0, 1e300], "finite, at most 1e\\+30"),
+        ([10**400, 1, 2], "targets must be"),
+        ([5.0, 5.0, 5.0], "all 3 are 5"),
+        ([1.0, 2.0], "3 architectures need 3 targets, got an array of shape \\(2,\\)"),
+        ([[1.0, 2.0, 3.0]], "shape \\(1, 3\\)"),
+        ([[1.0], [2.0], [3.0]], "shape \\(3, 1\\)"),
+        ([[1.0], [2.0, 3.0], []], "must be numbers"),
+        (["1.0", "2.0", "3.0"], "must be numbers"),
+        (["a", "b", "c"], "must be numbers"),
+        ([1.0, None, 3.0], "must be numbers"),
+        ([True, False, True], "must be numbers"),
+        ([1j, 2j, 3j], "must be numbers"),
+        (5.0, "shape \\(\\)"),
+        (None, "must be numbers"),
+        ({0: 1.0}, "must be numbers"),
+        ((x for x in [1.0, 2.0, 3.0]), "must be numbers"),
+        (np.array(["2020-01-01"] * 3, dtype="datetime64[D]"), "must be numbers"),
+        ([Decimal(1), "x", 2.0], "must be numbers"),
+    ],
+)
+def test_bad_targets(targets, told):
+    with pytest.raises(InputError, match=told) as caught:
+        boosting().fit([0, 1, 2], targets)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "targets", [[60, 70, 80], np.float16([60, 70, 80]), (60.0, 70, np.float32(80)), np.uint8([60, 70, 80])]
+)
+def test_any_numbers_are_targets(targets):
+    assert boosting().fit([0, 1, 2], targets).label_stats["mean"] == 70
+
+
+def test_a_column_of_a_data_frame_and_a_tensor_are_targets():
+    import pandas as pd
+    import torch
+
+    expected = boosting().fit([0, 1, 2], [60.0, 70.0, 80.0]).labels_sha256
+    frame = pd.DataFrame({"arch": [str(cell) for cell in SPACE.parse_many([0, 1, 2])], "accuracy": [60.0, 70.0, 80.0]})
+    assert boosting().fit(frame["arch"], frame["accuracy"]).labels_sha256 == expected
+    assert boosting().fit(frame["arch"], frame["accuracy"].astype("Float64")).labels_sha256 == expected
+    assert boosting().fit([0, 1, 2], torch.tensor([60.0, 70.0, 80.0])).labels_sha256 == expected
+    with pytest.raises(InputError, match="must be numbers"):
+        boosting().fit([0, 1, 2], torch.tensor([60.0, 70.0, 80.0], requires_grad=True))
+
+
+@pytest.mark.parametrize(
+    ("archs", "told"),
+    [
+        ([], "at least one labelled"),
+        (3, "a batch of architectures, got one: 3"),
+        (str(SPACE.parse(0)), "a batch of architectures, got one"),
+        ([0, 15_625], "index 15625 is outside"),
+        ([0, -1], "index -1 is outside"),
+        ([0, "|conv~0|"], "malformed"),
+        ([0, 1.0], "string or index"),
+        ([[0], [1]], "string or index"),
+        (None, "expected a batch"),
+        (2.5, "expected a batch"),
+    ],
+)
+def test_bad_architectures(archs, told):
+    with pytest.raises(InputError, match=told) as caught:
+        boosting().fit(archs, [] if archs == [] else [1.0, 2.0])
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_scored_before_a_fit(tmp_path):
+    for call in (
+        lambda s: s.score(0),
+        lambda s: s.predict([0]),
+        lambda s: s.score([]),
+        lambda s: s.save(tmp_path / "m"),
+    ):
+        with pytest.raises(InputError, match="no labels yet"):
+            call(boosting())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_refused_labels_leave_the_earlier_fit_and_a_failed_fit_leaves_none(monkeypatch):
+    surrogate = boosting().fit(CELLS, TARGETS)
+    before = surrogate.score(range(20))
+    with pytest.raises(InputError):
+        surrogate.fit([0, 1], [np.nan, 1.0])
+    assert (surrogate.score(range(20)) == before).all()
+    monkeypatch.setattr(type(surrogate.predictor), "fit", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        surrogate.fit([0, 1], [2.0, 1.0])
+    with pytest.raises(InputError, match="no labels yet"):
+        surrogate.score(0)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"space": "nb2001"}, "did you mean 'nb201'"),
+        ({"predictor": "nar-former"}, "unknown predictor 'nar-former'.*did you mean 'nar-former-v2'"),
+        (
+            {"predictor": "nar-former-v2:papre"},
+            "unknown preset 'papre' of predictor 'nar-former-v2'.*did you mean 'paper'",
+        ),
+        ({"predictor": "nar-former-v2:"}, "unknown preset ''"),
+        ({"predictor": ""}, "unknown predictor ''"),
+        ({"predictor": None}, "predictor must be a name"),
+        (
+            {"config": {"epoch": 5}},
+            "unknown hyper-parameter 'epoch' of predictor 'nar-former-v2'.*did you mean 'epochs'",
+        ),
+        ({"config": {"epochs": "5"}}, "'epochs' of 'nar-former-v2' is a whole number, got '5'"),
+        ({"config": [5]}, "maps hyper-parameters"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"seed": 1.0}, "seed must be a whole number"),
+        ({"seed": True}, "seed must be a whole number"),
+        ({"seed": 2**63}, "seed must be a whole number"),
+        ({"metric": ""}, "metric must be"),
+        ({"metric": 5}, "metric must be"),
+        ({"metric": "val_acc"}, "did you mean 'val_accuracy_pct'"),
+        ({"metric": "Accuracy"}, "unclear metric"),
+    ],
+)
+def test_bad_construction(options, told):
+    with pytest.raises(InputError, match=told) as caught:
+        Surrogate(**options)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_largest_seed_works():
+    config = {"epochs": 1, "members": 1, "width": 8, "head_width": 4}
+    surrogate = Surrogate(seed=2**63 - 1, config=config, device="cpu").fit([0, 1], [1.0, 2.0])
+    assert np.isfinite(surrogate.score(range(3))).all()
+    assert np.isfinite(boosting(seed=2**63 - 1).fit([0, 1], [1.0, 2.0]).score(0))
+
+
+# --- plug-ins -----------------------------------------------------------------------------------------------------
+
+PLUGIN = """
+import numpy as np
+from dataclasses import dataclass
+from nassurrogate.predictors.base import Predictor
+
+@dataclass(frozen=True)
+class Config:
+    shift: float = 0.0
+
+class Mean(Predictor):
+    name = "mean"
+    description = "the mean of the labels"
+    presets = {"plain": Config(), "shifted": Config(shift=1.0)}
+
+    def fit(self, archs, targets, *, progress=None):
+        self.mean = float(np.mean(targets)) + self.config.shift
+
+    def predict(self, archs):
+        return np.full(len(archs), self.mean), np.zeros(len(archs))
+
+    def state(self):
+        return {}, {"mean": self.mean}
+
+    def load_state(self, tensors, meta):
+        self.mean = float(meta["mean"])
+
+class Unfinished(Predictor):
+    name = "unfinished"
+
+broken = 5
+"""
+ENTRY_POINTS = """
+[nassurrogate.predictors]
+mean = mean_plugin:Mean
+gradient-boosting = mean_plugin:Mean
+absent = no_such_module:Mean
+lacking = mean_plugin:Mode
+raising = raising_plugin:Mean
+number = mean_plugin:broken
+unfinished = mean_plugin:Unfinished
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path, monkeypatch):
+    """An installed distribution that registers good and bad predictors."""
+    info = tmp_path / "mean_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mean-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(textwrap.dedent(ENTRY_POINTS))
+    (tmp_path / "mean_plugin.py").write_text(PLUGIN)
+    (tmp_path / "raising_plugin.py").write_text("raise RuntimeError('first line\\nsecond line')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("mean_plugin", None)
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_predictor_is_plugged_in_by_an_entry_point(tmp_path):
+    assert predictor_names()[:2] == ["nar-former-v2", "gradient-boosting"]
+    assert "mean" in predictor_names()
+    surrogate = Surrogate(predictor="mean:shifted").fit([0, 1], [70.0, 80.0])
+    assert surrogate.score([4, 5, 6]).tolist() == [76.0] * 3
+    loaded = Surrogate.load(surrogate.save(tmp_path / "model"))
+    assert loaded.score(9) == 76.0
+    assert loaded.predictor.config_dict() == {"shift": 1.0}
+    with pytest.raises(InputError, match=r"unknown predictor 'meen'.*did you mean 'mean'"):
+        Surrogate(predictor="meen")
+
+
+@pytest.mark.usefixtures("plugin")
+def test_a_plug_in_does_not_replace_what_is_built_in():
+    assert predictor_class("gradient-boosting").__module__ == "nassurrogate.predictors.gradient_boosting"
+    assert predictor_names().count("gradient-boosting") == 1
+
+
+@pytest.mark.usefixtures("plugin")
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("absent", "registered as no_such_module:Mean but does not load.*no_such_module"),
+        ("lacking", "registered as mean_plugin:Mode but does not load.*Mode"),
+        ("raising", "does not load \\(RuntimeError: first line second line\\)"),
+        ("number", "which is no subclass of Predictor"),
+        ("unfinished", "which does not define description, fit, load_state, predict, presets, state"),
+    ],
+)
+def test_a_broken_plug_in_gives_one_line(name, told):
+    with pytest.raises(InputError, match=told) as caught:
+        Surrogate(predictor=name)
+    assert "\n" not in str(caught.value)
