@@ -103,10 +103,11 @@ def _content(path: Path) -> bytes:
             raise InputError(
                 f"no model file at {path}; expected a file written by `nassurrogate train` or Surrogate.save"
             )
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} has {path.stat().st_size} bytes; a model file has at most {MAX_BYTES}")
         with path.open("rb") as file:
-            return file.read(MAX_BYTES)
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_BYTES:
+                raise InputError(f"{path} has {size} bytes; a model file has at most {MAX_BYTES}")
+            return file.read(size)  # allocates as much at once
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 

@@ -190,6 +190,8 @@ class Surrogate:
 
         tensors, header = read_model(Path(path))
         try:
+            if not isinstance(header["config"], dict):
+                raise InputError(f"the configuration must map names to values, got {brief(header['config'])}")
             surrogate = cls(
                 header["space"],
                 predictor=f"{header['predictor']}:{header['preset']}",
@@ -199,7 +201,7 @@ class Surrogate:
                 device=device,
             )
             n_labels = header["n_labels"]
-            if type(n_labels) is not int or n_labels < 1:
+            if type(n_labels) is not int or not 1 <= n_labels < 1 << 63:
                 raise InputError(f"the number of labels must be a whole number from 1, got {brief(n_labels)}")
             surrogate.label_stats = {str(k): float(v) for k, v in header["label_stats"].items()}
             surrogate.labels_sha256 = str(header["labels_sha256"])

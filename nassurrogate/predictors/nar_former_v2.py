@@ -74,6 +74,8 @@ class V2Config:
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} is one of {', '.join(choices)}, got {brief(getattr(self, name))}")
         check_ranges(self, _RANGES)
+        if self.members * self.width * self.ffn_ratio > _MAX_BREADTH:
+            raise InputError(f"members * width * ffn_ratio must be at most {_MAX_BREADTH}")
         if self.code_width % 2:
             raise InputError(f"code_width must be even, got {self.code_width}")
         if self.width % self.groups or self.width * self.blocks < 4:
@@ -82,6 +84,7 @@ class V2Config:
 
 _CHOICES = {"cells": ("reduced", "wired"), "output": ("linear", "log-sigmoid"), "labels": ("rank", "fraction")}
 # The upper bounds keep a file from asking for more memory than there is.
+_MAX_BREADTH = 1 << 18
 _RANGES = {
     "code_width": (4, 1024),
     "width": (1, 4096),

@@ -313,6 +313,7 @@ def test_the_number_of_steps_is_bounded(space):
         ({"width": 20}, "width must be a multiple of groups"),
         ({"code_width": 15}, "code_width must be even"),
         ({"width": 10**9}, "width must lie in"),
+        ({"width": 4096, "ffn_ratio": 16, "members": 5}, "must be at most 262144"),
         ({"dropout": 1.0}, "dropout must lie in"),
         ({"wdith": 8}, "did you mean 'width'"),
         ({"width": "8"}, "is a whole number, got '8'"),
