@@ -96,7 +96,7 @@ class Surrogate:
     ) -> tuple[list[Architecture], np.ndarray]:
         if is_single(archs):
             raise InputError(f"fit expects a batch of architectures, got one: {brief(archs)}")
-        cells = self.space.parse_many(archs)
+        cells = self._cells(archs)
         values = _numbers(targets)
         if values.shape != (len(cells),):
             raise InputError(
@@ -125,6 +125,8 @@ class Surrogate:
         return self.predictor.predict(cells)
 
     def _cells(self, archs: ArchLike | Sequence[ArchLike]) -> list[Architecture]:
+        if isinstance(archs, np.ndarray) and archs.ndim != 1:
+            raise InputError(f"expected a batch of shape (B,), got an array of shape {archs.shape}")
         batch = [archs] if is_single(archs) else archs
         return self.space.parse_many(cast("Sequence[ArchLike]", batch))
 

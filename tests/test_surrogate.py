@@ -156,6 +156,8 @@ def test_a_column_of_a_data_frame_and_a_tensor_are_targets():
         ([[0], [1]], "string or index"),
         (None, "expected a batch"),
         (2.5, "expected a batch"),
+        (np.array(3), r"an array of shape \(\)"),
+        (np.array([[0, 1]]), r"an array of shape \(1, 2\)"),
     ],
 )
 def test_bad_architectures(archs, told):
