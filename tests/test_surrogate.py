@@ -162,7 +162,7 @@ def test_a_column_of_a_data_frame_and_a_tensor_are_targets():
 )
 def test_bad_architectures(archs, told):
     with pytest.raises(InputError, match=told) as caught:
-        boosting().fit(archs, [] if archs == [] else [1.0, 2.0])
+        boosting().fit(archs, [] if isinstance(archs, list) and not archs else [1.0, 2.0])
     assert "\n" not in str(caught.value)
 
 
