@@ -28,11 +28,6 @@ def is_paid(metric: str) -> bool:
     return any(part in metric for part in _PAID_PARTS)
 
 
-def higher_is_better(metric: str) -> bool:
-    """Accuracies are maximised, everything else (losses, errors, costs) is minimised."""
-    return "accuracy" in metric
-
-
 def unit_of(metric: str) -> str:
     """The unit that the metric's name ends with, or `"unknown"`.
 

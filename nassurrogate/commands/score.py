@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     surrogate = Surrogate.load(args.model, device=args.device)
     cells = _cells(args, surrogate.space)
     mean, std = surrogate.predict(cells)
-    score = mean if "accuracy" in surrogate.metric else -mean
+    score = mean if surrogate.higher_is_better else -mean
     order = np.argsort(-score, kind="stable")[: args.top] if args.top is not None else np.arange(len(cells))
     found = [
         {

@@ -50,17 +50,17 @@ class V2Config:
 
     cells: str = "reduced"
     code_width: int = 16
-    width: int = 48
+    width: int = 64
     blocks: int = 2
     groups: int = 8
-    ffn_ratio: int = 2
+    ffn_ratio: int = 1
     head_width: int = 64
     dropout: float = 0.0
     layer_scale: float = 0.1
     output: str = "linear"
     labels: str = "rank"
     members: int = 4
-    epochs: int = 75
+    epochs: int = 50
     batch: int = 32
     max_steps: int = 1500
     learning_rate: float = 4e-3
