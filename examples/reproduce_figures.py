@@ -3,9 +3,9 @@
     python examples/reproduce_figures.py              # everything: about an hour and a half on 2 cores
     python examples/reproduce_figures.py --report     # only print the tables from the stored results
 
-Every finished measurement is one line of `examples/results/*.jsonl` (the package versions stand in its first line);
-running again goes on where it stopped. Delete a file to measure it anew. Only `speed` measures times: it wants a
-machine with nothing else to do, and runs one process whatever `--jobs` says.
+Every finished measurement is one line of `examples/results/*.jsonl`, below the package versions that made it; running
+again goes on where it stopped. Delete a file to measure it anew. Only `speed` measures times: it wants a machine with
+nothing else to do, and runs one process whatever `--jobs` says.
 """
 
 from __future__ import annotations
