@@ -14,8 +14,9 @@ from nassurrogate.errors import InputError, brief
 Operator: TypeAlias = Literal["<=", ">=", "<", ">"]
 OPERATORS: tuple[Operator, ...] = ("<=", ">=", "<", ">")
 
-_METRIC = r"[A-Za-z_]\w*"
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_METRIC = rf"(?!{_NUMBER}(?![\w.-]))\w(?:[\w.-]*\w)?"
+"""Whatever an imported column may be called, `1080ti_1_ms` too, but no number."""
 _PARTS = re.compile(rf"\s*({_METRIC})\s*([^\w\s.+-]+)\s*(\S.*?)\s*", re.ASCII)
 _REVERSED = re.compile(rf"\s*({_NUMBER})\s*([<>]=?)\s*({_METRIC})\s*", re.ASCII)
 _MEANT: dict[str, Operator] = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">="}
@@ -122,6 +123,6 @@ def _unparsable(text: str, reason: str, nearest: str) -> InputError:
 
 
 def _repaired(text: str) -> str:
-    metric = re.search(_METRIC, text, re.ASCII)
-    number = re.search(rf"(?<![\w.]){_NUMBER}", text, re.ASCII)
+    metric = re.search(rf"(?<![\w.])(?!{_NUMBER}(?![\w.]))\w+", text, re.ASCII)
+    number = re.search(rf"(?<![\w.]){_NUMBER}(?![\w.])", text, re.ASCII)
     return f"{metric.group() if metric else 'latency_ms'}<={number.group() if number else '12'}"

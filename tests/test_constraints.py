@@ -14,7 +14,7 @@ from nassurrogate.constraints import OPERATORS, Constraint
 from nassurrogate.errors import InputError
 
 MEANING = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
-metrics = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,15}", fullmatch=True)
+metrics = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,15}|[0-9]{1,4}[a-z][A-Za-z0-9_.-]{0,15}_ms", fullmatch=True)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 spaces = st.text(" \t", max_size=2)
 
