@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,12 +21,18 @@ TEST = "test_accuracy_pct"
 TRAIN_TIME = "train_time_s"
 
 _UNITS = {"_pct": "percent", "_ms": "ms", "_s": "s", "_m": "millions", "_mj": "mJ", "_mb": "MB", "_w": "W"}
-_PAID_PARTS = ("accuracy", "loss", "error", "train_time")
+_PAID = re.compile(r"accuracy|loss|error|train(?:ing)?_time|(?:acc\d*|(?<![a-z0-9])(?:err|top-?\d+))(?![a-z0-9])")
 
 
 def is_paid(metric: str) -> bool:
-    """Whether knowing the metric means training the network (accuracy, loss, training time): such a query costs."""
-    return any(part in metric for part in _PAID_PARTS)
+    """Whether knowing the metric means training the network (accuracy, loss, training time): such a query costs.
+
+    Names of one's own count too: were `test_acc_pct` free, a search could be bounded by test accuracy.
+
+    >>> is_paid("Test_Acc_pct"), is_paid("val_top1_pct"), is_paid("latency_ms"), is_paid("accelerator_ms")
+    (True, True, False, False)
+    """
+    return _PAID.search(metric.casefold()) is not None
 
 
 def unit_of(metric: str) -> str:

@@ -88,6 +88,19 @@ def test_oldest_import_wins_and_the_other_can_be_chosen(tmp_path: Path) -> None:
         load_benchmark("nb201", "cifar10", table="secnd")
 
 
+def test_accuracies_by_any_name_are_no_bound_of_a_search(tmp_path: Path) -> None:
+    names = ["cifar10_test_acc_pct", "cifar10_Test_Accuracy_pct", "cifar10_val_err_pct", "cifar10_testacc1_pct"]
+    names += ["cifar10_top1_pct", "cifar10_TOP-5_pct", "cifar10_training_time_s"]
+    free = ["laptop_ms", "1080ti-x_ms", "desktop1_ms", "accelerator_ms"]
+    path = write(tmp_path / "mine.csv", {"index": [0, 1], **{name: [7.0, 8.0] for name in [*names, *free]}})
+    import_file("nb201", path)
+    bench = load_benchmark("nb201", "cifar10")
+    assert {name.removeprefix("cifar10_") for name in names} <= set(bench.metrics())
+    assert set(bench.free_metrics()) == {"flops_m", "latency_ms", "params_m", "table_params_m", *free}
+    with pytest.raises(InputError, match="does not say which data set"):
+        import_file("nb201", write(tmp_path / "bare.csv", {"index": [0], "acc_pct": [90.0]}))
+
+
 def test_a_sentinel_must_be_declared(tmp_path: Path) -> None:
     path = write(tmp_path / "device.csv", {"index": [1, 2], "phone_latency_ms": [3.5, -1]})
     with pytest.raises(InputError, match=r"row 2: phone_latency_ms is -1; .*missing_value=-1"):
