@@ -96,6 +96,8 @@ def detect_kind(path: Path) -> str:
     try:
         if path.is_dir():
             return _folder_kind(path)
+        if path.exists() and not path.is_file():  # a device never ends, and a pipe cannot be read twice
+            raise InputError(f"{path} is no regular file; save it as one first")
         with path.open("rb") as file:
             head = file.read(4096)
     except OSError as error:

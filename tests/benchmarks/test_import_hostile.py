@@ -259,6 +259,10 @@ def test_other_files_are_refused_with_what_can_be_imported(tmp_path: Path) -> No
     refused(tmp_path / "list.pth", "meta_archs")
     (tmp_path / "folder").mkdir()
     refused(tmp_path / "folder", r"meta\.pickle\.pbz2")
+    os.mkfifo(tmp_path / "pipe.csv")
+    refused(tmp_path / "pipe.csv", "no regular file")
+    with pytest.raises(InputError, match="no regular file"):
+        import_file("nb201", Path("/dev/zero"))
     with pytest.raises(InputError, match="cannot read"):
         import_file("nb201", tmp_path / "absent.pth")
     with pytest.raises(InputError, match="unknown space 'nb102'; known: nb201; did you mean 'nb201'"):
