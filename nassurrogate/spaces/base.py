@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -49,7 +49,7 @@ class Space(ABC):
 
     def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
         """`parse` over a batch. Raises `InputError` for what is no batch, or holds what is no architecture."""
-        if is_single(archs) or not isinstance(archs, Iterable):
+        if is_single(archs) or not isinstance(archs, Iterable) or isinstance(archs, bytes | bytearray | Set | Mapping):
             raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
         return [self.parse(arch) for arch in archs]
 
