@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -65,10 +65,10 @@ def open_run(path: Path, header: Mapping[str, Any]) -> Iterator[LedgerWriter]:
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write `summary.json` into a run folder, whole or not at all. Raises `InputError` where that fails."""
-    target, temporary = path / SUMMARY, None
+    target = path / SUMMARY
+    temporary = path / f".{SUMMARY}.{secrets.token_hex(4)}"  # mkstemp's would be readable for nobody else
     try:
-        handle, temporary = tempfile.mkstemp(dir=path, prefix=f".{SUMMARY}.")
-        with os.fdopen(handle, "w") as file:
+        with temporary.open("x") as file:
             json.dump(summary, file, indent=2, allow_nan=False)
             file.write("\n")
             file.flush()
@@ -77,8 +77,7 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}; the ledger beside it is complete") from error
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _refuse_other_run(path: Path) -> None:

@@ -146,6 +146,9 @@ def test_the_default_folder_is_new(tmp_path, monkeypatch):
 
 def test_a_summary_replaces_whole_or_not_at_all(tmp_path):
     write_summary(tmp_path, {"a": 1})
+    (tmp_path / "other").write_text("")
+    assert (tmp_path / "summary.json").stat().st_mode == (tmp_path / "other").stat().st_mode
+    (tmp_path / "other").unlink()
     with pytest.raises(ValueError, match="JSON"):
         write_summary(tmp_path, {"a": float("nan")})
     assert json.loads((tmp_path / "summary.json").read_text()) == {"a": 1}
