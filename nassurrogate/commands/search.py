@@ -105,6 +105,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise InputError(f"seed must be a whole number from 0, got {args.seed}")
     seed = args.seed if args.seed is not None else secrets.randbelow(2**31)
     # Chosen here rather than by the loop, so that Ctrl-C can say where the ledger is.
+    if args.run_dir == "":  # an unset variable of a script must not fill the current folder
+        raise InputError("--run-dir is empty; give the folder's name, or '.' for the current one")
     folder = Path(args.run_dir) if args.run_dir is not None else default_folder(args.space, args.dataset, seed)
     with console.progress() as progress:
         watcher = _Watcher(console, progress)

@@ -196,6 +196,7 @@ def test_run_folders_that_cannot_be_used(cli: Callable[..., Any], refused: Refus
     assert (folder / "run" / "ledger.jsonl").read_bytes() == before
     (folder / "file").write_text("")
     assert "cannot make the run folder file" in refused("search", *options, "--run-dir", "file")
+    assert "--run-dir is empty" in refused("search", *options, "--run-dir", "")
     assert "cannot make the run folder file/below" in refused("search", *options, "--run-dir", "file/below")
 
 
