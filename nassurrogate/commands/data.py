@@ -151,6 +151,7 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
 def run_import(args: argparse.Namespace, console: Console) -> int:
     """Convert a file."""
     from nassurrogate.benchmarks.importers import import_file
+    from nassurrogate.benchmarks.nb201 import COMPUTED
 
     with console.progress() as progress:
         summary = import_file(
@@ -168,7 +169,9 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
     lines = [f"{info.name}: {info.n_cells:,} cells from {info.source_file} ({info.kind})"]
     lines += [f"  {_data_set(dataset)}: {', '.join(metrics)}" for dataset, metrics in info.columns.items()]
     lines += [
-        f"  not used: {column}, which the table {owner!r} has already; --table {info.name} puts it first"
+        f"  not used: {column}, which is {COMPUTED}"
+        if owner == COMPUTED
+        else f"  not used: {column}, which the table {owner!r} has already; --table {info.name} puts it first"
         for column, owner in summary.shadowed.items()
     ]
     console.result("\n".join(lines), {"schema_version": 1, **_import_fields(info), "shadowed": summary.shadowed})

@@ -56,6 +56,13 @@ def test_an_import_says_what_is_shadowed(cli: CommandLine, table: Path) -> None:
     assert "not used: cifar10/latency_ms, which the table 'embedded' has already; --table phone" in done.out
 
 
+def test_what_is_computed_is_never_taken_from_an_import(cli: CommandLine, folder: Path) -> None:
+    (folder / "mine.csv").write_text("index,cifar10_params_m\n0,0.001\n")
+    done = cli("data", "import", "nb201", "mine.csv")
+    assert "not used: cifar10/params_m, which is computed from the string" in done.out
+    assert "--table" not in done.out
+
+
 def test_a_name_is_taken_once(cli: CommandLine, refused: Callable[..., str], table: Path) -> None:
     assert cli("data", "import", "nb201", table, "--missing-value=-1").code == 0
     assert "(--replace)" in refused("data", "import", "nb201", table, "--missing-value=-1")
