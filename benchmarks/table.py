@@ -141,13 +141,14 @@ class Benchmark:
             raise InputError(f"seed must be 'mean' or a number from 0, got {seed!r}")
         missing = "" if np.isfinite(value) else f"{column.source} has no {metric} (seed {seed}) for cell {index}"
         return Measurement(
-            metric, value, unit_of(metric), seed, self._cost_s(index, seed) if is_paid(metric) else 0.0, missing
+            metric, value, unit_of(metric), seed, self._cost_s(column, index, seed) if is_paid(metric) else 0.0, missing
         )
 
-    def _cost_s(self, index: int, seed: int | str) -> float:
-        if TRAIN_TIME not in self.columns:
+    def _cost_s(self, label: Column, index: int, seed: int | str) -> float:
+        recorded = self.columns.get(TRAIN_TIME)
+        if recorded is None or recorded.source != label.source:  # another table's trainings are not this label's
             return float("nan")
-        times = self.columns[TRAIN_TIME].values[index]
+        times = recorded.values[index]
         if isinstance(seed, int):
             return float(times[seed]) if seed < len(times) else float("nan")
         return float(np.nansum(times)) if np.isfinite(times).any() else float("nan")

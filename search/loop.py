@@ -49,6 +49,7 @@ def run(
     settings: SearchSettings | None = None,
     predictor_config: Mapping[str, Any] | None = None,
     listener: Listener | None = None,
+    table: str | None = None,
     benchmark: Benchmark | None = None,
     write: bool = True,
     plots: bool = True,
@@ -72,6 +73,7 @@ def run(
         settings: the strategy.
         predictor_config: hyper-parameters that replace the preset's.
         listener: called with every `Event`.
+        table: name of an import whose columns stand before the embedded ones, or `"embedded"` for these alone.
         benchmark: ground truth in place of the named table; `space` and `dataset` are then the benchmark's.
         write: False keeps everything in memory.
         plots: whether plots are drawn into the run folder.
@@ -86,7 +88,7 @@ def run(
     """
     began = time.monotonic()
     settings = settings or SearchSettings()
-    truth = benchmark if benchmark is not None else load_benchmark(space, dataset)
+    truth = benchmark if benchmark is not None else load_benchmark(space, dataset, table=table)
     _check_budget(budget, truth)
     searcher_class(searcher)
     if labels not in LABEL_KINDS:
@@ -123,6 +125,8 @@ def run(
             **asked,
             "predictor_config": config,
             "surrogate_labels_sha256": saved.labels_sha256 if saved is not None else None,
+            "surrogate": str(surrogate) if isinstance(surrogate, str | Path) else None,
+            "table": table,
             "settings": asdict(settings),
             "device": device,
         },
@@ -136,7 +140,7 @@ def run(
         )
         account.emit(Event("start", 0, budget, f"{candidates.describe()}; seed {seed}"))
         found = _search(account, candidates, guide, searcher, settings, rngs["search"])
-        order, expected = found.pop("order"), found.pop("expected")
+        order = found.pop("order")
         result = {
             "schema_version": SCHEMA_VERSION,
             **asked,
@@ -146,7 +150,6 @@ def run(
                 candidates,
                 account.queries,
                 order,
-                expected,
                 top=settings.top,
                 constrained=[bound.metric for bound in bounds],
             ),
@@ -172,7 +175,7 @@ def _search(
     settings: SearchSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """Spend the account; the order of the paid cells, what the last surrogate expects of them, and the counts."""
+    """Spend the account; the order of the paid cells, best first, and the counts."""
     if guide is None:
         alone = make_searcher(searcher, candidates.domain, rng)
         search_truth(account, alone)
@@ -184,7 +187,6 @@ def _search(
     order, rule = choose(account.queries, expected, label_noise_pct=settings.label_noise_pct)
     return {
         "order": order,
-        "expected": expected,
         "selected_by": ORACLE if isinstance(guide, OracleGuide) else rule,
         "predictor_calls": guide.predictor_calls if guide is not None else 0,
         "proposals": {

@@ -15,15 +15,12 @@ from nassurrogate.search.ledger import PHASES, Query, finite_or_none
 COSTS = ("latency_ms", "params_m", "flops_m")
 
 
-def describe_cell(
-    benchmark: Benchmark, query: Query, expected: float | None, constrained: Sequence[str] = ()
-) -> dict[str, Any]:
-    """One paid cell as JSON: its label, what the surrogate expects of it, and its free metrics.
+def describe_cell(benchmark: Benchmark, query: Query, constrained: Sequence[str] = ()) -> dict[str, Any]:
+    """One paid cell as JSON: its label, what was predicted before the label was known, and its free metrics.
 
     Args:
         benchmark: where the free metrics are looked up; null for those it lacks.
         query: what was paid.
-        expected: the last surrogate's prediction, in percent.
         constrained: further free metrics to name.
     """
     free = {
@@ -35,7 +32,7 @@ def describe_cell(
         "index": query.index,
         "key": query.key,
         "val_accuracy_pct": query.label,
-        "predicted_accuracy_pct": finite_or_none(expected),
+        "predicted_accuracy_pct": query.predicted_mean,
         **free,
         "feasible": query.feasible,
     }
@@ -46,7 +43,6 @@ def summarise(
     candidates: Candidates,
     queries: Sequence[Query],
     order: np.ndarray,
-    expected: np.ndarray | None,
     *,
     top: int,
     constrained: Sequence[str] = (),
@@ -58,14 +54,10 @@ def summarise(
         candidates: what could have been chosen.
         queries: all that was paid.
         order: positions into `queries`, best first.
-        expected: (Q,) the last surrogate's predictions, in percent; None without one.
         top: how many cells to list.
         constrained: names of the constrained metrics.
     """
-    cells = [
-        describe_cell(benchmark, queries[i], None if expected is None else float(expected[i]), constrained)
-        for i in order[:top].tolist()
-    ]
+    cells = [describe_cell(benchmark, queries[i], constrained) for i in order[:top].tolist()]
     truth = benchmark.column(LABEL).mean
     best = cells[0]
     tested = finite_or_none(benchmark.query(best["index"], TEST).value) if TEST in benchmark.columns else None

@@ -55,7 +55,7 @@ def _under(constraints: Sequence[str]) -> str:
 
 def _predicted(best: Mapping[str, Any]) -> str:
     value = best["predicted_accuracy_pct"]
-    return "" if value is None else f" (predicted {value:.2f} %)"
+    return "" if value is None else f" (predicted {value:.2f} % before)"
 
 
 def _costs(best: Mapping[str, Any]) -> list[tuple[str, float]]:

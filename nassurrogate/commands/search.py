@@ -89,7 +89,6 @@ def add_to(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
-    from nassurrogate.benchmarks import load_benchmark
     from nassurrogate.search import SearchSettings
     from nassurrogate.search import run as run_search
     from nassurrogate.search.report import describe_result
@@ -100,7 +99,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
         if name not in SETTINGS:
             raise unknown_choice("setting", name, SETTINGS)
     settings = SearchSettings(**changes)
-    benchmark = load_benchmark(args.space, args.dataset, table=args.table)
     if args.seed is not None and args.seed < 0:
         raise InputError(f"seed must be a whole number from 0, got {args.seed}")
     seed = args.seed if args.seed is not None else secrets.randbelow(2**31)
@@ -112,6 +110,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         watcher = _Watcher(console, progress)
         try:
             result = run_search(
+                space=args.space,
+                dataset=args.dataset,
                 budget=args.budget,
                 searcher=args.searcher,
                 predictor=args.predictor,
@@ -123,7 +123,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 settings=settings,
                 predictor_config=assignments(args.config, "--config"),
                 listener=watcher,
-                benchmark=benchmark,
+                table=args.table,
                 plots=not args.no_plots,
                 device=args.device,
             )

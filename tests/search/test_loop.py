@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from nassurrogate.benchmarks import LABEL
+from nassurrogate.benchmarks import LABEL, Benchmark, Column
 from nassurrogate.errors import InputError
 from nassurrogate.search import Event, SearchSettings, read_ledger, run, searcher_names
 from nassurrogate.spaces import get_space
@@ -313,3 +313,24 @@ def test_unknown_space_and_data_set_are_refused():
         run(space="nb202", budget=1, write=False)
     with pytest.raises(InputError, match="unknown data set 'cifar'"):
         run(dataset="cifar", budget=1, write=False)
+
+
+def test_what_is_reported_as_predicted_was_said_before_the_label_was_known(bench, tmp_path):
+    result = search(bench, "gradient-boosting", budget=20, run_dir=tmp_path / "run", write=True, plots=False)
+    said = {query.index: query.predicted_mean for query in read_ledger(tmp_path / "run").queries}
+    assert [cell["predicted_accuracy_pct"] for cell in result["top"]] == [said[cell["index"]] for cell in result["top"]]
+    assert any(value is None for value in said.values())
+    assert any(value is not None for value in said.values())
+
+
+def test_the_ledger_says_which_table_and_which_saved_model(tmp_path):
+    result = run(budget=2, predictor="none", seed=0, table="embedded", run_dir=tmp_path / "run", plots=False)
+    config = read_ledger(tmp_path / "run").header["config"]
+    assert (config["table"], config["surrogate"], result["queries"]) == ("embedded", None, 2)
+
+
+def test_a_label_does_not_cost_what_another_table_trained(bench):
+    own = Column(bench.column(LABEL).values, "own")
+    mixed = Benchmark(bench.space, bench.dataset, {**bench.columns, LABEL: own})
+    assert np.isnan(mixed.query(0).cost_train_time_s)
+    assert bench.query(0).cost_train_time_s > 0
