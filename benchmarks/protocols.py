@@ -10,6 +10,7 @@ import numpy as np
 from nassurrogate.benchmarks.table import LABEL, Benchmark
 from nassurrogate.errors import InputError, brief
 from nassurrogate.metrics import kendall_tau, top_k_regret
+from nassurrogate.spaces import Space
 from nassurrogate.surrogate import Surrogate
 
 
@@ -45,6 +46,17 @@ def split_cells(benchmark: Benchmark, labels: int, split: int, *, seed: int = 0)
         raise InputError(f"labels must be from 1 to {len(known) - 1}, got {labels}")
     order = known[np.random.default_rng(seed + split).permutation(len(known))]
     return order[:labels], order[labels:]
+
+
+def development_split(space: Space) -> np.ndarray:
+    """Indices of all cells in a fixed third of the space's classes: where hyper-parameters are chosen, on cifar10.
+
+    >>> from nassurrogate.spaces import get_space
+    >>> len(development_split(get_space("nb201")))
+    5060
+    """
+    chosen = np.random.default_rng(201).permutation(space.n_classes)[: space.n_classes // 3]
+    return np.flatnonzero(np.isin(space.class_ids(), chosen))
 
 
 def evaluate_a4(benchmark: Benchmark, predictor: str, labels: int, split: int, *, seed: int = 0) -> RankingResult:

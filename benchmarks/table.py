@@ -12,7 +12,7 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, unknown_choice
-from nassurrogate.spaces import Space, get_space
+from nassurrogate.spaces import Space
 
 LABEL = "val_accuracy_pct"
 """The metric a search pays for."""
@@ -161,8 +161,3 @@ class Benchmark:
             digest.update(str(self.columns[metric].values.shape).encode())
             digest.update(np.ascontiguousarray(self.columns[metric].values).tobytes())
         return digest.hexdigest()
-
-
-def empty_column(space_name: str, n_seeds: int = 1) -> np.ndarray:
-    """(size, n_seeds) of NaN."""
-    return np.full((get_space(space_name).size, n_seeds), np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
@@ -61,8 +62,9 @@ class OptunaSearcher(Searcher):
             optuna.logging.set_verbosity(verbosity)
         self._pending: tuple[int, optuna.Trial] | None = None
 
+    @abstractmethod
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        raise NotImplementedError
+        """The sampler that proposes."""
 
     def _propose(self) -> int:
         trial = self.study.ask(self._distributions)
