@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from nassurrogate.atomic_file import TEMPORARY_SUFFIX, write_atomically
 from nassurrogate.benchmarks.table import Column
 from nassurrogate.errors import InputError, brief, unknown_choice
 
@@ -140,7 +141,9 @@ def save_import(
         with _locked(path.parent):
             if path.exists() and not replace:
                 raise InputError(f"an import named {name!r} exists; give another name, or replace it (--replace)")
-            _write_atomically(path, data)
+            for left_over in path.parent.glob(f".*{TEMPORARY_SUFFIX}"):
+                left_over.unlink(missing_ok=True)  # we hold the lock: whoever wrote it was killed
+            write_atomically(path, lambda file: file.write(data))
     except OSError as error:
         raise InputError(
             f"cannot write {path} ({error.strerror or error}); set {CACHE_VARIABLE} to a writable folder"
@@ -173,26 +176,6 @@ def _locked(folder: Path) -> Iterator[None]:
         raise InputError(
             f"another process has been writing to {folder} for {LOCK_TIMEOUT_S:.0f} s; try again"
         ) from error
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    for left_over in path.parent.glob(".*.tmp"):
-        left_over.unlink(missing_ok=True)  # we hold the lock: whoever wrote it was killed
-    temporary = path.parent / f".{path.stem}.{os.getpid()}.tmp"
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 # --- reading -------------------------------------------------------------------------------------------------------

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nassurrogate.atomic_file import check_replaceable, write_atomically
 from nassurrogate.errors import InputError, brief
 
 FORMAT = "nassurrogate-model"
@@ -43,29 +43,12 @@ def write_model(path: Path, tensors: Mapping[str, np.ndarray], header: Mapping[s
             f"a model file has at most {MAX_BYTES}, {MAX_HEADER_BYTES} of them header"
         )
     try:
-        target = Path(os.path.realpath(path))  # a link stays a link
-        replaceable = target.is_file() or not target.exists()  # no device, no folder
-        if replaceable:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _write_atomically(target, content)
+        check_replaceable(path)
+        Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda file: file.write(content))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot write the model to {path}: {getattr(error, 'strerror', None) or error}") from error
-    if not replaceable:
-        raise InputError(f"cannot write the model to {path}: that is there and no regular file")
     return path
-
-
-def _write_atomically(target: Path, content: bytes) -> None:
-    temporary = target.parent / f".nassurrogate-{secrets.token_hex(8)}"
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def read_model(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

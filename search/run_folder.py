@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from nassurrogate.atomic_file import write_atomically
 from nassurrogate.errors import InputError
 from nassurrogate.search.ledger import LedgerWriter
 
@@ -66,18 +65,11 @@ def open_run(path: Path, header: Mapping[str, Any]) -> Iterator[LedgerWriter]:
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write `summary.json` into a run folder, whole or not at all. Raises `InputError` where that fails."""
     target = path / SUMMARY
-    temporary = path / f".{SUMMARY}.{secrets.token_hex(4)}"  # mkstemp's would be readable for nobody else
+    text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
     try:
-        with temporary.open("x") as file:
-            json.dump(summary, file, indent=2, allow_nan=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        write_atomically(target, lambda file: file.write(text.encode()))
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}; the ledger beside it is complete") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _refuse_other_run(path: Path) -> None:
