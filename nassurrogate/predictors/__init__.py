@@ -1,24 +1,40 @@
 """Predictors, one file each, and the registry that finds them.
 
 A third party adds one by an entry point: group `nassurrogate.predictors`, name = the predictor's name, value = the
-class, a subclass of `nassurrogate.predictors.base.Predictor`.
+class, a subclass of `nassurrogate.predictors.base.Predictor`. Without one, a class itself can be given to `Surrogate`
+and to `nassurrogate.search.run`.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 from importlib.metadata import EntryPoint, entry_points
+from typing import TypeAlias
 
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.predictors.base import Predictor
 
-__all__ = ["DEFAULT_PREDICTOR", "Predictor", "predictor_class", "predictor_names", "split_preset"]
+__all__ = [
+    "DEFAULT_PREDICTOR",
+    "Predictor",
+    "PredictorLike",
+    "predictor_class",
+    "predictor_names",
+    "resolve_predictor",
+    "split_preset",
+]
+
+PredictorLike: TypeAlias = str | type[Predictor]
+"""What stands for a predictor everywhere: a registered name, `name:preset`, or a class."""
 
 ENTRY_POINT_GROUP = "nassurrogate.predictors"
 DEFAULT_PREDICTOR = "nar-former-v2"
 _BUILT_IN = {
     "nar-former-v2": "nassurrogate.predictors.nar_former_v2:NarFormerV2",
     "gradient-boosting": "nassurrogate.predictors.gradient_boosting:GradientBoosting",
+    "gcn": "nassurrogate.predictors.gcn:GCN",
+    "nar-former-v1": "nassurrogate.predictors.nar_former_v1:NarFormerV1",
 }
 
 
@@ -51,12 +67,41 @@ def _plugged_in(point: EntryPoint) -> type[Predictor]:
     except Exception as error:  # whatever a module of somebody else raises while it is imported
         told = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"{place} but does not load ({told[:200]})") from error
+    return _checked(loaded, place)
+
+
+def _checked(loaded: object, place: str) -> type[Predictor]:
     if not (isinstance(loaded, type) and issubclass(loaded, Predictor)):
         raise InputError(f"{place}, which is no subclass of Predictor")
     missing = [*loaded.__abstractmethods__, *(a for a in ("name", "description", "presets") if not hasattr(loaded, a))]
     if missing:
         raise InputError(f"{place}, which does not define {', '.join(sorted(missing))}")
     return loaded
+
+
+def resolve_predictor(predictor: PredictorLike) -> tuple[type[Predictor], str | None]:
+    """The class, and the preset where one is named.
+
+    Raises `InputError` for an unknown name, and for a class that is no complete predictor or that goes by the name of
+    another one: its models would be loaded as the other's.
+
+    >>> resolve_predictor("gradient-boosting:default")
+    (<class 'nassurrogate.predictors.gradient_boosting.GradientBoosting'>, 'default')
+    """
+    if isinstance(predictor, str):
+        name, preset = split_preset(predictor)
+        return predictor_class(name), preset
+    if not inspect.isclass(predictor):
+        raise InputError(
+            f"predictor must be a name such as {DEFAULT_PREDICTOR!r} or a subclass of Predictor, got {brief(predictor)}"
+        )
+    place = f"predictor was given as the class {predictor.__qualname__}"
+    cls = _checked(predictor, place)
+    if not isinstance(cls.name, str) or not cls.name or ":" in cls.name:
+        raise InputError(f"{place}, whose name must be text without a colon, got {brief(cls.name)}")
+    if cls.name in predictor_names() and predictor_class(cls.name) is not cls:
+        raise InputError(f"{place}, which goes by the name of another one, {cls.name!r}; give it a name of its own")
+    return cls, None
 
 
 def split_preset(text: str) -> tuple[str, str | None]:

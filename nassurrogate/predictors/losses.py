@@ -24,13 +24,32 @@ def pairwise_logistic(prediction: Tensor, target: Tensor) -> Tensor:
 def relative_loss(prediction: Tensor, target: Tensor, *, ranking: float = 0.1, consistency: float = 0.5) -> Tensor:
     """NAR-Former V2's loss (arXiv 2306.10792, section 3.4). (M, B, V), (M, B) → (M,).
 
-    The mean of (ŷ/y − 1)²; plus `ranking` times the mean of |(ŷᵢ − ŷ_π(i)) − (yᵢ − y_π(i))| for a random permutation π
-    of the batch; plus `consistency` times the mean difference between a cell and its isomorphic relabellings.
+    The mean of (ŷ/y − 1)²; plus `ranking` times `sequence_ranking`; plus `consistency` times `inconsistency`.
     """
+    error = (prediction / target.unsqueeze(-1) - 1).square().mean(dim=(-1, -2))
+    return error + ranking * sequence_ranking(prediction, target) + consistency * inconsistency(prediction)
+
+
+def squared_loss(prediction: Tensor, target: Tensor, *, ranking: float = 0.1, consistency: float = 0.5) -> Tensor:
+    """NAR-Former's loss (arXiv 2211.08024): `relative_loss` with the mean of (ŷ − y)² in front. (M, B, V) → (M,)."""
+    error = (prediction - target.unsqueeze(-1)).square().mean(dim=(-1, -2))
+    return error + ranking * sequence_ranking(prediction, target) + consistency * inconsistency(prediction)
+
+
+def absolute_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean of |ŷ − y|. (M, B, V), (M, B) → (M,)."""
+    return (prediction - target.unsqueeze(-1)).abs().mean(dim=(-1, -2))
+
+
+def sequence_ranking(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean of |(ŷᵢ − ŷ_π(i)) − (yᵢ − y_π(i))| for a random permutation π of the batch. (M, B, V), (M, B) → (M,)."""
     wanted = target.unsqueeze(-1)
-    error = (prediction / wanted - 1).square().mean(dim=(-1, -2))
     order = torch.randperm(target.shape[-1], device=target.device)
     gap = (prediction - prediction[:, order]) - (wanted - wanted[:, order])
+    return gap.abs().mean(dim=(-1, -2))
+
+
+def inconsistency(prediction: Tensor) -> Tensor:
+    """Mean difference between a cell and its isomorphic relabellings; 0 without any. (M, B, V) → (M,)."""
     drift = prediction[..., 1:] - prediction[..., :1]
-    apart = drift.abs().mean(dim=(-1, -2)) if drift.shape[-1] else torch.zeros_like(error)
-    return error + ranking * gap.abs().mean(dim=(-1, -2)) + consistency * apart
+    return drift.abs().mean(dim=(-1, -2)) if drift.shape[-1] else torch.zeros_like(prediction[:, 0, 0])

@@ -167,7 +167,12 @@ def test_many_labels(name, make, space, labels_of):
 def test_it_learns(name, make, space, labels_of):
     """From enough epochs it knows the labels it has seen, and orders others better than chance."""
     cells = space.sample(80, np.random.default_rng(0))
-    enough = {"nar-former-v2": {"epochs": 30}, "gradient-boosting": {"rounds": 100}}.get(name, {})
+    enough = {
+        "nar-former-v2": {"epochs": 30},
+        "gradient-boosting": {"rounds": 100},
+        "gcn": {"epochs": 30},
+        "nar-former-v1": {"epochs": 30},
+    }.get(name, {})
     predictor = make(name, **enough)
     predictor.fit(cells[:50], labels_of(cells[:50]))
     assert np.corrcoef(predictor.predict(cells[:50])[0], labels_of(cells[:50]))[0, 1] > 0.7

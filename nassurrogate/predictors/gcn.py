@@ -1,0 +1,152 @@
+"""The graph convolutional predictor of BRP-NAS (Dudziak et al., NeurIPS 2020, arXiv 2007.08668), as a regressor.
+
+Shapes: B cells, N nodes and the global node, F features of a node, d the width, V views of a cell (always one).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nassurrogate.architecture import INPUT, OUTPUT, CellGraph
+from nassurrogate.errors import InputError
+from nassurrogate.predictors.base import check_ranges
+from nassurrogate.predictors.ensemble_training import Inputs, Loss
+from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig, check_choices
+from nassurrogate.predictors.losses import absolute_loss, rank_loss
+
+
+@dataclass(frozen=True)
+class GCNConfig(TrainingConfig):
+    """Hyper-parameters. The defaults are the preset `fast`; `PAPER` is the released NAS-Bench-201 configuration.
+
+    cells: `reduced` reads the canonical cell, an edge as often as it counts; `pruned` reads what the released code
+        makes of a cell: an edge counts once, and the place of each operation that was dead, `none` or a skip stays as a
+        node without features, which only the global node reads.
+    labels: `rank` has squared error and a pairwise logistic loss, `fraction` the absolute error.
+    """
+
+    cells: str = "reduced"
+    width: int = 64
+    layers: int = 4
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choices(self, {"cells": ("reduced", "pruned")})
+        check_ranges(self, _RANGES)
+        if self.members * self.width > _MAX_BREADTH:
+            raise InputError(f"members * width must be at most {_MAX_BREADTH}")
+
+
+# The upper bounds keep a file from asking for more memory than there is.
+_MAX_BREADTH = 1 << 16
+_RANGES = {"width": (1, 4096), "layers": (1, 64), "dropout": (0.0, 0.99)}
+PAPER = GCNConfig(
+    labels="fraction",
+    members=1,
+    epochs=250,
+    batch=50,
+    max_steps=0,
+    learning_rate=3.5e-4,
+    weight_decay=5e-4,
+    warmup=0.0,
+    cells="pruned",
+    width=600,
+    dropout=0.2,
+)
+
+
+class GraphConvolution(nn.Module):
+    """Every node adds up what the nodes it reads say, (B, N + 1, F) → (B, N + 1, d); then norm, ReLU, dropout."""
+
+    def __init__(self, fan_in: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(fan_in, width))
+        self.bias = nn.Parameter(torch.empty(width))
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -1 / math.sqrt(width), 1 / math.sqrt(width))
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, reads: Tensor) -> Tensor:
+        normed: Tensor = self.norm(reads @ (x @ self.weight) + self.bias)
+        dropped: Tensor = self.dropout(normed.relu())
+        return dropped
+
+
+class GCNNet(nn.Module):
+    """Features (B, N + 1, F), what reads what (B, N + 1, N + 1) → predictions (B,), of the global node in front."""
+
+    def __init__(self, n_features: int, config: GCNConfig) -> None:
+        super().__init__()
+        fans = [n_features, *[config.width] * (config.layers - 1)]
+        self.layer = nn.ModuleList(GraphConvolution(fan_in, config.width, config.dropout) for fan_in in fans)
+        self.head = nn.Linear(config.width, 1)
+
+    def forward(self, feature: Tensor, reads: Tensor) -> Tensor:
+        x = feature
+        for layer in self.layer:
+            x = layer(x, reads)
+        prediction: Tensor = self.head(x[..., 0, :]).squeeze(-1)
+        return prediction
+
+
+class GCN(GraphNetworkPredictor):
+    """An ensemble of graph convolutional networks; `paper` is one of the published size, trained as released.
+
+    A node reads itself and the nodes it feeds, so information flows against the edges; a global node, on which the
+    prediction stands, reads all. The paper trains for 250 epochs with a cosine schedule and keeps the epoch that is
+    best on 100 more cells; here the rate falls linearly and the last weights are kept. Its relation predictor, which
+    compares pairs, is not here.
+
+    >>> from nassurrogate.spaces import get_space
+    >>> space = get_space("nb201")
+    >>> predictor = GCN(space, config={"epochs": 5})
+    >>> predictor.fit(space.parse_many([0, 1, 2]), np.array([85.5, 90.8, 72.1]))
+    >>> mean, std = predictor.predict(space.parse_many([5, 6]))
+    >>> mean.shape, std.shape
+    ((2,), (2,))
+    """
+
+    name = "gcn"
+    description = "GCN of BRP-NAS; fast: a narrow ensemble on reduced cells; paper: as published, regression"
+    presets: ClassVar[Mapping[str, Any]] = {"fast": GCNConfig(), "paper": PAPER}
+
+    def _network(self) -> GCNNet:
+        return GCNNet(len(self._vocabulary) + 1, self.config)
+
+    @property
+    def _loss(self) -> Loss:
+        return rank_loss if self.config.labels == "rank" else absolute_loss
+
+    @property
+    def _width(self) -> int:
+        return int(self.config.width)
+
+    @property
+    def _vocabulary(self) -> tuple[str, ...]:
+        return (INPUT, *self.space.computing_ops, OUTPUT)
+
+    def _inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
+        """One-hot features (B, 1, N + 1, F) and what reads what (B, 1, N + 1, N + 1); the global node comes first."""
+        batch = self._encoded(graphs, self._vocabulary)
+        n_features = len(self._vocabulary) + 1
+        feature = np.zeros((len(batch), batch.op.shape[1] + 1, n_features), np.float32)
+        feature[:, 0, -1] = 1
+        feature[:, 1:] = np.eye(n_features, dtype=np.float32)[batch.op] * batch.mask[..., None]
+        pruned = self.config.cells == "pruned"
+        there = np.ones_like(batch.mask) if pruned else batch.mask
+        reads = np.zeros((len(batch), feature.shape[1], feature.shape[1]), np.float32)
+        reads[:, 1:, 1:] = np.minimum(batch.adjacency, 1) if pruned else batch.adjacency
+        reads[:, 0, 1:] = there
+        reads[:, 0, 0] = 1
+        node = np.arange(1, feature.shape[1])
+        reads[:, node, node] = there
+        return torch.from_numpy(feature)[:, None], torch.from_numpy(reads)[:, None]
