@@ -6,7 +6,7 @@ Shapes: M members, n labels, B labels a batch, V views of each cell (the cell it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -16,32 +16,15 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from nassurrogate.errors import InputError
+from nassurrogate.predictors.cuda_graph import Recorded, tensor_float_32
+from nassurrogate.predictors.training_steps import Schedule, Steps
+
+__all__ = ["Ensemble", "Inputs", "Labelled", "Loss", "Schedule"]
 
 Inputs: TypeAlias = tuple[Tensor, ...]
 """What a network reads, one tensor an argument, rows in front."""
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Predictions (M, B, V) and targets (M, B) → one loss a member, (M,)."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast: epochs, labels a batch, peak learning rate, share of the steps that warms up linearly.
-
-    The learning rate then falls linearly to 0. Training ends early after `patience` epochs without a better loss on the
-    held-out labels, where there are some; the best weights are kept.
-    """
-
-    epochs: int
-    batch: int
-    learning_rate: float
-    weight_decay: float
-    warmup: float
-    patience: int
-
-    def rate(self, step: int, steps: int) -> float:
-        """Learning rate of a step, as a share of the peak."""
-        warm = max(1, round(steps * self.warmup))
-        return min((step + 1) / warm, (steps - step) / max(1, steps - warm))
 
 
 @dataclass(frozen=True)
@@ -121,15 +104,16 @@ class Ensemble:
             return cast(Tensor, functional_call(self._network, member, parts))
 
         if self.members == 1:  # nothing to batch, so none of vmap's overhead
-            alone = {name: value[0] for name, value in weights.items()}
+            alone = {name: value.squeeze(0) for name, value in weights.items()}
             return one(alone, *(inputs if shared else (part[0] for part in inputs))).unsqueeze(0)
         in_dims = (0, *((None if shared else 0) for _ in inputs))
         return vmap(one, in_dims=in_dims, randomness="different")(weights, *inputs)
 
-    def _loss(self, weights: dict[str, Tensor], inputs: Inputs, targets: Tensor, loss: Loss) -> Tensor:
+    def _outputs(self, weights: dict[str, Tensor], inputs: Inputs) -> Tensor:
+        """(M, B, V, …) → (M, B, V)."""
         batch, views = inputs[0].shape[1:3]
         flat = tuple(part.flatten(1, 2) for part in inputs)
-        return loss(torch.unflatten(self._run(weights, flat, shared=False), 1, (batch, views)), targets)
+        return torch.unflatten(self._run(weights, flat, shared=False), 1, (batch, views))
 
     def fit(
         self,
@@ -138,36 +122,47 @@ class Ensemble:
         loss: Loss,
         *,
         held_out: Labelled | None = None,
+        criterion: Loss | None = None,
+        pools: np.ndarray | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Minimise the members' losses, each over its own random batches; see `Schedule` for when it ends."""
+        """Minimise the members' losses, each over its own random batches; see `Schedule` for when it ends.
+
+        Args:
+            data: what the members learn.
+            schedule: how long and how fast.
+            loss: what a member minimises over a batch.
+            held_out: labels that no member learns; every member keeps the weights that do best on them.
+            criterion: what is low where a member does well on them; by default the loss.
+            pools: (M, n) rows of `data`, those that each member learns; by default all rows.
+            progress: called with (epochs done, epochs in all).
+
+        Raises `InputError` where a weight is no longer finite at the end.
+        """
         rng = np.random.default_rng(self.seed)
+        rows = np.tile(np.arange(len(data)), (self.members, 1)) if pools is None else _checked(pools, self, data)
         weights = {name: value.clone().requires_grad_() for name, value in self.weights.items()}
-        optimizer = torch.optim.AdamW(
-            list(weights.values()), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
-        )
-        per_epoch = max(1, round(len(data) / schedule.batch))
-        steps = schedule.epochs * per_epoch
-        watch = _Watch(schedule.patience, self.members)
-        with _seeded(self.seed, self.device):
-            for epoch in range(schedule.epochs):
-                self._network.train()
-                order = np.stack([rng.permutation(len(data)) for _ in range(self.members)])
-                for turn, rows in enumerate(np.array_split(order, per_epoch, axis=1)):
-                    optimizer.param_groups[0]["lr"] = schedule.learning_rate * schedule.rate(
-                        epoch * per_epoch + turn, steps
-                    )
-                    inputs, targets = data.rows(torch.from_numpy(rows).to(self.device))
-                    optimizer.zero_grad(set_to_none=True)
-                    self._loss(weights, inputs, targets, loss).sum().backward()  # type: ignore[no-untyped-call]
-                    optimizer.step()
-                self._network.eval()
-                if progress is not None:
-                    progress(epoch + 1, schedule.epochs)
-                if held_out is not None and watch.should_stop(self._held_out_loss(weights, held_out, loss), weights):
-                    if progress is not None and epoch + 1 < schedule.epochs:
-                        progress(schedule.epochs, schedule.epochs)
-                    break
+
+        def batch_loss(picked: Tensor) -> Tensor:
+            inputs, targets = data.rows(picked)
+            return loss(self._outputs(weights, inputs), targets).sum()
+
+        with tensor_float_32() if self.device.type == "cuda" else nullcontext():
+            with _seeded(self.seed, self.device), self._training():
+                steps = Steps(weights, batch_loss, schedule, rows.shape[1], self.device, members=self.members)
+            judge = None if held_out is None else self._judge(weights, held_out, criterion or loss)
+            watch = _Watch(schedule.patience, self.members, self.device)
+            with _seeded(self.seed, self.device):
+                for epoch in range(schedule.epochs):
+                    order = np.stack([pool[rng.permutation(len(pool))] for pool in rows])
+                    with self._training():
+                        steps.epoch(order)
+                    if progress is not None:
+                        progress(epoch + 1, schedule.epochs)
+                    if judge is not None and watch.should_stop(judge(), weights):
+                        if progress is not None and epoch + 1 < schedule.epochs:
+                            progress(schedule.epochs, schedule.epochs)
+                        break
         kept = watch.best if held_out is not None else weights
         if not all(bool(value.isfinite().all()) for value in kept.values()):
             raise InputError(
@@ -176,10 +171,40 @@ class Ensemble:
             )
         self.weights = {name: value.detach().clone() for name, value in kept.items()}
 
-    def _held_out_loss(self, weights: dict[str, Tensor], held_out: Labelled, loss: Loss) -> Tensor:
-        every = torch.arange(len(held_out), device=self.device).expand(self.members, -1)
-        with torch.no_grad():
-            return self._loss(weights, *held_out.rows(every), loss)
+    @contextmanager
+    def _training(self) -> Iterator[None]:
+        """The network drops out inside."""
+        self._network.train()
+        try:
+            yield
+        finally:
+            self._network.eval()
+
+    def _judge(self, weights: dict[str, Tensor], held_out: Labelled, criterion: Loss) -> Callable[[], Tensor]:
+        """What gives every member's (M,) criterion on the held-out labels, with the weights as they are then."""
+        inputs, targets = held_out.rows(torch.arange(len(held_out), device=self.device).expand(self.members, -1))
+
+        def outputs() -> Tensor:
+            with torch.no_grad():
+                return self._outputs(weights, inputs)
+
+        predictions = Recorded(outputs, self.device) if self.device.type == "cuda" else outputs
+
+        def judged() -> Tensor:
+            with torch.no_grad():
+                return criterion(predictions(), targets)
+
+        return judged
+
+
+def _checked(pools: np.ndarray, ensemble: Ensemble, data: Labelled) -> np.ndarray:
+    if pools.ndim != 2 or len(pools) != ensemble.members or pools.shape[1] == 0 or pools.dtype.kind not in "iu":
+        raise InputError(
+            f"pools name rows for {ensemble.members} members, (M, n) whole numbers, got {pools.dtype}{pools.shape}"
+        )
+    if pools.min() < 0 or pools.max() >= len(data):
+        raise InputError(f"pools name rows from 0 to {len(data) - 1}, got {pools.min()} to {pools.max()}")
+    return pools.astype(np.int64)
 
 
 def _structure(build: Callable[[], nn.Module]) -> nn.Module:
@@ -191,20 +216,24 @@ def _structure(build: Callable[[], nn.Module]) -> nn.Module:
 class _Watch:
     """Keeps every member's best weights, and says when none has improved for `patience` epochs."""
 
-    def __init__(self, patience: int, members: int) -> None:
+    def __init__(self, patience: int, members: int, device: torch.device) -> None:
         self.patience = patience
-        self.lowest = torch.full((members,), torch.inf)
+        self.lowest = torch.full((members,), torch.inf, device=device)
         self.best: dict[str, Tensor] = {}
         self.waited = 0
 
     def should_stop(self, losses: Tensor, weights: dict[str, Tensor]) -> bool:
-        better = losses.cpu() < self.lowest
+        losses = losses.to(self.lowest.device)
+        better = losses < self.lowest
+        any_better = bool(better.any())
         if not self.best:
             self.best = {name: value.detach().clone() for name, value in weights.items()}
-        for name, value in weights.items():
-            self.best[name][better] = value.detach()[better]
-        self.lowest = torch.where(better, losses.cpu(), self.lowest)
-        self.waited = 0 if bool(better.any()) else self.waited + 1
+        elif any_better:
+            for name, value in weights.items():
+                chosen = better.view(-1, *(1 for _ in value.shape[1:]))
+                self.best[name] = torch.where(chosen, value.detach(), self.best[name])
+        self.lowest = torch.where(better, losses, self.lowest)
+        self.waited = 0 if any_better else self.waited + 1
         return self.waited >= self.patience
 
 

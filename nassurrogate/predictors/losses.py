@@ -44,8 +44,8 @@ def absolute_loss(prediction: Tensor, target: Tensor) -> Tensor:
 def sequence_ranking(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean of |(ŷᵢ − ŷ_π(i)) − (yᵢ − y_π(i))| for a random permutation π of the batch. (M, B, V), (M, B) → (M,)."""
     wanted = target.unsqueeze(-1)
-    order = torch.randperm(target.shape[-1], device=target.device)
-    gap = (prediction - prediction[:, order]) - (wanted - wanted[:, order])
+    order = _random_order(target.shape[-1], target.device)
+    gap = (prediction - prediction.index_select(1, order)) - (wanted - wanted.index_select(1, order))
     return gap.abs().mean(dim=(-1, -2))
 
 
@@ -53,3 +53,8 @@ def inconsistency(prediction: Tensor) -> Tensor:
     """Mean difference between a cell and its isomorphic relabellings; 0 without any. (M, B, V) → (M,)."""
     drift = prediction[..., 1:] - prediction[..., :1]
     return drift.abs().mean(dim=(-1, -2)) if drift.shape[-1] else torch.zeros_like(prediction[:, 0, 0])
+
+
+def _random_order(n: int, device: torch.device) -> Tensor:
+    """(n,) a random permutation. Sorting is what a CUDA graph can record."""
+    return torch.randperm(n) if device.type == "cpu" else torch.rand(n, device=device).argsort()

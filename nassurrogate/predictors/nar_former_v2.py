@@ -163,7 +163,7 @@ class GroupedLinear(nn.Module):
 
 
 class Block(nn.Module):
-    """Graph-aided attention and a grouped feed-forward network. (B, N, d), (B, N, N) → (B, N, h)."""
+    """Graph-aided attention and a grouped feed-forward network. (B, N, d), (B, N, N), (B, N, 1) → (B, N, h)."""
 
     def __init__(self, d: int, h: int, config: V2Config) -> None:
         super().__init__()
@@ -178,8 +178,8 @@ class Block(nn.Module):
         self.layer_scale = nn.Parameter(torch.full((h,), config.layer_scale))
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
-        x = x * self.degree_gate(adjacency.sum(dim=-1, keepdim=True)).sigmoid()
+    def forward(self, x: Tensor, adjacency: Tensor, degree: Tensor) -> Tensor:
+        x = x * self.degree_gate(degree).sigmoid()
         query = self.query_key_map(x).sigmoid()  # serves as the key too
         similarity = query @ query.transpose(-1, -2) / math.sqrt(x.shape[-1]) * adjacency
         attention = similarity / (similarity.sum(dim=-1, keepdim=True) + 1e-6)  # no softmax: sigmoids are positive
@@ -209,9 +209,10 @@ class NarFormerV2Net(nn.Module):
 
     def forward(self, token: Tensor, adjacency: Tensor, mask: Tensor) -> Tensor:
         x, means = token, []
+        degree = adjacency.sum(dim=-1, keepdim=True)
         node_share = (mask / mask.sum(dim=-1, keepdim=True)).unsqueeze(-1).to(token.dtype)
         for block in self.block:
-            x = block(x, adjacency)
+            x = block(x, adjacency, degree)
             means.append((x * node_share).sum(dim=-2))
         joined = torch.cat(means, dim=-1)
         gate = self.readout_gate[1](self.readout_gate[0](joined).relu()).sigmoid()  # one gate a block
