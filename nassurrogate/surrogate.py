@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.errors import InputError, brief
-from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_class, split_preset
+from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.predictors import (
+    DEFAULT_PREDICTOR,
+    PredictorLike,
+    predictor_class,
+    predictor_names,
+    resolve_predictor,
+)
 from nassurrogate.spaces import ArchLike, get_space
 from nassurrogate.spaces.base import is_single
 
 if TYPE_CHECKING:
-    from nassurrogate.predictors.base import Progress
+    from nassurrogate.predictors.base import Predictor, Progress
 
 _LARGEST_TARGET = 1e30
 """Squares and sums of targets must fit the numbers that predictors learn in."""
@@ -29,11 +35,12 @@ class Surrogate:
 
     Args:
         space: name of the search space.
-        predictor: registered name, or `name:preset`.
+        predictor: registered name, `name:preset`, or a class, a subclass of `Predictor`.
         metric: what the targets are; accuracies score higher when larger, every other metric when smaller.
         config: hyper-parameters that replace the preset's.
         seed: makes the fit reproducible.
         device: `"auto"`, `"cpu"`, `"cuda"`, …
+        preset: the preset's name, for a predictor that is given without.
 
     An architecture is an `Architecture`, its string or its index; any other sequence is a batch of them.
 
@@ -47,20 +54,24 @@ class Surrogate:
         self,
         space: str = "nb201",
         *,
-        predictor: str = DEFAULT_PREDICTOR,
+        predictor: PredictorLike = DEFAULT_PREDICTOR,
         metric: str = "val_accuracy_pct",
         config: Mapping[str, Any] | None = None,
         seed: int = 0,
         device: str = "auto",
+        preset: str | None = None,
     ) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 63:
             raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {brief(seed)}")
         _check_metric(metric)
-        name, preset = split_preset(predictor)
+        cls, named = resolve_predictor(predictor)
+        if preset is not None and named is not None and preset != named:
+            raise InputError(f"preset {brief(preset)} contradicts the predictor {brief(predictor)}; leave one out")
+        preset = named if preset is None else preset
         self.space = get_space(space)
         self.metric = metric
         self.seed = int(seed)
-        self.predictor = predictor_class(name)(self.space, preset=preset, config=config, seed=self.seed, device=device)
+        self.predictor = cls(self.space, preset=preset, config=config, seed=self.seed, device=device)
         self.n_labels = 0
         self.label_stats: dict[str, float] = {}
         self.labels_sha256 = ""
@@ -183,8 +194,13 @@ class Surrogate:
         )
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "auto") -> Surrogate:
+    def load(cls, path: str | Path, *, device: str = "auto", predictor: type[Predictor] | None = None) -> Surrogate:
         """Read what `save` wrote; runs no code from the file.
+
+        Args:
+            path: the file.
+            device: as in the constructor.
+            predictor: the class of a predictor that is not registered; it must have the name that the file gives.
 
         Raises `InputError` for a file that is missing, damaged, foreign, or of a newer format.
         """
@@ -194,9 +210,12 @@ class Surrogate:
         try:
             if not isinstance(header["config"], dict):
                 raise InputError(f"the configuration must map names to values, got {brief(header['config'])}")
+            if not isinstance(header["preset"], str):
+                raise InputError(f"the preset must be a name, got {brief(header['preset'])}")
             surrogate = cls(
                 header["space"],
-                predictor=f"{header['predictor']}:{header['preset']}",
+                predictor=_saved_class(header["predictor"], predictor),
+                preset=header["preset"],
                 metric=header["metric"],
                 config=header["config"],
                 seed=header["seed"],
@@ -215,6 +234,19 @@ class Surrogate:
             told = f"{type(error).__name__}: {error}"
             raise InputError(f"{path} is no complete surrogate ({' '.join(told.split())[:120]})") from error
         return surrogate
+
+
+def _saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]:
+    """The class of a saved predictor: the registered one of its name, or the given one if it has that name."""
+    if given is not None:
+        cls, _ = resolve_predictor(given)
+        if cls.name != name:
+            raise InputError(f"it holds a predictor {brief(name)}, not the given {cls.name!r} ({cls.__qualname__})")
+        return cls
+    if not isinstance(name, str) or name not in predictor_names():
+        known = unknown_choice("predictor", name, predictor_names())
+        raise InputError(f"{known}; one that is not registered is given as a class: load(path, predictor=…)")
+    return predictor_class(name)
 
 
 def _numbers(targets: object) -> np.ndarray:

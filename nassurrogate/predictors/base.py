@@ -1,4 +1,7 @@
-"""What every predictor owes: fit on a few labels, give mean and standard deviation, and turn into plain tensors."""
+"""What every predictor owes: fit on a few labels, give mean and standard deviation, and turn into plain tensors.
+
+`nassurrogate.testing.PredictorContract` asks all of it: subclass it in a test module, name the predictor, run pytest.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ class Predictor(ABC):
     - `predict` of one architecture does not depend on the batch it stands in, nor on the batch's order;
     - equal seed, labels and configuration give equal predictions on one machine;
     - a fit sees its labels and the unlabelled space, nothing else;
-    - it works from 1 label, and with all labels equal (then it may predict a constant);
+    - a fit forgets the one before, keeps no hold of the targets' array, and neither seeds nor draws from the global
+      generators of `random`, NumPy and PyTorch;
+    - it works from 1 label, with all labels equal (then it may predict a constant), and with 10,000;
+    - cells of equal canonical key get equal predictions, unless `reads_canonical_cells` says that they need not;
     - `predict` of no architectures gives two empty arrays;
     - its configuration refuses, with an `InputError`, values that no fit could use.
 
@@ -58,6 +64,14 @@ class Predictor(ABC):
         self.config = _with_changes(self.presets[self.preset], config if config is not None else {}, self.name)
         self.seed = seed
         self.device = device
+
+    @property
+    def reads_canonical_cells(self) -> bool:
+        """Whether cells of equal canonical key get equal predictions: True unless a subclass says otherwise.
+
+        A predictor that tells them apart (of latency it should: costs belong to the string) overrides it.
+        """
+        return True
 
     @abstractmethod
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:

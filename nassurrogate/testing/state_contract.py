@@ -1,0 +1,97 @@
+"""What a predictor owes when it is configured, saved and loaded: the same again, and nothing of what does not fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nassurrogate.errors import InputError
+from nassurrogate.predictors import resolve_predictor
+from nassurrogate.surrogate import Surrogate
+from nassurrogate.testing.subject import Subject, made_up_accuracies
+
+_REFUSED = (InputError, LookupError)
+
+
+def _nan_like(value: np.ndarray) -> np.ndarray:
+    return np.full(value.shape, np.nan if value.dtype.kind == "f" else -1, value.dtype)
+
+
+_SPOILS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "cut short": lambda value: value[:-1],
+    "another type": lambda value: value.astype(np.float16),
+    "another rank": lambda value: value[None],
+    "not a number": _nan_like,
+}
+
+
+class StateContract(Subject):
+    """Tests of hyper-parameters, states and files."""
+
+    def test_the_state_restores_it(self) -> None:
+        predictor = self.fitted()
+        tensors, meta = predictor.state()
+        restored = self.make()
+        restored.load_state(tensors, json.loads(json.dumps(meta)))
+        cells = self.space.parse_many(range(300))
+        for before, after in zip(predictor.predict(cells), restored.predict(cells), strict=True):
+            assert (before == after).all()
+
+    @pytest.mark.parametrize("how", list(_SPOILS))
+    def test_a_spoilt_state_is_refused(self, how: str) -> None:
+        """Whoever writes a model file decides what is in it: `load_state` raises for every array that cannot be."""
+        tensors, meta = self.fitted().state()
+        for key, value in tensors.items():
+            if (how == "cut short" and not (value.ndim and len(value))) or (how == "not a number" and not value.size):
+                continue
+            if how == "not a number" and value.dtype.kind not in "fi":
+                continue
+            self._refuses({**tensors, key: _SPOILS[how](value)}, meta, f"{key!r}: {how}")
+
+    def test_a_state_with_a_missing_array_is_refused(self) -> None:
+        tensors, meta = self.fitted().state()
+        for key in tensors:
+            self._refuses({k: v for k, v in tensors.items() if k != key}, meta, f"{key!r}: missing")
+
+    def _refuses(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any], what: str) -> None:
+        predictor = self.make()
+        try:
+            predictor.load_state(tensors, meta)
+        except _REFUSED:
+            return
+        pytest.fail(f"load_state takes a state that is spoilt ({what})")
+
+    def test_a_saved_surrogate_scores_as_before(self, tmp_path: Path) -> None:
+        cells = self.space.sample(30, np.random.default_rng(5))
+        surrogate = self.surrogate(seed=5).fit(cells, made_up_accuracies(cells))
+        cls, _ = resolve_predictor(self.predictor)
+        loaded = Surrogate.load(surrogate.save(tmp_path / "model"), device="cpu", predictor=cls)
+        assert (surrogate.score(range(200)) == loaded.score(range(200))).all()
+        assert loaded.predictor.config == surrogate.predictor.config
+        for kept in ("n_labels", "label_stats", "labels_sha256", "seed", "metric"):
+            assert getattr(loaded, kept) == getattr(surrogate, kept)
+
+    @pytest.mark.parametrize("value", ["3", None, [3], float("nan"), float("inf"), -5, 0, 10**9, True])
+    def test_hyper_parameters_are_checked(self, value: object) -> None:
+        """Whatever stands in the place of a number is refused in one line that names it, or is of its type."""
+        for key, default in self.make().config_dict().items():
+            told = self._refusal({key: value})
+            if told is not None:
+                assert "\n" not in told
+                assert key in told
+            else:
+                assert type(value) is type(default) or (type(value), type(default)) == (int, float)
+                usable = type(default) is not float or np.isfinite(float(str(value)))
+                assert usable, f"{key} may be {value}, which no fit can use"
+
+    def _refusal(self, changes: Mapping[str, Any]) -> str | None:
+        try:
+            self.make(changes)
+        except InputError as error:
+            return str(error)
+        return None
