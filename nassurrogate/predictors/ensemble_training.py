@@ -95,9 +95,13 @@ class Ensemble:
 
         The last digits of a row depend on B, not on the other rows.
         """
-        weights = {name: value.double() for name, value in self.weights.items()}
         with torch.no_grad():
-            return self._run(weights, inputs, shared=True)
+            return self.frozen(torch.float64)(*inputs)
+
+    def frozen(self, dtype: torch.dtype) -> Callable[..., Tensor]:
+        """What `predict` computes, with the weights as they are now, in another precision."""
+        weights = {name: value.to(dtype) for name, value in self.weights.items()}
+        return lambda *inputs: self._run(weights, inputs, shared=True)
 
     def _run(self, weights: dict[str, Tensor], inputs: Inputs, *, shared: bool) -> Tensor:
         def one(member: dict[str, Tensor], *parts: Tensor) -> Tensor:
@@ -150,7 +154,8 @@ class Ensemble:
         with tensor_float_32() if self.device.type == "cuda" else nullcontext():
             with _seeded(self.seed, self.device), self._training():
                 steps = Steps(weights, batch_loss, schedule, rows.shape[1], self.device, members=self.members)
-            judge = None if held_out is None else self._judge(weights, held_out, criterion or loss)
+            learned = steps.learned
+            judge = None if held_out is None else self._judge(learned, held_out, criterion or loss)
             watch = _Watch(schedule.patience, self.members, self.device)
             with _seeded(self.seed, self.device):
                 for epoch in range(schedule.epochs):
@@ -159,11 +164,11 @@ class Ensemble:
                         steps.epoch(order)
                     if progress is not None:
                         progress(epoch + 1, schedule.epochs)
-                    if judge is not None and watch.should_stop(judge(), weights):
+                    if judge is not None and watch.should_stop(judge(), learned):
                         if progress is not None and epoch + 1 < schedule.epochs:
                             progress(schedule.epochs, schedule.epochs)
                         break
-        kept = watch.best if held_out is not None else weights
+        kept = watch.best if held_out is not None else learned
         if not all(bool(value.isfinite().all()) for value in kept.values()):
             raise InputError(
                 f"training diverged: a weight is no longer finite; the learning rate of {schedule.learning_rate:g} "

@@ -39,8 +39,16 @@ def encode(
     The position of a node is its number, or, with `depth_as_position`, the most operations on a way from the input to
     it: then equal cells in another order of nodes differ in nothing but that order.
     """
-    rows = [_encoded(graph, vocabulary, n_nodes, depth_as_position) for graph in graphs]
-    return GraphBatch(*(np.stack(parts) for parts in zip(*rows, strict=True)))
+    batch = GraphBatch(
+        np.zeros((len(graphs), n_nodes), np.int64),
+        np.zeros((len(graphs), n_nodes, n_nodes), np.float32),
+        np.zeros((len(graphs), n_nodes), np.int64),
+        np.zeros((len(graphs), n_nodes), bool),
+    )
+    for row, graph in enumerate(graphs):
+        encoded = _encoded(graph, vocabulary, n_nodes, depth_as_position)
+        batch.op[row], batch.adjacency[row], batch.position[row], batch.mask[row] = encoded
+    return batch
 
 
 @lru_cache(maxsize=1 << 16)

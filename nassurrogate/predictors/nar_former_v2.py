@@ -19,6 +19,8 @@ from torch.nn import functional as F
 from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
 from nassurrogate.errors import InputError, brief
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
+from nassurrogate.predictors.cell_table import cell_table
+from nassurrogate.predictors.chunk_scoring import ChunkScorer
 from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Schedule
 from nassurrogate.predictors.graph_batch import encode, relabelled
 from nassurrogate.predictors.label_scale import FractionScale, RankScale
@@ -28,8 +30,9 @@ from nassurrogate.spaces import Space
 
 # Codes of the operations in the released code; what it does not know comes after.
 _OP_CODES = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
-_SCORE_CHUNK = 64
-"""Rows that are always scored together: the last digits of a row depend on how many there are, not on which."""
+# Rows that are scored together, and in which precision, by kind of device.
+_SCORE_CHUNK = {"cpu": 64, "cuda": 2048}
+_SCORE_DTYPE = {"cpu": torch.float64, "cuda": torch.float64}
 
 
 @dataclass(frozen=True)
@@ -245,6 +248,7 @@ class NarFormerV2(Predictor):
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
+        self._scorer: ChunkScorer | None = None
         torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
@@ -257,7 +261,7 @@ class NarFormerV2(Predictor):
         ensemble = Ensemble.untrained(self._network, config.members, self.seed, torch_device(self.device))
         scale = RankScale.of(targets) if config.labels == "rank" else FractionScale()
         rng = np.random.default_rng(self.seed)
-        inputs = self._inputs([self._graph(arch) for arch in archs], rng if config.labels == "fraction" else None)
+        inputs = self.inputs([self._graph(arch) for arch in archs], rng if config.labels == "fraction" else None)
         data = Labelled(inputs, torch.from_numpy(scale.encode(targets)).float().to(ensemble.device))
         order = torch.from_numpy(rng.permutation(len(data)))
         n_held = min(round(config.holdout * len(data)), len(data) - 1)
@@ -278,25 +282,36 @@ class NarFormerV2(Predictor):
                 held_out=_subset(data, order[:n_held]) if n_held else None,
                 progress=progress,
             )
-        self._ensemble, self._scale = ensemble, scale
+        self._ensemble, self._scale, self._scorer = ensemble, scale, None
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         if not archs:
             return np.empty(0), np.empty(0)
-        rows: dict[CellGraph, int] = {}
-        place = np.array([rows.setdefault(self._graph(arch), len(rows)) for arch in archs])
-        different = list(rows)
-        filled = different + different[:1] * (-len(different) % _SCORE_CHUNK)
-        with one_thread(self._ensemble.device, self.config.width):
-            parts = [
-                self._ensemble.predict(self._scoring_inputs(filled[start : start + _SCORE_CHUNK]))
-                for start in range(0, len(filled), _SCORE_CHUNK)
-            ]
-        # Rounded too, for libraries of linear algebra that compute a row by its place.
-        scores = np.round(torch.cat(parts, dim=1).cpu().numpy(), 9)[:, : len(different)]
+        scores, place = self._different_scores(archs)
         mean, spread = scores.mean(axis=0), scores.std(axis=0)
         std = (self._scale.decode(mean + spread) - self._scale.decode(mean - spread)) / 2
         return self._scale.decode(mean)[place], std[place]
+
+    def member_scores(self, archs: Sequence[Architecture], scorer: ChunkScorer | None = None) -> np.ndarray:
+        """(M, B) what every member predicts, in the network's scale."""
+        scores, place = self._different_scores(archs, scorer)
+        return scores[:, place]
+
+    def _different_scores(
+        self, archs: Sequence[Architecture], scorer: ChunkScorer | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(M, D) scores of the different cells among B > 0, and (B,) which of them each is."""
+        table = cell_table(self.space, self._vocabulary(), reduced=self.config.cells == "reduced")
+        different, place = np.unique(table.rows(archs), return_inverse=True)
+        device = self._ensemble.device
+        if scorer is None:
+            scorer = self._scorer or self.scorer(_SCORE_CHUNK[device.type], _SCORE_DTYPE[device.type])
+            if device.type == "cuda":
+                self._scorer = scorer  # recorded once a fit
+        with one_thread(device, self.config.width):
+            scores = scorer(*vars(table.take(different)).values())
+        # Rounded too, for libraries of linear algebra that compute a row by its place.
+        return np.round(scores.astype(np.float64), 9), place
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors = {f"weights.{name}": value.cpu().numpy() for name, value in self._ensemble.weights.items()}
@@ -311,7 +326,19 @@ class NarFormerV2(Predictor):
         saved = {name.removeprefix("weights."): value for name, value in tensors.items() if name.startswith("weights.")}
         device = torch_device(self.device)
         self._ensemble = Ensemble.restored(self._network, config.members, saved, self.seed, device)
-        self._scale = scale
+        self._scale, self._scorer = scale, None
+
+    def scorer(self, chunk: int, dtype: torch.dtype) -> ChunkScorer:
+        """What gives every member's score of encoded cells (op, adjacency, position, mask), in the network's scale."""
+        frozen = self._ensemble.frozen(dtype)
+
+        def scores(op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Tensor:
+            return frozen(*(part.to(dtype) for part in self._tokens(op, adjacency, position, mask)))
+
+        return ChunkScorer(scores, chunk, self._ensemble.device)
+
+    def _vocabulary(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((INPUT, *_OP_CODES, *self.space.ops, OUTPUT)))
 
     def _network(self) -> NarFormerV2Net:
         return NarFormerV2Net(self.config)
@@ -319,32 +346,23 @@ class NarFormerV2(Predictor):
     def _graph(self, arch: Architecture) -> CellGraph:
         return self.space.graph(arch, reduced=self.config.cells == "reduced")
 
-    def _scoring_inputs(self, graphs: Sequence[CellGraph]) -> Inputs:
-        return tuple(part.squeeze(1).double() for part in self._inputs(graphs, None))
-
-    def _inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
+    def inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
         """Tokens (B, V, N, 2·code_width), undirected adjacency (B, V, N, N) and mask (B, V, N).
 
         One view a cell, or with `rng` two: the second is an isomorphic relabelling.
         """
-        vocabulary = dict.fromkeys((INPUT, *_OP_CODES, *self.space.ops, OUTPUT))
         by_depth = self.config.cells == "reduced"
-        first = encode(
-            graphs,
-            tuple(vocabulary),
-            max(self.space.max_nodes, *(graph.n_nodes for graph in graphs)),
-            depth_as_position=by_depth,
-        )
+        n_nodes = max(self.space.max_nodes, *(graph.n_nodes for graph in graphs))
+        first = encode(graphs, self._vocabulary(), n_nodes, depth_as_position=by_depth)
         views = [first] if rng is None else [first, relabelled(first, rng, depth_as_position=by_depth)]
         device = torch_device(self.device)
+        parts = (np.stack(parts, axis=1) for parts in zip(*(vars(view).values() for view in views), strict=True))
+        return self._tokens(*(torch.from_numpy(part).to(device) for part in parts))
 
-        def stacked(name: str) -> Tensor:
-            return torch.from_numpy(np.stack([getattr(view, name) for view in views], axis=1)).to(device)
-
+    def _tokens(self, op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Inputs:
         width = self.config.code_width
-        mask, directed = stacked("mask"), stacked("adjacency")
-        token = torch.cat([identity_code(stacked("op"), width), identity_code(stacked("position"), width)], dim=-1)
-        return token * mask.unsqueeze(-1), directed + directed.transpose(-1, -2), mask
+        token = torch.cat([identity_code(op, width), identity_code(position, width)], dim=-1)
+        return token * mask.unsqueeze(-1), adjacency + adjacency.transpose(-1, -2), mask
 
 
 def _subset(data: Labelled, rows: Tensor) -> Labelled:

@@ -42,7 +42,7 @@ def golden_net(golden):
 def own_inputs(space, index, preset="paper"):
     predictor = NarFormerV2(space, preset=preset, device="cpu")
     graphs = [predictor._graph(cell) for cell in space.parse_many(index)]
-    return [part.squeeze(1) for part in predictor._inputs(graphs, None)]
+    return [part.squeeze(1) for part in predictor.inputs(graphs, None)]
 
 
 # --- the network --------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ def test_padding_does_not_show(space, preset):
     graphs = [predictor._graph(cell) for cell in space.parse_many(range(20))]
     torch.manual_seed(0)
     net = NarFormerV2Net(predictor.config).eval().double()
-    token, adjacency, mask = (part.squeeze(1).double() for part in predictor._inputs(graphs, None))
+    token, adjacency, mask = (part.squeeze(1).double() for part in predictor.inputs(graphs, None))
     more = (
         torch.nn.functional.pad(token, (0, 0, 0, 5)),
         torch.nn.functional.pad(adjacency, (0, 5, 0, 5)),
@@ -159,7 +159,7 @@ def untrained(members=3, seed=0, config=TINY):
 def labelled(space, n=12, predictor=None):
     predictor = predictor or NarFormerV2(space, config=vars(TINY), device="cpu")
     graphs = [predictor._graph(cell) for cell in space.parse_many(range(n))]
-    return Labelled(predictor._inputs(graphs, None), torch.linspace(-1, 1, n)[torch.randperm(n, generator=_rng())])
+    return Labelled(predictor.inputs(graphs, None), torch.linspace(-1, 1, n)[torch.randperm(n, generator=_rng())])
 
 
 def _rng():

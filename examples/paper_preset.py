@@ -1,0 +1,272 @@
+"""The preset `paper` of nar-former-v2 at full length: 98,000 steps of batch 8 at 781 labels. Made for a GPU.
+
+    python examples/paper_preset.py --test-accuracy FILE              # everything that is not in the results yet
+    python examples/paper_preset.py --test-accuracy FILE --only A1:78
+    python examples/paper_preset.py --benchmark-speed                 # ms a step, cells scored a second
+
+FILE is a CSV with the columns `index` and `cifar10` (or `cifar10_test_accuracy_pct`): test accuracy in percent of all
+15,625 cells of NAS-Bench-201.
+
+- `A1`: labels are the mean validation accuracy of N random cells, the target is the test accuracy of all other cells;
+  the last weights count. 10 splits, trained together as the members of one batched model.
+- `published`: what the released code does, to compare with the paper. Labels are one run's validation accuracy of the
+  first N cells, the weights are those of the epoch with the best Kendall's tau to the *test* accuracy of the 200 cells
+  after them, and all cells are the test set, the training cells among them. 5 seeds, likewise trained together.
+
+Results: one JSON line a split in `examples/results/paper_preset.jsonl`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nassurrogate.benchmarks import LABEL, load_benchmark
+from nassurrogate.metrics import kendall_tau
+from nassurrogate.predictors.ensemble_training import Ensemble, Labelled, Schedule
+from nassurrogate.predictors.losses import relative_loss
+from nassurrogate.predictors.nar_former_v2 import PAPER, NarFormerV2, NarFormerV2Net, V2Config
+from nassurrogate.predictors.torch_device import torch_device
+from nassurrogate.spaces import get_space
+
+RESULTS = Path(__file__).parent / "results" / "paper_preset.jsonl"
+RUNS = (("A1", 78), ("A1", 156), ("A1", 781), ("published", 156), ("published", 781))
+MEMBERS = {"A1": 10, "published": 5}
+SELECTION_CELLS = 200
+SPACE = get_space("nb201")
+
+
+def test_accuracies(path: Path) -> np.ndarray:
+    """(15625,) test accuracy in percent on cifar10, in the official order."""
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    column = next((name for name in ("cifar10", "cifar10_test_accuracy_pct") if rows and name in rows[0]), None)
+    if column is None or "index" not in rows[0]:
+        sys.exit(f"{path} has no columns index and cifar10, but {list(rows[0]) if rows else 'no rows'}")
+    values = np.full(SPACE.size, np.nan)
+    for row in rows:
+        values[int(row["index"])] = float(row[column])
+    if not np.isfinite(values).all():
+        sys.exit(f"{path} lacks the test accuracy of {int((~np.isfinite(values)).sum())} cells")
+    return values
+
+
+def encoded(config: V2Config, cells: np.ndarray, targets_pct: np.ndarray, device: torch.device, views: int) -> Labelled:
+    """Cells with their relabelled views, if two are asked for, and targets as fractions."""
+    predictor = NarFormerV2(SPACE, preset="paper", device=str(device))
+    rng = np.random.default_rng(0) if views == 2 else None
+    graphs = [SPACE.graph(cell, reduced=False) for cell in SPACE.parse_many(cells.tolist())]
+    targets = torch.from_numpy(targets_pct[cells] / 100).float().to(device)
+    return Labelled(predictor.inputs(graphs, rng), targets)
+
+
+def trained(
+    labels_pct: np.ndarray,
+    train: np.ndarray,
+    epochs: int,
+    device: torch.device,
+    *,
+    seed: int = 0,
+    selection: tuple[np.ndarray, np.ndarray] | None = None,
+) -> tuple[Ensemble, float, int]:
+    """Members that each learned the cells of their row of `train`, (M, n); seconds; steps.
+
+    `selection` gives cells, and what every member's weights are chosen by: the tau to these values.
+    """
+    cells, rows = np.unique(train, return_inverse=True)
+    data = encoded(PAPER, cells, labels_pct, device, views=2)
+    held_out = None if selection is None else encoded(PAPER, *selection, device, views=1)
+    schedule = Schedule(epochs, PAPER.batch, PAPER.learning_rate, PAPER.weight_decay, PAPER.warmup, patience=epochs)
+    ensemble = Ensemble.untrained(lambda: NarFormerV2Net(PAPER), len(train), seed, device)
+    began = time.perf_counter()
+
+    def report(done: int, total: int) -> None:
+        if done % max(1, total // 20) == 0:
+            print(f"  epoch {done} of {total}, {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+
+    _synchronise(device)
+    ensemble.fit(
+        data,
+        schedule,
+        relative_loss,
+        held_out=held_out,
+        criterion=minus_tau,
+        pools=rows.reshape(train.shape),
+        progress=report,
+    )
+    return ensemble, time.perf_counter() - began, epochs * len(schedule.batch_sizes(train.shape[1]))
+
+
+def minus_tau(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """(M, B, 1), (M, B) → (M,)."""
+    pairs = zip(prediction[..., 0].cpu().numpy(), target.cpu().numpy(), strict=True)
+    taus = np.array([kendall_tau(*pair) for pair in pairs])
+    return torch.from_numpy(-np.where(np.isfinite(taus), taus, -1.0))
+
+
+def scores(ensemble: Ensemble, device: torch.device) -> np.ndarray:
+    """(M, 15625) predictions of all cells."""
+    predictor = NarFormerV2(SPACE, preset="paper", config={"members": ensemble.members}, device=str(device))
+    predictor.load_state({f"weights.{name}": value.cpu().numpy() for name, value in ensemble.weights.items()}, {})
+    return predictor.member_scores(SPACE.all())
+
+
+def measure(
+    protocol: str, labels: int, test_pct: np.ndarray, epochs: int, device: torch.device
+) -> list[dict[str, Any]]:
+    """One row a split."""
+    column = load_benchmark("nb201", "cifar10").column(LABEL)
+    members = MEMBERS[protocol]
+    if protocol == "A1":
+        train = np.stack([np.random.default_rng(split).permutation(SPACE.size)[:labels] for split in range(members)])
+        ensemble, fit_s, steps = trained(column.mean, train, epochs, device)
+    else:
+        train = np.tile(np.arange(labels), (members, 1))
+        chosen_by = np.arange(labels, labels + SELECTION_CELLS)
+        first_run = column.values[:, 0]
+        ensemble, fit_s, steps = trained(first_run, train, epochs, device, selection=(chosen_by, test_pct))
+    began = time.perf_counter()
+    predicted = scores(ensemble, device)
+    score_s = time.perf_counter() - began
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
+    rows = []
+    for split in range(members):
+        tested = np.arange(SPACE.size) if protocol == "published" else np.setdiff1d(np.arange(SPACE.size), train[split])
+        rows.append(
+            {
+                "protocol": protocol,
+                "labels": labels,
+                "split": split,
+                "kendall_tau": kendall_tau(predicted[split][tested], test_pct[tested]),
+                "epochs": epochs,
+                "steps": steps,
+                "members_trained_together": members,
+                "fit_s": round(fit_s, 2),
+                "score_s": round(score_s, 3),
+                "device": name,
+                "torch": torch.__version__,
+            }
+        )
+    return rows
+
+
+def benchmark_speed(device: torch.device, epochs: int) -> None:
+    """Milliseconds a step of the paper's configuration, and cells scored a second by both presets."""
+    bench = load_benchmark("nb201", "cifar10").column(LABEL).mean
+    for members in (1, 5, 10):
+        train = np.stack([np.random.default_rng(s).permutation(SPACE.size)[:781] for s in range(members)])
+        times = {}
+        for n in (1, 1 + epochs):  # recording takes the same time in both
+            _, times[n], steps = trained(bench, train, n, device)
+        ms = (times[1 + epochs] - times[1]) / (steps * epochs / (1 + epochs)) * 1e3
+        print(f"train: {members} members: {ms:.3f} ms a step; start {times[1]:.2f} s; 98,000 steps {ms * 98:.0f} s")
+    if device.type == "cuda":
+        _profile(bench, device)
+    for preset in ("fast", "paper"):
+        _benchmark_scoring(preset, bench, device)
+
+
+def _benchmark_scoring(preset: str, labels_pct: np.ndarray, device: torch.device) -> None:
+    cells = SPACE.all()
+    predictor = NarFormerV2(SPACE, preset=preset, config={"epochs": 2}, device=str(device))
+    some = np.arange(0, SPACE.size, 125)
+    predictor.fit(SPACE.parse_many(some.tolist()), labels_pct[some])
+    everything, _ = predictor.predict(cells)
+    shown = np.linspace(0, SPACE.size - 1, 40).astype(int).tolist()
+    alone = [predictor.predict([cells[i]])[0][0] for i in shown]
+    order = np.random.default_rng(0).permutation(SPACE.size)
+    shuffled, _ = predictor.predict([cells[i] for i in order])
+    print(
+        f"score: {preset}: {int((alone != everything[shown]).sum())} of 40 differ when scored alone, "
+        f"{int((shuffled != everything[order]).sum())} of {SPACE.size} in another order"
+    )
+    taken = _median_s(lambda: predictor.predict(cells), device)
+    print(f"score: {preset} as it is: {SPACE.size / taken:,.0f} cells/s ({taken * 1e3:.2f} ms for all cells)")
+    for dtype in (torch.float64, torch.float32):
+        for chunk in (512, 1024, 2048, 4096, 8192):
+            scorer = predictor.scorer(chunk, dtype)
+            taken = _median_s(lambda scorer=scorer: predictor.member_scores(cells, scorer), device)
+            print(f"score: {preset} {dtype} in chunks of {chunk}: {SPACE.size / taken:,.0f} cells/s")
+
+
+def _median_s(call: Callable[[], object], device: torch.device, runs: int = 5) -> float:
+    """Seconds that a call takes after two to warm up."""
+    times = []
+    for _ in range(runs + 2):
+        _synchronise(device)
+        began = time.perf_counter()
+        call()
+        _synchronise(device)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times[2:])
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _profile(labels_pct: np.ndarray, device: torch.device) -> None:
+    """Which kernels the steps of two epochs, and the recording, spend their time in."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        trained(labels_pct, np.arange(781)[None], 2, device)
+    kernels = sorted(seen.key_averages(), key=lambda row: -row.self_device_time_total)
+    total, count = sum(row.self_device_time_total for row in kernels), sum(row.count for row in kernels)
+    print(f"profile of 2 epochs and the recording: {count} kernels, {total / 1e3:.1f} ms of kernels")
+    for row in kernels[:40]:
+        print(f"  {row.self_device_time_total / 1e3:8.2f} ms {row.count:7d} × {row.key[:110]}")
+
+
+def stored() -> list[dict[str, Any]]:
+    """What was measured before."""
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--test-accuracy", type=Path)
+    parser.add_argument("--only", action="append", metavar="PROTOCOL:N", help="may be repeated")
+    parser.add_argument("--epochs", type=int, help="fewer than the paper's 1000, for a trial; nothing is stored")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--benchmark-speed", action="store_true")
+    chosen = parser.parse_args()
+    device = torch_device(chosen.device)
+    if chosen.benchmark_speed:
+        benchmark_speed(device, chosen.epochs or 10)
+        return
+    if chosen.test_accuracy is None:
+        parser.error("--test-accuracy is needed")
+    known = {f"{protocol}:{labels}": (protocol, labels) for protocol, labels in RUNS}
+    for name in chosen.only or known:
+        if name not in known:
+            parser.error(f"--only is one of {', '.join(known)}, got {name}")
+        protocol, labels = known[name]
+        if chosen.epochs is None and any((r["protocol"], r["labels"]) == known[name] for r in stored()):
+            continue
+        print(f"{protocol} at {labels} labels", file=sys.stderr, flush=True)
+        rows = measure(protocol, labels, test_accuracies(chosen.test_accuracy), chosen.epochs or PAPER.epochs, device)
+        if chosen.epochs is None:
+            with RESULTS.open("a") as file:
+                file.writelines(json.dumps(row) + "\n" for row in rows)
+        taus = [row["kendall_tau"] for row in rows]
+        print(
+            f"{protocol}:{labels} tau {statistics.fmean(taus):.4f} ± {statistics.stdev(taus):.4f}, "
+            f"{rows[0]['fit_s']} s for {len(rows)} members × {rows[0]['steps']} steps"
+        )
+
+
+if __name__ == "__main__":
+    main()
