@@ -19,7 +19,7 @@ from nassurrogate.architecture import Architecture, CellGraph
 from nassurrogate.errors import InputError, brief
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Loss, Schedule
-from nassurrogate.predictors.graph_batch import GraphBatch, encode
+from nassurrogate.predictors.graph_batch import encode, relabelled
 from nassurrogate.predictors.label_scale import FractionScale, RankScale
 from nassurrogate.predictors.torch_device import one_thread, torch_device
 from nassurrogate.spaces import Space
@@ -34,6 +34,7 @@ class TrainingConfig:
 
     labels: `rank` learns normal scores of the labels' ranks; `fraction` learns labels / 100.
     max_steps: batches grow where more steps than this would be needed; 0 never.
+    averaging: decay of the running average of the weights that is kept; 0 keeps the weights themselves.
     holdout: share of the labels held out to stop early; 0 trains for all epochs and keeps the last weights.
     """
 
@@ -45,6 +46,7 @@ class TrainingConfig:
     learning_rate: float = 4e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
+    averaging: float = 0.0
     holdout: float = 0.0
     patience: int = 20
 
@@ -62,6 +64,7 @@ class TrainingConfig:
             weight_decay=self.weight_decay,
             warmup=self.warmup,
             patience=self.patience,
+            averaging=self.averaging,
         )
 
 
@@ -74,6 +77,7 @@ _RANGES = {
     "learning_rate": (0.0, 1e3),
     "weight_decay": (0.0, 1e3),
     "warmup": (0.0, 0.99),
+    "averaging": (0.0, 0.9999),
     "holdout": (0.0, 0.99),
     "patience": (1, 10_000_000),
 }
@@ -89,8 +93,8 @@ def check_choices(config: object, choices: Mapping[str, tuple[str, ...]]) -> Non
 class GraphNetworkPredictor(Predictor):
     """An ensemble of networks that read a cell as a graph, trained together.
 
-    A subclass builds one network (`_network`), turns cells into what it reads (`_inputs`) and names the loss (`_loss`);
-    its presets are `TrainingConfig`s. The deviation is the spread of the members; with one member it is 0.
+    A subclass builds one network (`_network`), turns encoded cells into what it reads (`_read`) and names the loss
+    (`_loss`); its presets are `TrainingConfig`s. The deviation is the spread of the members; with one member it is 0.
 
     Its network has to compute a row from that row of its inputs alone.
     """
@@ -104,8 +108,8 @@ class GraphNetworkPredictor(Predictor):
         """One network, untrained: inputs with rows in front → (rows,) predictions."""
 
     @abstractmethod
-    def _inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
-        """(B, V, …) tensors on the CPU. With `rng`, in training, there may be relabelled views; without, V is 1."""
+    def _read(self, op: Tensor, adjacency: Tensor, mask: Tensor) -> Inputs:
+        """What the network reads of operations (…, N), adjacency (…, N, N) and mask (…, N): (…, …) tensors."""
 
     @property
     @abstractmethod
@@ -117,9 +121,20 @@ class GraphNetworkPredictor(Predictor):
     def _width(self) -> int:
         """Width of the network: a narrow one runs on one thread."""
 
-    def _graph(self, arch: Architecture) -> CellGraph:
-        """The cell as the network is to see it."""
-        return self.space.graph(arch, reduced=True)
+    @property
+    @abstractmethod
+    def _vocabulary(self) -> tuple[str, ...]:
+        """Names of the operations, in the order of their numbers."""
+
+    @property
+    def reads_canonical_cells(self) -> bool:
+        """Whether the network sees what a cell computes; otherwise it sees how the cell is wired."""
+        return True
+
+    @property
+    def _relabels(self) -> bool:
+        """Whether training shows an isomorphic relabelling beside each cell."""
+        return False
 
     def _check_targets(self, targets: np.ndarray) -> None:
         """Raise `InputError` for targets that the configuration cannot learn."""
@@ -132,8 +147,9 @@ class GraphNetworkPredictor(Predictor):
         ensemble = Ensemble.untrained(self._network, config.members, self.seed, device)
         scale = RankScale.of(targets) if config.labels == "rank" else FractionScale()
         rng = np.random.default_rng(self.seed)
-        inputs = _moved(self._inputs([self._graph(arch) for arch in archs], rng), device)
-        data = Labelled(inputs, torch.from_numpy(scale.encode(targets)).float().to(device))
+        data = Labelled(
+            self._inputs(self._graphs(archs), rng), torch.from_numpy(scale.encode(targets)).float().to(device)
+        )
         order = torch.from_numpy(rng.permutation(len(data)))
         n_held = min(round(config.holdout * len(data)), len(data) - 1)
         with one_thread(device, self._width):
@@ -150,7 +166,7 @@ class GraphNetworkPredictor(Predictor):
         if not archs:
             return np.empty(0), np.empty(0)
         rows: dict[CellGraph, int] = {}
-        place = np.array([rows.setdefault(self._graph(arch), len(rows)) for arch in archs])
+        place = np.array([rows.setdefault(graph, len(rows)) for graph in self._graphs(archs)])
         scores = self._scores(list(rows))
         mean, spread = scores.mean(axis=0), scores.std(axis=0)
         std = (self._scale.decode(mean + spread) - self._scale.decode(mean - spread)) / 2
@@ -163,7 +179,7 @@ class GraphNetworkPredictor(Predictor):
         parts = []
         with one_thread(device, self._width):
             for start in range(0, len(filled), SCORE_CHUNK):
-                chunk = _moved(self._inputs(filled[start : start + SCORE_CHUNK], None), device)
+                chunk = self._inputs(filled[start : start + SCORE_CHUNK], None)
                 parts.append(self._ensemble.predict(tuple(_single_view(part) for part in chunk)))
         # Rounded too, for libraries of linear algebra that compute a row by its place.
         return np.round(torch.cat(parts, dim=1).cpu().numpy(), 9)[:, : len(graphs)]
@@ -183,16 +199,22 @@ class GraphNetworkPredictor(Predictor):
         self._ensemble = Ensemble.restored(self._network, config.members, saved, self.seed, device)
         self._scale = scale
 
-    def _encoded(
-        self, graphs: Sequence[CellGraph], vocabulary: tuple[str, ...], *, depth_as_position: bool = False
-    ) -> GraphBatch:
-        """Graphs padded to the size of the space's largest."""
+    def _graphs(self, archs: Sequence[Architecture]) -> list[CellGraph]:
+        return [self.space.graph(arch, reduced=self.reads_canonical_cells) for arch in archs]
+
+    def _inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
+        """(B, V, …) what the network reads. With `rng` the cells may get a second view, a relabelling."""
         n_nodes = max(self.space.max_nodes, *(graph.n_nodes for graph in graphs))
-        return encode(graphs, vocabulary, n_nodes, depth_as_position=depth_as_position)
+        cells = encode(graphs, self._vocabulary, n_nodes, depth_as_position=False)
+        views = (
+            [cells] if rng is None or not self._relabels else [cells, relabelled(cells, rng, depth_as_position=False)]
+        )
+        device = torch_device(self.device)
 
+        def stacked(name: str) -> Tensor:
+            return torch.from_numpy(np.stack([getattr(view, name) for view in views], axis=1)).to(device)
 
-def _moved(inputs: Inputs, device: torch.device) -> Inputs:
-    return tuple(part.to(device) for part in inputs)
+        return self._read(stacked("op"), stacked("adjacency"), stacked("mask"))
 
 
 def _single_view(part: Tensor) -> Tensor:

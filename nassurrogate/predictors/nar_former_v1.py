@@ -6,7 +6,7 @@ Shapes: B cells, L tokens (depth, end, N nodes), d the width, V views of a cell,
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, cast
@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
+from nassurrogate.architecture import INPUT, OUTPUT
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import check_ranges
 from nassurrogate.predictors.ensemble_training import Inputs, Loss
-from nassurrogate.predictors.graph_batch import relabelled
 from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig, check_choices
 from nassurrogate.predictors.losses import inconsistency, rank_loss, squared_loss
 from nassurrogate.predictors.nar_former_v2 import identity_code
@@ -85,6 +84,7 @@ PAPER = V1Config(
     max_steps=0,
     learning_rate=1e-4,
     weight_decay=0.01,
+    averaging=0.99,
     cells="wired",
     code_width=64,
     heads=6,
@@ -245,19 +245,20 @@ class NarFormerV1(GraphNetworkPredictor):
                 f"{targets.min():g} to {targets.max():g}"
             )
 
-    def _graph(self, arch: Architecture) -> CellGraph:
-        return self.space.graph(arch, reduced=self.config.cells == "reduced")
+    @property
+    def reads_canonical_cells(self) -> bool:
+        return bool(self.config.cells == "reduced")
 
-    def _inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
-        """Tokens (B, V, 2 + N, d) and which are there (B, V, 2 + N); with `rng` the second view is a relabelling."""
-        first = self._encoded(graphs, (INPUT, *self.space.ops, OUTPUT))
-        augment = rng is not None and self.config.consistency > 0
-        views = [first, relabelled(first, rng, depth_as_position=False)] if augment else [first]
+    @property
+    def _relabels(self) -> bool:
+        return bool(self.config.consistency > 0)
 
-        def stacked(name: str) -> Tensor:
-            return torch.from_numpy(np.stack([getattr(view, name) for view in views], axis=1))
+    @property
+    def _vocabulary(self) -> tuple[str, ...]:
+        return (INPUT, *self.space.ops, OUTPUT)
 
-        return tokens(stacked("op"), stacked("adjacency"), stacked("mask"), self.config.code_width)
+    def _read(self, op: Tensor, adjacency: Tensor, mask: Tensor) -> Inputs:
+        return tokens(op, adjacency, mask, self.config.code_width)
 
 
 def tokens(op: Tensor, adjacency: Tensor, mask: Tensor, code_width: int) -> tuple[Tensor, Tensor]:
@@ -267,11 +268,11 @@ def tokens(op: Tensor, adjacency: Tensor, mask: Tensor, code_width: int) -> tupl
     often as it reads them]. In front stand the code of the number of nodes, three times as wide, and the end token.
     """
     n_nodes = op.shape[-1]
-    number = identity_code(torch.arange(n_nodes), code_width)
+    number = identity_code(torch.arange(n_nodes, device=op.device), code_width)
     source = adjacency.transpose(-1, -2) @ number
-    source[..., 0, :] = identity_code(torch.tensor(_NO_SOURCE), code_width)
+    source[..., 0, :] = identity_code(torch.tensor(_NO_SOURCE, device=op.device), code_width)
     node = torch.cat([identity_code(op, code_width), number.expand_as(source), source], dim=-1) * mask.unsqueeze(-1)
     depth = identity_code(mask.sum(dim=-1, keepdim=True), 3 * code_width)
-    end = identity_code(torch.tensor(_END), code_width).repeat(3).expand_as(depth)
+    end = identity_code(torch.tensor(_END, device=op.device), code_width).repeat(3).expand_as(depth)
     both = torch.ones_like(mask[..., :1]).expand(*mask.shape[:-1], 2)
     return torch.cat([depth, end, node], dim=-2), torch.cat([both, mask], dim=-1)

@@ -18,6 +18,8 @@ class Schedule:
 
     The learning rate then falls linearly to 0. Training ends early after `patience` epochs without a better loss on the
     held-out labels, where there are some; the best weights are kept.
+
+    With `averaging`, a decay, what is learned is the running average of the weights.
     """
 
     epochs: int
@@ -26,6 +28,7 @@ class Schedule:
     weight_decay: float
     warmup: float
     patience: int
+    averaging: float = 0.0
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate of a step, as a share of the peak."""
@@ -56,6 +59,8 @@ class Steps:
         n_labels: labels of a member.
         device: where the weights live.
         members: M.
+
+    What is learned stands in `learned`: the weights, or their running average.
     """
 
     def __init__(
@@ -69,6 +74,11 @@ class Steps:
         members: int,
     ) -> None:
         self._loss_of = loss_of
+        self._weights = weights
+        self._averaging = schedule.averaging
+        self.learned = weights
+        if schedule.averaging:
+            self.learned = {name: value.detach().clone() for name, value in weights.items()}
         self._sizes = schedule.batch_sizes(n_labels)
         self._rates = iter(schedule.rates(n_labels))
         self._order = torch.zeros(members, n_labels, dtype=torch.int64, device=device)
@@ -100,6 +110,10 @@ class Steps:
         self._optimizer.zero_grad(set_to_none=True)
         self._loss_of(rows).backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
+        if self._averaging:
+            with torch.no_grad():
+                for name, average in self.learned.items():
+                    average.lerp_(self._weights[name], 1 - self._averaging)
         self._place += size
 
     def _record(self, weights: dict[str, Tensor], rate: Tensor, rates: Tensor) -> None:
@@ -116,6 +130,7 @@ class Steps:
         with torch.no_grad():
             for name, value in weights.items():
                 value.copy_(before[name])
+                self.learned[name].copy_(before[name])
             for state in self._optimizer.state.values():
                 for tensor in state.values():
                     tensor.zero_()
