@@ -24,7 +24,7 @@ class Recorded(Generic[Result]):
 
     def __init__(self, function: Callable[[], Result], device: torch.device) -> None:
         with torch.cuda.device(device):
-            stream = torch.cuda.Stream()
+            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream), warnings.catch_warnings():
                 # The optimizer wonders why it is made for recording and not recorded.
@@ -45,11 +45,18 @@ class Recorded(Generic[Result]):
 def tensor_float_32() -> Iterator[None]:
     """Matrix products of single precision on a GPU's tensor cores inside: inputs keep 10 bits of the mantissa."""
     matmul = torch.backends.cuda.matmul
-    # The older name is refused where a program has used the newer one.
-    setting, fast = ("fp32_precision", "tf32") if hasattr(matmul, "fp32_precision") else ("allow_tf32", True)
-    before = getattr(matmul, setting)
-    setattr(matmul, setting, fast)
+    newer = hasattr(matmul, "fp32_precision")
+    before = matmul.fp32_precision if newer else ("tf32" if matmul.allow_tf32 else "ieee")
+    if before == "tf32":
+        yield
+        return
+    # The older name sets both; were only the newer one set, what reads the older one would fail.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        matmul.allow_tf32 = True
     try:
         yield
     finally:
-        setattr(matmul, setting, before)
+        matmul.allow_tf32 = False
+        if newer:
+            matmul.fp32_precision = before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -126,7 +127,7 @@ class Steps:
             done.add_(1).clamp_(max=len(rates) - 1)
 
         for size in set(self._sizes):
-            self._recorded[size] = Recorded(lambda size=size: step(size), rate.device)
+            self._recorded[size] = Recorded(partial(step, size), rate.device)
         with torch.no_grad():
             for name, value in weights.items():
                 value.copy_(before[name])
