@@ -1,9 +1,7 @@
-"""The surrogate: what it takes, what it refuses, what it remembers, and predictors that others plug in."""
+"""The surrogate: what it takes, what it refuses, and what it remembers."""
 
 from __future__ import annotations
 
-import sys
-import textwrap
 from decimal import Decimal
 
 import numpy as np
@@ -13,9 +11,9 @@ from hypothesis import strategies as st
 
 from nassurrogate import Surrogate
 from nassurrogate.errors import InputError
-from nassurrogate.predictors import predictor_class, predictor_names
 from nassurrogate.spaces import get_space
 from nassurrogate.surrogate import hash_labels
+from nassurrogate.testing.subject import made_up_accuracies
 
 SPACE = get_space("nb201")
 QUICK = {"rounds": 10, "members": 2}
@@ -235,96 +233,17 @@ def test_the_largest_seed_works():
     assert np.isfinite(boosting(seed=2**63 - 1).fit([0, 1], [1.0, 2.0]).score(0))
 
 
-# --- plug-ins -----------------------------------------------------------------------------------------------------
-
-PLUGIN = """
-import numpy as np
-from dataclasses import dataclass
-from nassurrogate.predictors.base import Predictor
-
-@dataclass(frozen=True)
-class Config:
-    shift: float = 0.0
-
-class Mean(Predictor):
-    name = "mean"
-    description = "the mean of the labels"
-    presets = {"plain": Config(), "shifted": Config(shift=1.0)}
-
-    def fit(self, archs, targets, *, progress=None):
-        self.mean = float(np.mean(targets)) + self.config.shift
-
-    def predict(self, archs):
-        return np.full(len(archs), self.mean), np.zeros(len(archs))
-
-    def state(self):
-        return {}, {"mean": self.mean}
-
-    def load_state(self, tensors, meta):
-        self.mean = float(meta["mean"])
-
-class Unfinished(Predictor):
-    name = "unfinished"
-
-broken = 5
-"""
-ENTRY_POINTS = """
-[nassurrogate.predictors]
-mean = mean_plugin:Mean
-gradient-boosting = mean_plugin:Mean
-absent = no_such_module:Mean
-lacking = mean_plugin:Mode
-raising = raising_plugin:Mean
-number = mean_plugin:broken
-unfinished = mean_plugin:Unfinished
-"""
-
-
-@pytest.fixture
-def plugin(tmp_path, monkeypatch):
-    """An installed distribution that registers good and bad predictors."""
-    info = tmp_path / "mean_plugin-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mean-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(textwrap.dedent(ENTRY_POINTS))
-    (tmp_path / "mean_plugin.py").write_text(PLUGIN)
-    (tmp_path / "raising_plugin.py").write_text("raise RuntimeError('first line\\nsecond line')\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield
-    sys.modules.pop("mean_plugin", None)
-
-
-@pytest.mark.usefixtures("plugin")
-def test_a_predictor_is_plugged_in_by_an_entry_point(tmp_path):
-    assert predictor_names()[:2] == ["nar-former-v2", "gradient-boosting"]
-    assert "mean" in predictor_names()
-    surrogate = Surrogate(predictor="mean:shifted").fit([0, 1], [70.0, 80.0])
-    assert surrogate.score([4, 5, 6]).tolist() == [76.0] * 3
-    loaded = Surrogate.load(surrogate.save(tmp_path / "model"))
-    assert loaded.score(9) == 76.0
-    assert loaded.predictor.config_dict() == {"shift": 1.0}
-    with pytest.raises(InputError, match=r"unknown predictor 'meen'.*did you mean 'mean'"):
-        Surrogate(predictor="meen")
-
-
-@pytest.mark.usefixtures("plugin")
-def test_a_plug_in_does_not_replace_what_is_built_in():
-    assert predictor_class("gradient-boosting").__module__ == "nassurrogate.predictors.gradient_boosting"
-    assert predictor_names().count("gradient-boosting") == 1
-
-
-@pytest.mark.usefixtures("plugin")
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("absent", "registered as no_such_module:Mean but does not load.*no_such_module"),
-        ("lacking", "registered as mean_plugin:Mode but does not load.*Mode"),
-        ("raising", "does not load \\(RuntimeError: first line second line\\)"),
-        ("number", "which is no subclass of Predictor"),
-        ("unfinished", "which does not define description, fit, load_state, predict, presets, state"),
-    ],
-)
-def test_a_broken_plug_in_gives_one_line(name, told):
-    with pytest.raises(InputError, match=told) as caught:
-        Surrogate(predictor=name)
-    assert "\n" not in str(caught.value)
+def test_any_form_of_the_same_labels():
+    indices = list(range(0, 40, 2))
+    cells = SPACE.parse_many(indices)
+    mixed = [
+        [cell, cell.string, index, np.int64(index)][i % 4]
+        for i, (cell, index) in enumerate(zip(cells, indices, strict=True))
+    ]
+    targets = np.float32(made_up_accuracies(cells))
+    scores = [
+        boosting().fit(archs, values).score(range(50))
+        for archs, values in ((indices, targets), (mixed, targets.tolist()), (np.array(indices), targets.astype(float)))
+    ]
+    assert (scores[0] == scores[1]).all()
+    assert (scores[0] == scores[2]).all()
