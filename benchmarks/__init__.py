@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from nassurrogate.benchmarks.table import LABEL, TEST, Benchmark, Column, Measurement, is_paid
 from nassurrogate.errors import unknown_choice
 
-__all__ = ["LABEL", "TEST", "Benchmark", "Column", "Measurement", "dataset_names", "is_paid", "load_benchmark"]
+if TYPE_CHECKING:
+    from nassurrogate.benchmarks.evaluation import evaluate
+
+__all__ = [
+    "LABEL",
+    "TEST",
+    "Benchmark",
+    "Column",
+    "Measurement",
+    "dataset_names",
+    "evaluate",
+    "is_paid",
+    "load_benchmark",
+]
 
 
 def dataset_names(space: str) -> list[str]:
@@ -31,3 +46,12 @@ def load_benchmark(space: str, dataset: str, *, table: str | None = None) -> Ben
 
         return load_nb201(dataset, table=table)
     raise unknown_choice("space", space, ["nb201"])
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: a table needs no predictors.
+    if name == "evaluate":
+        from nassurrogate.benchmarks.evaluation import evaluate
+
+        return evaluate
+    raise AttributeError(f"module 'nassurrogate.benchmarks' has no attribute {name!r}")

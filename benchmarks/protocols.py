@@ -1,51 +1,150 @@
-"""Protocols of evaluation: which cells train, which test, what is measured."""
+"""Protocols of evaluation: which cells train, what they are labelled with, which test, and against what."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from nassurrogate.benchmarks.table import LABEL, Benchmark
-from nassurrogate.errors import InputError, brief
-from nassurrogate.metrics import kendall_tau, top_k_regret
+from nassurrogate.benchmarks.table import LABEL, TEST, Benchmark
+from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.spaces import Space
-from nassurrogate.surrogate import Surrogate
+
+NB201_LABELS = (50, 78, 156, 469, 781, 1563)
+_CIFAR10 = ("cifar10",)
+NB101_LABELS = (100, 172, 424, 4236)
+SELECTION_CELLS = 200
+"""How many more cells the literature looks up the target of, to choose among its models."""
 
 
 @dataclass(frozen=True)
-class RankingResult:
-    """One split of protocol A4: a predictor trained on N labels ranks all other cells.
+class Protocol:
+    """How a predictor is measured.
 
-    `kendall_tau` is over all other strings; `kendall_tau_new_classes` leaves out those whose canonical key a training
-    cell has.
+    Attributes:
+        id: its name, as on the command line.
+        summary: what is learned, and what is ranked.
+        space: name of the search space.
+        datasets: the data sets it is defined on; empty: all of the space.
+        label: the column that predictors learn, N cells of it.
+        target: the column that their predictions are compared with.
+        sizes: the usual N.
+        intervals: whether the coverage of intervals means something: not where the target is another column.
+        new_classes: whether evaluated cells of which a training cell is a duplicate are left out.
+        leaky: replays the literature: the first N cells, one training run, model selection by the target of 200 more
+            cells, and a test set of all cells, those that trained and selected among them.
     """
 
-    predictor: str
-    labels: int
-    split: int
-    kendall_tau: float
-    kendall_tau_new_classes: float
-    top10_regret_points: float
-    fit_s: float
-    score_s: float
+    id: str
+    summary: str
+    space: str
+    label: str
+    target: str
+    sizes: tuple[int, ...]
+    datasets: tuple[str, ...] = ()
+    intervals: bool = False
+    new_classes: bool = False
+    leaky: bool = False
+
+    @property
+    def default_dataset(self) -> str:
+        """The data set where none is named."""
+        return self.datasets[0] if self.datasets else "cifar10"
+
+    def check_dataset(self, dataset: str) -> None:
+        """Raise `InputError` for a data set that the protocol is not defined on."""
+        if self.datasets and dataset not in self.datasets:
+            raise unknown_choice("data set", dataset, self.datasets, place=f" of protocol {self.id}")
+
+    def labels(self, benchmark: Benchmark) -> np.ndarray:
+        """(size,) the labels: the mean over training seeds, or one training run; NaN where there is none."""
+        column = benchmark.column(self.label)
+        return column.values[:, 0] if self.leaky else column.mean
+
+    def draw(self, benchmark: Benchmark, labels: int, split: int, *, seed: int = 0) -> Draw:
+        """The cells of one split. Raises `InputError` where the table has too few labels for it."""
+        if self.leaky:
+            return _published_cells(benchmark, self, labels)
+        train, test = split_cells(benchmark, labels, split, seed=seed, label=self.label, target=self.target)
+        return Draw(train, test)
 
 
-def split_cells(benchmark: Benchmark, labels: int, split: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the N training cells and of all other labelled cells; the same split is nested in N.
+@dataclass(frozen=True)
+class Draw:
+    """Indices of the cells of one split: (N,) that train, those evaluated, and those a leaky protocol selects on."""
 
-    The order is `numpy.random.default_rng(seed + split).permutation`, uniform over strings. Raises `InputError` for
-    numbers out of range: one cell at least must be left to test on.
+    train: np.ndarray
+    test: np.ndarray
+    selection: np.ndarray | None = None
+
+
+PROTOCOLS = {
+    protocol.id: protocol
+    for protocol in (
+        Protocol("A1", "validation accuracy ranks test accuracy", "nb201", LABEL, TEST, NB201_LABELS, _CIFAR10),
+        Protocol("A2", "A1 on the other data sets", "nb201", LABEL, TEST, NB201_LABELS, ("cifar100", "ImageNet16-120")),
+        Protocol(
+            "A3", "A1 without duplicates of training cells", "nb201", LABEL, TEST, NB201_LABELS, _CIFAR10,
+            new_classes=True,
+        ),
+        Protocol("A4", "validation accuracy ranks itself", "nb201", LABEL, LABEL, NB201_LABELS, intervals=True),
+        Protocol("A5", "one-run validation accuracy ranks test accuracy", "nb101", LABEL, TEST, NB101_LABELS, _CIFAR10),
+        Protocol("A6", "test accuracy ranks itself", "nb101", TEST, TEST, NB101_LABELS, _CIFAR10, intervals=True),
+        Protocol(
+            "published", "A1 as the literature measures it: LEAKY", "nb201", LABEL, TEST, NB201_LABELS[1:], _CIFAR10,
+            leaky=True,
+        ),
+    )
+}  # fmt: skip
+
+
+def get_protocol(name: str) -> Protocol:
+    """The protocol of that name. Raises `InputError` for an unknown one.
+
+    >>> get_protocol("A4").target
+    'val_accuracy_pct'
     """
-    known = np.flatnonzero(np.isfinite(benchmark.column(LABEL).mean))
+    if name not in PROTOCOLS:
+        raise unknown_choice("protocol", name, PROTOCOLS)
+    return PROTOCOLS[name]
+
+
+def split_cells(
+    benchmark: Benchmark, labels: int, split: int, *, seed: int = 0, label: str = LABEL, target: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the N training cells and of all others that have the target; the same split is nested in N.
+
+    The order is `numpy.random.default_rng(seed + split).permutation` of the cells that have the label, uniform over
+    strings. Raises `InputError` for numbers out of range: one cell at least must be left to test on.
+
+    Args:
+        label: the column of the training labels.
+        target: the column that the others are evaluated on; None: the label's.
+    """
+    known = np.flatnonzero(np.isfinite(benchmark.column(label).mean))
     for name, number, low in (("labels", labels, 1), ("split", split, 0), ("seed", seed, 0)):
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < low:
             raise InputError(f"{name} must be a whole number from {low}, got {brief(number)}")
-    if labels >= len(known):
-        raise InputError(f"labels must be from 1 to {len(known) - 1}, got {labels}")
+    _check_enough(labels, len(known) - 1)
     order = known[np.random.default_rng(seed + split).permutation(len(known))]
-    return order[:labels], order[labels:]
+    train, others = order[:labels], order[labels:]
+    if target is None or target == label:
+        return train, others
+    wanted = np.isfinite(benchmark.column(target).mean)
+    unlabelled = np.setdiff1d(np.flatnonzero(wanted), known)
+    return train, np.concatenate([others[wanted[others]], unlabelled])
+
+
+def _published_cells(benchmark: Benchmark, protocol: Protocol, labels: int) -> Draw:
+    wanted = np.isfinite(benchmark.column(protocol.target).mean)
+    known = np.flatnonzero(wanted & np.isfinite(protocol.labels(benchmark)))
+    _check_enough(labels, len(known) - SELECTION_CELLS)
+    return Draw(known[:labels], np.flatnonzero(wanted), known[labels : labels + SELECTION_CELLS])
+
+
+def _check_enough(labels: int, most: int) -> None:
+    if not 1 <= labels <= most:
+        raise InputError(f"labels must be from 1 to {most}, got {labels}")
 
 
 def development_split(space: Space) -> np.ndarray:
@@ -57,33 +156,3 @@ def development_split(space: Space) -> np.ndarray:
     """
     chosen = np.random.default_rng(201).permutation(space.n_classes)[: space.n_classes // 3]
     return np.flatnonzero(np.isin(space.class_ids(), chosen))
-
-
-def evaluate_a4(benchmark: Benchmark, predictor: str, labels: int, split: int, *, seed: int = 0) -> RankingResult:
-    """Train on mean validation accuracy of N random cells, rank all the others by it (protocol A4).
-
-    >>> from nassurrogate.benchmarks import load_benchmark
-    >>> result = evaluate_a4(load_benchmark("nb201", "cifar10"), "gradient-boosting", labels=50, split=0)
-    >>> 0.5 < result.kendall_tau < 0.8
-    True
-    """
-    train, test = split_cells(benchmark, labels, split, seed=seed)
-    truth = benchmark.column(LABEL).mean
-    began = time.perf_counter()
-    surrogate = Surrogate(benchmark.space.name, predictor=predictor, seed=seed + split)
-    surrogate.fit(train.tolist(), truth[train])
-    fitted = time.perf_counter()
-    scores = np.asarray(surrogate.score(range(benchmark.space.size)))
-    scored = time.perf_counter()
-    class_of = benchmark.space.class_ids()
-    new = test[~np.isin(class_of[test], class_of[train])]
-    return RankingResult(
-        predictor=predictor,
-        labels=labels,
-        split=split,
-        kendall_tau=kendall_tau(scores[test], truth[test]),
-        kendall_tau_new_classes=kendall_tau(scores[new], truth[new]),
-        top10_regret_points=top_k_regret(scores[test], truth[test]),
-        fit_s=fitted - began,
-        score_s=scored - fitted,
-    )

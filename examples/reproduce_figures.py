@@ -51,12 +51,18 @@ def ranking_tasks(splits: int) -> Iterable[Task]:
 
 def measure_ranking(task: Task) -> Task:
     """One split."""
-    from nassurrogate.benchmarks import load_benchmark
-    from nassurrogate.benchmarks.protocols import evaluate_a4
+    from nassurrogate.benchmarks import evaluate
 
-    benchmark = load_benchmark("nb201", task["dataset"])
-    benchmark.space.class_ids()  # not part of the times below
-    return task | asdict(evaluate_a4(benchmark, task["predictor"], task["labels"], task["split"]))
+    found = evaluate(
+        "A4",
+        dataset=task["dataset"],
+        labels=task["labels"],
+        splits=1,
+        predictors=task["predictor"],
+        seed=task["split"],
+        write=False,
+    )
+    return asdict(found.splits[0]) | task
 
 
 def search_tasks(seeds: int) -> Iterable[Task]:

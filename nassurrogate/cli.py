@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nassurrogate import __version__
-from nassurrogate.commands import data, predictors, score, search, searchers, spaces, train
+from nassurrogate.commands import data, evaluate, predictors, score, search, searchers, spaces, train
 from nassurrogate.commands.options import Parser, add_common, new_parser
 from nassurrogate.console import Console
 from nassurrogate.errors import InputError, brief
 
 OK, UNEXPECTED, BAD_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
-_COMMANDS = (search, train, score, data, spaces, predictors, searchers)
+_COMMANDS = (search, train, score, evaluate, data, spaces, predictors, searchers)
 
 _EXAMPLES = """\
 examples:
@@ -19,6 +19,7 @@ examples:
   nassurrogate search --space nb201 --budget 100 --constraint "latency_ms<=14.28"
   nassurrogate train --space nb201 --labels 100 --out model.safetensors
   nassurrogate score model.safetensors --all --top 10
+  nassurrogate evaluate --protocol A4 --labels 78,156
 
 exit codes:
   0 done; 1 unexpected error; 2 unusable input (one line on stderr says which);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nassurrogate.commands.options import Subparsers, add_command, add_space, add_table, assignments, whole_number
+from nassurrogate.commands.output_file import check_writable
 from nassurrogate.console import Console
 from nassurrogate.errors import InputError
 
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.surrogate import Surrogate
 
     out = Path(args.out)
-    _check_writable(out)
+    check_writable(out, "the model")
     seed = args.seed if args.seed is not None else secrets.randbelow(2**31)
     surrogate = Surrogate(
         args.space,
@@ -131,17 +131,6 @@ def _describe(fields: dict[str, Any], labels: _Labels) -> str:
         rows.append(("evaluation", f"Kendall's tau {told} on all other cells, unseen by the fit"))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
-
-
-def _check_writable(out: Path) -> None:
-    """Raise `InputError` before the fit, rather than after it, where the model cannot be written."""
-    if out.is_dir():
-        raise InputError(f"cannot write the model to {out}: it is a folder; give the name of a file in it")
-    existing = next(folder for folder in out.absolute().parents if folder.exists())
-    if not existing.is_dir():
-        raise InputError(f"cannot write the model to {out}: {existing} is not a folder")
-    if not os.access(existing, os.W_OK):
-        raise InputError(f"cannot write the model to {out}: no permission to write in {existing}")
 
 
 def _drawn(args: argparse.Namespace, space: Space, seed: int) -> _Labels:

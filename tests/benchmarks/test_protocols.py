@@ -1,16 +1,25 @@
-"""Protocol A4 and the metrics of rankings."""
+"""Which cells the protocols train and test on, and the metrics of rankings."""
 
 from __future__ import annotations
+
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nassurrogate.benchmarks import LABEL, Benchmark, Column, load_benchmark
-from nassurrogate.benchmarks.protocols import evaluate_a4, split_cells
+from nassurrogate.benchmarks import LABEL, TEST, Benchmark, Column, load_benchmark
+from nassurrogate.benchmarks.protocols import PROTOCOLS, development_split, get_protocol, split_cells
 from nassurrogate.errors import InputError
-from nassurrogate.metrics import kendall_tau, top_k_regret
+from nassurrogate.metrics import (
+    interval_coverage,
+    interval_half_width,
+    kendall_tau,
+    spearman_rho,
+    top_k_rank_percentile,
+    top_k_regret,
+)
 from nassurrogate.spaces import get_space
 
 
@@ -59,46 +68,88 @@ def test_bad_splits(partial, numbers, told):
         split_cells(partial, **{"labels": 5, "split": 0, **numbers})
 
 
-def test_a_fit_sees_its_labels_only(cifar10, monkeypatch):
-    """What the table says of any other cell, and any other column of it, has no influence on the scores."""
-    from nassurrogate.surrogate import Surrogate
-
-    scored = []
-    real = Surrogate.score
-    monkeypatch.setattr(Surrogate, "score", lambda self, archs: scored.append(real(self, archs)) or scored[-1])
-    train, _ = split_cells(cifar10, 60, 0)
-    values = np.random.default_rng(0).uniform(10, 95, (15_625, 1))
-    values[train, 0] = cifar10.column(LABEL).mean[train]
-    other = Benchmark(cifar10.space, "made-up", {LABEL: Column(values, "made up")})
-    for table in (cifar10, other):
-        evaluate_a4(table, "gradient-boosting", 60, 0)
-    assert (scored[0] == scored[1]).all()
+def test_cells_without_the_target_are_not_tested_and_those_without_a_label_are():
+    label, target = np.full(15_625, np.nan), np.full(15_625, np.nan)
+    label[100:140], target[120:160] = 1.0, 2.0
+    table = Benchmark(get_space("nb201"), "made-up", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")})
+    train, test = split_cells(table, 10, 0, target=TEST)
+    assert (train == 100 + np.random.default_rng(0).permutation(40)[:10]).all()
+    assert sorted(test) == [cell for cell in range(120, 160) if cell not in train]
 
 
-def test_the_result_is_what_the_scores_say(cifar10):
-    from scipy.stats import kendalltau
-
-    from nassurrogate import Surrogate
-
-    result = evaluate_a4(cifar10, "gradient-boosting", 60, 1, seed=4)
-    train, test = split_cells(cifar10, 60, 1, seed=4)
-    truth = cifar10.column(LABEL).mean
-    scores = Surrogate(predictor="gradient-boosting", seed=5).fit(train, truth[train]).score(range(15_625))
-    assert result.kendall_tau == kendalltau(scores[test], truth[test]).statistic
-    keys = {cell.key for cell in cifar10.space.parse_many(train)}
-    new = [i for i in test if cifar10.space.parse(i).key not in keys]
-    assert len(new) < len(test)
-    assert result.kendall_tau_new_classes == kendalltau(scores[new], truth[new]).statistic
-    best = max(truth[i] for i in sorted(test, key=lambda i: -scores[i])[:10])
-    assert result.top10_regret_points == pytest.approx(truth[test].max() - best, abs=0.2)  # twins tie
-    assert result.fit_s > 0
-    assert (result.predictor, result.labels, result.split) == ("gradient-boosting", 60, 1)
+def test_a_protocol_draws_what_its_columns_say():
+    rng = np.random.default_rng(0)
+    label, target = rng.uniform(50, 90, (15_625, 2)), rng.uniform(50, 90, 15_625)
+    table = Benchmark(get_space("nb201"), "cifar10", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")})
+    for name in ("A1", "A3", "A4"):
+        draw = get_protocol(name).draw(table, 50, 2, seed=1)
+        assert (draw.train == np.random.default_rng(3).permutation(15_625)[:50]).all()
+        assert sorted([*draw.train, *draw.test]) == list(range(15_625))
+        assert draw.selection is None
+        assert (get_protocol(name).labels(table) == label.mean(axis=1)).all()
+    leaky = get_protocol("published")
+    draw = leaky.draw(table, 78, 4)
+    assert (draw.train == np.arange(78)).all()
+    assert (draw.selection == np.arange(78, 278)).all()
+    assert (draw.test == np.arange(15_625)).all()
+    assert (leaky.labels(table) == label[:, 0]).all()
 
 
-def test_cells_without_a_label_are_neither_learned_nor_tested(partial):
-    result = evaluate_a4(partial, "gradient-boosting", 20, 0)
-    assert np.isfinite(result.kendall_tau)
-    assert result.top10_regret_points >= 0
+def test_protocols_are_those_of_the_literature_and_ours():
+    assert list(PROTOCOLS) == ["A1", "A2", "A3", "A4", "A5", "A6", "published"]
+    assert {p.id for p in PROTOCOLS.values() if p.intervals} == {"A4", "A6"}
+    assert {p.id for p in PROTOCOLS.values() if p.label == p.target} == {"A4", "A6"}
+    assert {p.id for p in PROTOCOLS.values() if p.leaky} == {"published"}
+    with pytest.raises(InputError, match="unknown protocol 'A7'; known: A1"):
+        get_protocol("A7")
+    with pytest.raises(InputError, match="unknown data set 'cifar100' of protocol A1; known: cifar10"):
+        get_protocol("A1").check_dataset("cifar100")
+
+
+def test_the_development_split_is_a_third_of_the_classes_and_none_in_part():
+    space = get_space("nb201")
+    inside = np.zeros(space.size, dtype=bool)
+    inside[development_split(space)] = True
+    classes = set(space.class_ids()[inside])
+    assert len(classes) == space.n_classes // 3
+    assert not classes & set(space.class_ids()[~inside])
+
+
+numbers = st.lists(st.integers(0, 6), min_size=2, max_size=12)
+
+
+@given(numbers, st.data())
+def test_spearman_is_scipys(predicted, data):
+    from scipy.stats import ConstantInputWarning, spearmanr
+
+    true = data.draw(st.lists(st.integers(0, 6), min_size=len(predicted), max_size=len(predicted)))
+    with pytest.warns(ConstantInputWarning) if 1 in (len(set(predicted)), len(set(true))) else nullcontext():
+        wanted = spearmanr(predicted, true).statistic
+    assert spearman_rho(np.array(predicted, float), np.array(true, float)) == pytest.approx(wanted, nan_ok=True)
+
+
+def test_spearman_of_nan_is_nan():
+    assert np.isnan(spearman_rho(np.array([1.0, np.nan, 3.0]), np.arange(3.0)))
+
+
+@given(st.permutations(range(15)), st.integers(1, 15))
+def test_rank_percentile_counts_the_better_ones(order, k):
+    predicted, true = np.arange(15.0), np.array(order, float)
+    best = max(true[-k:])
+    assert top_k_rank_percentile(predicted, true, k) == pytest.approx(100 * sum(t > best for t in true) / 15)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
+def test_intervals_are_the_normal_ones(level):
+    from scipy.stats import norm
+
+    rng = np.random.default_rng(0)
+    mean, std = rng.normal(80, 5, 20_000), rng.uniform(0.1, 3, 20_000)
+    low, high = norm.interval(level, loc=mean, scale=std)
+    assert interval_half_width(std, level) == pytest.approx((high - low) / 2)
+    true = rng.normal(mean, std)
+    assert interval_coverage(mean, std, true, level) == np.mean((low <= true) & (true <= high))
+    assert interval_coverage(mean, std, true, level) == pytest.approx(level, abs=0.02)
 
 
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=8), st.data())

@@ -16,8 +16,8 @@ from nassurrogate.search import searcher_names
 from nassurrogate.search.searcher import DEFAULT_SEARCHER
 
 COMMANDS = [
-    [], ["search"], ["train"], ["score"], ["data"], ["data", "list"], ["data", "import"], ["data", "check"],
-    ["data", "remove"], ["spaces"], ["predictors"], ["searchers"],
+    [], ["search"], ["train"], ["score"], ["evaluate"], ["data"], ["data", "list"], ["data", "import"],
+    ["data", "check"], ["data", "remove"], ["spaces"], ["predictors"], ["searchers"],
 ]  # fmt: skip
 
 

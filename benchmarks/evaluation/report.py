@@ -1,0 +1,160 @@
+"""What an evaluation found: its splits, one row a predictor and number of labels, and the same as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nassurrogate.atomic_file import write_atomically
+from nassurrogate.benchmarks.evaluation.measures import SplitResult
+from nassurrogate.benchmarks.evaluation.published import published_rows
+from nassurrogate.benchmarks.protocols import Protocol
+from nassurrogate.errors import InputError
+
+SCHEMA_VERSION = 1
+LEAKY_NOTE = (
+    "LEAKY, for comparison with the literature only: the first N cells train, the model may be chosen by the test "
+    "accuracy of 200 more, and all of them are in the test set"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One predictor at one number of labels: means over the splits, None where a split has no value.
+
+    Standard deviations are those of a sample, None for a single split; the fields are explained at `SplitResult`.
+    """
+
+    predictor: str
+    preset: str
+    labels: int
+    splits: int
+    evaluated_cells_mean: float
+    kendall_tau_mean: float | None
+    kendall_tau_std: float | None
+    kendall_tau_new_classes_mean: float | None
+    kendall_tau_new_classes_std: float | None
+    kendall_tau_outside_development_mean: float | None
+    spearman_mean: float | None
+    top10_regret_points_mean: float | None
+    top10_rank_percentile_mean: float | None
+    coverage90_mean: float | None
+    interval90_width_points_mean: float | None
+    reference_tau_mean: float | None
+    fit_s_median: float
+    score_s_median: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Predictors measured by one protocol on one data set.
+
+    Attributes:
+        reference_tau: how well the labels of all cells rank their targets; None where they are the same column.
+        reference_tau_classes: the same for the labels' means over cells that compute the same function.
+        rows: predictors in the order they were asked for, each by number of labels.
+        splits: what the rows are made of.
+        run_dir: where the predictions stand, so that nothing is fitted twice; None where they were not kept.
+    """
+
+    protocol: Protocol
+    dataset: str
+    seed: int
+    reference_tau: float | None
+    reference_tau_classes: float | None
+    rows: tuple[Row, ...]
+    splits: tuple[SplitResult, ...]
+    run_dir: str | None
+    table_sha256: str
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures must know."""
+        return [LEAKY_NOTE] if self.protocol.leaky else []
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the single splits, JSON-able."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "protocol": self.protocol.id,
+            "space": self.protocol.space,
+            "dataset": self.dataset,
+            "label": self.protocol.label,
+            "target": self.protocol.target,
+            "leaky": self.protocol.leaky,
+            "notes": self.notes,
+            "seed": self.seed,
+            "reference_tau": self.reference_tau,
+            "reference_tau_classes": self.reference_tau_classes,
+            "rows": [asdict(row) for row in self.rows],
+            "published": [row.fields() for row in published_rows(self.protocol.id)],
+            "table_sha256": self.table_sha256,
+            "run_dir": self.run_dir,
+        }
+
+    def write_csv(self, path: str | Path) -> Path:
+        """Write the rows, whole or not at all. Raises `InputError` where that fails."""
+        text = io.StringIO(newline="")
+        about = {"protocol": self.protocol.id, "dataset": self.dataset, "seed": self.seed}
+        lines = [about | asdict(row) | {"reference_tau": self.reference_tau} for row in self.rows]
+        writer = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+        try:
+            write_atomically(Path(path), lambda file: file.write(text.getvalue().encode()))
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+        return Path(path)
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw τ against labels, with the label reference and published figures; PNG, SVG or PDF by the ending."""
+        from nassurrogate.benchmarks.evaluation.plot import draw_tau
+
+        return draw_tau(self, Path(path))
+
+
+def make_row(predictor: str, preset: str, results: Sequence[SplitResult]) -> Row:
+    """The row of all splits of one predictor at one number of labels."""
+
+    def mean(name: str) -> float | None:
+        return optional(statistics.fmean(getattr(result, name) for result in results))
+
+    def deviation(name: str) -> float | None:
+        values = [getattr(result, name) for result in results]
+        return statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else None
+
+    return Row(
+        predictor=predictor,
+        preset=preset,
+        labels=results[0].labels,
+        splits=len(results),
+        evaluated_cells_mean=statistics.fmean(result.evaluated_cells for result in results),
+        kendall_tau_mean=mean("kendall_tau"),
+        kendall_tau_std=deviation("kendall_tau"),
+        kendall_tau_new_classes_mean=mean("kendall_tau_new_classes"),
+        kendall_tau_new_classes_std=deviation("kendall_tau_new_classes"),
+        kendall_tau_outside_development_mean=mean("kendall_tau_outside_development"),
+        spearman_mean=mean("spearman"),
+        top10_regret_points_mean=mean("top10_regret_points"),
+        top10_rank_percentile_mean=mean("top10_rank_percentile"),
+        coverage90_mean=mean("coverage90"),
+        interval90_width_points_mean=mean("interval90_width_points"),
+        reference_tau_mean=mean("reference_tau"),
+        fit_s_median=statistics.median(result.fit_s for result in results),
+        score_s_median=statistics.median(result.score_s for result in results),
+    )
+
+
+def optional(value: float) -> float | None:
+    """None for NaN and infinities, which JSON has no word for.
+
+    >>> optional(float("nan")), optional(0.5)
+    (None, 0.5)
+    """
+    return value if math.isfinite(value) else None

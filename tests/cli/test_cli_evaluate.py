@@ -1,0 +1,143 @@
+"""`nassurrogate evaluate`: JSON, text, files, bad input, Ctrl-C."""
+
+from __future__ import annotations
+
+import csv
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nassurrogate.benchmarks import evaluate
+from nassurrogate.benchmarks.protocols import PROTOCOLS
+from nassurrogate.predictors import predictor_names
+
+QUICK = ("--predictor", "gradient-boosting", "--config", "rounds=5", "--config", "members=2")
+PROMISED = {"schema_version", "protocol", "dataset", "reference_tau", "rows"}
+PROMISED_OF_ROWS = {
+    "predictor", "labels", "splits", "kendall_tau_mean", "kendall_tau_std", "spearman_mean", "top10_regret_points_mean",
+    "coverage90_mean", "fit_s_median", "score_s_median",
+}  # fmt: skip
+
+
+def test_json_has_the_promised_fields_and_is_what_python_returns(cli: Callable[..., Any], folder: Path) -> None:
+    found = cli("evaluate", "--protocol", "A4", "--labels", "20,30", "--splits", 2, *QUICK, "--json").json
+    assert set(found) >= PROMISED
+    assert all(set(row) >= PROMISED_OF_ROWS for row in found["rows"])
+    assert (found["protocol"], found["dataset"], found["reference_tau"]) == ("A4", "cifar10", None)
+    assert [(row["predictor"], row["labels"], row["splits"]) for row in found["rows"]] == [
+        ("gradient-boosting", 20, 2), ("gradient-boosting", 30, 2),
+    ]  # fmt: skip
+    assert all(0 < row["coverage90_mean"] < 1 for row in found["rows"])
+    again = evaluate(
+        "A4", labels=[20, 30], splits=2, predictors="gradient-boosting",
+        config={"gradient-boosting": {"rounds": 5, "members": 2}},
+    )  # fmt: skip
+    assert again.to_json() == found, "from the same folder, to the digit, times and all"
+
+
+def test_text_and_files(cli: Callable[..., Any], folder: Path) -> None:
+    options = ("--labels", "20", "--splits", 2, *QUICK, "--csv", "rows.csv", "--plot", "tau.svg", "--run-dir", "fits")
+    done = cli("evaluate", *options)
+    assert done.code == 0, done.err
+    line = next(line for line in done.out.splitlines() if line.startswith("gradient-boosting"))
+    assert "±" in line
+    assert "validation accuracy ranks itself" in done.out
+    assert "fits: 2/2 gradient-boosting:default at 20 labels, split 1" in done.err
+    with (folder / "rows.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert f"{float(row['kendall_tau_mean']):.3f} ± {float(row['kendall_tau_std']):.3f}" in line
+    assert "<svg" in (folder / "tau.svg").read_text()
+    assert len(list((folder / "fits").glob("*.npz"))) == 2
+    again = cli("evaluate", *options)
+    assert again.out == done.out
+    assert "fits: 2/2 made before" in again.err
+
+
+def test_test_accuracy_is_imported_and_published_is_marked(cli: Callable[..., Any], folder: Path) -> None:
+    with (folder / "mine.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["index", "cifar10_test_accuracy_pct"])
+        writer.writerows([index, 50 + index * 7919 % 15_625 / 400] for index in range(15_625))
+    told = cli("evaluate", "--protocol", "A1", "--labels", 20, *QUICK).err
+    assert "nassurrogate data import nb201 FILE" in told
+    assert told.count("\n") == 1
+    assert cli("data", "import", "nb201", "mine.csv").code == 0
+    options = ("--labels", 20, "--splits", 1, *QUICK)
+    found = cli("evaluate", "--protocol", "A1", *options, "--json").json
+    assert abs(found["reference_tau"]) < 0.05
+    assert found["rows"][0]["coverage90_mean"] is None
+    assert {"method", "labels", "kendall_tau", "recalled"} <= set(found["published"][0])
+    assert "LEAKY" in cli("evaluate", "--protocol", "published", *options).out
+    assert cli("evaluate", "--protocol", "published", *options, "--json").json["leaky"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--protocol", "A44"], "unknown protocol 'A44'; known: A1, A2"),
+        (["--protocol", "A1", "--dataset", "cifar100"], "unknown data set 'cifar100' of protocol A1; known: cifar10"),
+        (["--protocol", "A2", "--dataset", "ImageNet16-120"], "nassurrogate data import nb201 FILE"),
+        (["--dataset", "cifra10"], "did you mean 'cifar10'?"),
+        (["--labels", "50,x"], "--labels expects whole numbers, separated by commas, got '50,x'"),
+        (["--labels", "50,,78"], "--labels expects one or several, separated by commas"),
+        (["--labels", ""], "--labels expects one or several"),
+        (["--labels", "50,50"], "labels must be different numbers"),
+        (["--labels", "15625"], "labels must be from 1 to 15624, got 15625"),
+        (["--splits", "0"], "splits must be a whole number from 1, got 0"),
+        (["--jobs", "-1"], "jobs must be a whole number from 1, got -1"),
+        (["--seed", "-1"], "seed must be a whole number from 0, got -1"),
+        (["--predictor", "gradient-bosting"], "did you mean 'gradient-boosting'?"),
+        (["--predictor", "gradient-boosting:fast"], "unknown preset 'fast'"),
+        (["--predictor", "gradient-boosting,"], "--predictor expects one or several"),
+        (["--predictor", "all", "--config", "rounds=5"], "--config goes with one predictor, got all"),
+        (["--config", "nonsense=5"], "unknown hyper-parameter 'nonsense'"),
+        (["--device", "tpu"], "device"),
+        (["--run-dir", ""], "--run-dir is empty"),
+        (["--csv", "."], "cannot write the rows to .: it is a folder"),
+        (["--plot", "tau.gif"], "unknown ending 'gif' of the plot 'tau.gif'; known: png, svg, pdf"),
+        (["--table", "mine"], "unknown table 'mine'"),
+    ],
+)
+def test_bad_input(refused: Callable[..., str], options: list[str], told: str) -> None:
+    assert told in refused("evaluate", *options)
+
+
+def test_help_names_all_protocols(cli: Callable[..., Any]) -> None:
+    text = cli("evaluate", "--help").out
+    assert all(f"  {name} " in text for name in PROTOCOLS)
+
+
+def test_all_means_every_registered_predictor(monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]) -> None:
+    asked = {}
+
+    def spy(protocol: str, **options: Any) -> Any:
+        asked.update(options)
+        return evaluate(protocol, **{**options, "predictors": "gradient-boosting", "labels": 3, "splits": 1})
+
+    monkeypatch.setattr("nassurrogate.benchmarks.evaluation.evaluate", spy)
+    assert cli("evaluate", "--predictor", "all").code == 0
+    assert asked["predictors"] == ["all"]
+    from nassurrogate.benchmarks.evaluation.runner import _contenders
+
+    found = _contenders(PROTOCOLS["A4"], ["all"], {}, "cpu")
+    assert [contender.name for contender in found] == predictor_names()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_keeps_what_was_done(process: Any, folder: Path, jobs: int) -> None:
+    options = ("evaluate", "--labels", 20, "--splits", 60, *QUICK, "--run-dir", "fits", "--jobs", jobs)
+    running = process.start(*options)
+    for line in running.stderr:
+        if line.startswith("fits: "):
+            break
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=120)
+    assert (running.returncode, out) == (130, "")
+    assert err.splitlines()[-1].startswith("error: interrupted: ")
+    assert err.splitlines()[-1].endswith(f"of 60 fits stand in {Path('fits')}; the same command goes on from there")
+    assert "Traceback" not in err
+    finished = len(list((folder / "fits").glob("*.npz")))
+    assert 6 <= finished < 60
