@@ -35,6 +35,10 @@ _BUILT_IN = {
     "gradient-boosting": "nassurrogate.predictors.gradient_boosting:GradientBoosting",
     "gcn": "nassurrogate.predictors.gcn:GCN",
     "nar-former-v1": "nassurrogate.predictors.nar_former_v1:NarFormerV1",
+    "gaussian-process": "nassurrogate.predictors.gaussian_process:GaussianProcess",
+    "random-forest": "nassurrogate.predictors.random_forest:RandomForest",
+    "ridge": "nassurrogate.predictors.ridge:RidgeRegression",
+    "mlp-ensemble": "nassurrogate.predictors.mlp_ensemble:MlpEnsemble",
 }
 
 

@@ -14,6 +14,10 @@ QUICK = {
     "nar-former-v2": {"epochs": 3, "members": 2, "width": 16, "head_width": 8},
     "gradient-boosting": {"rounds": 10, "members": 2},
     "gcn": {"epochs": 4, "members": 2, "width": 16, "layers": 2},
+    "gaussian-process": {},
+    "random-forest": {"trees": 5},
+    "ridge": {},
+    "mlp-ensemble": {"epochs": 3, "members": 2, "layers": 3},
     "nar-former-v1": {"epochs": 4, "members": 2, "blocks": 1, "ffn_ratio": 1},
 }
 

@@ -15,9 +15,11 @@ ENOUGH: dict[str, dict[str, Any]] = {
     "gradient-boosting": {"rounds": 100},
     "gcn": {"epochs": 30},
     "nar-former-v1": {"epochs": 30},
+    "random-forest": {"trees": 50},
+    "mlp-ensemble": {"epochs": 150},
 }
 """What replaces some of `QUICK` where a predictor must know the labels it has seen."""
-SEEDLESS: set[str] = set()
+SEEDLESS = {"gaussian-process", "ridge"}
 """Predictors in which nothing is random."""
 
 for name in predictor_names():

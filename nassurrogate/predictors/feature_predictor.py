@@ -1,0 +1,186 @@
+"""What predictors that read a cell as a row of path features have in common.
+
+Shapes: n labels, B cells, D different rows of F features.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.errors import InputError
+from nassurrogate.predictors.base import Predictor, Progress
+from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
+from nassurrogate.predictors.label_scale import RankScale
+from nassurrogate.predictors.path_features import distinct_path_features, path_features
+from nassurrogate.spaces import Space
+
+Scorer: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""(D, F) features → (D,) means and (D,) spreads, in normal scores; a row's depend on that row alone."""
+Task: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""What is to be learned: (n, F) features and (n,) normal scores of the labels' ranks, which are not all equal."""
+_MAX_LABELS = 1_000_000
+_CHUNK = 256
+"""Rows that linear algebra always gets together."""
+
+
+class FeaturePredictor(Predictor):
+    """Learns normal scores of the labels' ranks from path features of the canonical cell; predicts in labels' units.
+
+    A subclass implements `_learn`. Its spread becomes a standard deviation by `calibration`, from fits on folds of the
+    labels. With a single label, or equal ones, the prediction is that label and the deviation 0.
+
+    Saved as its labels and refitted on load, but for the calibration: libraries of classical models have no file format
+    that is safe to read from strangers. It is exact with the same releases of the libraries.
+    """
+
+    library: ClassVar[str | None] = None
+    """The module that a fit imports, where that is an optional one."""
+
+    def __init__(self, space: Space, **options: Any) -> None:
+        super().__init__(space, **options)
+        if self.library is not None and importlib.util.find_spec(self.library) is None:
+            raise InputError(
+                f"predictor {self.name!r} needs {self.library}, which is not installed; "
+                'run: pip install "nassurrogate[peers]"'
+            )
+
+    @abstractmethod
+    def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
+        """Fit one model. `like` is a model of more labels, whose hyper-parameters may serve to save time."""
+
+    def _learn_each(self, tasks: Sequence[Task], like: Scorer) -> Iterator[Scorer]:
+        """`_learn` for the folds; a subclass may learn them together."""
+        return (self._learn(task, like) for task in tasks)
+
+    def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
+        cells, labels = list(archs), np.array(targets, dtype=np.float64)
+        features = path_features(self.space, cells)
+        model = self._model(features, labels)
+
+        def fits(folds: Sequence[Fold]) -> list[tuple[np.ndarray, np.ndarray]]:
+            _tell(progress, 1, len(folds))
+            predicted = []
+            for fold, each in zip(folds, self._fold_models(features, labels, folds, model), strict=True):
+                predicted.append(each(features[fold.held]))
+                _tell(progress, 1 + len(predicted), len(folds))
+            return predicted
+
+        held_out = out_of_fold(fits, len(labels), self.seed)
+        if not len(held_out.place):
+            _tell(progress, 1, 0)
+        self._learned = _Learned(cells, labels, model, Calibration.of(held_out, labels))
+
+    def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        if not archs:
+            return np.empty(0), np.empty(0)
+        features, place = distinct_path_features(self.space, archs)
+        mean, spread = self._learned.model(features)
+        return mean[place], self._learned.calibration.std(spread)[place]
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        learned = self._learned
+        index = np.array([self.space.index(arch) for arch in learned.archs], dtype=np.int64)
+        tensors = {"labels.index": index, "labels.target": learned.labels}
+        return tensors, {"calibration": learned.calibration.as_dict()}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        index, target = tensors["labels.index"], tensors["labels.target"]
+        if index.dtype != np.int64 or target.dtype != np.float64 or index.ndim != 1 or index.shape != target.shape:
+            raise InputError(
+                f"labels are {index.dtype}{index.shape} and {target.dtype}{target.shape}, "
+                "expected int64(n,) and float64(n,)"
+            )
+        if not 1 <= len(index) <= _MAX_LABELS or not np.isfinite(target).all():
+            raise InputError(f"expected 1 to {_MAX_LABELS} labels, all finite, got {len(index)}")
+        calibration = Calibration.from_dict(meta["calibration"])
+        cells, labels = self.space.parse_many(index), target.copy()
+        self._learned = _Learned(cells, labels, self._model(path_features(self.space, cells), labels), calibration)
+
+    def _model(self, features: np.ndarray, labels: np.ndarray) -> _Model:
+        scale = RankScale.of(labels)
+        return _Model(scale, self._learn((features, scale.encode(labels))) if len(scale.values) > 1 else None)
+
+    def _fold_models(
+        self, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], model: _Model
+    ) -> Iterator[_Model]:
+        if model.scorer is None:
+            return (model for _ in folds)
+        scales = [RankScale.of(labels[fold.known]) for fold in folds]
+        tasks = [
+            (features[fold.known], scale.encode(labels[fold.known]))
+            for fold, scale in zip(folds, scales, strict=True)
+            if len(scale.values) > 1
+        ]
+        scorers = self._learn_each(tasks, model.scorer)
+        return (_Model(scale, next(scorers) if len(scale.values) > 1 else None) for scale in scales)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """Predicts in the labels' unit; without a scorer, the one value of its labels."""
+
+    scale: RankScale
+    scorer: Scorer | None
+
+    def __call__(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(D, F) → (D,) means and (D,) spreads."""
+        if self.scorer is None:
+            return np.full(len(features), self.scale.values[0]), np.zeros(len(features))
+        # Rounded, for libraries of linear algebra that compute a row by its place.
+        mean, spread = (np.round(part, 9) for part in self.scorer(features))
+        high, low = self.scale.decode(mean + spread), self.scale.decode(mean - spread)
+        return self.scale.decode(mean), (high - low) / 2
+
+
+@dataclass(frozen=True)
+class _Learned:
+    archs: list[Architecture]
+    labels: np.ndarray
+    model: _Model
+    calibration: Calibration
+
+
+def _tell(progress: Progress | None, done: int, folds: int) -> None:
+    if progress is not None:
+        progress(done, 1 + folds)
+
+
+def in_chunks(score: Scorer) -> Scorer:
+    """A scorer that gets the same number of rows every time: linear algebra rounds differently for other numbers.
+
+    The last rows are filled up with the first one.
+    """
+
+    def scored(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        parts = []
+        for start in range(0, len(features), _CHUNK):
+            rows = np.arange(start, start + _CHUNK)
+            rows[rows >= len(features)] = 0
+            parts.append(score(features[rows]))
+        mean, spread = (np.concatenate(each)[: len(features)] for each in zip(*parts, strict=True))
+        return mean, spread
+
+    return scored
+
+
+def standardiser(features: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Map (D, F) features to their deviation from these (n, F) ones' mean, in standard deviations.
+
+    A path counts twice: by how often it occurs, in logarithms, and by whether it does.
+    """
+
+    def raw(rows: np.ndarray) -> np.ndarray:
+        # The longest path is −1 in a cell that has none.
+        return np.hstack([np.log1p(np.maximum(rows, 0.0)), rows > 0.0])
+
+    columns = raw(features)
+    mean, deviation = columns.mean(axis=0), columns.std(axis=0)
+    deviation[deviation < 1e-9] = 1.0  # constant in the labels: a cell that differs differs by its plain number
+    return lambda rows: (raw(rows) - mean) / deviation
