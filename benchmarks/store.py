@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import struct
 from collections.abc import Iterator
@@ -22,9 +21,9 @@ import numpy as np
 
 from nassurrogate.atomic_file import TEMPORARY_SUFFIX, write_atomically
 from nassurrogate.benchmarks.table import Column
+from nassurrogate.cache_folder import CACHE_VARIABLE, cache_dir
 from nassurrogate.errors import InputError, brief, unknown_choice
 
-CACHE_VARIABLE: Final = "NASSURROGATE_CACHE"
 FORMAT_VERSION: Final = 1
 ANY_DATASET: Final = "*"
 """Stands for every data set of the space, in the place of a data set's name."""
@@ -64,16 +63,6 @@ class ImportedTable:
 
     info: ImportInfo
     columns: dict[tuple[str, str], Column]
-
-
-def cache_dir() -> Path:
-    """The folder of imported tables: `$NASSURROGATE_CACHE`, or the operating system's folder for a user's caches."""
-    given = os.environ.get(CACHE_VARIABLE)
-    if given:
-        return Path(given)
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("nassurrogate", appauthor=False))
 
 
 def check_name(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +80,7 @@ class CellGraph:
         matrix = _multiplicities(adjacency)
         if matrix.shape != (len(names), len(names)):
             raise InputError(f"{len(names)} ops need a {len(names)}x{len(names)} adjacency, got {matrix.shape}")
-        if np.tril(matrix).any():
+        if (matrix & _off_limits(len(names))).any():
             raise InputError("the adjacency must be strictly upper triangular: edges lead from lower to higher nodes")
         matrix.flags.writeable = False
         object.__setattr__(self, "ops", names)
@@ -150,6 +151,12 @@ class CellGraph:
         for x, y, multiplicity in graph.edges(data="multiplicity", default=1):
             adjacency[place[x]][place[y]] += multiplicity  # adds up the parallel edges of a multigraph
         return cls([graph.nodes[node]["op"] for node in order], adjacency)
+
+
+@lru_cache(maxsize=64)
+def _off_limits(n_nodes: int) -> np.ndarray:
+    """(N, N) uint8: all bits set on and below the diagonal, none above."""
+    return np.asarray(np.tri(n_nodes, dtype=np.uint8) * np.uint8(255))
 
 
 def _multiplicities(adjacency: np.ndarray | list[list[int]]) -> np.ndarray:

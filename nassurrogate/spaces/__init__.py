@@ -12,7 +12,7 @@ __all__ = ["ArchLike", "Space", "get_space", "space_names"]
 
 def space_names() -> list[str]:
     """Names that `get_space` knows."""
-    return ["nb201"]
+    return ["nb201", "nb101"]
 
 
 @cache
@@ -26,4 +26,8 @@ def get_space(name: str) -> Space:
         from nassurrogate.spaces.nb201 import NB201
 
         return NB201()
+    if name == "nb101":
+        from nassurrogate.spaces.nb101 import NB101
+
+        return NB101()
     raise unknown_choice("space", name, space_names())

@@ -1,0 +1,231 @@
+"""The NAS-Bench-101 search space (Ying et al., arXiv 1902.09635): 423,624 cells of at most 7 vertices and 9 edges."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
+from nassurrogate.errors import InputError, brief
+from nassurrogate.spaces.base import ArchLike, Space
+from nassurrogate.spaces.canonical import graph_key, parse_key
+from nassurrogate.spaces.nb101_moves import cross, edits
+from nassurrogate.spaces.nb101_spec import ModuleSpec, checked_spec, parse_spec
+from nassurrogate.spaces.nb101_tables import SIZE, load_cells
+from nassurrogate.spaces.nb101_wiring import MAX_VERTICES, OPS, adjacency_of
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+_HASH = re.compile(r"[0-9a-f]{32}")
+_HASH_BYTES = 16
+_FORMS = "its official hash, a module spec as JSON, its canonical key, or its index"
+
+
+class NB101(Space):
+    """Cells with an operation out of three on every inner vertex.
+
+    An architecture is named by its official module hash, and given as that, as a module spec (JSON of the matrix and
+    the ops, pruned as the official `ModelSpec` does), as its canonical key, or as its index. The index order is that of
+    the hashes. Isomorphic modules are one cell, and two cells never compute the same function: each is its own class.
+
+    >>> space = NB101()
+    >>> cell = space.parse('{"matrix": [[0, 1, 0], [0, 0, 1], [0, 0, 0]], "ops": ["input", "maxpool3x3", "output"]}')
+    >>> str(cell), cell.key, cell.index
+    ('53cee42601ad14d661bb6878031d6acb', 'maxpool3x3(0) output(1)', 138614)
+    """
+
+    name = "nb101"
+    description = "NAS-Bench-101 cells: up to 7 vertices, 9 edges, 3 operations on vertices"
+    ops = OPS
+    computing_ops = OPS
+    max_depth = MAX_VERTICES - 2
+    max_nodes = MAX_VERTICES
+    size = SIZE
+    n_classes = SIZE
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """(423624,) records of `nb101_tables.CELL`, in index order."""
+        return load_cells()
+
+    # --- names ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _names(self) -> bytes:
+        return self.cells["hash"].tobytes()
+
+    @cached_property
+    def _prefixes(self) -> array[int]:
+        """The first eight bytes of every hash as a number, ascending; no two are equal."""
+        return array("Q", np.frombuffer(self._names, ">u8")[::2].astype(np.uint64).tobytes())
+
+    def _at(self, index: int) -> Architecture:
+        return Architecture(self.name, self._names[_HASH_BYTES * index : _HASH_BYTES * (index + 1)].hex())
+
+    def _index_of(self, name: str) -> int | None:
+        index = bisect_left(self._prefixes, int(name[:16], 16))
+        return index if index < self.size and self._at(index).string == name else None
+
+    def all(self) -> Sequence[Architecture]:
+        return _AllCells(self)
+
+    def index(self, arch: Architecture) -> int:
+        string = arch.string if isinstance(arch, Architecture) and arch.space == self.name else ""
+        found = self._index_of(string) if _HASH.fullmatch(string) else None
+        return found if found is not None else self.index(self.parse(arch))
+
+    def parse(self, arch: ArchLike) -> Architecture:
+        if isinstance(arch, Architecture):
+            if arch.space != self.name:
+                raise InputError(f"expected an nb101 cell, got {brief(arch.string)} of space {arch.space!r}")
+            arch = arch.string
+        if isinstance(arch, str):
+            return self._parse_string(arch.strip())
+        if isinstance(arch, bool) or not isinstance(arch, int | np.integer):
+            raise InputError(f"expected an nb101 cell as {_FORMS}, got {brief(arch)}")
+        if not 0 <= arch < self.size:
+            raise InputError(f"index {arch} is outside nb101; indices run from 0 to {self.size - 1}")
+        return self._at(int(arch))
+
+    def _parse_string(self, string: str) -> Architecture:
+        name = string.lower()
+        if _HASH.fullmatch(name):
+            if self._index_of(name) is None:
+                raise InputError(f"no nb101 cell has the hash {name}")
+            return Architecture(self.name, name)
+        if string[:1] in ("{", "["):
+            return self._of(parse_spec(string))
+        try:
+            graph = parse_key(string)
+        except InputError as error:
+            raise InputError(f"malformed nb101 cell {brief(string)}; expected {_FORMS}") from error
+        return self.from_graph(graph)
+
+    def _of(self, spec: ModuleSpec) -> Architecture:
+        name = spec.hash()
+        assert self._index_of(name) is not None, f"the enumeration lacks {spec}"
+        return Architecture(self.name, name)
+
+    def from_spec(self, matrix: object, ops: object) -> Architecture:
+        """The cell of a module spec, as the official `ModelSpec(matrix, ops)` takes it.
+
+        Args:
+            matrix: (V, V) of 0 and 1, strictly upper triangular; V may exceed 7 if what is left after pruning does not.
+            ops: V names, the first `"input"`, the last `"output"`.
+
+        Raises `InputError` for a spec that is none, with the reason.
+        """
+        return self._of(checked_spec(matrix, ops))
+
+    def to_spec(self, arch: Architecture) -> ModuleSpec:
+        """The spec with the vertices in the order in which the cell was trained; `to_json()` prints it."""
+        return self._spec(self.index(arch), "")
+
+    def _spec(self, index: int, prefix: str) -> ModuleSpec:
+        matrix, inner = self._wiring(index, prefix)
+        return ModuleSpec(matrix.tolist(), [INPUT, *inner, OUTPUT])
+
+    def _wiring(self, index: int, prefix: str) -> tuple[np.ndarray, list[str]]:
+        """(V, V) uint8 adjacency and the names of the V − 2 inner operations."""
+        n_vertices = int(self.cells["n_vertices"][index])
+        inner = [OPS[op] for op in self.cells[f"{prefix}ops"][index, : n_vertices - 2].tolist()]
+        return self._adjacency[prefix][index, :n_vertices, :n_vertices], inner
+
+    @cached_property
+    def _adjacency(self) -> dict[str, np.ndarray]:
+        """(423624, 7, 7) uint8, zero beyond a cell's vertices: bits of a wiring do not depend on how many there are."""
+        return {
+            prefix: adjacency_of(self.cells[f"{prefix}edge_bits"], MAX_VERTICES).view(np.uint8)
+            for prefix in ("", "canonical_")
+        }
+
+    # --- graphs and identity -------------------------------------------------------------------------------------
+
+    def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
+        adjacency, inner = self._wiring(self.index(arch), "canonical_" if reduced else "")
+        return CellGraph((INPUT, *inner, OUTPUT), adjacency)
+
+    def from_graph(self, graph: CellGraph) -> Architecture:
+        """The cell of a graph, whatever the order of its inner nodes. Raises `InputError` for what is no cell."""
+        return self.from_spec(graph.adjacency, list(graph.ops))
+
+    def to_networkx(self, arch: Architecture) -> nx.DiGraph[int]:
+        """Nodes 0 … V − 1 in the order in which the cell was trained, each with the attribute `op`."""
+        return self.graph(arch, reduced=False).to_networkx()
+
+    def from_networkx(self, graph: nx.DiGraph[Any]) -> Architecture:
+        return self.from_graph(CellGraph.from_networkx(graph))
+
+    def canonical_key(self, arch: Architecture) -> str:
+        return graph_key(self.graph(arch))
+
+    @cached_property
+    def _class_ids(self) -> np.ndarray:
+        ids = np.arange(self.size, dtype=np.int32)
+        ids.flags.writeable = False
+        return ids
+
+    def class_ids(self) -> np.ndarray:
+        return self._class_ids
+
+    # --- moves ---------------------------------------------------------------------------------------------------
+
+    def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n <= self.size:
+            raise InputError(f"cannot sample {brief(n)} different cells; expected a number from 0 to {self.size}")
+        return [self._at(int(index)) for index in rng.choice(self.size, size=n, replace=False)]
+
+    def neighbours(self, arch: Architecture) -> list[Architecture]:
+        """All cells one edit away (see `nb101_moves`), in index order."""
+        edited = (edit() for edit in edits(self.to_spec(arch)))
+        return [Architecture(self.name, name) for name in sorted({spec.hash() for spec in edited if spec is not None})]
+
+    def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
+        """A neighbour by an edit that is drawn uniformly from all that leave a cell."""
+        possible = edits(self.to_spec(arch))
+        for place in rng.permutation(len(possible)):
+            spec = possible[place]()
+            if spec is not None:
+                return self._of(spec)
+        raise AssertionError("every cell has an edit")
+
+    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
+        """A child of both, vertex facing vertex in canonical order (see `nb101_moves.cross`)."""
+        one, other = (self._spec(self.index(parent), "canonical_") for parent in (first, second))
+        return self._of(cross(one, other, rng))
+
+    # --- costs ---------------------------------------------------------------------------------------------------
+
+    def free_metrics(self, dataset: str) -> dict[str, np.ndarray]:
+        """Exact costs of the networks as they were trained (see `nb101_costs`); none but for cifar10."""
+        if dataset != "cifar10":
+            return {}
+        return {"params_m": self.cells["params"] / 1e6, "flops_m": self.cells["macs"] / 1e6}
+
+
+class _AllCells(Sequence[Architecture]):
+    """Every cell, made when it is asked for."""
+
+    def __init__(self, space: NB101) -> None:
+        self._space = space
+
+    def __len__(self) -> int:
+        return self._space.size
+
+    @overload
+    def __getitem__(self, place: int) -> Architecture: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Architecture]: ...
+    def __getitem__(self, place: int | slice) -> Architecture | list[Architecture]:
+        if isinstance(place, slice):
+            return [self._space.parse(index) for index in range(*place.indices(len(self)))]
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"nb101 has {len(self)} cells, got place {place}")
+        return self._space.parse(place % len(self))
