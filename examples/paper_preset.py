@@ -230,9 +230,9 @@ def _profile(labels_pct: np.ndarray, device: torch.device) -> None:
         print(f"  {row.self_device_time_total / 1e3:8.2f} ms {row.count:7d} × {row.key[:110]}")
 
 
-def stored() -> list[dict[str, Any]]:
+def stored(results: Path) -> list[dict[str, Any]]:
     """What was measured before."""
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
 
 
 def main() -> None:
@@ -240,6 +240,7 @@ def main() -> None:
     parser.add_argument("--test-accuracy", type=Path)
     parser.add_argument("--only", action="append", metavar="PROTOCOL:N", help="may be repeated")
     parser.add_argument("--epochs", type=int, help="fewer than the paper's 1000, for a trial; nothing is stored")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--benchmark-speed", action="store_true")
     chosen = parser.parse_args()
@@ -254,12 +255,12 @@ def main() -> None:
         if name not in known:
             parser.error(f"--only is one of {', '.join(known)}, got {name}")
         protocol, labels = known[name]
-        if chosen.epochs is None and any((r["protocol"], r["labels"]) == known[name] for r in stored()):
+        if chosen.epochs is None and any((r["protocol"], r["labels"]) == known[name] for r in stored(chosen.results)):
             continue
         print(f"{protocol} at {labels} labels", file=sys.stderr, flush=True)
         rows = measure(protocol, labels, test_accuracies(chosen.test_accuracy), chosen.epochs or PAPER.epochs, device)
         if chosen.epochs is None:
-            with RESULTS.open("a") as file:
+            with chosen.results.open("a") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
         taus = [row["kendall_tau"] for row in rows]
         print(

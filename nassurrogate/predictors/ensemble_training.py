@@ -153,7 +153,15 @@ class Ensemble:
 
         with tensor_float_32() if self.device.type == "cuda" else nullcontext():
             with _seeded(self.seed, self.device), self._training():
-                steps = Steps(weights, batch_loss, schedule, rows.shape[1], self.device, members=self.members)
+                steps = Steps(
+                    weights,
+                    batch_loss,
+                    schedule,
+                    rows.shape[1],
+                    self.device,
+                    members=self.members,
+                    record=Recorded if self.device.type == "cuda" else None,
+                )
             learned = steps.learned
             judge = None if held_out is None else self._judge(learned, held_out, criterion or loss)
             watch = _Watch(schedule.patience, self.members, self.device)

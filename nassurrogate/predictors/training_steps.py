@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nassurrogate.predictors.cuda_graph import Recorded
+Record: TypeAlias = Callable[[Callable[[], None], torch.device], Callable[[], None]]
+"""Makes of a function and the device what repeats it, such as `Recorded`."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Schedule:
 class Steps:
     """Takes the steps of AdamW, an epoch at a time.
 
-    On a GPU the step is recorded for each size of batch, and repeated without the CPU: the order of the epoch, the
+    With `record` the step is recorded for each size of batch, and repeated without the CPU: the order of the epoch, the
     place in it and the learning rates lie on the device.
 
     Args:
@@ -60,6 +62,7 @@ class Steps:
         n_labels: labels of a member.
         device: where the weights live.
         members: M.
+        record: records the step, on a GPU; by default every step is run anew.
 
     What is learned stands in `learned`: the weights, or their running average.
     """
@@ -73,6 +76,7 @@ class Steps:
         device: torch.device,
         *,
         members: int,
+        record: Record | None = None,
     ) -> None:
         self._loss_of = loss_of
         self._weights = weights
@@ -85,14 +89,17 @@ class Steps:
         self._order = torch.zeros(members, n_labels, dtype=torch.int64, device=device)
         self._place = torch.zeros(1, dtype=torch.int64, device=device)  # where in the order the next batch begins
         self._ahead = torch.arange(max(self._sizes), device=device)
-        recorded = device.type == "cuda"
-        rate = torch.zeros((), device=device) if recorded else 0.0
+        rate = torch.zeros((), device=device) if record else 0.0
         self._optimizer = torch.optim.AdamW(
-            list(weights.values()), lr=rate, weight_decay=schedule.weight_decay, fused=True, capturable=recorded
+            list(weights.values()),
+            lr=rate,
+            weight_decay=schedule.weight_decay,
+            fused=True,
+            capturable=record is not None,
         )
-        self._recorded: dict[int, Recorded[None]] = {}
-        if isinstance(rate, Tensor):
-            self._record(weights, rate, torch.tensor(schedule.rates(n_labels), device=device))
+        self._recorded: dict[int, Callable[[], None]] = {}
+        if record is not None and isinstance(rate, Tensor):
+            self._record(record, weights, rate, torch.tensor(schedule.rates(n_labels), device=device))
 
     def epoch(self, order: np.ndarray) -> None:
         """Go through the rows (M, n) from left to right, a batch a step."""
@@ -117,7 +124,13 @@ class Steps:
                     average.lerp_(self._weights[name], 1 - self._averaging)
         self._place += size
 
-    def _record(self, weights: dict[str, Tensor], rate: Tensor, rates: Tensor) -> None:
+    def _record(
+        self,
+        record: Record,
+        weights: dict[str, Tensor],
+        rate: Tensor,
+        rates: Tensor,
+    ) -> None:
         done = torch.zeros(1, dtype=torch.int64, device=rate.device)
         before = {name: value.detach().clone() for name, value in weights.items()}
 
@@ -127,7 +140,7 @@ class Steps:
             done.add_(1).clamp_(max=len(rates) - 1)
 
         for size in set(self._sizes):
-            self._recorded[size] = Recorded(partial(step, size), rate.device)
+            self._recorded[size] = record(partial(step, size), rate.device)
         with torch.no_grad():
             for name, value in weights.items():
                 value.copy_(before[name])
