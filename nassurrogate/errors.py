@@ -36,5 +36,5 @@ def unknown_choice(kind: str, given: object, choices: Iterable[str], *, place: s
 
 def brief(value: object, limit: int = 80) -> str:
     """`repr(value)` cut to `limit` characters, for use in one-line messages."""
-    text = repr(value)
+    text = " ".join(repr(value).splitlines())  # arrays have several
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -13,6 +13,7 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.given_path import as_path
 from nassurrogate.predictors import (
     DEFAULT_PREDICTOR,
     PredictorLike,
@@ -64,6 +65,8 @@ class Surrogate:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 63:
             raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {brief(seed)}")
         _check_metric(metric)
+        if not isinstance(device, str):
+            raise InputError(f"device must be a name such as 'auto', 'cpu' or 'cuda', got {brief(device)}")
         cls, named = resolve_predictor(predictor)
         if preset is not None and named is not None and preset != named:
             raise InputError(f"preset {brief(preset)} contradicts the predictor {brief(predictor)}; leave one out")
@@ -75,6 +78,18 @@ class Surrogate:
         self.n_labels = 0
         self.label_stats: dict[str, float] = {}
         self.labels_sha256 = ""
+
+    def fresh(self, *, seed: int) -> Surrogate:
+        """One without labels, of the same space, predictor, preset, configuration, metric and device."""
+        return Surrogate(
+            self.space.name,
+            predictor=type(self.predictor),
+            preset=self.predictor.preset,
+            metric=self.metric,
+            config=self.predictor.config_dict(),
+            seed=seed,
+            device=self.predictor.device,
+        )
 
     def fit(
         self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray, *, progress: Progress | None = None
@@ -175,9 +190,10 @@ class Surrogate:
         from nassurrogate.model_file import write_model
 
         self._require_fit()
+        target = as_path(path, "the model's path")
         tensors, meta = self.predictor.state()
         return write_model(
-            Path(path),
+            target,
             tensors,
             {
                 "space": self.space.name,
@@ -206,7 +222,7 @@ class Surrogate:
         """
         from nassurrogate.model_file import read_model
 
-        tensors, header = read_model(Path(path))
+        tensors, header = read_model(as_path(path, "the model's path"))
         try:
             if not isinstance(header["config"], dict):
                 raise InputError(f"the configuration must map names to values, got {brief(header['config'])}")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -73,7 +72,7 @@ class SurrogateGuide(Guide):
 
     Args:
         representatives: (C,) indices, one a class.
-        space, predictor, config, device: of the surrogates.
+        like: a surrogate whose space, predictor, preset, configuration and device are those of the fresh ones.
         rng: draws the seed of every fit.
         saved: a fitted surrogate to start from.
     """
@@ -81,16 +80,13 @@ class SurrogateGuide(Guide):
     def __init__(
         self,
         representatives: np.ndarray,
+        like: Surrogate,
         *,
-        space: str,
-        predictor: str,
-        config: Mapping[str, Any] | None,
-        device: str,
         rng: np.random.Generator,
         saved: Surrogate | None = None,
     ) -> None:
         super().__init__(representatives)
-        self._space, self._predictor, self._config, self._device = space, predictor, config, device
+        self._like = like
         self._rng = rng
         self._saved: Forecast | None = None
         if saved is not None:
@@ -105,13 +101,7 @@ class SurrogateGuide(Guide):
         if len(set(labels)) < 2:
             fitted = f"{len(labels)} labels, all equal: nothing can be ranked from them" if labels else "no label yet"
         else:
-            surrogate = Surrogate(
-                self._space,
-                predictor=self._predictor,
-                config=self._config,
-                seed=int(self._rng.integers(2**31)),
-                device=self._device,
-            )
+            surrogate = self._like.fresh(seed=int(self._rng.integers(2**31)))
             # Whatever a predictor dislikes about the labels, what is paid must not be lost.
             try:
                 fitted = self._predict(surrogate.fit(list(indices), list(labels), progress=progress))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -13,12 +12,22 @@ from typing import Any
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, Benchmark, load_benchmark
+from nassurrogate.benchmarks import LABEL, Benchmark
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
-from nassurrogate.errors import InputError, brief, unknown_choice
-from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_names, split_preset
-from nassurrogate.search.account import LABEL_KINDS, Account, Event, LabelKind, Listener
+from nassurrogate.given_path import as_path
+from nassurrogate.predictors import PredictorLike
+from nassurrogate.search.account import Account, Event, LabelKind, Listener
+from nassurrogate.search.arguments import (
+    check_budget,
+    check_kinds,
+    checked_seed,
+    checked_settings,
+    ground_truth,
+    loaded_surrogate,
+    parsed_constraints,
+    unfitted_surrogate,
+)
 from nassurrogate.search.candidates import Candidates, find_candidates
 from nassurrogate.search.guide import Guide, OracleGuide, SurrogateGuide
 from nassurrogate.search.guided import GuidedSearch, search_truth
@@ -31,15 +40,14 @@ from nassurrogate.search.versions import package_versions
 from nassurrogate.surrogate import Surrogate
 
 SCHEMA_VERSION = 1
-NO_PREDICTOR = "none"
 
 
 def run(
-    space: str = "nb201",
-    dataset: str = "cifar10",
+    space: str | None = None,
+    dataset: str | None = None,
     budget: int = 100,
     searcher: str = DEFAULT_SEARCHER,
-    predictor: str | None = None,
+    predictor: PredictorLike | None = None,
     seed: int | None = None,
     constraints: Sequence[Constraint | str] | Constraint | str = (),
     labels: LabelKind = "mean",
@@ -58,12 +66,12 @@ def run(
     """Search a space for the most accurate cell under constraints, and say what it cost.
 
     Args:
-        space: name of the search space.
-        dataset: name of the data set whose table is the ground truth.
+        space: name of the search space; None: the benchmark's, or `"nb201"`.
+        dataset: name of the data set whose table is the ground truth; None: the benchmark's, or `"cifar10"`.
         budget: ground-truth accuracy queries, all of them; 1 … number of classes of the space.
         searcher: one of `searcher_names()`.
-        predictor: registered name or `name:preset`; `"none"`: the searcher pays for every look; `"oracle"`: the truth
-            guides, an upper bound. None: the saved surrogate's, or the default one.
+        predictor: registered name, `name:preset` or class; `"none"`: the searcher pays for every look; `"oracle"`: the
+            truth guides, an upper bound. None: the saved surrogate's, or the default one.
         seed: of everything random; None draws one.
         constraints: one or several, such as `"latency_ms<=12"`, on metrics that cost no query.
         labels: a query returns the `"mean"` of the training seeds or a `"single"` one.
@@ -74,7 +82,7 @@ def run(
         predictor_config: hyper-parameters that replace the preset's.
         listener: called with every `Event`.
         table: name of an import whose columns stand before the embedded ones, or `"embedded"` for these alone.
-        benchmark: ground truth in place of the named table; `space` and `dataset` are then the benchmark's.
+        benchmark: ground truth in place of a named table.
         write: False keeps everything in memory.
         plots: whether plots are drawn into the run folder.
         device: of the predictor.
@@ -87,21 +95,21 @@ def run(
     (4, True)
     """
     began = time.monotonic()
-    settings = settings or SearchSettings()
-    truth = benchmark if benchmark is not None else load_benchmark(space, dataset, table=table)
-    _check_budget(budget, truth)
+    settings = checked_settings(settings)
+    truth = ground_truth(space, dataset, table, benchmark)
+    check_budget(budget, truth)
+    check_kinds(searcher=searcher, labels=labels, device=device, listener=listener, write=write, plots=plots)
     searcher_class(searcher)
-    if labels not in LABEL_KINDS:
-        raise unknown_choice("kind of labels", labels, LABEL_KINDS)
-    seed = _checked_seed(seed)
-    saved = _loaded(surrogate, truth, device)
-    name, config = _predictor(predictor, predictor_config, saved, truth, device)
-    given = [constraints] if isinstance(constraints, str | Constraint) else constraints
-    bounds = [c if isinstance(c, Constraint) else Constraint.parse(c) for c in given]
+    seed = checked_seed(seed)
+    folder = as_path(run_dir, "run_dir") if run_dir is not None else None
+    saved = loaded_surrogate(surrogate, truth, device)
+    unfitted = unfitted_surrogate(predictor, predictor_config, saved, truth, device)
+    name = str(predictor) if unfitted is None else f"{unfitted.predictor.name}:{unfitted.predictor.preset}"
+    bounds = parsed_constraints(constraints)
     rngs = dict(zip(("members", "search", "labels", "fits"), np.random.default_rng(seed).spawn(4), strict=True))
     prefer = truth.column(LABEL).mean if name == ORACLE else None
     candidates = find_candidates(truth, bounds, rngs["members"], prefer=prefer)
-    guide = _make_guide(name, config, candidates.domain, truth, device, rngs["fits"], saved)
+    guide = _make_guide(name, unfitted, candidates.domain, truth, rngs["fits"], saved)
     make_searcher(searcher, candidates.domain, np.random.default_rng(0))  # a space that it cannot search fails here
     asked = {
         "space": truth.space.name,
@@ -118,14 +126,14 @@ def run(
         "n_feasible_classes": candidates.n_feasible_classes,
         "surrogate_labels": guide.surrogate_labels if guide is not None else 0,
     }
-    folder = Path(run_dir) if run_dir is not None else default_folder(truth.space.name, truth.dataset, seed)
+    folder = folder if folder is not None else default_folder(truth.space.name, truth.dataset, seed)
     header = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": {
             **asked,
-            "predictor_config": config,
+            "predictor_config": unfitted.predictor.config_dict() if unfitted is not None else None,
             "surrogate_labels_sha256": saved.labels_sha256 if saved is not None else None,
-            "surrogate": str(surrogate) if isinstance(surrogate, str | Path) else None,
+            "surrogate": str(surrogate) if surrogate is not None and surrogate is not saved else None,
             "table": table,
             "settings": asdict(settings),
             "device": device,
@@ -197,80 +205,14 @@ def _search(
     }
 
 
-def _check_budget(budget: object, benchmark: Benchmark) -> None:
-    most = benchmark.space.n_classes
-    if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or not 1 <= budget <= most:
-        raise InputError(
-            f"budget must be a whole number from 1 to {most} (the different functions in {benchmark.space.name}), "
-            f"got {brief(budget)}"
-        )
-
-
-def _checked_seed(seed: object) -> int:
-    if seed is None:
-        return secrets.randbelow(2**31)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed must be a whole number from 0, got {brief(seed)}")
-    return int(seed)
-
-
-def _loaded(surrogate: str | Path | Surrogate | None, benchmark: Benchmark, device: str) -> Surrogate | None:
-    if surrogate is None:
-        return None
-    saved = surrogate if isinstance(surrogate, Surrogate) else Surrogate.load(surrogate, device=device)
-    place = "the surrogate" if isinstance(surrogate, Surrogate) else str(surrogate)
-    if saved.space.name != benchmark.space.name:
-        raise InputError(f"{place} scores cells of {saved.space.name}, expected one for {benchmark.space.name}")
-    if saved.metric != LABEL:  # one that learned test accuracy would let it into the search
-        raise InputError(f"{place} predicts {saved.metric}, expected one that predicts {LABEL}")
-    if not saved.n_labels:
-        raise InputError("the surrogate has no labels yet; call fit(archs, targets) first, or load a saved one")
-    return saved
-
-
-def _predictor(
-    predictor: str | None,
-    changes: Mapping[str, Any] | None,
-    saved: Surrogate | None,
-    benchmark: Benchmark,
-    device: str,
-) -> tuple[str, dict[str, Any] | None]:
-    """The predictor's full name and resolved hyper-parameters."""
-    if predictor in (NO_PREDICTOR, ORACLE):
-        if saved is not None:
-            raise InputError(f"predictor {predictor!r} makes no use of a saved surrogate; leave one of the two out")
-        if changes:
-            raise InputError(f"predictor {predictor!r} has no hyper-parameters, got {brief(dict(changes))}")
-        return str(predictor), None
-    if predictor is None and saved is not None:
-        predictor = f"{saved.predictor.name}:{saved.predictor.preset}"
-        changes = {**saved.predictor.config_dict(), **(changes or {})}
-    predictor = DEFAULT_PREDICTOR if predictor is None else predictor
-    if not isinstance(predictor, str) or split_preset(predictor)[0] not in predictor_names():
-        raise unknown_choice("predictor", predictor, [*predictor_names(), NO_PREDICTOR, ORACLE])
-    made = Surrogate(benchmark.space.name, predictor=predictor, config=changes, device=device)
-    return f"{made.predictor.name}:{made.predictor.preset}", made.predictor.config_dict()
-
-
 def _make_guide(
     name: str,
-    config: Mapping[str, Any] | None,
+    unfitted: Surrogate | None,
     domain: Domain,
     benchmark: Benchmark,
-    device: str,
     rng: np.random.Generator,
     saved: Surrogate | None,
 ) -> Guide | None:
-    if name == NO_PREDICTOR:
-        return None
-    if name == ORACLE:
-        return OracleGuide(domain.representatives, benchmark)
-    return SurrogateGuide(
-        domain.representatives,
-        space=benchmark.space.name,
-        predictor=name,
-        config=config,
-        device=device,
-        rng=rng,
-        saved=saved,
-    )
+    if unfitted is not None:
+        return SurrogateGuide(domain.representatives, unfitted, rng=rng, saved=saved)
+    return OracleGuide(domain.representatives, benchmark) if name == ORACLE else None

@@ -1,0 +1,115 @@
+"""What a search is asked for: wrong types give one line, names that contradict the benchmark are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nassurrogate import Surrogate
+from nassurrogate.errors import InputError
+from nassurrogate.predictors.gradient_boosting import BoostingConfig, GradientBoosting
+from nassurrogate.search import SearchSettings, run
+
+NAMES = (
+    "space", "dataset", "budget", "searcher", "predictor", "seed", "constraints", "labels", "surrogate", "run_dir",
+    "settings", "predictor_config", "listener", "table", "benchmark", "write", "plots", "device",
+)  # fmt: skip
+JUNK = st.one_of(
+    st.integers(-3, -1),
+    st.floats(),
+    st.complex_numbers(),
+    st.binary(max_size=3),
+    st.sampled_from(
+        [
+            object(),
+            int,
+            {},
+            {"a": 1},
+            {1},
+            [1],
+            [[]],
+            [None],
+            (),
+            (3,),
+            np.zeros(2),
+            np.zeros((2, 2)),
+            np.array("x"),
+            "",
+            "\0",
+        ]
+    ),
+)
+FINE = {("constraints", "()"), ("predictor_config", "{}"), ("device", "''")}
+"""Junk that means something, and the device of a predictor that has none."""
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.sampled_from(NAMES), junk=JUNK)
+def test_junk_is_refused_in_one_line(bench, tmp_path_factory, name, junk):
+    if (name, repr(junk)) in FINE or (name == "listener" and callable(junk)):
+        return
+    options = {"benchmark": bench, "budget": 1, "seed": 0, "predictor": "gradient-boosting", "write": False}
+    if name == "table":
+        del options["benchmark"]
+    with pytest.raises(InputError) as caught:
+        run(**{**options, name: junk})
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"settings": {}}, r"settings must be SearchSettings\(…\), got {}"),
+        ({"run_dir": 3}, "run_dir must be a path, got 3"),
+        ({"run_dir": ""}, "run_dir must be a path, got ''"),
+        ({"run_dir": "a\0b"}, "run_dir must be a path that a file can have"),
+        ({"labels": ["mean"]}, r"labels must be a name, got \['mean'\]"),
+        ({"listener": "print"}, "listener must be a function of one event, got 'print'"),
+        ({"predictor_config": [1]}, "predictor_config must be a mapping"),
+        ({"constraints": 3}, "constraints are texts such as 'latency_ms<=12', got 3"),
+        ({"constraints": [3]}, "a constraint is a text such as 'latency_ms<=12', got 3"),
+        ({"surrogate": 3}, "the model's path must be a path, got 3"),
+        ({"benchmark": "cifar10"}, "benchmark must be a Benchmark, got 'cifar10'"),
+        ({"write": "no"}, "write must be True or False, got 'no'"),
+        ({"space": "nb101"}, "space 'nb101' contradicts the given benchmark, whose space is 'nb201'; leave one out"),
+        ({"dataset": "cifar100"}, "dataset 'cifar100' contradicts the given benchmark, whose dataset is 'cifar10'"),
+        ({"table": "embedded"}, "table 'embedded' contradicts the given benchmark"),
+    ],
+)
+def test_what_is_told(bench, options, told):
+    with pytest.raises(InputError, match=told):
+        run(**{"benchmark": bench, "budget": 1, "predictor": "none", "write": False, **options})
+
+
+def test_names_that_agree_with_the_benchmark_are_fine(bench):
+    result = run("nb201", "cifar10", 1, benchmark=bench, predictor="none", write=False)
+    assert (result["space"], result["dataset"]) == ("nb201", "cifar10")
+
+
+def test_a_run_folder_is_any_kind_of_path(bench, tmp_path):
+    for path in (str(tmp_path / "text"), Path(tmp_path / "path")):
+        run(budget=1, benchmark=bench, predictor="none", run_dir=path, plots=False)
+        assert (Path(path) / "summary.json").exists()
+
+
+class Lean(GradientBoosting):
+    """A predictor that nobody registered."""
+
+    name = "lean"
+    presets: ClassVar = {"plain": BoostingConfig(members=2, rounds=10), "small": BoostingConfig(members=2, rounds=2)}
+
+
+def test_a_predictor_is_given_as_a_class(bench):
+    options = {"budget": 12, "seed": 0, "benchmark": bench, "write": False, "settings": SearchSettings(init_min=5)}
+    given_class = run(**options, predictor=Lean)
+    by_name = run(**options, predictor="gradient-boosting", predictor_config={"members": 2, "rounds": 10})
+    assert given_class["predictor"] == "lean:plain"
+    assert given_class["best"]["index"] == by_name["best"]["index"]
+    surrogate = Surrogate(predictor=Lean, preset="small").fit(range(12), np.linspace(60, 90, 12))
+    result = run(**options, surrogate=surrogate)
+    assert (result["predictor"], result["surrogate_labels"]) == ("lean:small", 12)
