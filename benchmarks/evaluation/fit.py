@@ -15,6 +15,7 @@ import numpy as np
 
 import nassurrogate
 from nassurrogate.predictors import ENTRY_POINT_GROUP
+from nassurrogate.spaces import get_space
 from nassurrogate.surrogate import Surrogate, hash_labels
 
 _CHUNK = 1 << 16
@@ -67,7 +68,7 @@ class Fit:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that the predictions depend on: fits of equal identity are the same fit."""
-        space = self.surrogate().space
+        space = get_space(self.space)
         archs = space.parse_many(self.cells.tolist())
         chosen_on = self.selection and hash_labels(space.parse_many(self.selection[0].tolist()), self.selection[1])
         return {

@@ -38,7 +38,8 @@ class SplitResult:
         coverage90: the share of targets in the 90 % interval, where the protocol defines it.
         interval90_width_points: the mean width of that interval.
         reference_tau: of the labels against the targets of the evaluated cells.
-        fit_s, score_s: seconds of the fit, and of scoring the whole space.
+        fit_s, score_s: seconds of the fit, and of scoring the whole space. The first fit of a process waits for the
+            imports of its library too: medians are what to read.
     """
 
     predictor: str

@@ -74,7 +74,7 @@ def tau_against_labels(evaluation: Evaluation) -> Figure:
     if evaluation.reference_tau is not None:
         told = f"the labels themselves, {evaluation.reference_tau:.3f}"
         axes.axhline(evaluation.reference_tau, color="black", linestyle="--", linewidth=1.1, label=told)
-    sizes = sorted({row.labels for row in (*evaluation.rows, *published_rows(protocol.id))})
+    sizes = sorted({row.labels for row in evaluation.rows} | {row.labels for row in published_rows(protocol.id)})
     axes.set_xscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes])
     axes.minorticks_off()

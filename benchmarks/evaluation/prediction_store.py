@@ -13,6 +13,7 @@ import numpy as np
 from nassurrogate.atomic_file import write_atomically
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction, run_fit
 from nassurrogate.errors import InputError
+from nassurrogate.spaces import get_space
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class PredictionStore:
             raise
         except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             return type(error).__name__
-        shape = (fit.surrogate().space.size,)
+        shape = (get_space(fit.space).size,)
         if any(part.shape != shape or part.dtype != np.float64 for part in (found.mean, found.std)):
             return f"not {shape[0]} float64 numbers"
         return found

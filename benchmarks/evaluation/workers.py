@@ -44,6 +44,8 @@ def make_fits(fits: Sequence[Fit], store: PredictionStore, jobs: int, done: Done
             waiting.append(fit)
         except InputError as error:
             raise InputError(f"{describe(fit)}: {error}") from error
+        except Exception as error:  # whatever a predictor raises: say on which fit
+            raise RuntimeError(f"{describe(fit)}: {_told(error)}") from error
         else:
             done(fit, prediction)
 
@@ -55,6 +57,10 @@ def describe(fit: Fit) -> str:
     'gradient-boosting:default at 2 labels, split 3'
     """
     return f"{fit.predictor} at {len(fit.cells)} labels, split {fit.about['split']}"
+
+
+def _told(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def _share_out(waiting: deque[Fit], workers: list[tuple[Any, Connection]], done: Done) -> None:
@@ -155,8 +161,7 @@ def _work(pipe: Connection, store: PredictionStore) -> None:
         except InputError as error:
             answer = "refused", str(error)
         except Exception as error:  # whatever a predictor raises is told by the first process
-            told = " ".join(f"{type(error).__name__}: {error}".split())
-            answer = "failed", (told[:300], traceback.format_exc())
+            answer = "failed", (_told(error), traceback.format_exc())
         try:
             pipe.send(answer)
         except OSError:

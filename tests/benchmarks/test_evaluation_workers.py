@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 
 import numpy as np
@@ -53,8 +55,6 @@ def test_processes_change_nothing_but_the_time(table, tmp_path):
 
 
 def test_a_failing_process_is_told_and_leaves_what_was_done(tmp_path):
-    import multiprocessing
-
     store = PredictionStore(tmp_path)
     bad = _fit(1, targets=np.array([70.0, np.nan, 75.0]))
     with pytest.raises(InputError, match=r"^gradient-boosting:default at 3 labels, split 1: targets must be finite"):
@@ -64,8 +64,23 @@ def test_a_failing_process_is_told_and_leaves_what_was_done(tmp_path):
     with pytest.raises(RuntimeError, match=r"at 0 labels, split 2: \w+"):
         make_fits([worse, _fit(0)], store, 2, lambda *_: None)
     assert multiprocessing.active_children() == []
+    with pytest.raises(RuntimeError, match=r"at 0 labels, split 2: \w+"):
+        make_fits([worse], store, 1, lambda *_: None)
     store.get(_fit(0))
     assert store.read(_fit(0)) is not None
+
+
+class Death:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+def test_a_process_that_dies_is_told(tmp_path):
+    with pytest.raises(RuntimeError, match=r"at 3 labels, split 1: its process ended with exit code 3"):
+        make_fits([_fit(0), _fit(1, config=Death())], PredictionStore(tmp_path), 2, lambda *_: None)
+    assert multiprocessing.active_children() == []
 
 
 def test_a_fit_that_another_is_making_is_waited_for_and_not_made_twice(tmp_path, monkeypatch):
