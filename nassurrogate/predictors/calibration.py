@@ -69,8 +69,12 @@ def split_folds(n_labels: int, seed: int, *, folds: int = FOLDS, enough: int = E
     if n_labels < 2:
         return []
     parts = np.array_split(np.random.default_rng(seed).permutation(n_labels), min(folds, n_labels))
-    kept = max(1, math.ceil(min(enough, n_labels) / len(parts[0])))
-    return [Fold(np.setdiff1d(np.arange(n_labels), held), held) for held in parts[:kept]]
+    before = np.cumsum([0, *map(len, parts[:-1])])
+    return [
+        Fold(np.setdiff1d(np.arange(n_labels), held), held)
+        for held, done in zip(parts, before, strict=True)
+        if done < enough
+    ]
 
 
 def out_of_fold(fits: FoldFits, n_labels: int, seed: int) -> HeldOut:

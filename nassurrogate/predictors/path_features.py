@@ -44,8 +44,8 @@ def path_features(space: Space, archs: Sequence[Architecture]) -> np.ndarray:
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
     >>> row = path_features(space, [space.parse(1)])[0]
-    >>> {name: int(count) for name, count in zip(feature_names(space), row) if count and "nor_conv_3x3" in name}
-    {'paths nor_conv_3x3': 2, 'paths nor_conv_3x3>nor_conv_3x3': 1, 'nodes nor_conv_3x3': 3}
+    >>> {name: int(count) for name, count in zip(feature_names(space), row) if count and ">" in name}
+    {'paths nor_conv_3x3>nor_conv_3x3': 1, 'paths nor_conv_3x3>avg_pool_3x3': 1}
     """
     features, place = distinct_path_features(space, archs)
     return features[place]
