@@ -26,6 +26,8 @@ Scorer: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 Task: TypeAlias = tuple[np.ndarray, np.ndarray]
 """What is to be learned: (n, F) features and (n,) normal scores of the labels' ranks, which are not all equal."""
 _MAX_LABELS = 1_000_000
+_PIECE = 1 << 15
+"""Cells whose features are held at a time: bounds the memory."""
 _CHUNK = 256
 """Rows that linear algebra always gets together."""
 
@@ -80,6 +82,11 @@ class FeaturePredictor(Predictor):
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         if not archs:
             return np.empty(0), np.empty(0)
+        parts = [self._predict_some(archs[start : start + _PIECE]) for start in range(0, len(archs), _PIECE)]
+        mean, std = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return mean, std
+
+    def _predict_some(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         features, place = distinct_path_features(self.space, archs)
         mean, spread = self._learned.model(features)
         return mean[place], self._learned.calibration.std(spread)[place]

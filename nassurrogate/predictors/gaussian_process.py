@@ -111,7 +111,8 @@ def _likeliest_kernel(inputs: np.ndarray, scores: np.ndarray) -> Kernel:
     from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern, WhiteKernel
 
     width = inputs.shape[1]
-    rough = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(np.sqrt(width), (1e-1, 1e3), nu=1.5)
+    typical = np.sqrt(width)  # distance of two standardised cells
+    rough = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(typical, (typical / 10, typical * 100), nu=1.5)
     linear = ConstantKernel(0.1 / width, (1e-8, 1e2)) * DotProduct(0.0, "fixed")
     process = GaussianProcessRegressor(rough + linear + WhiteKernel(0.1, (1e-6, 1e1)), alpha=1e-8)
     with warnings.catch_warnings():
