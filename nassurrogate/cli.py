@@ -79,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None, console: Console) -> int:
+    console.require_stdout()
     parser = build_parser()
     try:
         args = parser.parse_args(argv)

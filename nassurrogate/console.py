@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import math
@@ -42,19 +43,25 @@ class Console:
 
     # --- stdout --------------------------------------------------------------------------------------------------
 
+    def require_stdout(self) -> None:
+        """Raise `OSError` where stdout is closed: a result nobody gets is not worth paying for.
+
+        The next file that is opened would take its place, too, and whatever a library prints would go into it.
+        """
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, "cannot write the result to stdout (it is closed)")
+
     def result(self, text: str, fields: Mapping[str, Any]) -> None:
         """The command's result: `text` for a person, or `fields` as one JSON object (NaN and infinities as null)."""
         if self.as_json:
             text = json.dumps(_plain(fields), allow_nan=False)
-        if sys.stdout is not None:
-            with _naming_stdout():
-                _write(sys.stdout, text + "\n")
+        with _naming_stdout():
+            _write(sys.stdout, text + "\n")
 
     def flush(self) -> None:
         """Everything printed has left the process, or an `OSError` says why not."""
-        if sys.stdout is not None:
-            with _naming_stdout():
-                sys.stdout.flush()
+        with _naming_stdout():
+            sys.stdout.flush()
 
     def drop_stdout(self) -> None:
         """After a write that failed: nothing more goes to stdout."""

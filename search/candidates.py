@@ -12,6 +12,7 @@ from nassurrogate.benchmarks import LABEL, Benchmark, is_paid
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.search.searcher import Domain
+from nassurrogate.spaces import Space
 
 _log = logging.getLogger(__name__)
 
@@ -95,9 +96,14 @@ def find_candidates(
     order = rng.permutation(benchmark.space.size)
     if prefer is not None:
         order = order[np.argsort(-prefer[order], kind="stable")]
-    order = order[feasible[order]]
-    _, first = np.unique(benchmark.space.class_ids()[order], return_index=True)
-    return Candidates(Domain(benchmark.space, feasible, order[first], violations), satisfies, n_unlabelled)
+    representatives = first_of_each_class(benchmark.space, order[feasible[order]])
+    return Candidates(Domain(benchmark.space, feasible, representatives, violations), satisfies, n_unlabelled)
+
+
+def first_of_each_class(space: Space, indices: np.ndarray) -> np.ndarray:
+    """(C,) for every class among (n,) indices the one that comes first, in the order of class numbers."""
+    _, first = np.unique(space.class_ids()[indices], return_index=True)
+    return indices[first]
 
 
 def _free_values(benchmark: Benchmark, constraint: Constraint) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
+import sys
 from pathlib import Path
 
 from nassurrogate.architecture import Architecture
@@ -11,6 +13,8 @@ from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.spaces import Space
 
 MAX_ROWS = 10_000_000
+MAX_BYTES = 1 << 28
+"""Of a file of cells or labels. Some are never at an end: /dev/zero, or a pipe that goes on and on."""
 _INDEX = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
@@ -18,6 +22,30 @@ def cell_of(space: Space, text: str) -> Architecture:
     """The cell of a string or of an index given as text."""
     text = text.strip()
     return space.parse(int(text) if _INDEX.fullmatch(text) else text)
+
+
+def read_text(source: Path | None) -> str:
+    """The text of a file, or of stdin for None; line ends as they are.
+
+    Raises `InputError` for what cannot be read, is no UTF-8, or has more than `MAX_BYTES`.
+    """
+    name = "stdin" if source is None else source
+    try:
+        if source is not None:
+            with source.open("rb") as file:
+                content: bytes | str = file.read(MAX_BYTES + 1)
+        elif sys.stdin is not None:
+            content = getattr(sys.stdin, "buffer", sys.stdin).read(MAX_BYTES + 1)
+        else:
+            raise InputError("cannot read stdin: it is closed")
+    except OSError as error:
+        raise InputError(f"cannot read {name}: {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{name} has more than {MAX_BYTES:,} bytes, which no list of cells has")
+    try:
+        return content if isinstance(content, str) else content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is no text: {error}") from error
 
 
 def read_cells(space: Space, lines: list[str], place: str) -> list[Architecture]:
@@ -39,8 +67,9 @@ def read_labels(space: Space, path: Path, metric: str) -> tuple[list[Architectur
     """
     cells: list[Architecture] = []
     values: list[float] = []
+    text = read_text(path)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.StringIO(text, newline="") as file:
             reader = csv.DictReader(file, strict=True, skipinitialspace=True)
             names = [name.strip() for name in reader.fieldnames or []]
             reader.fieldnames = names
@@ -61,9 +90,7 @@ def read_labels(space: Space, path: Path, metric: str) -> tuple[list[Architectur
                     values.append(float(row[metric] or ""))
                 except ValueError:
                     raise InputError(f"{place}: {metric} is {brief(row[metric])}; expected a number") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
+    except csv.Error as error:
         raise InputError(f"{path} is not a readable CSV table ({error})") from error
     if not cells:
         raise InputError(f"{path} has no rows")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,19 +94,14 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _cells(args: argparse.Namespace, space: Space) -> list[Architecture]:
-    from nassurrogate.commands.label_file import cell_of, read_cells
+    from nassurrogate.commands.label_file import cell_of, read_cells, read_text
 
     if args.all:
         return list(space.all())
     if args.file is not None or args.archs == ["-"]:
-        place = "stdin" if args.file in (None, "-") else args.file
-        try:
-            text = sys.stdin.read() if place == "stdin" else Path(args.file).read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise InputError(f"cannot read {place}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{place} is no text: {error}") from error
-        cells = read_cells(space, text.splitlines(), place)
+        source = Path(args.file) if args.file not in (None, "-") else None
+        place = "stdin" if source is None else args.file
+        cells = read_cells(space, read_text(source).splitlines(), place)
         if not cells:
             raise InputError(f"{place} names no cell; expected one string or index a line")
         return cells

@@ -60,8 +60,8 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="nar-former-v2 (default), gradient-boosting, ...; none: the searcher pays for every look; "
-        "oracle: the truth guides, an upper bound",
+        help="nar-former-v2 (default) or another one of `nassurrogate predictors`; none: the searcher pays for every "
+        "look; oracle: the truth guides, an upper bound",
     )  # fmt: skip
     parser.add_argument(
         "--surrogate", metavar="FILE", help="start from a model that `nassurrogate train` saved; no initial sample"

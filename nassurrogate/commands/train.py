@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Fit a surrogate and save it as one safetensors file. The labels are either
 those of N random cells of the benchmark (mean over the training seeds: N paid
-queries), or your own, from a CSV file with a column `arch` (or `index`) and a
-column named after the metric.
+queries, each for another function: twins are not paid for twice), or your own,
+from a CSV file with a column `arch` (or `index`) and a column named after the
+metric.
 """
 _EXAMPLES = """\
 examples:
@@ -47,7 +48,11 @@ def add_to(commands: Subparsers) -> None:
     source.add_argument("--csv", metavar="FILE", help="your own labels")
     parser.add_argument("--metric", default="val_accuracy_pct", help="what is learned (default: val_accuracy_pct)")
     parser.add_argument("--out", required=True, metavar="FILE", help="the model file to write; an old one is replaced")
-    parser.add_argument("--predictor", metavar="NAME[:PRESET]", help="nar-former-v2 (default), gradient-boosting, ...")
+    parser.add_argument(
+        "--predictor",
+        metavar="NAME[:PRESET]",
+        help="nar-former-v2 (default) or another one of `nassurrogate predictors`",
+    )
     parser.add_argument(
         "--seed", type=whole_number, metavar="N", help="of the draw and of the fit (default: drawn, and printed)"
     )
@@ -134,23 +139,32 @@ def _describe(fields: dict[str, Any], labels: _Labels) -> str:
 
 
 def _drawn(args: argparse.Namespace, space: Space, seed: int) -> _Labels:
-    """N different cells, uniform over those that have the label."""
+    """N different cells that have the label, drawn uniformly: classes where it is paid for, as a search pays for them.
+
+    What costs a training belongs to the class, and a class is paid for once, through a random member; what costs
+    nothing, such as a latency, belongs to the string.
+    """
     import numpy as np
 
     from nassurrogate.benchmarks import is_paid, load_benchmark
+    from nassurrogate.search.candidates import first_of_each_class
 
     benchmark = load_benchmark(args.space, args.dataset, table=args.table)
     values = benchmark.column(args.metric).mean
-    known = np.flatnonzero(np.isfinite(values))
+    paid = is_paid(args.metric)
+    rng = np.random.default_rng(seed)
+    known = rng.permutation(np.flatnonzero(np.isfinite(values)))
+    kind = "cells"
+    if paid:
+        known, kind = rng.permutation(first_of_each_class(space, known)), "different functions"
     place = f"{args.space}/{args.dataset}"
     if not 1 <= args.labels <= len(known):
         raise InputError(
-            f"--labels must be a whole number from 1 to {len(known)} (the cells with {args.metric} in {place}), "
+            f"--labels must be a whole number from 1 to {len(known)} (the {kind} with {args.metric} in {place}), "
             f"got {args.labels}"
         )
-    drawn = np.random.default_rng(seed).choice(known, size=args.labels, replace=False).tolist()
+    drawn = known[: args.labels].tolist()
     costs = [benchmark.query(index, args.metric).cost_train_time_s for index in drawn]
-    paid = is_paid(args.metric)
     return _Labels(
         space.parse_many(drawn),
         values[drawn].tolist(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pickle
@@ -22,7 +23,7 @@ GOOD = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_con
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--space", "nb2O1"], "unknown space 'nb2O1'; known: nb201; did you mean 'nb201'?"),
+        (["--space", "nb2O1"], "unknown space 'nb2O1'; known: nb201.*; did you mean 'nb201'?"),
         (["--dataset", "cifar-10"], "unknown data set 'cifar-10' of nb201; .* did you mean 'cifar10'"),
         (["--searcher", "evolutoin"], "unknown searcher 'evolutoin'; .* did you mean 'evolution'"),
         (["--predictor", "gradient-bosting"], "unknown predictor .* did you mean 'gradient-boosting'"),
@@ -103,6 +104,21 @@ def test_score_names_the_line_that_is_wrong(refused: Refused, model: Path, folde
     assert "binary is no text" in refused("score", model, "--file", "binary")
 
 
+def test_files_without_an_end_are_refused(
+    refused: Refused, model: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    for endless in ("/dev/zero", "/dev/urandom"):
+        if not Path(endless).exists():
+            pytest.skip(f"no {endless}")
+        assert refused("score", model, "--file", endless).startswith(f"{endless} has more than 268,435,456 bytes")
+    assert "/dev/zero has more than" in refused("train", "--csv", "/dev/zero", "--out", "m", "--predictor", "ridge")
+    monkeypatch.setattr("nassurrogate.commands.label_file.MAX_BYTES", 20)
+    monkeypatch.setattr("sys.stdin", io.StringIO("1\n" * 11))
+    assert refused("score", model, "-") == "stdin has more than 20 bytes, which no list of cells has"
+    monkeypatch.setattr("sys.stdin", None)
+    assert refused("score", model, "-") == "cannot read stdin: it is closed"
+
+
 class _Code:
     """Unpickled, it makes a folder."""
 
@@ -148,13 +164,18 @@ def test_model_files_that_are_none_are_refused(refused: Refused, model: Path, fo
     [
         (["--labels", "5"], "required: --out"),
         (["--out", "m"], "one of the arguments --labels --csv is required"),
-        (["--labels", "0", "--out", "m"], "--labels must be a whole number from 1 to 15625 .*, got 0"),
-        (["--labels", "15626", "--out", "m"], "--labels must be .*, got 15626"),
+        (["--labels", "0", "--out", "m"], "--labels must be a whole number from 1 to 5425 .*, got 0"),
+        (["--labels", "5426", "--out", "m"], r"from 1 to 5425 \(the different functions with .*, got 5426"),
+        (
+            ["--labels", "15626", "--metric", "latency_ms", "--out", "m"],
+            r"from 1 to 15625 \(the cells with .*, got 15626",
+        ),
         (["--labels", "x", "--out", "m"], "--labels: expected a whole number, got 'x'"),
         (["--labels", "5", "--metric", "val_acuracy_pct", "--out", "m"], "did you mean 'val_accuracy_pct'"),
         (["--labels", "5", "--predictor", "boosting", "--out", "m"], "unknown predictor 'boosting'"),
         (["--labels", "5", "--seed", "-1", "--out", "m"], "seed must be a whole number from 0.*, got -1"),
         (["--labels", "5", "--out", "."], "it is a folder"),
+        (["--labels", "5", "--out", os.devnull], f"cannot write the model to {os.devnull}: .* no regular file"),
         (["--csv", "absent.csv", "--out", "m"], "cannot read absent.csv: No such file"),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 
 from nassurrogate import Surrogate, get_space
 from nassurrogate.benchmarks import load_benchmark
+from nassurrogate.model_file import read_model
 
 QUICK = ("--predictor", "gradient-boosting", "--config", "members=2", "--config", "rounds=20")
 
@@ -25,9 +26,33 @@ def test_train_pays_for_random_cells_and_evaluates_on_all_others(cli: Callable[.
     assert (surrogate.n_labels, surrogate.labels_sha256) == (40, found["labels_sha256"])
     assert -1 <= found["evaluation"]["kendall_tau"] <= 1
     # Which cells were drawn follows from the seed alone.
-    drawn = np.random.default_rng(0).choice(15_625, size=40, replace=False)
+    again = cli("train", "--labels", 40, "--seed", 0, "--out", "again", "--json", *QUICK).json
+    assert again["labels_sha256"] == found["labels_sha256"]
+    tensors, _ = read_model(Path("new/m.safetensors"))
+    drawn = tensors["labels.index"]  # gradient boosting is saved as its labels
     column = load_benchmark("nb201", "cifar10").column("train_time_s").values[drawn]
     assert found["label_cost_s"] == pytest.approx(np.nansum(column))
+
+
+def test_train_pays_for_a_class_once_but_for_every_string_that_costs_nothing(cli: Callable[..., Any]) -> None:
+    space = get_space("nb201")
+    options = ("--seed", 0, "--out", "m", "-q", "--predictor", "gradient-boosting", "--config", "members=1",
+               "--config", "rounds=1")  # fmt: skip
+    assert cli("train", "--labels", 5425, *options).code == 0
+    drawn = read_model(Path("m"))[0]["labels.index"]
+    assert sorted(space.class_ids()[drawn]) == list(range(5425))
+    assert cli("train", "--labels", 6000, "--metric", "latency_ms", *options).code == 0
+    drawn = read_model(Path("m"))[0]["labels.index"]
+    assert len(set(drawn.tolist())) == 6000
+
+
+def test_every_class_and_every_member_is_as_likely_as_any_other(cli: Callable[..., Any]) -> None:
+    """A class has 3 members on average, the largest 460: a string drawn uniformly has 95 twins on average."""
+    space = get_space("nb201")
+    cli("train", "--labels", 2000, "--seed", 0, "--out", "m", "-q", *QUICK)
+    drawn = space.class_ids()[read_model(Path("m"))[0]["labels.index"]]
+    sizes = np.bincount(space.class_ids())
+    assert sizes[drawn].mean() == pytest.approx(sizes.mean(), rel=0.3)
 
 
 def test_train_says_what_it_did(cli: Callable[..., Any]) -> None:

@@ -92,6 +92,20 @@ def test_a_full_disk_is_told_in_one_line(process: Any) -> None:
     assert (done.code, done.err) == (1, "error: cannot write the result to stdout (No space left on device)\n")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="file descriptors of POSIX")
+@pytest.mark.parametrize("arguments", [["search", "--budget", "1", "--json"], ["spaces"], ["--help"]])
+def test_a_closed_stdout_is_told_before_anything_is_paid(folder: Path, arguments: list[str]) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "nassurrogate", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (1, "error: cannot write the result to stdout (it is closed)\n")
+    assert list(folder.iterdir()) == []
+
+
 def _in_terminal(columns: int, *args: object) -> tuple[int, str, str]:
     """(exit code, stdout, stderr) of the command line with stderr on a terminal and stdout in a pipe."""
     import fcntl
