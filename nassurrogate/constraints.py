@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
-from nassurrogate.errors import InputError, brief
+from nassurrogate.errors import InputError, brief, require_name
 
 Operator: TypeAlias = Literal["<=", ">=", "<", ">"]
 OPERATORS: tuple[Operator, ...] = ("<=", ">=", "<", ">")
@@ -48,6 +48,8 @@ class Constraint:
     source: str = "table"
 
     def __post_init__(self) -> None:
+        require_name("metric", self.metric)
+        require_name("operator", self.operator)
         if self.operator not in OPERATORS:
             raise InputError(
                 f"unknown operator {brief(self.operator)} in a constraint on {self.metric}; expected one of {_listed()}"
@@ -55,8 +57,8 @@ class Constraint:
             )
         if isinstance(self.bound, bool) or not isinstance(self.bound, int | float) or not math.isfinite(self.bound):
             raise InputError(
-                f"the bound of a constraint must be a finite number, got {brief(self.bound)} in "
-                f"'{self.metric}{self.operator}{self.bound}'; for example '{self.metric}{self.operator}12'"
+                f"the bound of a constraint must be a finite number, got {brief(self.bound)}; for example "
+                f"'{self.metric}{self.operator}12'"
             )
         object.__setattr__(self, "bound", float(self.bound))
 

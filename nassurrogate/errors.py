@@ -34,6 +34,15 @@ def unknown_choice(kind: str, given: object, choices: Iterable[str], *, place: s
     return InputError(f"unknown {kind} {brief(given)}{place}; known: {listed}{hint}")
 
 
+def require_name(kind: str, given: object) -> None:
+    """Raise `InputError` for a name that is no text: what cannot be hashed or compared is no key of anything.
+
+    >>> require_name("searcher", "evolution")
+    """
+    if not isinstance(given, str):
+        raise InputError(f"{kind} must be a name, got {brief(given)}")
+
+
 def brief(value: object, limit: int = 80) -> str:
     """`repr(value)` cut to `limit` characters, for use in one-line messages."""
     text = " ".join(repr(value).splitlines())  # arrays have several

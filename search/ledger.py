@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from nassurrogate.errors import InputError, brief
+from nassurrogate.given_path import as_path
 
 FORMAT = "nassurrogate-ledger"
 FORMAT_VERSION = 1
@@ -128,7 +129,7 @@ def read_ledger(path: str | Path) -> Ledger:
 
     Raises `InputError` for a file that is missing, foreign, of a newer format, or damaged anywhere but at its end.
     """
-    path = Path(path)
+    path = as_path(path, "the ledger's path")
     if path.is_dir():
         path = path / "ledger.jsonl"
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.errors import InputError, brief, require_name, unknown_choice
 from nassurrogate.search.acquisition import acquisition_names
 
 
@@ -50,6 +50,7 @@ class SearchSettings:
             require_count(name, getattr(self, name))
         if self.inner_proposals is not None:
             require_count("inner_proposals", self.inner_proposals)
+        require_name("acquisition", self.acquisition)
         if self.acquisition not in acquisition_names():
             raise unknown_choice("acquisition", self.acquisition, acquisition_names())
         for name in ("beta", "label_noise_pct"):

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nassurrogate.errors import unknown_choice
+from nassurrogate.errors import require_name, unknown_choice
 from nassurrogate.spaces import Space
 
 __all__ = ["DEFAULT_SEARCHER", "Domain", "Searcher", "make_searcher", "searcher_class", "searcher_names"]
@@ -143,6 +143,7 @@ def searcher_class(name: str) -> type[Searcher]:
     >>> searcher_class("evolution").name
     'evolution'
     """
+    require_name("searcher", name)
     if name not in _BUILT_IN:
         raise unknown_choice("searcher", name, searcher_names())
     module, _, attribute = _BUILT_IN[name].partition(":")

@@ -12,7 +12,7 @@ import inspect
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeAlias
 
-from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.errors import InputError, brief, require_name, unknown_choice
 from nassurrogate.predictors.base import Predictor
 
 __all__ = [
@@ -54,6 +54,7 @@ def predictor_class(name: str) -> type[Predictor]:
     >>> predictor_class("gradient-boosting").name
     'gradient-boosting'
     """
+    require_name("predictor", name)
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
         found: type[Predictor] = getattr(importlib.import_module(module), attribute)

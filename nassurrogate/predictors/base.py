@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.errors import InputError, brief, require_name, unknown_choice
 from nassurrogate.spaces import Space
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -59,6 +59,7 @@ class Predictor(ABC):
     ) -> None:
         self.space = space
         self.preset = preset if preset is not None else next(iter(self.presets))
+        require_name("preset", self.preset)
         if self.preset not in self.presets:
             raise unknown_choice("preset", self.preset, self.presets, place=f" of predictor {self.name!r}")
         self.config = _with_changes(self.presets[self.preset], config if config is not None else {}, self.name)

@@ -51,6 +51,8 @@ class Space(ABC):
         """`parse` over a batch. Raises `InputError` for what is no batch, or holds what is no architecture."""
         if is_single(archs) or not isinstance(archs, Iterable) or isinstance(archs, bytes | bytearray | Set | Mapping):
             raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
+        if isinstance(archs, np.ndarray) and archs.ndim == 0:
+            raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
         return [self.parse(arch) for arch in archs]
 
     @abstractmethod

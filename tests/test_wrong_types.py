@@ -1,0 +1,94 @@
+"""Things of a wrong type in the public Python API: one clear line, whatever they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nassurrogate import Surrogate, get_space
+from nassurrogate.benchmarks import dataset_names, load_benchmark
+from nassurrogate.constraints import Constraint
+from nassurrogate.errors import InputError
+from nassurrogate.predictors import predictor_class
+from nassurrogate.search import SearchSettings, make_searcher, read_ledger
+
+QUICK = {"rounds": 2, "members": 1}
+SPACE = get_space("nb201")
+JUNK = st.one_of(
+    st.none(),
+    st.integers(max_value=-1),
+    st.floats(),
+    st.complex_numbers(),
+    st.text(max_size=3),
+    st.binary(max_size=3),
+    st.sampled_from(
+        [object(), int, {}, {"a": 1}, {1}, [[]], [None], [["a"]], np.zeros(2), np.zeros((2, 2)), np.array("x")]
+    ),
+    st.sampled_from([True, range(3), (), (3.5,), iter([]), "\0", np.float64(1), np.array(3), np.array(["1", "2"])]),
+)
+
+
+def fitted() -> Surrogate:
+    return Surrogate(predictor="gradient-boosting", config=QUICK).fit([0, 1, 2], [60.0, 70.0, 80.0])
+
+
+CALLS = {
+    "Surrogate(space)": lambda junk: Surrogate(junk, predictor="gradient-boosting"),
+    "Surrogate(predictor)": lambda junk: Surrogate(predictor=junk),
+    "Surrogate(metric)": lambda junk: Surrogate(predictor="gradient-boosting", metric=junk),
+    "Surrogate(config)": lambda junk: Surrogate(predictor="gradient-boosting", config=junk),
+    "Surrogate(seed)": lambda junk: Surrogate(predictor="gradient-boosting", seed=junk),
+    "Surrogate(device)": lambda junk: Surrogate(predictor="gradient-boosting", device=junk),
+    "Surrogate(preset)": lambda junk: Surrogate(predictor="gradient-boosting", preset=junk),
+    "fit(archs)": lambda junk: fitted().fit(junk, [60.0, 70.0]),
+    "fit(targets)": lambda junk: fitted().fit([0, 1], junk),
+    "predict": lambda junk: fitted().predict(junk),
+    "score": lambda junk: fitted().score(junk),
+    "load": lambda junk: Surrogate.load(junk),
+    "get_space": get_space,
+    "parse": SPACE.parse,
+    "parse_many": SPACE.parse_many,
+    "predictor_class": predictor_class,
+    "dataset_names": dataset_names,
+    "load_benchmark(space)": lambda junk: load_benchmark(junk, "cifar10"),
+    "load_benchmark(dataset)": lambda junk: load_benchmark("nb201", junk),
+    "load_benchmark(table)": lambda junk: load_benchmark("nb201", "cifar10", table=junk),
+    "Constraint.parse": Constraint.parse,
+    "Constraint(metric)": lambda junk: Constraint(junk, "<=", 1.0),
+    "Constraint(bound)": lambda junk: Constraint("latency_ms", "<=", junk),
+    "Constraint(operator)": lambda junk: Constraint("latency_ms", junk, 1.0),
+    "SearchSettings(top)": lambda junk: SearchSettings(top=junk),
+    "SearchSettings(beta)": lambda junk: SearchSettings(beta=junk),
+    "SearchSettings(acquisition)": lambda junk: SearchSettings(acquisition=junk),
+    "make_searcher": lambda junk: make_searcher(junk, None, None),
+    "read_ledger": read_ledger,
+}
+
+
+def told(name: str, junk: object) -> str:
+    """The refusal, or nothing; anything else that is raised passes through."""
+    try:
+        CALLS[name](junk)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("name", CALLS)
+@settings(max_examples=40, deadline=None)
+@given(junk=JUNK)
+def test_junk_is_taken_or_refused_in_one_line(name, junk):
+    line = told(name, junk)
+    assert "\n" not in line
+    assert len(line) < 600
+
+
+def test_a_path_is_a_path(tmp_path):
+    surrogate = fitted()
+    for path in (3, None, b"model", "", "a\0b", ["model"]):
+        for use in (surrogate.save, Surrogate.load, read_ledger):
+            with pytest.raises(InputError, match="must be a path"):
+                use(path)
+    assert surrogate.save(str(tmp_path / "model")) == tmp_path / "model"
