@@ -58,6 +58,7 @@ PAPER = GCNConfig(
     learning_rate=3.5e-4,
     weight_decay=5e-4,
     warmup=0.0,
+    folds=0,
     cells="pruned",
     width=600,
     layers=4,

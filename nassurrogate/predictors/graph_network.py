@@ -15,17 +15,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nassurrogate.architecture import Architecture, CellGraph
+from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
+from nassurrogate.predictors.calibration import Calibration, Fold, HeldOut, split_folds
+from nassurrogate.predictors.cell_table import CellTable, cell_table
+from nassurrogate.predictors.chunk_scoring import ChunkScorer
 from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Loss, Schedule
-from nassurrogate.predictors.graph_batch import encode, relabelled
+from nassurrogate.predictors.graph_batch import GraphBatch, relabelled
 from nassurrogate.predictors.label_scale import FractionScale, RankScale
 from nassurrogate.predictors.torch_device import one_thread, torch_device
 from nassurrogate.spaces import Space
 
-SCORE_CHUNK = 64
-"""Rows that are always scored together: the last digits of a row depend on how many there are, not on which."""
+# Rows that are scored together, by kind of device.
+_SCORE_CHUNK = {"cpu": 64, "cuda": 2048}
+_FOLD_MEMBERS = 2
+"""Members that learn all folds but one: the least that have a spread."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class TrainingConfig:
     labels: `rank` learns normal scores of the labels' ranks; `fraction` learns labels / 100.
     max_steps: batches grow where more steps than this would be needed; 0 never.
     averaging: decay of the running average of the weights that is kept; 0 keeps the weights themselves.
+    folds: parts of the labels that some more members do not see, so that their errors set the deviation; 0 takes the
+        spread of the members for it.
     holdout: share of the labels held out to stop early; 0 trains for all epochs and keeps the last weights.
     """
 
@@ -47,12 +54,15 @@ class TrainingConfig:
     weight_decay: float = 0.01
     warmup: float = 0.1
     averaging: float = 0.0
+    folds: int = 3
     holdout: float = 0.0
     patience: int = 20
 
     def __post_init__(self) -> None:
         check_choices(self, {"labels": ("rank", "fraction")})
         check_ranges(self, _RANGES)
+        if self.folds == 1:
+            raise InputError("folds must be 0, or at least 2: labels outside the only fold there are none; got 1")
 
     def schedule(self, labels: int) -> Schedule:
         """How to train on so many labels."""
@@ -78,6 +88,7 @@ _RANGES = {
     "weight_decay": (0.0, 1e3),
     "warmup": (0.0, 0.99),
     "averaging": (0.0, 0.9999),
+    "folds": (0, 20),
     "holdout": (0.0, 0.99),
     "patience": (1, 10_000_000),
 }
@@ -94,13 +105,17 @@ class GraphNetworkPredictor(Predictor):
     """An ensemble of networks that read a cell as a graph, trained together.
 
     A subclass builds one network (`_network`), turns encoded cells into what it reads (`_read`) and names the loss
-    (`_loss`); its presets are `TrainingConfig`s. The deviation is the spread of the members; with one member it is 0.
+    (`_loss`); its presets are `TrainingConfig`s.
+
+    The deviation comes from the spread of the members by `calibration`. The members that learn all folds of the labels
+    but one are trained beside the others, and then forgotten.
 
     Its network has to compute a row from that row of its inputs alone.
     """
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
+        self._scorer: ChunkScorer | None = None
         torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
 
     @abstractmethod
@@ -144,71 +159,63 @@ class GraphNetworkPredictor(Predictor):
         targets = np.array(targets, dtype=np.float64)
         self._check_targets(targets)
         device = torch_device(self.device)
-        ensemble = Ensemble.untrained(self._network, config.members, self.seed, device)
-        scale = RankScale.of(targets) if config.labels == "rank" else FractionScale()
         rng = np.random.default_rng(self.seed)
-        data = Labelled(
-            self._inputs(self._graphs(archs), rng), torch.from_numpy(scale.encode(targets)).float().to(device)
-        )
-        order = torch.from_numpy(rng.permutation(len(data)))
-        n_held = min(round(config.holdout * len(data)), len(data) - 1)
+        scale = RankScale.of(targets) if config.labels == "rank" else FractionScale()
+        cells = self._table.take(self._table.rows(archs))
+        data = Labelled(self._inputs(cells, rng), torch.from_numpy(scale.encode(targets)).float().to(device))
+        order = rng.permutation(len(data))
+        n_stopping = min(round(config.holdout * len(data)), len(data) - 1)
+        stopping, learned = order[:n_stopping], order[n_stopping:]
+        folds = split_folds(len(learned), self.seed, folds=config.folds) if config.folds else []
+        members = config.members + len(folds) * _FOLD_MEMBERS
+        ensemble = Ensemble.untrained(self._network, members, self.seed, device)
         with one_thread(device, self._width):
             ensemble.fit(
-                _subset(data, order[n_held:]),
+                _subset(data, learned),
                 config.schedule(len(data)),
                 self._loss,
-                held_out=_subset(data, order[:n_held]) if n_held else None,
+                held_out=_subset(data, stopping) if n_stopping else None,
+                pools=_pools(config.members, folds, len(learned), rng),
                 progress=progress,
             )
-        self._ensemble, self._scale = ensemble, scale
+        self._ensemble = self._part(ensemble, slice(config.members))
+        self._scale, self._scorer = scale, None
+        self._calibration = Calibration(1.0, 0.0)
+        if folds:
+            scores = self._scores(self._part(ensemble, slice(config.members, None)), _rows(cells, learned))
+            self._calibration = Calibration.of(self._held_out(scores, folds), targets[learned])
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         if not archs:
             return np.empty(0), np.empty(0)
-        rows: dict[CellGraph, int] = {}
-        place = np.array([rows.setdefault(graph, len(rows)) for graph in self._graphs(archs)])
-        scores = self._scores(list(rows))
-        mean, spread = scores.mean(axis=0), scores.std(axis=0)
-        std = (self._scale.decode(mean + spread) - self._scale.decode(mean - spread)) / 2
-        return self._scale.decode(mean)[place], std[place]
-
-    def _scores(self, graphs: list[CellGraph]) -> np.ndarray:
-        """(M, B) what the members say of B graphs, on the scale they learned."""
-        device = self._ensemble.device
-        filled = graphs + graphs[:1] * (-len(graphs) % SCORE_CHUNK)
-        parts = []
-        with one_thread(device, self._width):
-            for start in range(0, len(filled), SCORE_CHUNK):
-                chunk = self._inputs(filled[start : start + SCORE_CHUNK], None)
-                parts.append(self._ensemble.predict(tuple(_single_view(part) for part in chunk)))
-        # Rounded too, for libraries of linear algebra that compute a row by its place.
-        return np.round(torch.cat(parts, dim=1).cpu().numpy(), 9)[:, : len(graphs)]
+        different, place = np.unique(self._table.rows(archs), return_inverse=True)
+        mean, spread = self._in_units(self._scores(self._ensemble, self._table.take(different)))
+        return mean[place], self._calibration.std(spread)[place]
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors = {f"weights.{name}": value.cpu().numpy() for name, value in self._ensemble.weights.items()}
         if isinstance(self._scale, RankScale):
             tensors |= {"labels.scores": self._scale.scores, "labels.values": self._scale.values}
-        return tensors, {}
+        return tensors, {"calibration": self._calibration.as_dict()}
 
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         config: TrainingConfig = self.config
         ranked = config.labels == "rank"
         scale = RankScale(tensors["labels.scores"], tensors["labels.values"]) if ranked else FractionScale()
+        calibration = Calibration.from_dict(meta["calibration"])
         saved = {name.removeprefix("weights."): value for name, value in tensors.items() if name.startswith("weights.")}
         device = torch_device(self.device)
         self._ensemble = Ensemble.restored(self._network, config.members, saved, self.seed, device)
-        self._scale = scale
+        self._scale, self._calibration, self._scorer = scale, calibration, None
 
-    def _graphs(self, archs: Sequence[Architecture]) -> list[CellGraph]:
-        return [self.space.graph(arch, reduced=self.reads_canonical_cells) for arch in archs]
+    @property
+    def _table(self) -> CellTable:
+        return cell_table(self.space, self._vocabulary, reduced=self.reads_canonical_cells)
 
-    def _inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
-        """(B, V, …) what the network reads. With `rng` the cells may get a second view, a relabelling."""
-        n_nodes = max(self.space.max_nodes, *(graph.n_nodes for graph in graphs))
-        cells = encode(graphs, self._vocabulary, n_nodes, depth_as_position=False)
-        views = (
-            [cells] if rng is None or not self._relabels else [cells, relabelled(cells, rng, depth_as_position=False)]
-        )
+    def _inputs(self, cells: GraphBatch, rng: np.random.Generator) -> Inputs:
+        """(B, V, …) what the network reads in training."""
+        # The network names nodes by number or not at all: whatever becomes of the positions.
+        views = [cells, relabelled(cells, rng, depth_as_position=True)] if self._relabels else [cells]
         device = torch_device(self.device)
 
         def stacked(name: str) -> Tensor:
@@ -216,11 +223,57 @@ class GraphNetworkPredictor(Predictor):
 
         return self._read(stacked("op"), stacked("adjacency"), stacked("mask"))
 
+    def _scores(self, ensemble: Ensemble, cells: GraphBatch) -> np.ndarray:
+        """(M, B) what the members say of B cells, on the scale they learned."""
+        device = ensemble.device
+        scorer = self._scorer if ensemble is self._ensemble else None
+        if scorer is None:
+            frozen = ensemble.frozen(torch.float64)
 
-def _single_view(part: Tensor) -> Tensor:
-    """(B, 1, …) → (B, …), in double precision where it is a number."""
-    return part.squeeze(1).double() if part.is_floating_point() else part.squeeze(1)
+            def score(op: Tensor, adjacency: Tensor, mask: Tensor) -> Tensor:
+                read = self._read(op, adjacency, mask)
+                return frozen(*(part.double() if part.is_floating_point() else part for part in read))
+
+            scorer = ChunkScorer(score, _SCORE_CHUNK[device.type], device)
+            if device.type == "cuda" and ensemble is self._ensemble:
+                self._scorer = scorer  # recorded once a fit
+        with one_thread(device, self._width):
+            scores = scorer(cells.op, cells.adjacency, cells.mask)
+        # Rounded too, for libraries of linear algebra that compute a row by its place.
+        return np.round(scores, 9)
+
+    def _in_units(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(M, B) scores of members → (B,) means and (B,) spreads in the unit of the labels."""
+        mean = scores.mean(axis=0)
+        spread = scores.std(axis=0, ddof=1) if len(scores) > 1 else np.zeros_like(mean)
+        high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
+        return self._scale.decode(mean), (high - low) / 2
+
+    def _held_out(self, scores: np.ndarray, folds: Sequence[Fold]) -> HeldOut:
+        """What the members of each fold, (folds · members of one, n) scores, predict of the labels it leaves out."""
+        by_fold = np.split(scores, len(folds))
+        parts = [self._in_units(each[:, fold.held]) for each, fold in zip(by_fold, folds, strict=True)]
+        mean, spread = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return HeldOut(np.concatenate([fold.held for fold in folds]), mean, spread)
+
+    def _part(self, ensemble: Ensemble, members: slice) -> Ensemble:
+        weights = {name: value[members].clone() for name, value in ensemble.weights.items()}
+        return Ensemble(self._network, weights, ensemble.seed, ensemble.device)
 
 
-def _subset(data: Labelled, rows: Tensor) -> Labelled:
-    return Labelled(tuple(part[rows] for part in data.inputs), data.targets[rows])
+def _pools(members: int, folds: Sequence[Fold], n: int, rng: np.random.Generator) -> np.ndarray:
+    """(M, n) rows that each member learns: all of them; or those its fold knows, some of them twice or more."""
+    pools = [np.arange(n)] * members
+    for fold in folds:
+        for _ in range(_FOLD_MEMBERS):
+            pools.append(np.concatenate([fold.known, rng.choice(fold.known, len(fold.held))]))
+    return np.stack(pools)
+
+
+def _rows(cells: GraphBatch, rows: np.ndarray) -> GraphBatch:
+    return GraphBatch(cells.op[rows], cells.adjacency[rows], cells.position[rows], cells.mask[rows])
+
+
+def _subset(data: Labelled, rows: np.ndarray) -> Labelled:
+    picked = torch.from_numpy(rows).to(data.targets.device)
+    return Labelled(tuple(part[picked] for part in data.inputs), data.targets[picked])

@@ -13,12 +13,12 @@ from nassurrogate.spaces import Space, get_space
 QUICK = {
     "nar-former-v2": {"epochs": 3, "members": 2, "width": 16, "head_width": 8},
     "gradient-boosting": {"rounds": 10, "members": 2},
-    "gcn": {"epochs": 4, "members": 2, "width": 16, "layers": 2},
+    "gcn": {"epochs": 4, "members": 2, "width": 16, "layers": 2, "folds": 2},
     "gaussian-process": {},
     "random-forest": {"trees": 5},
     "ridge": {},
     "mlp-ensemble": {"epochs": 3, "members": 2, "layers": 3},
-    "nar-former-v1": {"epochs": 4, "members": 2, "blocks": 1, "ffn_ratio": 1},
+    "nar-former-v1": {"epochs": 4, "code_width": 8, "folds": 2},
 }
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.gcn import GCN, PAPER, GCNConfig, GCNNet, GraphConvolution
+from nassurrogate.predictors.graph_batch import encode
 from nassurrogate.predictors.losses import absolute_loss
 from nassurrogate.spaces.nb201 import EDGES
 
@@ -20,7 +21,8 @@ TINY = {"width": 8, "members": 2, "epochs": 2}
 
 def own_inputs(space, graphs, cells):
     predictor = GCN(space, config={**TINY, "cells": cells}, device="cpu")
-    return [part.squeeze(1) for part in predictor._inputs(graphs, None)]
+    batch = encode(graphs, predictor._vocabulary, 8, depth_as_position=False)
+    return predictor._read(*(torch.from_numpy(part) for part in (batch.op, batch.adjacency, batch.mask)))
 
 
 def test_the_paper_has_its_number_of_parameters():
@@ -105,7 +107,7 @@ def test_the_order_of_nodes_does_not_show(space, cells, seed):
     feature, reads = (part.double() for part in own_inputs(space, [graph], cells))
     order = torch.from_numpy(np.r_[0, 1 + rng.permutation(8)])
     torch.manual_seed(0)
-    net = GCNNet(6, GCNConfig(width=8)).double()
+    net = GCNNet(6, GCNConfig(width=8)).eval().double()
     with torch.no_grad():
         np.testing.assert_allclose(
             net(feature, reads), net(feature[:, order], reads[:, order][:, :, order]), rtol=0, atol=1e-12
@@ -115,7 +117,7 @@ def test_the_order_of_nodes_does_not_show(space, cells, seed):
 def test_padding_does_not_show_on_reduced_cells(space):
     feature, reads = (part.double() for part in own_inputs(space, [space.graph(space.parse(1))], "reduced"))
     torch.manual_seed(0)
-    net = GCNNet(6, GCNConfig(width=8)).double()
+    net = GCNNet(6, GCNConfig(width=8)).eval().double()
     more = torch.nn.functional.pad(feature, (0, 0, 0, 4), value=7.0), torch.nn.functional.pad(reads, (0, 4, 0, 4))
     with torch.no_grad():
         np.testing.assert_allclose(net(feature, reads), net(*more), rtol=0, atol=1e-12)

@@ -22,8 +22,8 @@ TINY_PAPER = {**TINY, "members": 1}
 
 def own_inputs(space, indices, preset="fast", **changes):
     predictor = NarFormerV1(space, preset=preset, config=changes, device="cpu")
-    graphs = predictor._graphs(space.parse_many(indices))
-    return [part.squeeze(1) for part in predictor._inputs(graphs, None)]
+    batch = predictor._table.take(predictor._table.rows(space.parse_many(indices)))
+    return predictor._read(*(torch.from_numpy(part) for part in (batch.op, batch.adjacency, batch.mask)))
 
 
 def code(number, width):
@@ -90,8 +90,9 @@ def test_a_relabelled_view_is_the_same_cell_in_topological_order(space, preset, 
     """Its tokens are those of an isomorphic graph whose adjacency is upper triangular."""
     rng = np.random.default_rng(seed)
     predictor = NarFormerV1(space, preset=preset, device="cpu")
-    graphs = predictor._graphs(space.sample(8, rng))
-    token, there = predictor._inputs(graphs, rng)
+    cells = space.sample(8, rng)
+    graphs = [space.graph(cell, reduced=preset == "fast") for cell in cells]
+    token, there = predictor._inputs(predictor._table.take(predictor._table.rows(cells)), rng)
     assert token.shape[1] == there.shape[1] == 2
     assert (there[:, 0] == there[:, 1]).all()
     vocabulary = ("input", *space.ops, "output")
@@ -118,7 +119,8 @@ def _read_back(token, vocabulary, width):
 
 def test_without_consistency_there_is_one_view(space):
     predictor = NarFormerV1(space, config={"consistency": 0.0}, device="cpu")
-    token, there = predictor._inputs([space.graph(space.parse(3))], np.random.default_rng(0))
+    rows = predictor._table.rows([space.parse(3)])
+    token, there = predictor._inputs(predictor._table.take(rows), np.random.default_rng(0))
     assert token.shape[1] == there.shape[1] == 1
 
 
