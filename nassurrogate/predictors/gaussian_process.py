@@ -36,6 +36,8 @@ class ProcessConfig:
 
 # Loading a model refits it: the upper bounds keep a file from asking for days and more memory than there is.
 _RANGES = {"tuning_cells": (2, 5_000), "mean_cells": (2, 20_000), "spread_cells": (2, 5_000)}
+_ROWS = 1024
+"""Rows of the covariance that are computed at a time."""
 
 
 class GaussianProcess(FeaturePredictor):
@@ -174,8 +176,11 @@ def _cholesky(kernel: Kernel, inputs: np.ndarray, count: np.ndarray) -> np.ndarr
     """(n, n) lower factor of the covariance of the mean labels of n cells."""
     from scipy.linalg import cholesky
 
-    covariance = kernel(inputs, inputs)
+    covariance = np.empty((len(inputs), len(inputs)))
+    for start in range(0, len(inputs), _ROWS):  # the kernel takes three arrays of what it gives
+        covariance[start : start + _ROWS] = kernel(inputs[start : start + _ROWS], inputs)
     diagonal = np.einsum("ii->i", covariance)
     diagonal += kernel.noise / count + 1e-10 * diagonal.mean()
-    root: np.ndarray = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+    # Transposed it is in the order in which LAPACK can overwrite it.
+    root: np.ndarray = cholesky(covariance.T, lower=True, overwrite_a=True, check_finite=False)
     return root

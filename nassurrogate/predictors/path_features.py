@@ -48,7 +48,7 @@ def path_features(space: Space, archs: Sequence[Architecture]) -> np.ndarray:
     {'paths nor_conv_3x3>nor_conv_3x3': 1, 'paths nor_conv_3x3>avg_pool_3x3': 1}
     """
     features, place = distinct_path_features(space, archs)
-    return features[place]
+    return np.asarray(features[place])
 
 
 def distinct_path_features(space: Space, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:

@@ -162,7 +162,7 @@ def test_the_posterior_is_scikit_learns(space, labelled):
     assert len(np.unique(features, axis=0)) < len(features)
     kernel = scorer.kernel
     same = ConstantKernel(kernel.rough) * Matern(kernel.length, nu=1.5)
-    same += ConstantKernel(kernel.linear) * DotProduct(0.0) + WhiteKernel(kernel.noise)
+    same += ConstantKernel(kernel.linear) * DotProduct(0.0, "fixed") + WhiteKernel(kernel.noise)
     standard = standardiser(features)
     oracle = GaussianProcessRegressor(same, optimizer=None, alpha=1e-10)
     oracle.fit(standard(features), scores - scores.mean())
