@@ -23,6 +23,7 @@ class Recorded(Generic[Result]):
     """
 
     def __init__(self, function: Callable[[], Result], device: torch.device) -> None:
+        self._function = function  # the recording reads its tensors: freed, their memory would be somebody else's
         with torch.cuda.device(device):
             stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream())
