@@ -14,8 +14,14 @@ from nassurrogate.benchmarks import store
 from nassurrogate.benchmarks.table import Column
 from nassurrogate.errors import InputError, brief, unknown_choice
 
-SPACES: Final = ("nb201",)
 PTH, NATS_FOLDER, NATS_FILE, OWN_TABLE = "NAS-Bench-201 .pth", "NATS-tss folder", "NATS-tss file", "own table"
+TFRECORD, NB101_NPZ = "NAS-Bench-101 TFRecord", "NAS-Bench-101 .npz"
+_OWN = "a CSV or Parquet table with a column 'arch' or 'index'"
+_IMPORTABLE: Final = {
+    "nb201": f"NAS-Bench-201-v1_1-096897.pth, the folder NATS-tss-v1_0-3ffb9-simple, or {_OWN}",
+    "nb101": f"nasbench_full.tfrecord, nasbench_only108.tfrecord, an .npz file with an array 'hash', or {_OWN}",
+}
+"""Space → what can be imported for it."""
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bytes done and the bytes in all."""
@@ -53,9 +59,10 @@ def import_file(
     """Converts a benchmark file once, into the user's cache; it is then part of `load_benchmark`.
 
     Args:
-        space: `"nb201"`.
-        path: the official `NAS-Bench-201-v1_1-096897.pth`, the folder `NATS-tss-v1_0-3ffb9-simple`, or a CSV or Parquet
-            table of one's own (see `own_table`). The kind is told by the content.
+        space: `"nb201"` or `"nb101"`.
+        path: for nb201 the official `NAS-Bench-201-v1_1-096897.pth` or the folder `NATS-tss-v1_0-3ffb9-simple`; for
+            nb101 the official `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or arrays (see `nb101_npz`); for
+            any space a CSV or Parquet table of one's own (see `own_table`). The kind is told by the content.
         name: what the import is called; by default after the file.
         dataset: for an own table: the data set of the columns that do not name one.
         missing_value: for an own table: the number that stands for "missing", such as −1.
@@ -64,13 +71,13 @@ def import_file(
 
     Raises `InputError` for a missing, damaged, foreign or malicious file, or a name that is taken; nothing is kept.
     """
-    if space not in SPACES:
-        raise unknown_choice("space", space, SPACES)
+    if space not in _IMPORTABLE:
+        raise unknown_choice("space", space, _IMPORTABLE)
     path = Path(path)
     name = store.check_name(name if name is not None else _default_name(path))
     if not replace and store.import_path(space, name).exists():
         raise InputError(f"an import named {name!r} exists; give another name, or replace it (--replace)")
-    kind = detect_kind(path)
+    kind = detect_kind(space, path)
     if kind != OWN_TABLE and (dataset is not None or missing_value is not None):
         raise InputError(
             f"{path.name} is an official file, which names its data sets itself; dataset and missing_value are for "
@@ -91,10 +98,10 @@ def import_file(
     return ImportSummary(info, _shadowed(info))
 
 
-def detect_kind(path: Path) -> str:
+def detect_kind(space: str, path: Path) -> str:
     """Which importer the file needs. Raises `InputError` if none does."""
     try:
-        if path.is_dir():
+        if path.is_dir() and space == "nb201":
             return _folder_kind(path)
         if path.exists() and not path.is_file():  # a device never ends, and a pipe cannot be read twice
             raise InputError(f"{path} is no regular file; save it as one first")
@@ -104,20 +111,30 @@ def detect_kind(path: Path) -> str:
         raise InputError(f"cannot read {path} ({error.strerror or error})") from error
     if not head:
         raise InputError(f"{path} is empty")
-    if head[:1] == b"\x80" or zipfile.is_zipfile(path) or path.suffix in (".pth", ".pt", ".pkl", ".pickle"):
-        return PTH
-    if head[:3] == b"BZh":
-        return NATS_FILE
+    official = (_nb101_kind if space == "nb101" else _nb201_kind)(path, head)
+    if official is not None:
+        return official
     if head[:4] == b"PAR1":
         return OWN_TABLE
     first_line = head.split(b"\n", 1)[0].lstrip(b"\xef\xbb\xbf")
     names = [part.strip(b' "\r') for part in first_line.split(b",")]
     if b"arch" in names or b"index" in names:
         return OWN_TABLE
-    raise InputError(
-        f"{path.name} is none of what can be imported: NAS-Bench-201-v1_1-096897.pth, the folder "
-        "NATS-tss-v1_0-3ffb9-simple, or a CSV or Parquet table with a column 'arch' or 'index'"
-    )
+    raise InputError(f"{path.name} is none of what can be imported: {_IMPORTABLE[space]}")
+
+
+def _nb201_kind(path: Path, head: bytes) -> str | None:
+    if head[:1] == b"\x80" or zipfile.is_zipfile(path) or path.suffix in (".pth", ".pt", ".pkl", ".pickle"):
+        return PTH
+    return NATS_FILE if head[:3] == b"BZh" else None
+
+
+def _nb101_kind(path: Path, head: bytes) -> str | None:
+    from nassurrogate.benchmarks.importers.tfrecord import is_tfrecord
+
+    if path.suffix == ".tfrecord" or is_tfrecord(head):
+        return TFRECORD
+    return NB101_NPZ if path.suffix == ".npz" or zipfile.is_zipfile(path) else None
 
 
 def _folder_kind(path: Path) -> str:
@@ -137,14 +154,25 @@ def _read(
         from nassurrogate.benchmarks.importers.own_table import read_own_table
 
         return read_own_table(space, path, dataset=dataset, missing_value=missing_value)
+    if kind == TFRECORD:
+        from nassurrogate.benchmarks.importers.nb101_tfrecord import read_tfrecord
+
+        return read_tfrecord(path, progress=progress)
+    if kind == NB101_NPZ:
+        from nassurrogate.benchmarks.importers.nb101_npz import read_nb101_npz
+
+        return read_nb101_npz(path, progress=progress)
     from nassurrogate.benchmarks.importers.nats_tss import read_nats_file, read_nats_folder
 
     return (read_nats_folder if kind == NATS_FOLDER else read_nats_file)(path, progress=progress)
 
 
+_SUFFIXES: Final = (".pth", ".csv", ".parquet", ".pt", ".tfrecord", ".npz")
+
+
 def _default_name(path: Path) -> str:
     stem = path.resolve().name.removesuffix(".pickle.pbz2")
-    stem = stem.removesuffix(Path(stem).suffix) if Path(stem).suffix in (".pth", ".csv", ".parquet", ".pt") else stem
+    stem = stem.removesuffix(Path(stem).suffix) if Path(stem).suffix in _SUFFIXES else stem
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).lstrip("-._")[:80] or "table"
 
 
@@ -160,9 +188,9 @@ def _sha256(path: Path) -> str:
 
 
 def _shadowed(info: store.ImportInfo) -> dict[str, str]:
-    from nassurrogate.benchmarks.nb201 import column_owners
+    from nassurrogate.benchmarks import tables_of
 
-    owners = column_owners()
+    owners = tables_of(info.space).column_owners()
     shadowed = {}
     for dataset, metrics in info.columns.items():
         for metric in metrics:

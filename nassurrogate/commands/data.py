@@ -29,18 +29,25 @@ _LIST_EXAMPLES = """\
 examples:
   nassurrogate data list
   nassurrogate data list --dataset cifar100 --json
+  nassurrogate data list --space nb101
 """
 _IMPORT_DESCRIPTION = """\
-Convert a file once into a compact, checked table in your cache. PATH is the
-official NAS-Bench-201-v1_1-096897.pth, the folder NATS-tss-v1_0-3ffb9-simple,
-or a CSV or Parquet table with a column `arch` or `index` and columns named
-after metrics with their unit, such as cifar10_test_accuracy_pct. No code in a
-file is ever run.
+Convert a file once into a compact, checked table in your cache. PATH is
+
+  nb201  the official NAS-Bench-201-v1_1-096897.pth, or the folder
+         NATS-tss-v1_0-3ffb9-simple
+  nb101  the official nasbench_only108.tfrecord or nasbench_full.tfrecord, or
+         an .npz file with an array `hash` beside the accuracies
+  both   a CSV or Parquet table with a column `arch` or `index` and columns named
+         after metrics with their unit, such as cifar10_test_accuracy_pct
+
+No code in a file is ever run.
 """
 _IMPORT_EXAMPLES = """\
 examples:
   nassurrogate data import nb201 NAS-Bench-201-v1_1-096897.pth
   nassurrogate data import nb201 NATS-tss-v1_0-3ffb9-simple --name nats
+  nassurrogate data import nb101 nasbench_only108.tfrecord
   nassurrogate data import nb201 latency.csv --name phone --dataset cifar10 --missing-value -1
 """
 _CHECK_DESCRIPTION = """\
@@ -102,18 +109,21 @@ def add_to(commands: Subparsers) -> None:
 
 def run_list(args: argparse.Namespace, console: Console) -> int:
     """Every column of every table."""
-    from nassurrogate.benchmarks import dataset_names, load_benchmark, store
-    from nassurrogate.benchmarks.nb201 import EMBEDDED, EMBEDDED_DATASETS, column_owners
+    from nassurrogate.benchmarks import store, tables_of
+    from nassurrogate.benchmarks.layers import EMBEDDED
 
-    known = dataset_names(args.space)
+    tables = tables_of(args.space)
+    known = list(dict.fromkeys([*tables.datasets, *tables.loadable()]))
     if args.dataset is not None and args.dataset not in known:
         raise unknown_choice("data set", args.dataset, known, place=f" of {args.space}")
-    owners = column_owners()
+    owners = tables.column_owners()
     metrics = [
         _describe(dataset, metric, EMBEDDED, column, owners)
-        for dataset in EMBEDDED_DATASETS
-        for metric, column in load_benchmark(args.space, dataset, table=EMBEDDED).columns.items()
+        for dataset in tables.datasets
+        for metric, column in tables.base_columns(dataset).items()
     ]
+    if not tables.loadable():
+        console.note(f"there is no table of {args.space} yet: {tables.how_to_get}")
     imports = store.check_imports(args.space)
     for info in imports:
         if info.damage:  # it must not hide the others
@@ -151,7 +161,7 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
 def run_import(args: argparse.Namespace, console: Console) -> int:
     """Convert a file."""
     from nassurrogate.benchmarks.importers import import_file
-    from nassurrogate.benchmarks.nb201 import COMPUTED
+    from nassurrogate.benchmarks.layers import COMPUTED
 
     with console.progress() as progress:
         summary = import_file(
@@ -180,15 +190,14 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
 
 def run_check(args: argparse.Namespace, console: Console) -> int:
     """Verify every table."""
-    from nassurrogate.benchmarks import dataset_names, load_benchmark
-    from nassurrogate.benchmarks.nb201 import EMBEDDED, EMBEDDED_DATASETS
+    from nassurrogate.benchmarks import tables_of
     from nassurrogate.benchmarks.store import check_imports
 
-    dataset_names(args.space)  # an unknown space is told before anything is read
+    tables = tables_of(args.space)
     damages = []
-    for dataset in EMBEDDED_DATASETS:
+    for dataset in tables.datasets:
         try:
-            load_benchmark(args.space, dataset, table=EMBEDDED)
+            tables.base_columns(dataset)
         except InputError as error:
             damages.append(str(error))
     imports = check_imports(args.space)
@@ -197,7 +206,7 @@ def run_check(args: argparse.Namespace, console: Console) -> int:
         console.error(damage)
     if damages:
         return 2
-    names = [EMBEDDED, *(info.name for info in imports)]
+    names = [*tables.embedded_names, *(info.name for info in imports)]
     lines = [f"{name}: good" for name in names]
     console.result("\n".join(lines), {"schema_version": 1, "space": args.space, "good": names})
     return 0
@@ -219,7 +228,7 @@ def _describe(
 ) -> dict[str, Any]:
     import numpy as np
 
-    from nassurrogate.benchmarks.nb201 import COMPUTED
+    from nassurrogate.benchmarks.layers import COMPUTED
     from nassurrogate.benchmarks.table import is_paid, unit_of
 
     if column.source == COMPUTED:

@@ -29,7 +29,7 @@ def add_to(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
-    from nassurrogate.benchmarks import dataset_names
+    from nassurrogate.benchmarks import dataset_names, tables_of
     from nassurrogate.spaces import get_space, space_names
 
     found: list[dict[str, Any]] = []
@@ -52,7 +52,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             f"{entry['name']}  {entry['size']:,} cells, {entry['n_classes']:,} different functions",
             f"{margin}{entry['description']}",
             f"{margin}operations: {', '.join(entry['ops'])}",
-            f"{margin}data sets: {', '.join(entry['datasets'])}",
+            f"{margin}data sets: "
+            + (", ".join(entry["datasets"]) or f"none yet; {tables_of(entry['name']).how_to_get}"),
         ]
     console.result("\n".join(lines), {"schema_version": 1, "spaces": found})
     return 0

@@ -51,7 +51,7 @@ def load_cells() -> np.ndarray:
         with _locked(path.parent):
             cells = _read(path)  # another process may have been faster
             if cells is None:
-                _log.info("enumerating the %d cells of NAS-Bench-101; this takes half a minute, once", SIZE)
+                _log.warning("enumerating the %d cells of NAS-Bench-101; this takes half a minute, once", SIZE)
                 cells = compute_cells()
                 _keep(path, cells)
     cells.flags.writeable = False

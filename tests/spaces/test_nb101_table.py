@@ -53,8 +53,8 @@ def test_hash_and_canonical_order_are_those_found_cell_by_cell(space: NB101) -> 
 
 
 @pytest.mark.slow
-def test_hash_and_canonical_order_of_every_cell(space: NB101) -> None:
-    _check_hash_and_order(space, np.arange(space.size))
+def test_hash_and_canonical_order_of_every_tenth_cell(space: NB101) -> None:
+    _check_hash_and_order(space, np.arange(0, space.size, 10))
 
 
 @pytest.mark.slow

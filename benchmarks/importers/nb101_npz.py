@@ -1,0 +1,123 @@
+"""NAS-Bench-101 as arrays in an `.npz` file.
+
+`hash` names the cells, a row each: (n, 16) bytes, or (n,) hexadecimal text. Any of these may stand beside it:
+
+- `test_acc_mean` (n,): fraction, 108 epochs, mean of the runs;
+- `val_acc_4_12_36_108` (m, 4): fractions of one run, and `train_time_s` (m,): seconds at 108 epochs; `val_index` (m,)
+  says of which rows, all of them if it is not there;
+- `params`, `n_vertices`, `edge_bits`, `ops`: must be those of the cells, and are not kept.
+
+NaN is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from nassurrogate.benchmarks.importers.nb101_tfrecord import EPOCHS, METRICS, Columns, metric_name
+from nassurrogate.benchmarks.importers.plain_npz import read_npz
+from nassurrogate.benchmarks.nb101 import DATASET
+from nassurrogate.benchmarks.table import TEST, TRAIN_TIME, Column
+from nassurrogate.errors import InputError, unknown_choice
+from nassurrogate.spaces import get_space
+from nassurrogate.spaces.nb101 import NB101
+
+_TEST, _VALIDATION, _TIME, _ROWS = "test_acc_mean", "val_acc_4_12_36_108", "train_time_s", "val_index"
+_OF_THE_CELL: Final = ("params", "n_vertices", "edge_bits", "ops")
+KNOWN: Final = ("hash", _TEST, _ROWS, _VALIDATION, _TIME, *_OF_THE_CELL)
+
+
+def read_nb101_npz(path: Path, *, progress: Callable[[int, int], None] | None = None) -> tuple[Columns, int]:
+    """((data set, metric) → column, number of cells). Raises `InputError` for anything that the module refuses."""
+    arrays = read_npz(path)
+    for name in arrays:
+        if name not in KNOWN:
+            raise unknown_choice("array", name, KNOWN, place=f" in {path.name}")
+    space = get_space("nb101")
+    assert isinstance(space, NB101)
+    cells = _cells(space, arrays)
+    for name in _OF_THE_CELL:
+        if name in arrays and not np.array_equal(arrays[name], space.cells[name][cells]):
+            raise InputError(f"the array {name!r} is not that of the cells that 'hash' names")
+    found: Columns = {}
+
+    def add(metric: str, rows: np.ndarray, values: np.ndarray, note: str) -> None:
+        if not np.isfinite(values).any():
+            raise InputError(f"the array of {metric} is empty")
+        column = np.full(space.size, np.nan)
+        column[cells[rows]] = values
+        found[DATASET, metric] = Column(column, path.name, note)
+
+    if _TEST in arrays:
+        add(TEST, np.arange(len(cells)), _percent(arrays, _TEST, (len(cells),)), "108 epochs, mean of the runs")
+    some = _some_rows(arrays, len(cells))
+    if _VALIDATION in arrays:
+        accuracies = _percent(arrays, _VALIDATION, (len(some), len(EPOCHS)))
+        for place, epochs in reversed(list(enumerate(EPOCHS))):
+            add(metric_name(METRICS[2], epochs), some, accuracies[:, place], f"{epochs} epochs, one run")
+    if _TIME in arrays:
+        add(TRAIN_TIME, some, _numbers(arrays, _TIME, (len(some),), 0, np.inf), "108 epochs")
+    if not found:
+        raise InputError(f"none of the arrays {_TEST}, {_VALIDATION}, {_TIME} is there")
+    if progress is not None:
+        progress(path.stat().st_size, path.stat().st_size)
+    return found, len(cells)
+
+
+def _cells(space: NB101, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """(n,) the index of every row."""
+    if "hash" not in arrays:
+        raise InputError("the array 'hash', which names the cells, is not there")
+    given = arrays["hash"]
+    if given.ndim == 2 and given.dtype == np.uint8 and given.shape[1] == 16:
+        names = [row.tobytes().hex() for row in given]
+    elif given.ndim == 1 and given.dtype.kind in "SU":
+        names = [name.decode("latin-1") if isinstance(name, bytes) else name for name in given.tolist()]
+    else:
+        raise InputError(f"the array 'hash' is {given.dtype}{given.shape}; expected uint8(n, 16), or text of 32 digits")
+    indices = np.empty(len(names), dtype=np.int64)
+    for row, name in enumerate(names):
+        if not re.fullmatch(r"[0-9a-f]{32}", name):
+            raise InputError(f"row {row} of the array 'hash' is no hash: {name[:40]!r}")
+        try:
+            indices[row] = space.index(space.parse(name))
+        except InputError as error:
+            raise InputError(f"row {row} of the array 'hash': {error}") from error
+    if not len(indices):
+        raise InputError("the array 'hash' has no rows")
+    if len(np.unique(indices)) < len(indices):
+        raise InputError("the array 'hash' names a cell twice")
+    return indices
+
+
+def _some_rows(arrays: dict[str, np.ndarray], n_rows: int) -> np.ndarray:
+    """(m,) the rows that validation accuracies and times are of."""
+    if _ROWS not in arrays:
+        return np.arange(n_rows)
+    rows = arrays[_ROWS]
+    if rows.ndim != 1 or rows.dtype.kind not in "iu" or len(np.unique(rows)) < len(rows):
+        raise InputError(f"the array {_ROWS!r} is {rows.dtype}{rows.shape}; expected different whole numbers (m,)")
+    if len(rows) and not (rows.min() >= 0 and rows.max() < n_rows):
+        raise InputError(f"the array {_ROWS!r} leads outside the {n_rows} rows of 'hash'")
+    return rows.astype(np.int64)
+
+
+def _percent(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> np.ndarray:
+    return 100 * _numbers(arrays, name, shape, 0, 1)
+
+
+def _numbers(arrays: dict[str, np.ndarray], name: str, shape: tuple[int, ...], low: float, high: float) -> np.ndarray:
+    """The array as float64, every number in the range or NaN."""
+    values = arrays[name]
+    if values.shape != shape or values.dtype.kind != "f":
+        raise InputError(f"the array {name!r} is {values.dtype}{values.shape}; expected floating point {shape}")
+    numbers = values.astype(np.float64)
+    wrong = numbers[~((numbers >= low) & (numbers <= high) & ~np.isinf(numbers) | np.isnan(numbers))]
+    if wrong.size:
+        raise InputError(f"the array {name!r} holds {wrong[0]:g}; expected {low:g} to {high:g}, or NaN")
+    return numbers
