@@ -89,6 +89,14 @@ class CellGraph:
     ops: tuple[str, ...]
     adjacency: np.ndarray
 
+    @classmethod
+    def trusted(cls, ops: tuple[str, ...], adjacency: np.ndarray) -> CellGraph:
+        """A graph from a read-only uint8 adjacency that is known to keep the rules: nothing is checked or copied."""
+        graph = object.__new__(cls)
+        object.__setattr__(graph, "ops", ops)
+        object.__setattr__(graph, "adjacency", adjacency)
+        return graph
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"CellGraph is immutable; cannot set {name!r}")
 

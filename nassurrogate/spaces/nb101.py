@@ -6,7 +6,7 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -18,7 +18,7 @@ from nassurrogate.spaces.canonical import graph_key, parse_key
 from nassurrogate.spaces.nb101_moves import cross, edits
 from nassurrogate.spaces.nb101_spec import ModuleSpec, checked_spec, parse_spec
 from nassurrogate.spaces.nb101_tables import SIZE, load_cells
-from nassurrogate.spaces.nb101_wiring import MAX_VERTICES, OPS, adjacency_of
+from nassurrogate.spaces.nb101_wiring import MAX_VERTICES, NO_OP, OPS, adjacency_of
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -129,28 +129,29 @@ class NB101(Space):
         return self._spec(self.index(arch), "")
 
     def _spec(self, index: int, prefix: str) -> ModuleSpec:
-        matrix, inner = self._wiring(index, prefix)
-        return ModuleSpec(matrix.tolist(), [INPUT, *inner, OUTPUT])
+        graph = self._graph(index, prefix)
+        return ModuleSpec(graph.adjacency.tolist(), list(graph.ops))
 
-    def _wiring(self, index: int, prefix: str) -> tuple[np.ndarray, list[str]]:
-        """(V, V) uint8 adjacency and the names of the V − 2 inner operations."""
-        n_vertices = int(self.cells["n_vertices"][index])
-        inner = [OPS[op] for op in self.cells[f"{prefix}ops"][index, : n_vertices - 2].tolist()]
-        return self._adjacency[prefix][index, :n_vertices, :n_vertices], inner
+    def _graph(self, index: int, prefix: str) -> CellGraph:
+        adjacency, ops = self._wirings[prefix]
+        names = _names_of(ops[index].tobytes())
+        return CellGraph.trusted(names, adjacency[index, : len(names), : len(names)])
 
     @cached_property
-    def _adjacency(self) -> dict[str, np.ndarray]:
-        """(423624, 7, 7) uint8, zero beyond a cell's vertices: bits of a wiring do not depend on how many there are."""
-        return {
-            prefix: adjacency_of(self.cells[f"{prefix}edge_bits"], MAX_VERTICES).view(np.uint8)
-            for prefix in ("", "canonical_")
-        }
+    def _wirings(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """(423624, 7, 7) uint8 adjacency, zero beyond a cell's vertices, and (423624, 5) uint8 operations."""
+        wirings = {}
+        for prefix in ("", "canonical_"):
+            # The bits of a wiring do not depend on how many vertices there are.
+            adjacency = adjacency_of(self.cells[f"{prefix}edge_bits"], MAX_VERTICES).view(np.uint8)
+            adjacency.flags.writeable = False
+            wirings[prefix] = adjacency, np.ascontiguousarray(self.cells[f"{prefix}ops"])
+        return wirings
 
     # --- graphs and identity -------------------------------------------------------------------------------------
 
     def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
-        adjacency, inner = self._wiring(self.index(arch), "canonical_" if reduced else "")
-        return CellGraph((INPUT, *inner, OUTPUT), adjacency)
+        return self._graph(self.index(arch), "canonical_" if reduced else "")
 
     def from_graph(self, graph: CellGraph) -> Architecture:
         """The cell of a graph, whatever the order of its inner nodes. Raises `InputError` for what is no cell."""
@@ -208,6 +209,12 @@ class NB101(Space):
         if dataset != "cifar10":
             return {}
         return {"params_m": self.cells["params"] / 1e6, "flops_m": self.cells["macs"] / 1e6}
+
+
+@cache
+def _names_of(ops: bytes) -> tuple[str, ...]:
+    """The names of all vertices of a cell from the numbers of its inner ones; 364 different are possible."""
+    return (INPUT, *(OPS[op] for op in ops if op != NO_OP), OUTPUT)
 
 
 class _AllCells(Sequence[Architecture]):
