@@ -23,7 +23,7 @@ from nassurrogate.benchmarks.importers.nb101_tfrecord import EPOCHS, METRICS, Co
 from nassurrogate.benchmarks.importers.plain_npz import read_npz
 from nassurrogate.benchmarks.nb101 import DATASET
 from nassurrogate.benchmarks.table import TEST, TRAIN_TIME, Column
-from nassurrogate.errors import InputError, unknown_choice
+from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.spaces import get_space
 from nassurrogate.spaces.nb101 import NB101
 
@@ -73,26 +73,33 @@ def _cells(space: NB101, arrays: dict[str, np.ndarray]) -> np.ndarray:
     """(n,) the index of every row."""
     if "hash" not in arrays:
         raise InputError("the array 'hash', which names the cells, is not there")
-    given = arrays["hash"]
-    if given.ndim == 2 and given.dtype == np.uint8 and given.shape[1] == 16:
-        names = [row.tobytes().hex() for row in given]
-    elif given.ndim == 1 and given.dtype.kind in "SU":
-        names = [name.decode("latin-1") if isinstance(name, bytes) else name for name in given.tolist()]
-    else:
-        raise InputError(f"the array 'hash' is {given.dtype}{given.shape}; expected uint8(n, 16), or text of 32 digits")
-    indices = np.empty(len(names), dtype=np.int64)
-    for row, name in enumerate(names):
-        if not re.fullmatch(r"[0-9a-f]{32}", name):
-            raise InputError(f"row {row} of the array 'hash' is no hash: {name[:40]!r}")
-        try:
-            indices[row] = space.index(space.parse(name))
-        except InputError as error:
-            raise InputError(f"row {row} of the array 'hash': {error}") from error
-    if not len(indices):
+    hashes = arrays["hash"]
+    if hashes.ndim == 1 and hashes.dtype.kind in "SU":
+        hashes = _bytes_of(hashes)
+    if hashes.ndim != 2 or hashes.dtype != np.uint8 or hashes.shape[1] != 16:
+        raise InputError(
+            f"the array 'hash' is {hashes.dtype}{hashes.shape}; expected uint8(n, 16), or text of 32 digits"
+        )
+    if not len(hashes):
         raise InputError("the array 'hash' has no rows")
+    indices = space.find(hashes)
+    if (indices < 0).any():
+        row = int(np.flatnonzero(indices < 0)[0])
+        raise InputError(f"row {row} of the array 'hash': no nb101 cell has the hash {hashes[row].tobytes().hex()}")
     if len(np.unique(indices)) < len(indices):
         raise InputError("the array 'hash' names a cell twice")
     return indices
+
+
+def _bytes_of(names: np.ndarray) -> np.ndarray:
+    """(n,) hexadecimal text → (n, 16) uint8."""
+    digits = []
+    for row, name in enumerate(names.tolist()):
+        text = name.decode("latin-1") if isinstance(name, bytes) else name
+        if not re.fullmatch(r"[0-9a-f]{32}", text):
+            raise InputError(f"row {row} of the array 'hash' is no hash: {brief(text)}")
+        digits.append(text)
+    return np.frombuffer(bytes.fromhex("".join(digits)), np.uint8).reshape(-1, 16)
 
 
 def _some_rows(arrays: dict[str, np.ndarray], n_rows: int) -> np.ndarray:

@@ -57,7 +57,7 @@ def masked_crc(content: bytes) -> int:
     """The container's checksum.
 
     >>> hex(masked_crc(b"123456789"))
-    '0xc7872ca2'
+    '0xc78ab0e5'
     """
     import google_crc32c
 

@@ -38,8 +38,8 @@ Convert a file once into a compact, checked table in your cache. PATH is
          NATS-tss-v1_0-3ffb9-simple
   nb101  the official nasbench_only108.tfrecord or nasbench_full.tfrecord, or
          an .npz file with an array `hash` beside the accuracies
-  both   a CSV or Parquet table with a column `arch` or `index` and columns named
-         after metrics with their unit, such as cifar10_test_accuracy_pct
+  both   a CSV or Parquet table with a column `arch` or `index` and columns
+         named after metrics with their unit: cifar10_test_accuracy_pct, ...
 
 No code in a file is ever run.
 """

@@ -73,6 +73,14 @@ class NB101(Space):
         index = bisect_left(self._prefixes, int(name[:16], 16))
         return index if index < self.size and self._at(index).string == name else None
 
+    def find(self, hashes: np.ndarray) -> np.ndarray:
+        """(n,) int64 indices of the cells with these hashes, (n, 16) uint8; −1 where no cell has it."""
+        known = self.cells["hash"]
+        wanted = np.ascontiguousarray(hashes[:, :8]).view(">u8")[:, 0].astype(np.uint64)
+        place = np.searchsorted(np.frombuffer(self._prefixes, np.uint64), wanted)
+        place[place == self.size] = 0
+        return np.where((known[place] == hashes).all(axis=1), place, -1)
+
     def all(self) -> Sequence[Architecture]:
         return _AllCells(self)
 

@@ -69,6 +69,17 @@ def test_all_is_a_sequence(space: NB101) -> None:
         every[SIZE]
 
 
+def test_many_hashes_are_found_at_once(space: NB101) -> None:
+    rows = np.array([0, SIZE - 1, 7, 7])
+    hashes = space.cells["hash"][rows]
+    assert space.find(hashes).tolist() == rows.tolist()
+    changed = hashes.copy()
+    changed[:, 15] ^= 1
+    wild = np.array([[0] * 16, [255] * 16], np.uint8)
+    assert (space.find(np.concatenate([changed, wild])) == -1).all()
+    assert space.find(np.empty((0, 16), np.uint8)).shape == (0,)
+
+
 def test_batches(space: NB101) -> None:
     assert space.parse_many(range(3)) == space.all()[:3]
     with pytest.raises(InputError, match="batch of nb101"):
