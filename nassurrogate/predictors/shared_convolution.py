@@ -1,0 +1,56 @@
+"""A convolution of many networks by one filter, and the gradient of the filter for each network.
+
+Shapes: n images, G networks, C and ci channels out and in, k the filter's side, H the image's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def shared_convolution(x: Tensor, weights: Tensor) -> Tensor:
+    """The convolution of (n, G, ci, H, H) by G equal filters (G, C, ci, k, k), zeros around: (n, G, C, H, H).
+
+    Equal filters make it one convolution of G·n images, which needs no copies of the patches; the filters still have a
+    gradient each. The caller sees to it that they are equal: only the first is read.
+
+    >>> x = torch.ones(1, 2, 1, 4, 4)
+    >>> weights = torch.ones(1, 1, 3, 3).expand(2, 1, 1, 3, 3).requires_grad_()
+    >>> shared_convolution(x, weights)[0, 0, 0, 1].tolist()
+    [6.0, 9.0, 9.0, 6.0]
+    """
+    result: Tensor = _Convolution.apply(x, weights)
+    return result
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weights)
+        n, g = x.shape[:2]
+        return F.conv2d(x.flatten(0, 1), weights[0], padding=weights.shape[-1] // 2).unflatten(0, (n, g))
+
+    @staticmethod
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, Tensor]:
+        x, weights = ctx.saved_tensors
+        back, kernel = given[0], weights.shape[-1]
+        to_x = F.conv_transpose2d(back.flatten(0, 1), weights[0], padding=kernel // 2).view_as(x)
+        to_weights = _weight_gradients(x.flatten(0, 1), back.flatten(0, 1), kernel)
+        return to_x, to_weights.unflatten(0, x.shape[:2]).sum(0)
+
+
+def _weight_gradients(x: Tensor, back: Tensor, kernel: int) -> Tensor:
+    """(M, C, ci, k, k): the filter's gradient at each of M images (M, ci, H, H) from the result's (M, C, H, H).
+
+    With rows padded to one width, a shift of the image is a shift of its flat pixels: k² products, and no copies.
+    """
+    width = x.shape[-1] + kernel - 1
+    flat = F.pad(x, [kernel // 2] * 4).flatten(2)
+    rows = F.pad(back, (0, kernel - 1)).flatten(2)[:, :, : back.shape[-2] * width - kernel + 1]
+    starts = [row * width + column for row in range(kernel) for column in range(kernel)]
+    products = [rows @ flat[:, :, start : start + rows.shape[2]].transpose(1, 2) for start in starts]
+    return torch.stack(products, dim=-1).unflatten(-1, (kernel, kernel))
