@@ -1,0 +1,164 @@
+"""Make the table of probes that ships with the package: statistics of untrained networks of every class of cells.
+
+    python examples/make_probes.py --space nb201 --out nassurrogate/predictors/data/nb201_probes.npz --raw RAW_FOLDER
+    python examples/make_probes.py --space nb201 --raw RAW_FOLDER --check 20     # again on the CPU: is it the same?
+
+Nothing is trained, and no table of accuracies or latencies is read. Every (cells per stage, seed) is one run; a run
+that is in the raw folder is not computed again. The ten default runs take minutes on a GPU, and a few hours on one
+CPU core. Needs torch, numpy and scipy; from a checkout that is not installed, set PYTHONPATH to its top folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nassurrogate.atomic_file import write_atomically
+from nassurrogate.predictors.probe_table import classes_sha256, normal_scores, representatives, write_probes
+from nassurrogate.predictors.random_networks import PROBE_NAMES, probe
+from nassurrogate.predictors.torch_device import torch_device
+from nassurrogate.spaces import Space, get_space
+
+CHANNELS, IMAGE_PX, IMAGES = 16, 16, 16
+TOLERANCE = 0.05
+"""Of a probe's standard deviation over the classes: what rounding on another processor may change."""
+
+Run = tuple[int, int]
+"""Cells per stage, and a seed."""
+
+
+def runs_of(text: str) -> list[Run]:
+    """`2:4,5:6` is four seeds, 0 to 3, of 2 cells a stage, and six of 5."""
+    try:
+        parts = [tuple(map(int, part.split(":"))) for part in text.split(",")]
+        runs = [(cells, seed) for cells, seeds in parts for seed in range(seeds)]
+    except ValueError:
+        runs = []
+    if not runs or len(set(runs)) < len(runs) or min(runs) < (1, 0):
+        raise argparse.ArgumentTypeError(f"expected CELLS:SEEDS,CELLS:SEEDS, for example 2:4,5:6; got {text!r}")
+    return runs
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--space", default="nb201", help="the space (default: nb201)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where the table goes")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument(
+        "--settings",
+        type=runs_of,
+        default="2:4,5:6",
+        metavar="CELLS:SEEDS,…",
+        help="cells in a stage, and how many seeds from 0 of each (default: 2:4,5:6)",
+    )
+    parser.add_argument("--raw", type=Path, metavar="DIR", help="keep every run there; read those that are")
+    parser.add_argument("--check", type=int, metavar="N", help="compute N random classes of every raw run on the CPU")
+    given = parser.parse_args()
+    if given.check is not None and (given.raw is None or given.check < 1):
+        parser.error("--check needs a number of classes, at least 1, and the folder of raw runs, --raw")
+    if given.check is None and given.out is None:
+        parser.error("--out says where the table goes")
+
+    space = get_space(given.space)
+    if given.check is not None:
+        sys.exit(check(space, given.settings, given.raw, given.check))
+    for folder in filter(None, (given.raw, given.out.parent)):
+        folder.mkdir(parents=True, exist_ok=True)
+    device = torch_device(given.device)
+    say(f"torch {torch.__version__} on {device_name(device)}")
+    values = [measured(space, run, str(device), given.raw) for run in given.settings]
+    settings = {
+        "runs": [{"cells_per_stage": cells, "seed": seed} for cells, seed in given.settings],
+        **fixed(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "device": device_name(device),
+    }
+    scores = normal_scores(values)
+    write_atomically(given.out, lambda file: write_probes(file, space, scores, settings))
+    say(f"{given.out}: {scores.shape[0]} classes, {scores.shape[1]} probes, {given.out.stat().st_size / 1e3:.0f} kB")
+
+
+def fixed() -> dict[str, int]:
+    return {"channels": CHANNELS, "image_px": IMAGE_PX, "images": IMAGES}
+
+
+def measured(space: Space, run: Run, device: str, raw: Path | None) -> np.ndarray:
+    """(n_classes, P) of one run, read if it is there."""
+    cells, seed = run
+    if raw is not None and raw_file(raw, space, run).is_file():
+        say(f"cells per stage {cells}, seed {seed}: read from {raw_file(raw, space, run)}")
+        return read(space, run, raw)
+    graphs = [space.graph(arch) for arch in representatives(space)]
+    start, done, told = time.perf_counter(), 0, 0.0
+
+    def progress(more: int) -> None:
+        nonlocal done, told
+        done += more
+        took = time.perf_counter() - start
+        if took - told > 10 or done == len(graphs):
+            told = took
+            say(f"cells per stage {cells}, seed {seed}: {done} of {len(graphs)} classes, {took:.1f} s")
+
+    values = probe(graphs, seed=seed, cells_per_stage=cells, **fixed(), device=device, progress=progress)
+    if raw is not None:
+        kept = {"probes": values, "names": np.array(PROBE_NAMES), "about": about(space, run)}
+        write_atomically(raw_file(raw, space, run), lambda file: np.savez_compressed(file, **kept))
+    return values
+
+
+def raw_file(raw: Path, space: Space, run: Run) -> Path:
+    return raw / f"{space.name}_cells{run[0]}_seed{run[1]}.npz"
+
+
+def about(space: Space, run: Run) -> np.ndarray:
+    """What a raw run must have been made with."""
+    numbers = {"cells_per_stage": run[0], "seed": run[1], **fixed()}
+    return np.array([classes_sha256(space), *(f"{name}={value}" for name, value in numbers.items())])
+
+
+def read(space: Space, run: Run, raw: Path) -> np.ndarray:
+    path = raw_file(raw, space, run)
+    with np.load(path, allow_pickle=False) as kept:
+        if not np.array_equal(kept["about"], about(space, run)) or tuple(kept["names"]) != PROBE_NAMES:
+            sys.exit(f"{path} was made with other cells, probes or settings; remove it")
+        values: np.ndarray = kept["probes"]
+    return values
+
+
+def check(space: Space, runs: list[Run], raw: Path, classes: int) -> int:
+    """Compute some classes of every raw run again on the CPU. 0 if they are the same up to rounding."""
+    rows = np.sort(np.random.default_rng(0).choice(space.n_classes, min(classes, space.n_classes), replace=False))
+    every = representatives(space)
+    graphs = [space.graph(every[row]) for row in rows]
+    worst = 0.0
+    there = [run for run in runs if raw_file(raw, space, run).is_file()]
+    for cells, seed in there:
+        kept = read(space, (cells, seed), raw)
+        again = probe(graphs, seed=seed, cells_per_stage=cells, **fixed(), device="cpu")
+        apart = (np.abs(again - kept[rows]) / np.where(kept.std(axis=0) > 0, kept.std(axis=0), 1)).max(axis=0)
+        worst = max(worst, apart.max())
+        most = PROBE_NAMES[int(apart.argmax())]
+        say(f"cells per stage {cells}, seed {seed}: at most {apart.max():.1e} deviations apart, in {most!r}")
+    if not there:
+        say(f"no raw run of these settings is in {raw}")
+    return 0 if there and worst <= TOLERANCE else 1
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+
+
+def say(line: Any) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
