@@ -135,8 +135,8 @@ def read(space: Space, run: Run, raw: Path) -> np.ndarray:
 
 def check(space: Space, runs: list[Run], raw: Path, classes: int) -> int:
     """Compute some classes of every raw run again on the CPU. 0 if they are the same up to rounding."""
-    rows = np.sort(np.random.default_rng(0).choice(space.n_classes, min(classes, space.n_classes), replace=False))
     every = representatives(space)
+    rows = np.sort(np.random.default_rng(0).choice(len(every), min(classes, len(every)), replace=False))
     graphs = [space.graph(every[row]) for row in rows]
     worst = 0.0
     there = [run for run in runs if raw_file(raw, space, run).is_file()]
