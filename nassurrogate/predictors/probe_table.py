@@ -47,7 +47,7 @@ def probe_features(space: Space) -> np.ndarray:
     shape = (space.n_classes, len(PROBE_NAMES))
     if scores.shape != shape or scores.dtype != np.float16 or not np.isfinite(scores).all():
         raise RuntimeError(f"the probes shipped for {space.name} are no finite {shape} float16: run {SCRIPT} again")
-    features = scores.astype(np.float32)
+    features: np.ndarray = scores.astype(np.float32)
     features.flags.writeable = False
     return features
 

@@ -58,7 +58,8 @@ def pattern_kernel(x: Tensor) -> Tensor:
     on = (x > 0).transpose(0, 1).flatten(2).float()
     same = (on @ on.transpose(1, 2) + (1 - on) @ (1 - on).transpose(1, 2)).double() / on.shape[2]
     ridge = _PATTERN_RIDGE * torch.eye(same.shape[1], dtype=torch.float64, device=x.device)
-    return torch.linalg.slogdet(same + ridge).logabsdet
+    determinant: Tensor = torch.linalg.slogdet(same + ridge).logabsdet
+    return determinant
 
 
 def jacobian_covariance(jacobian: Tensor) -> Tensor:
@@ -70,5 +71,5 @@ def jacobian_covariance(jacobian: Tensor) -> Tensor:
     apart = F.normalize(jacobian - jacobian.mean(2, keepdim=True), dim=2)
     correlation = apart @ apart.transpose(1, 2)
     ridge = _JACOBIAN_RIDGE * torch.eye(correlation.shape[1], dtype=torch.float64, device=jacobian.device)
-    values = torch.linalg.eigvalsh(correlation + ridge).clamp(min=_JACOBIAN_RIDGE)
+    values: Tensor = torch.linalg.eigvalsh(correlation + ridge).clamp(min=_JACOBIAN_RIDGE)
     return -(values.log() + 1 / values).sum(1)

@@ -271,5 +271,5 @@ def _normal(x: Tensor) -> Tensor:
 
 
 def _pooled(x: Tensor, kernel: int, padding: int) -> Tensor:
-    pooled = F.avg_pool2d(x.flatten(0, 1), kernel, 1 if padding else 2, padding, count_include_pad=False)
-    return pooled.unflatten(0, x.shape[:2])
+    pooled: Tensor = F.avg_pool2d(x.flatten(0, 1), kernel, 1 if padding else 2, padding, count_include_pad=False)
+    return pooled.view(*x.shape[:2], *pooled.shape[1:])

@@ -23,7 +23,7 @@ def shared_convolution(x: Tensor, weights: Tensor) -> Tensor:
     >>> shared_convolution(x, weights)[0, 0, 0, 1].tolist()
     [6.0, 9.0, 9.0, 6.0]
     """
-    result: Tensor = _Convolution.apply(x, weights)
+    result: Tensor = _Convolution.apply(x, weights)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -31,8 +31,8 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weights: Tensor) -> Tensor:
         ctx.save_for_backward(x, weights)
-        n, g = x.shape[:2]
-        return F.conv2d(x.flatten(0, 1), weights[0], padding=weights.shape[-1] // 2).unflatten(0, (n, g))
+        result = F.conv2d(x.flatten(0, 1), weights[0], padding=weights.shape[-1] // 2)
+        return result.view(*x.shape[:2], *result.shape[1:])
 
     @staticmethod
     def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,7 +40,7 @@ class _Convolution(torch.autograd.Function):
         back, kernel = given[0], weights.shape[-1]
         to_x = F.conv_transpose2d(back.flatten(0, 1), weights[0], padding=kernel // 2).view_as(x)
         to_weights = _weight_gradients(x.flatten(0, 1), back.flatten(0, 1), kernel)
-        return to_x, to_weights.unflatten(0, x.shape[:2]).sum(0)
+        return to_x, to_weights.view(*x.shape[:2], *weights.shape[1:]).sum(0)
 
 
 def _weight_gradients(x: Tensor, back: Tensor, kernel: int) -> Tensor:
@@ -53,4 +53,4 @@ def _weight_gradients(x: Tensor, back: Tensor, kernel: int) -> Tensor:
     rows = F.pad(back, (0, kernel - 1)).flatten(2)[:, :, : back.shape[-2] * width - kernel + 1]
     starts = [row * width + column for row in range(kernel) for column in range(kernel)]
     products = [rows @ flat[:, :, start : start + rows.shape[2]].transpose(1, 2) for start in starts]
-    return torch.stack(products, dim=-1).unflatten(-1, (kernel, kernel))
+    return torch.stack(products, dim=-1).view(*products[0].shape, kernel, kernel)
