@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,12 +35,25 @@ class Recorded(Generic[Result]):
                     function()
             torch.cuda.current_stream().wait_stream(stream)
             self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph, stream=stream):
+            with _without_garbage_collection(), torch.cuda.graph(self._graph, stream=stream):
                 self._result = function()
 
     def __call__(self) -> Result:
         self._graph.replay()
         return self._result
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """An earlier recording that is thrown away meanwhile would spoil this one."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @contextmanager
