@@ -54,7 +54,7 @@ PROBE_NAMES = (
 )
 """Names of the columns of `probe`."""
 _IMAGES, _LABELS, _STEM, _REDUCTION, _HEAD, _CELL = range(6)
-_BYTES_AT_ONCE = {"cpu": 1 << 26, "cuda": 1 << 33}
+_BYTES_AT_ONCE = {"cpu": 1 << 28, "cuda": 1 << 33}
 """Activations that are kept for the way back, of the networks that run together."""
 
 
@@ -133,14 +133,11 @@ class _Cells:
         self.n_graphs, self.n_nodes = len(graphs), graphs[0].n_nodes
         times = np.stack([graph.adjacency for graph in graphs]).astype(np.float32)
         on_device = torch.from_numpy(times).to(device)
-        self.reads: list[list[tuple[int, Tensor | None]]] = [
-            # None where all read once: that needs no product.
-            [
-                (x, None if (times[:, x, y] == 1).all() else on_device[:, x, y])
-                for x in np.flatnonzero(times[:, :, y].any(0))
-            ]
-            for y in range(self.n_nodes)
-        ]
+        # For every node whom it reads, and how often each network does: None where all do once.
+        self.reads: list[list[tuple[int, Tensor | None]]] = [[] for _ in range(self.n_nodes)]
+        for x, y in np.argwhere(times.any(0)).tolist():
+            once = bool((times[:, x, y] == 1).all())
+            self.reads[y].append((x, None if once else on_device[:, x, y].view(-1, 1, 1, 1)))
         self.doing: list[dict[str, Tensor]] = []
         for node in range(self.n_nodes):
             ops = np.array([graph.ops[node] for graph in graphs])
@@ -222,9 +219,8 @@ class _Network:
     def _cell(self, x: Tensor, cells: _Cells, weights: _Weights, stage: int, number: int) -> Tensor:
         values: list[Tensor] = [x]
         for node in range(1, cells.n_nodes):
-            read = [
-                values[s] if times is None else times.view(-1, 1, 1, 1) * values[s] for s, times in cells.reads[node]
-            ]
+            reads = cells.reads[node]
+            read = [values[source] if times is None else times * values[source] for source, times in reads]
             # Nothing read is nothing times the input: a cell without a way through has gradients, and they are 0.
             given = total = sum(read[1:], start=read[0]) if read else 0 * x
             for op, rows in cells.doing[node].items():
