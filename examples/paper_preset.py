@@ -42,7 +42,7 @@ from nassurrogate.spaces import get_space
 
 RESULTS = Path(__file__).parent / "results" / "paper_preset.jsonl"
 RUNS = (("A1", 78), ("A1", 156), ("A1", 781), ("published", 156), ("published", 781))
-MEMBERS = {"A1": 10, "published": 5}
+SPLITS = {"A1": 10, "published": 5}
 SELECTION_CELLS = 200
 SPACE = get_space("nb201")
 
@@ -123,35 +123,37 @@ def scores(ensemble: Ensemble, device: torch.device) -> np.ndarray:
 
 
 def measure(
-    protocol: str, labels: int, test_pct: np.ndarray, epochs: int, device: torch.device
+    protocol: str, labels: int, test_pct: np.ndarray, epochs: int, device: torch.device, splits: range
 ) -> list[dict[str, Any]]:
     """One row a split."""
     column = load_benchmark("nb201", "cifar10").column(LABEL)
-    members = MEMBERS[protocol]
+    seed = splits.start
     if protocol == "A1":
-        train = np.stack([np.random.default_rng(split).permutation(SPACE.size)[:labels] for split in range(members)])
-        ensemble, fit_s, steps = trained(column.mean, train, epochs, device)
+        train = np.stack([np.random.default_rng(split).permutation(SPACE.size)[:labels] for split in splits])
+        ensemble, fit_s, steps = trained(column.mean, train, epochs, device, seed=seed)
     else:
-        train = np.tile(np.arange(labels), (members, 1))
+        train = np.tile(np.arange(labels), (len(splits), 1))
         chosen_by = np.arange(labels, labels + SELECTION_CELLS)
         first_run = column.values[:, 0]
-        ensemble, fit_s, steps = trained(first_run, train, epochs, device, selection=(chosen_by, test_pct))
+        ensemble, fit_s, steps = trained(first_run, train, epochs, device, seed=seed, selection=(chosen_by, test_pct))
     began = time.perf_counter()
     predicted = scores(ensemble, device)
     score_s = time.perf_counter() - began
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or "cpu"
     rows = []
-    for split in range(members):
-        tested = np.arange(SPACE.size) if protocol == "published" else np.setdiff1d(np.arange(SPACE.size), train[split])
+    for member, split in enumerate(splits):
+        tested = (
+            np.arange(SPACE.size) if protocol == "published" else np.setdiff1d(np.arange(SPACE.size), train[member])
+        )
         rows.append(
             {
                 "protocol": protocol,
                 "labels": labels,
                 "split": split,
-                "kendall_tau": kendall_tau(predicted[split][tested], test_pct[tested]),
+                "kendall_tau": kendall_tau(predicted[member][tested], test_pct[tested]),
                 "epochs": epochs,
                 "steps": steps,
-                "members_trained_together": members,
+                "members_trained_together": len(splits),
                 "fit_s": round(fit_s, 2),
                 "score_s": round(score_s, 3),
                 "device": name,
@@ -235,10 +237,16 @@ def stored(results: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
 
 
+def _range(text: str) -> range:
+    start, _, stop = text.partition(":")
+    return range(int(start), int(stop))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--test-accuracy", type=Path)
     parser.add_argument("--only", action="append", metavar="PROTOCOL:N", help="may be repeated")
+    parser.add_argument("--splits", type=_range, metavar="FROM:TO", help="some splits only, such as 0:5")
     parser.add_argument("--epochs", type=int, help="fewer than the paper's 1000, for a trial; nothing is stored")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--device", default="auto")
@@ -255,16 +263,20 @@ def main() -> None:
         if name not in known:
             parser.error(f"--only is one of {', '.join(known)}, got {name}")
         protocol, labels = known[name]
-        if chosen.epochs is None and any((r["protocol"], r["labels"]) == known[name] for r in stored(chosen.results)):
+        splits = chosen.splits or range(SPLITS[protocol])
+        done = {row["split"] for row in stored(chosen.results) if (row["protocol"], row["labels"]) == known[name]}
+        if chosen.epochs is None and done.issuperset(splits):
             continue
         print(f"{protocol} at {labels} labels", file=sys.stderr, flush=True)
-        rows = measure(protocol, labels, test_accuracies(chosen.test_accuracy), chosen.epochs or PAPER.epochs, device)
+        test_pct = test_accuracies(chosen.test_accuracy)
+        rows = measure(protocol, labels, test_pct, chosen.epochs or PAPER.epochs, device, splits)
         if chosen.epochs is None:
             with chosen.results.open("a") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
         taus = [row["kendall_tau"] for row in rows]
+        deviation = statistics.stdev(taus) if len(taus) > 1 else 0.0
         print(
-            f"{protocol}:{labels} tau {statistics.fmean(taus):.4f} ± {statistics.stdev(taus):.4f}, "
+            f"{protocol}:{labels} tau {statistics.fmean(taus):.4f} ± {deviation:.4f}, "
             f"{rows[0]['fit_s']} s for {len(rows)} members × {rows[0]['steps']} steps"
         )
 

@@ -17,6 +17,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor, Progress
 from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
+from nassurrogate.predictors.kept_labels import label_arrays, read_labels
 from nassurrogate.predictors.label_scale import RankScale
 from nassurrogate.predictors.path_features import distinct_path_features, path_features
 from nassurrogate.spaces import Space
@@ -25,7 +26,6 @@ Scorer: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(D, F) features → (D,) means and (D,) spreads, in normal scores; a row's depend on that row alone."""
 Task: TypeAlias = tuple[np.ndarray, np.ndarray]
 """What is to be learned: (n, F) features and (n,) normal scores of the labels' ranks, which are not all equal."""
-_MAX_LABELS = 1_000_000
 _PIECE = 1 << 15
 """Cells whose features are held at a time: bounds the memory."""
 _CHUNK = 256
@@ -93,21 +93,11 @@ class FeaturePredictor(Predictor):
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         learned = self._learned
-        index = np.array([self.space.index(arch) for arch in learned.archs], dtype=np.int64)
-        tensors = {"labels.index": index, "labels.target": learned.labels}
-        return tensors, {"calibration": learned.calibration.as_dict()}
+        return label_arrays(self.space, learned.archs, learned.labels), {"calibration": learned.calibration.as_dict()}
 
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        index, target = tensors["labels.index"], tensors["labels.target"]
-        if index.dtype != np.int64 or target.dtype != np.float64 or index.ndim != 1 or index.shape != target.shape:
-            raise InputError(
-                f"labels are {index.dtype}{index.shape} and {target.dtype}{target.shape}, "
-                "expected int64(n,) and float64(n,)"
-            )
-        if not 1 <= len(index) <= _MAX_LABELS or not np.isfinite(target).all():
-            raise InputError(f"expected 1 to {_MAX_LABELS} labels, all finite, got {len(index)}")
         calibration = Calibration.from_dict(meta["calibration"])
-        cells, labels = self.space.parse_many(index), target.copy()
+        cells, labels = read_labels(self.space, tensors)
         self._learned = _Learned(cells, labels, self._model(path_features(self.space, cells), labels), calibration)
 
     def _model(self, features: np.ndarray, labels: np.ndarray) -> _Model:

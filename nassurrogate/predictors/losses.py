@@ -7,11 +7,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def rank_loss(prediction: Tensor, target: Tensor) -> Tensor:
-    """Squared error plus `pairwise_logistic`, the mean over the views. (M, B, V), (M, B) → (M,)."""
+def rank_loss(prediction: Tensor, target: Tensor, *, pairwise: float = 1.0) -> Tensor:
+    """Squared error plus `pairwise` times `pairwise_logistic`, the mean over the views. (M, B, V), (M, B) → (M,)."""
     by_view = prediction.movedim(-1, 1)  # (M, V, B)
     wanted = target.unsqueeze(1).expand_as(by_view)
-    return ((by_view - wanted).square().mean(dim=-1) + pairwise_logistic(by_view, wanted)).mean(dim=-1)
+    error = (by_view - wanted).square().mean(dim=-1)
+    return (error + pairwise * pairwise_logistic(by_view, wanted)).mean(dim=-1)
 
 
 def pairwise_logistic(prediction: Tensor, target: Tensor) -> Tensor:

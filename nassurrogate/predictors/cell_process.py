@@ -1,0 +1,104 @@
+"""A Gaussian process whose kernel is fixed: how alike two cells are follows from their paths and their probes.
+
+The kernel is Matérn 3/2 (Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006, equation 4.17) in the
+distance r with r² = Σ over blocks of features of (mean squared difference / length²). Its eight numbers were chosen
+once on NAS-Bench-201's cifar10, inside `development_split`; with few labels that beats choosing them anew by likelihood.
+
+Shapes: n labels, B cells, F features.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nassurrogate.predictors.calibration import HeldOut
+from nassurrogate.predictors.path_features import path_names
+from nassurrogate.spaces import Space
+
+LENGTH_OF_PATHS = (1.5, 1.8, 2.9, 2.2)
+"""Length scales of the blocks of paths of 0, 1, 2, and 3 or more operations."""
+LENGTH_OF_COUNTS, LENGTH_OF_PROBES = 1.9, 3.5
+VARIANCE, NOISE = 1.5, 0.027
+"""Of the function and of a label, in normal scores."""
+_SPREAD_LABELS = 512
+"""Labels from which the spread is computed: all would take a second for each thousand of them."""
+
+
+def kernel_inputs(space: Space, path_features: np.ndarray, probes: np.ndarray | None) -> np.ndarray:
+    """Features in units of their length scales, so that the squared distance of two rows is r².
+
+    Args:
+        space: says what the columns of the path features are.
+        path_features: (B, F), see `path_features`.
+        probes: (B, P) normal scores, or None.
+    """
+    n_operations = np.array([len(path) for path in path_names(space)])
+    counts = path_features.copy()
+    counts[:, -1] += 1.0  # the longest path, −1 in a cell that has none
+    counts = np.log1p(counts)
+    last = len(LENGTH_OF_PATHS) - 1
+    paths, others = np.split(counts, [len(n_operations)], axis=1)
+    blocks = [
+        (paths[:, np.minimum(n_operations, last) == length], scale) for length, scale in enumerate(LENGTH_OF_PATHS)
+    ]
+    blocks.append((others, LENGTH_OF_COUNTS))
+    if probes is not None:
+        blocks.append((probes, LENGTH_OF_PROBES))
+    return np.hstack([block / (scale * np.sqrt(block.shape[1])) for block, scale in blocks])
+
+
+def matern(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(B, F), (n, F) → (B, n) covariances."""
+    squared = x @ y.T
+    squared *= -2.0
+    squared += np.square(x).sum(axis=1)[:, None]
+    squared += np.square(y).sum(axis=1)
+    np.maximum(squared, 0.0, out=squared)
+    distance = np.sqrt(3.0 * squared)
+    return np.asarray(VARIANCE * (1.0 + distance) * np.exp(-distance))
+
+
+class CellProcess:
+    """The posterior given n labels in random order, of which the first ones say how wide it is.
+
+    Args:
+        inputs: (n, F) rows of `kernel_inputs`.
+        scores: (n,) what is learned, about standard normal.
+    """
+
+    def __init__(self, inputs: np.ndarray, scores: np.ndarray) -> None:
+        from scipy.linalg import cholesky, solve_triangular
+
+        self._inputs, self._scores = inputs, scores
+        covariance = matern(self._inputs, self._inputs)
+        np.einsum("ii->i", covariance)[:] += NOISE
+        root = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
+        self._root_inverse = solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
+        self._weights = self._root_inverse.T @ (self._root_inverse @ self._scores)
+        n_some = min(len(root), _SPREAD_LABELS)
+        # The leading block of a Cholesky factor, and of its inverse, is that of the leading block.
+        self._some = self._root_inverse[:n_some, :n_some]
+
+    def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(B, F) → (B,) means and (B,) standard deviations, the noise of one label included."""
+        covariance = matern(inputs, self._inputs)
+        return covariance @ self._weights, self._spread(covariance[:, : len(self._some)])
+
+    def held_out(self) -> HeldOut:
+        """Every label's prediction from all the others (equations 5.10 to 5.12).
+
+        Where not all labels say how wide the posterior is, those that do are left out: of them the spread of a cell
+        that is not among them is not known.
+        """
+        n_some = len(self._some)
+        precision = np.square(self._root_inverse).sum(axis=0)
+        mean = self._scores - self._weights / precision
+        if n_some == len(self._scores):
+            return HeldOut(np.arange(len(mean)), mean, np.sqrt(1.0 / precision))
+        others = slice(n_some, None)
+        spread = self._spread(matern(self._inputs[others], self._inputs[:n_some]))
+        return HeldOut(np.arange(n_some, len(mean)), mean[others], spread)
+
+    def _spread(self, covariance: np.ndarray) -> np.ndarray:
+        known = np.square(covariance @ self._some.T).sum(axis=1)
+        return np.asarray(np.sqrt(np.maximum(VARIANCE - known, 0.0) + NOISE))
