@@ -1,0 +1,119 @@
+"""Measure all predictors at all numbers of labels on all data sets of NAS-Bench-201, and print the tables.
+
+    python examples/compare_predictors.py --test-accuracy test_accuracy.csv --jobs 28     # hours of one core
+    python examples/compare_predictors.py --report --plot tau.png                         # from the stored results
+
+The embedded table has the labels. Protocols A1 to A3 compare with test accuracy, which it lacks: give a CSV with the
+columns index, cifar10_test_accuracy_pct, cifar100_test_accuracy_pct; without it there is A4 alone. Every fit is made
+once, for all protocols of its data set, on one thread of a CPU. What matters most comes first, and every finished split
+is a line of `examples/results/predictors.jsonl`: running again goes on where it stopped (see `stored_splits`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from predictor_tables import draw, report
+from stored_splits import Task, complete, read_lines
+
+RESULTS = Path(__file__).parent / "results" / "predictors.jsonl"
+DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
+LABELS = (50, 78, 156, 469, 781, 1563)
+LEAD = "probe-former"
+"""Whose rows come first."""
+
+
+def ordered_tasks(
+    datasets: Sequence[str],
+    predictors: Sequence[str],
+    labels: Sequence[int],
+    splits: int,
+    protocols: dict[str, tuple[str, ...]],
+) -> Iterator[Task]:
+    """Data set by data set; in each the lead's fits, then all others' by number of labels."""
+    lead = [name for name in predictors if name.partition(":")[0] == LEAD]
+    peers = [name for name in predictors if name not in lead]
+    for dataset in datasets:
+        for group in (lead, peers):
+            for size in sorted(labels):
+                for name in group:
+                    for split in range(splits):
+                        yield Task(dataset, name, size, split, protocols[dataset], name)
+
+
+def protocols_of(dataset: str) -> tuple[str, ...]:
+    """The protocols of the data set that the tables on this machine suffice for."""
+    from nassurrogate.benchmarks import load_benchmark
+    from nassurrogate.benchmarks.protocols import PROTOCOLS
+
+    columns = load_benchmark("nb201", dataset).columns
+    return tuple(
+        protocol.id
+        for protocol in PROTOCOLS.values()
+        if protocol.space == "nb201" and not protocol.leaky
+        if not protocol.datasets or dataset in protocol.datasets
+        if protocol.target in columns
+    )
+
+
+def measure_all(chosen: argparse.Namespace) -> int:
+    """Measure what is asked for and not stored. Returns how many fits failed."""
+    from nassurrogate.benchmarks.importers import import_file
+    from nassurrogate.cache_folder import CACHE_VARIABLE
+    from nassurrogate.predictors import predictor_names, resolve_predictor
+
+    predictors = chosen.predictor.split(",") if chosen.predictor else predictor_names()
+    for name in predictors:
+        resolve_predictor(name)  # a wrong name is told now, not once a fit
+    before = os.environ.get(CACHE_VARIABLE)
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ[CACHE_VARIABLE] = cache  # the user's own imports neither change nor count; processes inherit it
+        try:
+            if chosen.test_accuracy is not None:
+                import_file("nb201", chosen.test_accuracy)
+            protocols = {dataset: protocols_of(dataset) for dataset in chosen.dataset}
+            tasks = ordered_tasks(chosen.dataset, predictors, chosen.labels, chosen.splits, protocols)
+            return complete(
+                chosen.results, tasks, splits=chosen.splits, jobs=chosen.jobs, run_dir=chosen.run_dir,
+                machine=chosen.machine,
+            )  # fmt: skip
+        finally:
+            if before is None:
+                del os.environ[CACHE_VARIABLE]
+            else:
+                os.environ[CACHE_VARIABLE] = before
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--test-accuracy", type=Path, metavar="FILE", help="CSV with test accuracies")
+    parser.add_argument("--predictor", metavar="NAME[,...]", help="instead of all that are registered")
+    parser.add_argument("--dataset", type=lambda text: text.split(","), default=DATASETS, metavar="NAME[,...]")
+    parser.add_argument(
+        "--labels", type=lambda text: [int(part) for part in text.split(",")], default=LABELS, metavar="N[,...]"
+    )
+    parser.add_argument("--splits", type=int, default=10, metavar="S")
+    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes, of one thread each")
+    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="keep the predictions there")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--machine", metavar="TEXT", help="a note on the machine, for the rows")
+    parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="measure nothing, draw what is stored")
+    chosen = parser.parse_args(arguments)
+    failed = 0
+    if not (chosen.report or chosen.plot):
+        failed = measure_all(chosen)
+    lines = read_lines(chosen.results)
+    if chosen.plot:
+        draw(lines, chosen.plot)
+    if chosen.report or not chosen.plot:
+        print(report(lines, LEAD))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

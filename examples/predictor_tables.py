@@ -1,0 +1,230 @@
+"""Tables and a picture of stored splits: Markdown, as the README shows them."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stored_splits import Key, Line, by_row
+
+Splits = Mapping[int, Line]
+Rows = Mapping[Key, Splits]
+TAU = "kendall_tau"
+
+# Okabe and Ito's colours, which the colour-blind tell apart, then two more.
+_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F3C8D", "#8C6D31")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h")
+_GREY = "#B5B5B5"
+
+
+def report(lines: Sequence[Line], lead: str) -> str:
+    """All tables: τ by protocol and data set, who leads, and the lead against its best peer, split by split."""
+    rows = by_row(lines)
+    if not rows:
+        return "nothing is stored yet"
+    parts = []
+    for protocol, dataset in settings(rows):
+        parts += [f"### {protocol} on {dataset}", _about(rows, protocol, dataset), tau_table(rows, protocol, dataset)]
+    return "\n\n".join(
+        [
+            *parts, "### Who leads", leaders_table(rows), f"### {lead} less its best peer",
+            "Mean and standard deviation of the differences of the same splits, and in how many it is ahead.",
+            paired_table(rows, lead), "### Seconds of a fit on one thread, median", seconds_table(rows),
+        ]
+    )  # fmt: skip
+
+
+def settings(rows: Rows) -> list[tuple[str, str]]:
+    """(protocol, data set) of what is stored, by protocol."""
+    return sorted({(protocol, dataset) for dataset, protocol, _, _ in rows}, key=lambda pair: pair[0])
+
+
+def tau_table(rows: Rows, protocol: str, dataset: str, field: str = TAU) -> str:
+    """A line a predictor, a column a number of labels: mean ± standard deviation, the best mean in bold."""
+    sizes = _sizes(rows, protocol, dataset)
+    best = {size: max(means.values()) for size in sizes if (means := _means(rows, protocol, dataset, size, field))}
+    most = max(len(splits) for key, splits in rows.items() if (key[1], key[0]) == (protocol, dataset))
+    body = []
+    for name in _predictors(rows, protocol, dataset):
+        cells = [name]
+        for size in sizes:
+            values = _values(rows.get((dataset, protocol, name, size), {}), field)
+            text = spread(values, 3) + (f" ({len(values)})" if 0 < len(values) < most else "")
+            cells.append(f"**{text}**" if values and statistics.fmean(values) == best[size] else text)
+        body.append(cells)
+    return markdown(["predictor", *map(str, sizes)], body)
+
+
+def leaders_table(rows: Rows) -> str:
+    """A line a protocol and data set, a column a number of labels: who has the highest mean τ."""
+    sizes = sorted({size for *_, size in rows})
+    body = []
+    for protocol, dataset in settings(rows):
+        cells = [f"{protocol} {dataset}"]
+        for size in sizes:
+            means = _means(rows, protocol, dataset, size)
+            cells.append(max(means, key=means.__getitem__) if means else "-")
+        body.append(cells)
+    return markdown(["", *map(str, sizes)], body)
+
+
+def paired_table(rows: Rows, lead: str) -> str:
+    """As `leaders_table`: the lead's τ less that of the peer with the highest mean, over the splits that both have."""
+    sizes = sorted({size for *_, size in rows})
+    body = []
+    for protocol, dataset in settings(rows):
+        cells = [f"{protocol} {dataset}"]
+        for size in sizes:
+            means = _means(rows, protocol, dataset, size)
+            peers = {name: mean for name, mean in means.items() if name != lead}
+            if lead not in means or not peers:
+                cells.append("-")
+                continue
+            peer = max(peers, key=peers.__getitem__)
+            ours, theirs = rows[dataset, protocol, lead, size], rows[dataset, protocol, peer, size]
+            differences = [ours[split][TAU] - theirs[split][TAU] for split in sorted(ours.keys() & theirs.keys())]
+            ahead = sum(difference > 0 for difference in differences)
+            told = f"{spread(differences, 3, sign='+')}, {ahead}/{len(differences)}" if differences else "-"
+            cells.append(f"{told} ({peer})")
+        body.append(cells)
+    return markdown(["", *map(str, sizes)], body)
+
+
+def seconds_table(rows: Rows) -> str:
+    """A line a predictor, a column a number of labels: median seconds over all data sets and splits."""
+    sizes = sorted({size for *_, size in rows})
+    body = []
+    for name in dict.fromkeys(name for _, _, name, _ in rows):
+        cells = [name]
+        for size in sizes:
+            here = [line for key, splits in rows.items() if key[2:] == (name, size) for line in splits.values()]
+            cells.append(f"{statistics.median(line['fit_s'] for line in here):.1f}" if here else "-")
+        body.append(cells)
+    return markdown(["predictor", *map(str, sizes)], body)
+
+
+def markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *body]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def spread(values: Sequence[float], digits: int, *, sign: str = "") -> str:
+    """Mean ± standard deviation of a sample; of one value the value alone, of none a dash."""
+    if not values:
+        return "-"
+    mean = f"{statistics.fmean(values):{sign}.{digits}f}"
+    return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
+
+
+def draw(lines: Sequence[Line], path: Path, protocols: Sequence[str] = ("A1", "A2", "A4")) -> None:
+    """τ against labels, a panel a protocol and data set; published rows in grey where there are such."""
+    figure = picture(lines, protocols)
+    figure.savefig(path, dpi=130)
+
+
+def picture(lines: Sequence[Line], protocols: Sequence[str]) -> Any:
+    """The figure that `draw` writes."""
+    # Figure with its own Agg canvas: pyplot would keep state and might open a window.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = by_row(lines)
+    shown = [pair for pair in settings(rows) if pair[0] in protocols]
+    columns = min(3, max(1, len(shown)))
+    height = -(-len(shown) // columns) or 1
+    figure = Figure(figsize=(4.2 * columns, 3.6 * height + 0.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(height, columns, squeeze=False).ravel()
+    names = list(dict.fromkeys(name for _, _, name, _ in rows))
+    for panel, (protocol, dataset) in zip(panels, shown, strict=False):
+        _draw_panel(panel, rows, protocol, dataset, names)
+    for panel in panels[len(shown) :]:
+        panel.set_axis_off()
+    known: dict[str, Any] = {}
+    for panel in panels:
+        known |= {label: handle for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
+    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    return figure
+
+
+def _draw_panel(panel: Any, rows: Rows, protocol: str, dataset: str, names: Sequence[str]) -> None:
+    from nassurrogate.benchmarks.evaluation import published_rows
+
+    published = published_rows(protocol)
+    for method in dict.fromkeys(row.method for row in published):
+        points = [row for row in published if row.method == method]
+        panel.plot(
+            [row.labels for row in points], [row.kendall_tau for row in points], "o-", color=_GREY, markersize=2.5,
+            linewidth=0.8, zorder=1, label="published, on splits of their own",
+        )  # fmt: skip
+        panel.annotate(
+            f" {method}", (points[-1].labels, points[-1].kendall_tau), fontsize=5.5, color="#777777", va="center"
+        )
+    sizes = _sizes(rows, protocol, dataset)
+    for place, name in enumerate(names):
+        values = {size: _values(rows.get((dataset, protocol, name, size), {}), TAU) for size in sizes}
+        drawn = [size for size in sizes if values[size]]
+        if drawn:
+            panel.errorbar(
+                drawn, [statistics.fmean(values[size]) for size in drawn],
+                yerr=[statistics.stdev(values[size]) if len(values[size]) > 1 else 0.0 for size in drawn],
+                color=_COLOURS[place % len(_COLOURS)], marker=_MARKERS[place % len(_MARKERS)], markersize=4,
+                linewidth=2.2 if place == 0 else 1.1, capsize=2, zorder=4 if place == 0 else 3, label=name,
+            )  # fmt: skip
+    reference = _first(rows, protocol, dataset, "reference_tau_all")
+    if reference is not None:
+        panel.axhline(reference, color="black", linestyle="--", linewidth=0.9, label="the labels themselves")
+    ticks = sorted({*sizes, *(row.labels for row in published)})
+    panel.set_xscale("log")
+    panel.set_xticks(ticks, [str(size) for size in ticks])
+    panel.minorticks_off()
+    panel.set_title(f"{protocol} · {dataset}", loc="left", fontsize=10, fontweight="bold")
+    panel.set_xlabel("labels")
+    panel.set_ylabel("Kendall's τ")
+    panel.grid(visible=True, color="#EEEEEE", linewidth=0.8)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _about(rows: Rows, protocol: str, dataset: str) -> str:
+    from nassurrogate.benchmarks.protocols import get_protocol
+
+    most = max(len(splits) for key, splits in rows.items() if (key[1], key[0]) == (protocol, dataset))
+    told = f"Protocol {protocol}: {get_protocol(protocol).summary}; mean ± standard deviation of {most} splits."
+    reference = _first(rows, protocol, dataset, "reference_tau_all")
+    if reference is None:
+        return told
+    classes = _first(rows, protocol, dataset, "reference_tau_classes")
+    return f"{told} The labels themselves: {reference:.3f}, averaged over cells that compute the same {classes:.3f}."
+
+
+def _first(rows: Rows, protocol: str, dataset: str, field: str) -> float | None:
+    lines = [line for key, splits in rows.items() if key[:2] == (dataset, protocol) for line in splits.values()]
+    value: float | None = lines[0][field]
+    return value
+
+
+def _sizes(rows: Rows, protocol: str, dataset: str) -> list[int]:
+    return sorted({size for there, by, _, size in rows if (by, there) == (protocol, dataset)})
+
+
+def _predictors(rows: Rows, protocol: str, dataset: str) -> list[str]:
+    """The best at the fewest labels first: those few are what it is about."""
+    names = list(dict.fromkeys(name for there, by, name, _ in rows if (by, there) == (protocol, dataset)))
+    means = [_means(rows, protocol, dataset, size) for size in _sizes(rows, protocol, dataset)]
+    return sorted(names, key=lambda name: [-of_size.get(name, 0.0) for of_size in means])
+
+
+def _means(rows: Rows, protocol: str, dataset: str, size: int, field: str = TAU) -> dict[str, float]:
+    found = {}
+    for (there, by, name, labels), splits in rows.items():
+        if (there, by, labels) == (dataset, protocol, size) and (values := _values(splits, field)):
+            found[name] = statistics.fmean(values)
+    return found
+
+
+def _values(splits: Splits, field: str) -> list[float]:
+    return [line[field] for line in splits.values() if line[field] is not None]
