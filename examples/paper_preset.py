@@ -34,8 +34,10 @@ import torch
 
 from nassurrogate.benchmarks import LABEL, load_benchmark
 from nassurrogate.metrics import kendall_tau
+from nassurrogate.predictors.calibration import Calibration
 from nassurrogate.predictors.ensemble_training import Ensemble, Labelled, Schedule
 from nassurrogate.predictors.losses import relative_loss
+from nassurrogate.predictors.model_choice import minus_tau
 from nassurrogate.predictors.nar_former_v2 import PAPER, NarFormerV2, NarFormerV2Net, V2Config
 from nassurrogate.predictors.torch_device import torch_device
 from nassurrogate.spaces import get_space
@@ -66,9 +68,8 @@ def encoded(config: V2Config, cells: np.ndarray, targets_pct: np.ndarray, device
     """Cells with their relabelled views, if two are asked for, and targets as fractions."""
     predictor = NarFormerV2(SPACE, preset="paper", device=str(device))
     rng = np.random.default_rng(0) if views == 2 else None
-    graphs = [SPACE.graph(cell, reduced=False) for cell in SPACE.parse_many(cells.tolist())]
     targets = torch.from_numpy(targets_pct[cells] / 100).float().to(device)
-    return Labelled(predictor.inputs(graphs, rng), targets)
+    return Labelled(predictor.inputs(SPACE.parse_many(cells.tolist()), rng), targets)
 
 
 def trained(
@@ -108,17 +109,11 @@ def trained(
     return ensemble, time.perf_counter() - began, epochs * len(schedule.batch_sizes(train.shape[1]))
 
 
-def minus_tau(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """(M, B, 1), (M, B) → (M,)."""
-    pairs = zip(prediction[..., 0].cpu().numpy(), target.cpu().numpy(), strict=True)
-    taus = np.array([kendall_tau(*pair) for pair in pairs])
-    return torch.from_numpy(-np.where(np.isfinite(taus), taus, -1.0))
-
-
 def scores(ensemble: Ensemble, device: torch.device) -> np.ndarray:
     """(M, 15625) predictions of all cells."""
     predictor = NarFormerV2(SPACE, preset="paper", config={"members": ensemble.members}, device=str(device))
-    predictor.load_state({f"weights.{name}": value.cpu().numpy() for name, value in ensemble.weights.items()}, {})
+    weights = {f"weights.{name}": value.cpu().numpy() for name, value in ensemble.weights.items()}
+    predictor.load_state(weights, {"calibration": Calibration(1.0, 0.0).as_dict()})
     return predictor.member_scores(SPACE.all())
 
 

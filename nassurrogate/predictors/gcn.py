@@ -138,7 +138,7 @@ class GCN(GraphNetworkPredictor):
     def _vocabulary(self) -> tuple[str, ...]:
         return (INPUT, *self.space.computing_ops, OUTPUT)
 
-    def _read(self, op: Tensor, adjacency: Tensor, mask: Tensor) -> Inputs:
+    def _read(self, op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Inputs:
         """One-hot features (…, N + 1, F) and what reads what (…, N + 1, N + 1); the global node comes first."""
         there = mask.float()
         feature = F.pad(F.one_hot(op, len(self._vocabulary)) * there.unsqueeze(-1), (0, 1, 1, 0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,12 @@ from nassurrogate.predictors.chunk_scoring import ChunkScorer
 from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Loss, Schedule
 from nassurrogate.predictors.graph_batch import GraphBatch, relabelled
 from nassurrogate.predictors.label_scale import FractionScale, RankScale
+from nassurrogate.predictors.model_choice import minus_tau
 from nassurrogate.predictors.torch_device import one_thread, torch_device
 from nassurrogate.spaces import Space
 
-# Rows that are scored together, by kind of device.
-_SCORE_CHUNK = {"cpu": 64, "cuda": 2048}
+# Rows that are scored together, and in which precision, by kind of device.
+_SCORING = {"cpu": (64, torch.float64), "cuda": (8192, torch.float32)}
 _FOLD_MEMBERS = 2
 """Members that learn all folds but one: the least that have a spread."""
 
@@ -116,6 +117,7 @@ class GraphNetworkPredictor(Predictor):
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
         self._scorer: ChunkScorer | None = None
+        self._selection: Labelled | None = None
         torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
 
     @abstractmethod
@@ -123,8 +125,11 @@ class GraphNetworkPredictor(Predictor):
         """One network, untrained: inputs with rows in front → (rows,) predictions."""
 
     @abstractmethod
-    def _read(self, op: Tensor, adjacency: Tensor, mask: Tensor) -> Inputs:
-        """What the network reads of operations (…, N), adjacency (…, N, N) and mask (…, N): (…, …) tensors."""
+    def _read(self, op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Inputs:
+        """What the network reads of operations (…, N), adjacency (…, N, N), positions (…, N) and mask (…, N).
+
+        A position is a node's depth in a canonical cell, and its number in one that is read as it is wired.
+        """
 
     @property
     @abstractmethod
@@ -161,20 +166,21 @@ class GraphNetworkPredictor(Predictor):
         device = torch_device(self.device)
         rng = np.random.default_rng(self.seed)
         scale = RankScale.of(targets) if config.labels == "rank" else FractionScale()
-        cells = self._table.take(self._table.rows(archs))
-        data = Labelled(self._inputs(cells, rng), torch.from_numpy(scale.encode(targets)).float().to(device))
+        data = Labelled(self.inputs(archs, rng), torch.from_numpy(scale.encode(targets)).float().to(device))
         order = rng.permutation(len(data))
-        n_stopping = min(round(config.holdout * len(data)), len(data) - 1)
+        n_stopping = 0 if self._selection else min(round(config.holdout * len(data)), len(data) - 1)
         stopping, learned = order[:n_stopping], order[n_stopping:]
         folds = split_folds(len(learned), self.seed, folds=config.folds) if config.folds else []
         members = config.members + len(folds) * _FOLD_MEMBERS
         ensemble = Ensemble.untrained(self._network, members, self.seed, device)
+        schedule = config.schedule(len(data))
         with one_thread(device, self._width):
             ensemble.fit(
                 _subset(data, learned),
-                config.schedule(len(data)),
+                replace(schedule, patience=schedule.epochs) if self._selection else schedule,
                 self._loss,
-                held_out=_subset(data, stopping) if n_stopping else None,
+                held_out=_subset(data, stopping) if n_stopping else self._selection,
+                criterion=minus_tau if self._selection else None,
                 pools=_pools(config.members, folds, len(learned), rng),
                 progress=progress,
             )
@@ -182,15 +188,35 @@ class GraphNetworkPredictor(Predictor):
         self._scale, self._scorer = scale, None
         self._calibration = Calibration(1.0, 0.0)
         if folds:
-            scores = self._scores(self._part(ensemble, slice(config.members, None)), _rows(cells, learned))
-            self._calibration = Calibration.of(self._held_out(scores, folds), targets[learned])
+            cells = self._table.take(self._table.rows([archs[label] for label in learned]))
+            scorer = self._scorer_of(self._part(ensemble, slice(config.members, None)), *_SCORING[device.type])
+            self._calibration = Calibration.of(self._held_out(self._scores(scorer, cells), folds), targets[learned])
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         if not archs:
             return np.empty(0), np.empty(0)
-        different, place = np.unique(self._table.rows(archs), return_inverse=True)
-        mean, spread = self._in_units(self._scores(self._ensemble, self._table.take(different)))
+        scores, place = self._different_scores(archs, None)
+        mean, spread = self._in_units(scores)
         return mean[place], self._calibration.std(spread)[place]
+
+    def member_scores(self, archs: Sequence[Architecture], scorer: ChunkScorer | None = None) -> np.ndarray:
+        """(M, B) what the members say of B > 0 architectures, on the scale they learned; see `scorer`."""
+        scores, place = self._different_scores(archs, scorer)
+        return scores[:, place]
+
+    def scorer(self, chunk: int, dtype: torch.dtype) -> ChunkScorer:
+        """What scores encoded cells (op, adjacency, position, mask), `chunk` at a time, in another precision."""
+        return self._scorer_of(self._ensemble, chunk, dtype)
+
+    def inputs(self, archs: Sequence[Architecture], rng: np.random.Generator | None = None) -> Inputs:
+        """(B, V, …) what the network reads: of the cells and, with `rng`, of the views that training shows beside."""
+        cells = self._table.take(self._table.rows(archs))
+        views = [cells]
+        if rng is not None and self._relabels:
+            views.append(relabelled(cells, rng, depth_as_position=self.reads_canonical_cells))
+        device = torch_device(self.device)
+        parts = (np.stack(parts, axis=1) for parts in zip(*(vars(view).values() for view in views), strict=True))
+        return self._read(*(torch.from_numpy(part).to(device) for part in parts))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors = {f"weights.{name}": value.cpu().numpy() for name, value in self._ensemble.weights.items()}
@@ -212,40 +238,39 @@ class GraphNetworkPredictor(Predictor):
     def _table(self) -> CellTable:
         return cell_table(self.space, self._vocabulary, reduced=self.reads_canonical_cells)
 
-    def _inputs(self, cells: GraphBatch, rng: np.random.Generator) -> Inputs:
-        """(B, V, …) what the network reads in training."""
-        # The network names nodes by number or not at all: whatever becomes of the positions.
-        views = [cells, relabelled(cells, rng, depth_as_position=True)] if self._relabels else [cells]
-        device = torch_device(self.device)
-
-        def stacked(name: str) -> Tensor:
-            return torch.from_numpy(np.stack([getattr(view, name) for view in views], axis=1)).to(device)
-
-        return self._read(stacked("op"), stacked("adjacency"), stacked("mask"))
-
-    def _scores(self, ensemble: Ensemble, cells: GraphBatch) -> np.ndarray:
-        """(M, B) what the members say of B cells, on the scale they learned."""
-        device = ensemble.device
-        scorer = self._scorer if ensemble is self._ensemble else None
+    def _different_scores(
+        self, archs: Sequence[Architecture], scorer: ChunkScorer | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(M, D) scores of the different cells among B > 0, and (B,) which of them each is."""
+        different, place = np.unique(self._table.rows(archs), return_inverse=True)
+        device = self._ensemble.device
         if scorer is None:
-            frozen = ensemble.frozen(torch.float64)
-
-            def score(op: Tensor, adjacency: Tensor, mask: Tensor) -> Tensor:
-                read = self._read(op, adjacency, mask)
-                return frozen(*(part.double() if part.is_floating_point() else part for part in read))
-
-            scorer = ChunkScorer(score, _SCORE_CHUNK[device.type], device)
-            if device.type == "cuda" and ensemble is self._ensemble:
+            scorer = self._scorer or self.scorer(*_SCORING[device.type])
+            if device.type == "cuda":
                 self._scorer = scorer  # recorded once a fit
-        with one_thread(device, self._width):
-            scores = scorer(cells.op, cells.adjacency, cells.mask)
+        return self._scores(scorer, self._table.take(different)), place
+
+    def _scores(self, scorer: ChunkScorer, cells: GraphBatch) -> np.ndarray:
+        """(M, B) what the members of a scorer say of B cells, on the scale they learned."""
+        with one_thread(torch_device(self.device), self._width):
+            scores = scorer(*vars(cells).values())
         # Rounded too, for libraries of linear algebra that compute a row by its place.
-        return np.round(scores, 9)
+        return np.round(scores.astype(np.float64), 9)
+
+    def _scorer_of(self, ensemble: Ensemble, chunk: int, dtype: torch.dtype) -> ChunkScorer:
+        frozen = ensemble.frozen(dtype)
+
+        def score(op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Tensor:
+            read = self._read(op, adjacency, position, mask)
+            return frozen(*(part.to(dtype) if part.is_floating_point() else part for part in read))
+
+        return ChunkScorer(score, chunk, ensemble.device)
 
     def _in_units(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(M, B) scores of members → (B,) means and (B,) spreads in the unit of the labels."""
-        mean = scores.mean(axis=0)
-        spread = scores.std(axis=0, ddof=1) if len(scores) > 1 else np.zeros_like(mean)
+        by_cell = np.ascontiguousarray(scores.T)  # along rows NumPy adds in one order, however many rows there are
+        mean = by_cell.mean(axis=1)
+        spread = by_cell.std(axis=1, ddof=1) if len(scores) > 1 else np.zeros_like(mean)
         high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
         return self._scale.decode(mean), (high - low) / 2
 
@@ -268,10 +293,6 @@ def _pools(members: int, folds: Sequence[Fold], n: int, rng: np.random.Generator
         for _ in range(_FOLD_MEMBERS):
             pools.append(np.concatenate([fold.known, rng.choice(fold.known, len(fold.held))]))
     return np.stack(pools)
-
-
-def _rows(cells: GraphBatch, rows: np.ndarray) -> GraphBatch:
-    return GraphBatch(cells.op[rows], cells.adjacency[rows], cells.position[rows], cells.mask[rows])
 
 
 def _subset(data: Labelled, rows: np.ndarray) -> Labelled:

@@ -264,7 +264,7 @@ class NarFormerV1(GraphNetworkPredictor):
     def _vocabulary(self) -> tuple[str, ...]:
         return (INPUT, *self.space.ops, OUTPUT)
 
-    def _read(self, op: Tensor, adjacency: Tensor, mask: Tensor) -> Inputs:
+    def _read(self, op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Inputs:
         return tokens(op, adjacency, mask, self.config.code_width)
 
 

@@ -16,27 +16,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
-from nassurrogate.errors import InputError, brief
-from nassurrogate.predictors.base import Predictor, Progress, check_ranges
-from nassurrogate.predictors.cell_table import cell_table
-from nassurrogate.predictors.chunk_scoring import ChunkScorer
-from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Schedule
-from nassurrogate.predictors.graph_batch import encode, relabelled
-from nassurrogate.predictors.label_scale import FractionScale, RankScale
+from nassurrogate.architecture import INPUT, OUTPUT, Architecture
+from nassurrogate.errors import InputError
+from nassurrogate.predictors.base import check_ranges
+from nassurrogate.predictors.ensemble_training import Inputs, Labelled, Loss
+from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig, check_choices
 from nassurrogate.predictors.losses import rank_loss, relative_loss
-from nassurrogate.predictors.torch_device import one_thread, torch_device
-from nassurrogate.spaces import Space
 
 # Codes of the operations in the released code; what it does not know comes after.
 _OP_CODES = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
-# Rows that are scored together, and in which precision, by kind of device.
-_SCORE_CHUNK = {"cpu": 64, "cuda": 2048}
-_SCORE_DTYPE = {"cpu": torch.float64, "cuda": torch.float64}
 
 
 @dataclass(frozen=True)
-class V2Config:
+class V2Config(TrainingConfig):
     """Hyper-parameters. The defaults are the preset `fast`; `PAPER` is the paper's NAS-Bench-201 configuration.
 
     cells: `reduced` reads the cell as what it computes (nothing dead, no `none`, skips contracted, an edge's weight its
@@ -47,8 +39,6 @@ class V2Config:
     output: `linear`, or the paper's `log-sigmoid`, which is always positive.
     labels: `rank` learns normal scores of the labels' ranks with squared error and a pairwise logistic loss;
         `fraction` learns labels / 100 with the paper's loss, each cell beside an isomorphic relabelling.
-    max_steps: batches grow where more steps than this would be needed; 0 never.
-    holdout: share of the labels held out to stop early; 0 trains for all epochs and keeps the last weights.
     """
 
     cells: str = "reduced"
@@ -61,21 +51,10 @@ class V2Config:
     dropout: float = 0.0
     layer_scale: float = 0.1
     output: str = "linear"
-    labels: str = "rank"
-    members: int = 4
-    epochs: int = 50
-    batch: int = 32
-    max_steps: int = 1500
-    learning_rate: float = 4e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    holdout: float = 0.0
-    patience: int = 20
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise InputError(f"{name} is one of {', '.join(choices)}, got {brief(getattr(self, name))}")
+        super().__post_init__()
+        check_choices(self, {"cells": ("reduced", "wired"), "output": ("linear", "log-sigmoid")})
         check_ranges(self, _RANGES)
         if self.members * self.width * self.ffn_ratio > _MAX_BREADTH:
             raise InputError(f"members * width * ffn_ratio must be at most {_MAX_BREADTH}")
@@ -85,7 +64,6 @@ class V2Config:
             raise InputError(f"width must be a multiple of groups ({self.groups}), got {self.width}")
 
 
-_CHOICES = {"cells": ("reduced", "wired"), "output": ("linear", "log-sigmoid"), "labels": ("rank", "fraction")}
 # The upper bounds keep a file from asking for more memory than there is.
 _MAX_BREADTH = 1 << 18
 _RANGES = {
@@ -97,15 +75,6 @@ _RANGES = {
     "head_width": (1, 4096),
     "dropout": (0.0, 0.99),
     "layer_scale": (-1e3, 1e3),
-    "members": (1, 100),
-    "epochs": (1, 10_000_000),
-    "batch": (1, 1_000_000),
-    "max_steps": (0, 1_000_000_000),
-    "learning_rate": (0.0, 1e3),
-    "weight_decay": (0.0, 1e3),
-    "warmup": (0.0, 0.99),
-    "holdout": (0.0, 0.99),
-    "patience": (1, 10_000_000),
 }
 PAPER = V2Config(
     cells="wired",
@@ -124,6 +93,7 @@ PAPER = V2Config(
     max_steps=0,
     learning_rate=1e-4,
     weight_decay=0.0,
+    folds=0,
 )
 
 
@@ -226,10 +196,10 @@ class NarFormerV2Net(nn.Module):
         return -F.logsigmoid(output) if self.positive else output
 
 
-class NarFormerV2(Predictor):
-    """An ensemble of NAR-Former V2 networks, trained together.
+class NarFormerV2(GraphNetworkPredictor):
+    """An ensemble of NAR-Former V2 networks, trained together; `paper` is one network, without a deviation.
 
-    The deviation is the spread of the members; with one member (`paper`) it is 0.
+    The last weights are kept, or after `choose_model_on` those of the best epoch, as the released code does.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -246,124 +216,58 @@ class NarFormerV2(Predictor):
     )
     presets: ClassVar[Mapping[str, Any]] = {"fast": V2Config(), "paper": PAPER}
 
-    def __init__(self, space: Space, **options: Any) -> None:
-        super().__init__(space, **options)
-        self._scorer: ChunkScorer | None = None
-        torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
+    def choose_model_on(self, archs: Sequence[Architecture], targets: np.ndarray) -> None:
+        """Let every later fit keep, of each member, the epoch with the best Kendall's tau on these cells.
 
-    def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
-        config: V2Config = self.config
-        targets = np.array(targets, dtype=np.float64)
-        if config.labels == "fraction" and (targets <= 0).any():
+        Such a fit learns all its labels (`holdout` is not used) and goes through all epochs. To compare with figures
+        of the literature: it needs more labels than those it learns.
+
+        Args:
+            archs: n > 1 architectures.
+            targets: (n,) finite, what their order is judged by, in any unit.
+
+        Raises `InputError` for other targets.
+        """
+        judged = np.array(targets, dtype=np.float64)
+        if len(archs) < 2 or judged.shape != (len(archs),) or not np.isfinite(judged).all():
             raise InputError(
-                f"labels='fraction' learns relative errors: targets must be above 0, got {targets.min():g}"
+                f"a model is chosen on 2 architectures or more and a finite target of each, got {len(archs)} "
+                f"architectures and {int(np.isfinite(judged).sum())} finite targets of shape {judged.shape}"
             )
-        ensemble = Ensemble.untrained(self._network, config.members, self.seed, torch_device(self.device))
-        scale = RankScale.of(targets) if config.labels == "rank" else FractionScale()
-        rng = np.random.default_rng(self.seed)
-        inputs = self.inputs([self._graph(arch) for arch in archs], rng if config.labels == "fraction" else None)
-        data = Labelled(inputs, torch.from_numpy(scale.encode(targets)).float().to(ensemble.device))
-        order = torch.from_numpy(rng.permutation(len(data)))
-        n_held = min(round(config.holdout * len(data)), len(data) - 1)
-        grown = math.ceil(len(data) * config.epochs / config.max_steps) if config.max_steps else 0
-        schedule = Schedule(
-            epochs=config.epochs,
-            batch=max(config.batch, grown),
-            learning_rate=config.learning_rate,
-            weight_decay=config.weight_decay,
-            warmup=config.warmup,
-            patience=config.patience,
-        )
-        with one_thread(ensemble.device, config.width):
-            ensemble.fit(
-                _subset(data, order[n_held:]),
-                schedule,
-                rank_loss if config.labels == "rank" else relative_loss,
-                held_out=_subset(data, order[:n_held]) if n_held else None,
-                progress=progress,
-            )
-        self._ensemble, self._scale, self._scorer = ensemble, scale, None
-
-    def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        if not archs:
-            return np.empty(0), np.empty(0)
-        scores, place = self._different_scores(archs)
-        mean, spread = scores.mean(axis=0), scores.std(axis=0)
-        std = (self._scale.decode(mean + spread) - self._scale.decode(mean - spread)) / 2
-        return self._scale.decode(mean)[place], std[place]
-
-    def member_scores(self, archs: Sequence[Architecture], scorer: ChunkScorer | None = None) -> np.ndarray:
-        """(M, B) what every member predicts, in the network's scale."""
-        scores, place = self._different_scores(archs, scorer)
-        return scores[:, place]
-
-    def _different_scores(
-        self, archs: Sequence[Architecture], scorer: ChunkScorer | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """(M, D) scores of the different cells among B > 0, and (B,) which of them each is."""
-        table = cell_table(self.space, self._vocabulary(), reduced=self.config.cells == "reduced")
-        different, place = np.unique(table.rows(archs), return_inverse=True)
-        device = self._ensemble.device
-        if scorer is None:
-            scorer = self._scorer or self.scorer(_SCORE_CHUNK[device.type], _SCORE_DTYPE[device.type])
-            if device.type == "cuda":
-                self._scorer = scorer  # recorded once a fit
-        with one_thread(device, self.config.width):
-            scores = scorer(*vars(table.take(different)).values())
-        # Rounded too, for libraries of linear algebra that compute a row by its place.
-        return np.round(scores.astype(np.float64), 9), place
-
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        tensors = {f"weights.{name}": value.cpu().numpy() for name, value in self._ensemble.weights.items()}
-        if isinstance(self._scale, RankScale):
-            tensors |= {"labels.scores": self._scale.scores, "labels.values": self._scale.values}
-        return tensors, {}
-
-    def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        config: V2Config = self.config
-        ranked = config.labels == "rank"
-        scale = RankScale(tensors["labels.scores"], tensors["labels.values"]) if ranked else FractionScale()
-        saved = {name.removeprefix("weights."): value for name, value in tensors.items() if name.startswith("weights.")}
-        device = torch_device(self.device)
-        self._ensemble = Ensemble.restored(self._network, config.members, saved, self.seed, device)
-        self._scale, self._scorer = scale, None
-
-    def scorer(self, chunk: int, dtype: torch.dtype) -> ChunkScorer:
-        """What gives every member's score of encoded cells (op, adjacency, position, mask), in the network's scale."""
-        frozen = self._ensemble.frozen(dtype)
-
-        def scores(op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Tensor:
-            return frozen(*(part.to(dtype) for part in self._tokens(op, adjacency, position, mask)))
-
-        return ChunkScorer(scores, chunk, self._ensemble.device)
-
-    def _vocabulary(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((INPUT, *_OP_CODES, *self.space.ops, OUTPUT)))
+        inputs = self.inputs(archs)
+        self._selection = Labelled(inputs, torch.from_numpy(judged).float().to(inputs[0].device))
 
     def _network(self) -> NarFormerV2Net:
         return NarFormerV2Net(self.config)
 
-    def _graph(self, arch: Architecture) -> CellGraph:
-        return self.space.graph(arch, reduced=self.config.cells == "reduced")
+    @property
+    def _loss(self) -> Loss:
+        return rank_loss if self.config.labels == "rank" else relative_loss
 
-    def inputs(self, graphs: Sequence[CellGraph], rng: np.random.Generator | None) -> Inputs:
-        """Tokens (B, V, N, 2·code_width), undirected adjacency (B, V, N, N) and mask (B, V, N).
+    @property
+    def _width(self) -> int:
+        return int(self.config.width)
 
-        One view a cell, or with `rng` two: the second is an isomorphic relabelling.
-        """
-        by_depth = self.config.cells == "reduced"
-        n_nodes = max(self.space.max_nodes, *(graph.n_nodes for graph in graphs))
-        first = encode(graphs, self._vocabulary(), n_nodes, depth_as_position=by_depth)
-        views = [first] if rng is None else [first, relabelled(first, rng, depth_as_position=by_depth)]
-        device = torch_device(self.device)
-        parts = (np.stack(parts, axis=1) for parts in zip(*(vars(view).values() for view in views), strict=True))
-        return self._tokens(*(torch.from_numpy(part).to(device) for part in parts))
+    def _check_targets(self, targets: np.ndarray) -> None:
+        if self.config.labels == "fraction" and (targets <= 0).any():
+            raise InputError(
+                f"labels='fraction' learns relative errors: targets must be above 0, got {targets.min():g}"
+            )
 
-    def _tokens(self, op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Inputs:
-        width = self.config.code_width
+    @property
+    def reads_canonical_cells(self) -> bool:
+        return bool(self.config.cells == "reduced")
+
+    @property
+    def _relabels(self) -> bool:
+        return bool(self.config.labels == "fraction")
+
+    @property
+    def _vocabulary(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((INPUT, *_OP_CODES, *self.space.ops, OUTPUT)))
+
+    def _read(self, op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Inputs:
+        """Tokens (…, N, 2·code_width), undirected adjacency (…, N, N) and mask (…, N)."""
+        width, there = self.config.code_width, mask.to(adjacency.dtype)
         token = torch.cat([identity_code(op, width), identity_code(position, width)], dim=-1)
-        return token * mask.unsqueeze(-1), adjacency + adjacency.transpose(-1, -2), mask
-
-
-def _subset(data: Labelled, rows: Tensor) -> Labelled:
-    return Labelled(tuple(part[rows] for part in data.inputs), data.targets[rows])
+        return token * there.unsqueeze(-1), adjacency + adjacency.transpose(-1, -2), there

@@ -23,8 +23,8 @@ def untrained(members=3, seed=0, config=TINY):
 
 def labelled(space, n=12, predictor=None):
     predictor = predictor or NarFormerV2(space, config=vars(TINY), device="cpu")
-    graphs = [predictor._graph(cell) for cell in space.parse_many(range(n))]
-    return Labelled(predictor.inputs(graphs, None), torch.linspace(-1, 1, n)[torch.randperm(n, generator=_rng())])
+    inputs = predictor.inputs(space.parse_many(range(n)))
+    return Labelled(inputs, torch.linspace(-1, 1, n)[torch.randperm(n, generator=_rng())])
 
 
 def _rng():

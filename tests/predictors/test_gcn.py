@@ -22,7 +22,7 @@ TINY = {"width": 8, "members": 2, "epochs": 2}
 def own_inputs(space, graphs, cells):
     predictor = GCN(space, config={**TINY, "cells": cells}, device="cpu")
     batch = encode(graphs, predictor._vocabulary, 8, depth_as_position=False)
-    return predictor._read(*(torch.from_numpy(part) for part in (batch.op, batch.adjacency, batch.mask)))
+    return predictor._read(*(torch.from_numpy(part) for part in vars(batch).values()))
 
 
 def test_the_paper_has_its_number_of_parameters():

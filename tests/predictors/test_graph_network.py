@@ -70,8 +70,29 @@ def test_without_folds_the_deviation_is_the_spread(space):
     cells = space.parse_many(range(20))
     predictor = GCN(space, config={**TINY, "labels": "fraction", "folds": 0}, device="cpu")
     predictor.fit(cells, np.linspace(60, 90, 20))
-    members = predictor._scores(predictor._ensemble, predictor._table.take(predictor._table.rows(cells)))
+    members = predictor.member_scores(cells)
     np.testing.assert_allclose(predictor.predict(cells)[1], 100 * members.std(axis=0, ddof=1))
+
+
+def test_many_members_predict_a_cell_alike_in_any_batch(space):
+    """Nine numbers are added up in another order where they lie side by side."""
+    predictor = GCN(space, config={**TINY, "members": 20, "epochs": 1}, device="cpu")
+    predictor.fit(space.parse_many(range(20)), np.linspace(60, 90, 20))
+    together = np.stack(predictor.predict(space.parse_many(range(60))))
+    alone = np.concatenate([predictor.predict([space.parse(i)]) for i in range(60)], axis=1)
+    assert (together == alone).all()
+
+
+def test_members_can_be_scored_in_another_precision(space):
+    predictor = GCN(space, config=TINY, device="cpu")
+    predictor.fit(space.parse_many(range(20)), np.linspace(60, 90, 20))
+    cells = space.parse_many([*range(30), 3, 2])
+    exact = predictor.member_scores(cells)
+    assert exact.shape == (3, 32)
+    assert (exact[:, 30:] == exact[:, [3, 2]]).all()
+    single = predictor.member_scores(cells, predictor.scorer(7, torch.float32))
+    np.testing.assert_allclose(single, exact, rtol=0, atol=1e-4)
+    assert (single != exact).any()
 
 
 @pytest.mark.parametrize("calibration", [None, {}, {"scale": -1.0, "floor": 0.0}, {"scale": 1.0, "floor": "1"}])

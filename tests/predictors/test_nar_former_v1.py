@@ -23,7 +23,7 @@ TINY_PAPER = {**TINY, "members": 1}
 def own_inputs(space, indices, preset="fast", **changes):
     predictor = NarFormerV1(space, preset=preset, config=changes, device="cpu")
     batch = predictor._table.take(predictor._table.rows(space.parse_many(indices)))
-    return predictor._read(*(torch.from_numpy(part) for part in (batch.op, batch.adjacency, batch.mask)))
+    return predictor._read(*(torch.from_numpy(part) for part in vars(batch).values()))
 
 
 def code(number, width):
@@ -92,7 +92,7 @@ def test_a_relabelled_view_is_the_same_cell_in_topological_order(space, preset, 
     predictor = NarFormerV1(space, preset=preset, device="cpu")
     cells = space.sample(8, rng)
     graphs = [space.graph(cell, reduced=preset == "fast") for cell in cells]
-    token, there = predictor._inputs(predictor._table.take(predictor._table.rows(cells)), rng)
+    token, there = predictor.inputs(cells, rng)
     assert token.shape[1] == there.shape[1] == 2
     assert (there[:, 0] == there[:, 1]).all()
     vocabulary = ("input", *space.ops, "output")
@@ -119,8 +119,7 @@ def _read_back(token, vocabulary, width):
 
 def test_without_consistency_there_is_one_view(space):
     predictor = NarFormerV1(space, config={"consistency": 0.0}, device="cpu")
-    rows = predictor._table.rows([space.parse(3)])
-    token, there = predictor._inputs(predictor._table.take(rows), np.random.default_rng(0))
+    token, there = predictor.inputs([space.parse(3)], np.random.default_rng(0))
     assert token.shape[1] == there.shape[1] == 1
 
 

@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kendalltau
 
+from nassurrogate.benchmarks.evaluation import ChoosesModel
 from nassurrogate.errors import InputError
+from nassurrogate.predictors import graph_network
+from nassurrogate.predictors.ensemble_training import Ensemble
 from nassurrogate.predictors.losses import rank_loss, relative_loss
 from nassurrogate.predictors.nar_former_v2 import PAPER, NarFormerV2, NarFormerV2Net, V2Config, identity_code
 
@@ -36,8 +40,7 @@ def golden_net(golden):
 
 def own_inputs(space, index, preset="paper"):
     predictor = NarFormerV2(space, preset=preset, device="cpu")
-    graphs = [predictor._graph(cell) for cell in space.parse_many(index)]
-    return [part.squeeze(1) for part in predictor.inputs(graphs, None)]
+    return [part.squeeze(1) for part in predictor.inputs(space.parse_many(index))]
 
 
 # --- the network --------------------------------------------------------------------------------------------------
@@ -89,10 +92,9 @@ def test_codes_of_different_numbers_differ_alike():
 @pytest.mark.parametrize("preset", ["fast", "paper"])
 def test_padding_does_not_show(space, preset):
     predictor = NarFormerV2(space, preset=preset, config=TINY_PAPER, device="cpu")
-    graphs = [predictor._graph(cell) for cell in space.parse_many(range(20))]
     torch.manual_seed(0)
     net = NarFormerV2Net(predictor.config).eval().double()
-    token, adjacency, mask = (part.squeeze(1).double() for part in predictor.inputs(graphs, None))
+    token, adjacency, mask = (part.squeeze(1).double() for part in predictor.inputs(space.parse_many(range(20))))
     more = (
         torch.nn.functional.pad(token, (0, 0, 0, 5)),
         torch.nn.functional.pad(adjacency, (0, 5, 0, 5)),
@@ -162,6 +164,77 @@ def test_the_paper_predicts_a_cell_alike_in_any_batch(space, members):
     predictor.fit(space.parse_many(range(10)), np.linspace(60, 90, 10))
     together, _ = predictor.predict(space.parse_many(range(90)))
     assert [predictor.predict([space.parse(i)])[0][0] for i in range(0, 90, 4)] == together[::4].tolist()
+
+
+def _taus_of_epochs(predictor, cells, labels, judges, truth):
+    """Each member's tau on the judges after every epoch of a fit."""
+    taus = []
+
+    class Seen(Ensemble):
+        def fit(self, *args, progress=None, criterion=None, **options):
+            def judged(prediction, target):
+                taus.append([kendalltau(row, truth).statistic for row in prediction[..., 0].numpy()])
+                return criterion(prediction, target)
+
+            super().fit(*args, progress=progress, criterion=judged, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph_network, "Ensemble", Seen)
+        predictor.fit(cells, labels)
+    return np.array(taus)
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_the_epoch_that_is_best_on_chosen_cells_is_kept(space, preset):
+    changes = {**TINY_PAPER, "members": 2, "epochs": 12, "learning_rate": 0.05, "patience": 1, "holdout": 0.5}
+    predictor = NarFormerV2(space, preset=preset, config=changes, device="cpu")
+    cells, judges = space.parse_many(range(20)), space.parse_many(range(100, 140))
+    truth = np.array([cell.string.count("conv") + cell.index / 1e4 for cell in judges])
+    predictor.choose_model_on(judges, truth)
+    taus = _taus_of_epochs(predictor, cells, np.linspace(60, 90, 20), judges, truth)
+    assert len(taus) == 12  # no epoch is left out for want of patience
+    kept = [kendalltau(scores, truth).statistic for scores in predictor.member_scores(judges)]
+    np.testing.assert_allclose(kept, np.nanmax(taus, axis=0)[:2], rtol=0, atol=0.01)  # trained in single precision
+    assert (taus[-1] < np.nanmax(taus, axis=0)).any()
+
+
+def test_an_evaluation_can_let_it_choose(space):
+    assert isinstance(NarFormerV2(space), ChoosesModel)
+
+
+@pytest.mark.parametrize(("n", "targets"), [(1, [1.0]), (3, [1.0, 2.0]), (2, [1.0, np.nan]), (0, [])])
+def test_what_a_model_cannot_be_chosen_on(space, n, targets):
+    with pytest.raises(InputError, match="a model is chosen on 2 architectures or more"):
+        NarFormerV2(space, device="cpu").choose_model_on(space.parse_many(range(n)), np.array(targets))
+
+
+def test_labels_held_out_in_turn_set_the_deviation_of_fast_alone(space):
+    deviations = {}
+    for preset in ("fast", "paper"):
+        predictor = NarFormerV2(space, preset=preset, config=TINY_PAPER, device="cpu")
+        predictor.fit(space.parse_many(range(20)), np.linspace(60, 90, 20))
+        deviations[preset] = predictor.predict(space.parse_many(range(20, 40)))[1]
+    assert (deviations["fast"] > 0).all()
+    assert not deviations["paper"].any()
+
+
+def test_equal_cells_are_told_apart_by_their_wiring_only(space):
+    assert NarFormerV2(space, preset="fast").reads_canonical_cells
+    assert not NarFormerV2(space, preset="paper").reads_canonical_cells
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_depths_move_with_relabelled_nodes_and_numbers_stay(space, preset):
+    predictor = NarFormerV2(space, preset=preset, config={"labels": "fraction"}, device="cpu")
+    token, adjacency, mask = predictor.inputs(space.parse_many(range(50)), np.random.default_rng(0))
+    assert token.shape[1] == adjacency.shape[1] == mask.shape[1] == 2
+    position = token[..., predictor.config.code_width :]
+    assert (token[:, 0] != token[:, 1]).any()
+    if preset == "paper":
+        assert (position[:, 0] == position[:, 1]).all()
+    else:  # the same tokens, in another order
+        ordered = [[sorted(map(tuple, view.tolist())) for view in views] for views in token]
+        assert all(one == other for one, other in ordered)
 
 
 def test_the_paper_refuses_what_it_cannot_divide_by(space):
