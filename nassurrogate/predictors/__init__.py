@@ -39,6 +39,7 @@ _BUILT_IN = {
     "random-forest": "nassurrogate.predictors.random_forest:RandomForest",
     "ridge": "nassurrogate.predictors.ridge:RidgeRegression",
     "mlp-ensemble": "nassurrogate.predictors.mlp_ensemble:MlpEnsemble",
+    "ensemble": "nassurrogate.predictors.stacked_ensemble:StackedEnsemble",
 }
 
 

@@ -77,13 +77,14 @@ def split_folds(n_labels: int, seed: int, *, folds: int = FOLDS, enough: int = E
     ]
 
 
-def out_of_fold(fits: FoldFits, n_labels: int, seed: int) -> HeldOut:
+def out_of_fold(fits: FoldFits, n_labels: int, seed: int, *, folds: int = FOLDS) -> HeldOut:
     """Predict labels from fits on the other folds.
 
     Args:
         fits: learns and predicts all folds, one after the other or together.
         n_labels: how many labels there are.
         seed: of the folds.
+        folds: how many, at most.
 
     >>> labels = np.array([1.0, 2.0, 4.0])
     >>> means = lambda folds: [(np.full(1, labels[fold.known].mean()), np.zeros(1)) for fold in folds]
@@ -91,11 +92,11 @@ def out_of_fold(fits: FoldFits, n_labels: int, seed: int) -> HeldOut:
     >>> held.mean[np.argsort(held.place)]
     array([3. , 2.5, 1.5])
     """
-    folds = split_folds(n_labels, seed)
-    if not folds:
+    parts = split_folds(n_labels, seed, folds=folds)
+    if not parts:
         return HeldOut(np.empty(0, np.intp), np.empty(0), np.empty(0))
-    mean, spread = (np.concatenate(parts) for parts in zip(*fits(folds), strict=True))
-    return HeldOut(np.concatenate([fold.held for fold in folds]), mean, spread)
+    mean, spread = (np.concatenate(each) for each in zip(*fits(parts), strict=True))
+    return HeldOut(np.concatenate([part.held for part in parts]), mean, spread)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,16 @@ class FeaturePredictor(Predictor):
         held_out = out_of_fold(fits, len(labels), self.seed)
         if not len(held_out.place):
             _tell(progress, 1, 0)
-        self._learned = _Learned(cells, labels, model, Calibration.of(held_out, labels))
+        self._keep(cells, labels, model, Calibration.of(held_out, labels))
+
+    def learn(self, tasks: Sequence[Task], like: Scorer | None = None) -> list[Scorer]:
+        """A model of each task, its spread not calibrated: for a predictor that is made of others.
+
+        Args:
+            tasks: what is to be learned.
+            like: a model of more labels, whose hyper-parameters may serve for all tasks to save time.
+        """
+        return [self._learn(task) for task in tasks] if like is None else list(self._learn_each(tasks, like))
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         if not archs:
@@ -98,15 +107,18 @@ class FeaturePredictor(Predictor):
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         calibration = Calibration.from_dict(meta["calibration"])
         cells, labels = read_labels(self.space, tensors)
-        self._learned = _Learned(cells, labels, self._model(path_features(self.space, cells), labels), calibration)
+        self._keep(cells, labels, self._model(path_features(self.space, cells), labels), calibration)
 
-    def _model(self, features: np.ndarray, labels: np.ndarray) -> _Model:
+    def _keep(self, cells: list[Architecture], labels: np.ndarray, model: LabelModel, calibration: Calibration) -> None:
+        self._learned = _Learned(cells, labels, model, calibration)
+
+    def _model(self, features: np.ndarray, labels: np.ndarray) -> LabelModel:
         scale = RankScale.of(labels)
-        return _Model(scale, self._learn((features, scale.encode(labels))) if len(scale.values) > 1 else None)
+        return LabelModel(scale, self._learn((features, scale.encode(labels))) if len(scale.values) > 1 else None)
 
     def _fold_models(
-        self, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], model: _Model
-    ) -> Iterator[_Model]:
+        self, features: np.ndarray, labels: np.ndarray, folds: Sequence[Fold], model: LabelModel
+    ) -> Iterator[LabelModel]:
         if model.scorer is None:
             return (model for _ in folds)
         scales = [RankScale.of(labels[fold.known]) for fold in folds]
@@ -116,11 +128,11 @@ class FeaturePredictor(Predictor):
             if len(scale.values) > 1
         ]
         scorers = self._learn_each(tasks, model.scorer)
-        return (_Model(scale, next(scorers) if len(scale.values) > 1 else None) for scale in scales)
+        return (LabelModel(scale, next(scorers) if len(scale.values) > 1 else None) for scale in scales)
 
 
 @dataclass(frozen=True)
-class _Model:
+class LabelModel:
     """Predicts in the labels' unit; without a scorer, the one value of its labels."""
 
     scale: RankScale
@@ -140,7 +152,7 @@ class _Model:
 class _Learned:
     archs: list[Architecture]
     labels: np.ndarray
-    model: _Model
+    model: LabelModel
     calibration: Calibration
 
 

@@ -19,6 +19,7 @@ QUICK = {
     "ridge": {},
     "mlp-ensemble": {"epochs": 3, "members": 2, "layers": 3},
     "nar-former-v1": {"epochs": 4, "code_width": 8, "folds": 2},
+    "ensemble": {"members": "gaussian-process,ridge"},
 }
 
 
