@@ -132,4 +132,5 @@ class StackWeights:
             or not all(isinstance(numbers[name], list) and len(numbers[name]) == members for name in lists)
         ):
             raise InputError(f"a stack of {members} members has {', '.join((*lists, *plain))}, got {brief(numbers)}")
-        return cls(**{name: tuple(numbers[name]) for name in lists}, **{name: numbers[name] for name in plain})
+        weight, centre, deviation = (tuple(numbers[name]) for name in lists)
+        return cls(weight, centre, deviation, numbers["offset"], numbers["slope"])
