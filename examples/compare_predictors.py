@@ -12,16 +12,13 @@ is a line of `examples/results/predictors.jsonl`: running again goes on where it
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from predictor_tables import draw, report
-from stored_splits import Task, complete, read_lines
+from predictor_tables import DATASETS, draw, report
+from stored_splits import Task, add_options, complete, only_tables, read_lines
 
 RESULTS = Path(__file__).parent / "results" / "predictors.jsonl"
-DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 LABELS = (50, 78, 156, 469, 781, 1563)
 LEAD = "probe-former"
 """Whose rows come first."""
@@ -62,57 +59,37 @@ def protocols_of(dataset: str) -> tuple[str, ...]:
 
 def measure_all(chosen: argparse.Namespace) -> int:
     """Measure what is asked for and not stored. Returns how many fits failed."""
-    from nassurrogate.benchmarks.importers import import_file
-    from nassurrogate.cache_folder import CACHE_VARIABLE
     from nassurrogate.predictors import predictor_names, resolve_predictor
 
-    predictors = chosen.predictor.split(",") if chosen.predictor else predictor_names()
+    predictors = chosen.predictor or predictor_names()
     for name in predictors:
         resolve_predictor(name)  # a wrong name is told now, not once a fit
-    before = os.environ.get(CACHE_VARIABLE)
-    with tempfile.TemporaryDirectory() as cache:
-        os.environ[CACHE_VARIABLE] = cache  # the user's own imports neither change nor count; processes inherit it
-        try:
-            if chosen.test_accuracy is not None:
-                import_file("nb201", chosen.test_accuracy)
-            protocols = {dataset: protocols_of(dataset) for dataset in chosen.dataset}
-            tasks = ordered_tasks(chosen.dataset, predictors, chosen.labels, chosen.splits, protocols)
-            return complete(
-                chosen.results, tasks, splits=chosen.splits, jobs=chosen.jobs, run_dir=chosen.run_dir,
-                machine=chosen.machine,
-            )  # fmt: skip
-        finally:
-            if before is None:
-                del os.environ[CACHE_VARIABLE]
-            else:
-                os.environ[CACHE_VARIABLE] = before
+    with only_tables(*[chosen.test_accuracy] if chosen.test_accuracy else []):
+        protocols = {dataset: protocols_of(dataset) for dataset in chosen.dataset}
+        return complete(ordered_tasks(chosen.dataset, predictors, chosen.labels, chosen.splits, protocols), chosen)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--test-accuracy", type=Path, metavar="FILE", help="CSV with test accuracies")
-    parser.add_argument("--predictor", metavar="NAME[,...]", help="instead of all that are registered")
-    parser.add_argument("--dataset", type=lambda text: text.split(","), default=DATASETS, metavar="NAME[,...]")
-    parser.add_argument(
-        "--labels", type=lambda text: [int(part) for part in text.split(",")], default=LABELS, metavar="N[,...]"
-    )
-    parser.add_argument("--splits", type=int, default=10, metavar="S")
-    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes, of one thread each")
-    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="keep the predictions there")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="default: %(default)s")
-    parser.add_argument("--machine", metavar="TEXT", help="a note on the machine, for the rows")
-    parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
+    parser.add_argument("--predictor", type=_listed, metavar="NAME[,...]", help="instead of all that are registered")
+    parser.add_argument("--dataset", type=_listed, default=DATASETS, metavar="NAME[,...]", help="instead of all three")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="measure nothing, draw what is stored")
+    add_options(parser, RESULTS, LABELS)
     chosen = parser.parse_args(arguments)
     failed = 0
     if not (chosen.report or chosen.plot):
         failed = measure_all(chosen)
     lines = read_lines(chosen.results)
     if chosen.plot:
-        draw(lines, chosen.plot)
+        draw(lines, chosen.plot, LEAD)
     if chosen.report or not chosen.plot:
         print(report(lines, LEAD))
     return 1 if failed else 0
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
 
 
 if __name__ == "__main__":

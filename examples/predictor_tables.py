@@ -12,11 +12,22 @@ from stored_splits import Key, Line, by_row
 Splits = Mapping[int, Line]
 Rows = Mapping[Key, Splits]
 TAU = "kendall_tau"
+DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 
-# Okabe and Ito's colours, which the colour-blind tell apart, then two more.
-_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F3C8D", "#8C6D31")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h")
-_GREY = "#B5B5B5"
+# Okabe and Ito's colours, which the colour-blind tell apart, then three more.
+_COLOURS = (
+    "#D55E00",
+    "#0072B2",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#7F3C8D",
+    "#8C6D31",
+    "#A8A800",
+)
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h", "d")
 
 
 def report(lines: Sequence[Line], lead: str) -> str:
@@ -37,17 +48,23 @@ def report(lines: Sequence[Line], lead: str) -> str:
 
 
 def settings(rows: Rows) -> list[tuple[str, str]]:
-    """(protocol, data set) of what is stored, by protocol."""
-    return sorted({(protocol, dataset) for dataset, protocol, _, _ in rows}, key=lambda pair: pair[0])
+    """(protocol, data set) of what is stored: by protocol, then in the order of `DATASETS`."""
+    found = {(protocol, dataset) for dataset, protocol, _, _ in rows}
+    return sorted(found, key=lambda pair: (pair[0], DATASETS.index(pair[1])))
 
 
-def tau_table(rows: Rows, protocol: str, dataset: str, field: str = TAU) -> str:
-    """A line a predictor, a column a number of labels: mean ± standard deviation, the best mean in bold."""
+def tau_table(rows: Rows, protocol: str, dataset: str, *, field: str = TAU, names: Sequence[str] | None = None) -> str:
+    """A line a predictor, a column a number of labels: mean ± standard deviation, the best mean in bold.
+
+    Args:
+        field: what is averaged.
+        names: which predictors; None: all, those with the best τ first.
+    """
     sizes = _sizes(rows, protocol, dataset)
     best = {size: max(means.values()) for size in sizes if (means := _means(rows, protocol, dataset, size, field))}
     most = max(len(splits) for key, splits in rows.items() if (key[1], key[0]) == (protocol, dataset))
     body = []
-    for name in _predictors(rows, protocol, dataset):
+    for name in names if names is not None else _predictors(rows, protocol, dataset):
         cells = [name]
         for size in sizes:
             values = _values(rows.get((dataset, protocol, name, size), {}), field)
@@ -83,13 +100,17 @@ def paired_table(rows: Rows, lead: str) -> str:
                 cells.append("-")
                 continue
             peer = max(peers, key=peers.__getitem__)
-            ours, theirs = rows[dataset, protocol, lead, size], rows[dataset, protocol, peer, size]
-            differences = [ours[split][TAU] - theirs[split][TAU] for split in sorted(ours.keys() & theirs.keys())]
-            ahead = sum(difference > 0 for difference in differences)
-            told = f"{spread(differences, 3, sign='+')}, {ahead}/{len(differences)}" if differences else "-"
+            told = paired(rows[dataset, protocol, lead, size], rows[dataset, protocol, peer, size])
             cells.append(f"{told} ({peer})")
         body.append(cells)
     return markdown(["", *map(str, sizes)], body)
+
+
+def paired(ours: Splits, theirs: Splits, field: str = TAU) -> str:
+    """Mean ± standard deviation of ours less theirs over the splits that both have, and in how many ours is ahead."""
+    differences = [ours[split][field] - theirs[split][field] for split in sorted(ours.keys() & theirs.keys())]
+    ahead = sum(difference > 0 for difference in differences)
+    return f"{spread(differences, 3, sign='+')}, {ahead}/{len(differences)}" if differences else "-"
 
 
 def seconds_table(rows: Rows) -> str:
@@ -119,14 +140,13 @@ def spread(values: Sequence[float], digits: int, *, sign: str = "") -> str:
     return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
 
 
-def draw(lines: Sequence[Line], path: Path, protocols: Sequence[str] = ("A1", "A2", "A4")) -> None:
-    """τ against labels, a panel a protocol and data set; published rows in grey where there are such."""
-    figure = picture(lines, protocols)
-    figure.savefig(path, dpi=130)
+def draw(lines: Sequence[Line], path: Path, lead: str) -> None:
+    """Write the `picture`."""
+    picture(lines, lead).savefig(path, dpi=130)
 
 
-def picture(lines: Sequence[Line], protocols: Sequence[str]) -> Any:
-    """The figure that `draw` writes."""
+def picture(lines: Sequence[Line], lead: str, protocols: Sequence[str] = ("A1", "A2", "A4")) -> Any:
+    """τ against labels, a panel a protocol and data set; the lead's line is thick, published rows are grey."""
     # Figure with its own Agg canvas: pyplot would keep state and might open a window.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -138,9 +158,9 @@ def picture(lines: Sequence[Line], protocols: Sequence[str]) -> Any:
     figure = Figure(figsize=(4.2 * columns, 3.6 * height + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(height, columns, squeeze=False).ravel()
-    names = list(dict.fromkeys(name for _, _, name, _ in rows))
+    names = sorted({name for _, _, name, _ in rows}, key=lambda name: (name != lead, name))
     for panel, (protocol, dataset) in zip(panels, shown, strict=False):
-        _draw_panel(panel, rows, protocol, dataset, names)
+        _draw_panel(panel, rows, protocol, dataset, names, lead)
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
     known: dict[str, Any] = {}
@@ -150,19 +170,11 @@ def picture(lines: Sequence[Line], protocols: Sequence[str]) -> Any:
     return figure
 
 
-def _draw_panel(panel: Any, rows: Rows, protocol: str, dataset: str, names: Sequence[str]) -> None:
+def _draw_panel(panel: Any, rows: Rows, protocol: str, dataset: str, names: Sequence[str], lead: str) -> None:
     from nassurrogate.benchmarks.evaluation import published_rows
+    from nassurrogate.benchmarks.evaluation.plot import draw_published
 
-    published = published_rows(protocol)
-    for method in dict.fromkeys(row.method for row in published):
-        points = [row for row in published if row.method == method]
-        panel.plot(
-            [row.labels for row in points], [row.kendall_tau for row in points], "o-", color=_GREY, markersize=2.5,
-            linewidth=0.8, zorder=1, label="published, on splits of their own",
-        )  # fmt: skip
-        panel.annotate(
-            f" {method}", (points[-1].labels, points[-1].kendall_tau), fontsize=5.5, color="#777777", va="center"
-        )
+    draw_published(panel, protocol)
     sizes = _sizes(rows, protocol, dataset)
     for place, name in enumerate(names):
         values = {size: _values(rows.get((dataset, protocol, name, size), {}), TAU) for size in sizes}
@@ -172,12 +184,12 @@ def _draw_panel(panel: Any, rows: Rows, protocol: str, dataset: str, names: Sequ
                 drawn, [statistics.fmean(values[size]) for size in drawn],
                 yerr=[statistics.stdev(values[size]) if len(values[size]) > 1 else 0.0 for size in drawn],
                 color=_COLOURS[place % len(_COLOURS)], marker=_MARKERS[place % len(_MARKERS)], markersize=4,
-                linewidth=2.2 if place == 0 else 1.1, capsize=2, zorder=4 if place == 0 else 3, label=name,
+                linewidth=2.4 if name == lead else 1.1, capsize=2, zorder=4 if name == lead else 3, label=name,
             )  # fmt: skip
     reference = _first(rows, protocol, dataset, "reference_tau_all")
     if reference is not None:
         panel.axhline(reference, color="black", linestyle="--", linewidth=0.9, label="the labels themselves")
-    ticks = sorted({*sizes, *(row.labels for row in published)})
+    ticks = sorted({*sizes, *(row.labels for row in published_rows(protocol))})
     panel.set_xscale("log")
     panel.set_xticks(ticks, [str(size) for size in ticks])
     panel.minorticks_off()

@@ -1,4 +1,4 @@
-"""Splits of evaluations, measured in one pool of processes and stored line by line: what the scripts here share.
+"""Splits of evaluations, measured in one pool of processes and stored line by line: what two of the scripts share.
 
 A file of results holds JSON lines of three kinds: `packages` (who made the lines below it), `split` (one fit, judged by
 one protocol) and `row` (the mean over all splits, as `nassurrogate evaluate --json` has it). Lines are appended as soon
@@ -7,6 +7,7 @@ as they are known, so a run may be killed at any time and goes on where it stopp
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -55,6 +56,34 @@ class Task:
         return [(self.dataset, protocol, self.name, self.labels) for protocol in self.protocols]
 
 
+def add_options(parser: argparse.ArgumentParser, results: Path, labels: Sequence[int]) -> None:
+    """What every script that measures splits can be told."""
+    parser.add_argument(
+        "--labels", type=lambda text: [int(part) for part in text.split(",")], default=list(labels),
+        metavar="N[,...]", help=f"default: {','.join(map(str, labels))}",
+    )  # fmt: skip
+    parser.add_argument("--splits", type=int, default=10, metavar="S", help="default: 10")
+    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes, of one thread each (default: 1)")
+    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="keep the predictions there")
+    parser.add_argument(
+        "--results", type=Path, default=results, metavar="FILE", help=f"default: results/{results.name}"
+    )
+    parser.add_argument("--machine", metavar="TEXT", help="a note on the machine, for the rows")
+    parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
+
+
+@contextmanager
+def only_tables(*files: Path) -> Iterator[None]:
+    """The embedded table and these files: what the user has imported neither counts nor changes."""
+    from nassurrogate.benchmarks.importers import import_file
+    from nassurrogate.cache_folder import CACHE_VARIABLE
+
+    with tempfile.TemporaryDirectory() as cache, _environment({CACHE_VARIABLE: cache}):
+        for file in files:
+            import_file("nb201", file)
+        yield
+
+
 def measure(task: Task, run_dir: str | None) -> list[Line]:
     """One line a protocol. The fit is made once: the other protocols find it in the run folder."""
     from nassurrogate.benchmarks.evaluation import evaluate
@@ -80,6 +109,7 @@ def measure(task: Task, run_dir: str | None) -> list[Line]:
                     "dataset": task.dataset,
                     "protocol": protocol,
                     "preset": found.rows[0].preset,
+                    **({"config": dict(task.config)} if task.config else {}),
                     **asdict(found.splits[0]),
                     "predictor": task.name,
                     "split": task.split,
@@ -90,30 +120,23 @@ def measure(task: Task, run_dir: str | None) -> list[Line]:
     return [{name: _plain(value) for name, value in line.items()} for line in lines]
 
 
-def complete(
-    path: Path,
-    tasks: Iterable[Task],
-    *,
-    splits: int,
-    jobs: int,
-    run_dir: Path | None = None,
-    machine: str | None = None,
-) -> int:
-    """Measure, in this order, what the file lacks. Returns how many fits failed; each is told on stderr.
+def complete(tasks: Iterable[Task], chosen: argparse.Namespace) -> int:
+    """Measure, in this order, what the file of results lacks; no GPU is used.
 
     Args:
-        splits: how many make a row.
-        jobs: processes, of one thread each; no GPU is used.
-        run_dir: where the predictions are kept; None keeps none.
-        machine: a note for the rows; None: what can be known of this one.
+        chosen: the values of `add_options`.
+
+    Returns how many fits failed; each is told on stderr.
     """
+    path, splits, run_dir = chosen.results, chosen.splits, chosen.run_dir
     stored = read_lines(path)
     missing = list(without_stored(tasks, stored))
     results = by_row(stored)
     failed = 0
     began = time.perf_counter()
-    about = {"jobs": jobs, "machine": machine or f"{os.cpu_count()} CPUs, {platform.machine()}", "version": _version()}
-    with _appending(path) as file, _pool(jobs) as pool:
+    machine = chosen.machine or f"{os.cpu_count()} CPUs, {platform.machine()}"
+    about = {"jobs": chosen.jobs, "machine": machine, "version": _version()}
+    with _appending(path) as file, _pool(chosen.jobs) as pool:
         _append(file, [{"kind": "packages", **_packages()}] if missing else [])
         waiting = {pool.submit(_measured, task, str(run_dir) if run_dir else None): task for task in missing}
         for number, future in enumerate(as_completed(waiting), start=1):
@@ -200,11 +223,20 @@ def _measured(task: Task, run_dir: str | None) -> list[Line] | str:
 @contextmanager
 def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that live as long as the work; libraries read these variables when they are first imported."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD | _NO_GPU}
-    os.environ.update(_ONE_THREAD | _NO_GPU)
+    with (
+        _environment(_ONE_THREAD | _NO_GPU),
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool,
+    ):
+        yield pool
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Variables for this process and those it starts."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
-            yield pool
+        yield
     finally:
         for name, value in before.items():
             if value is None:

@@ -61,7 +61,7 @@ def tau_against_labels(evaluation: Evaluation) -> Figure:
     figure = Figure(figsize=(7.5, 4.8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    _draw_published(axes, protocol.id)
+    draw_published(axes, protocol.id)
     styles = zip(cycle(_COLOURS), cycle(_MARKERS), strict=False)
     for name, (colour, marker) in zip(dict.fromkeys(row.predictor for row in evaluation.rows), styles, strict=False):
         rows = sorted((row for row in evaluation.rows if row.predictor == name), key=lambda row: row.labels)
@@ -92,7 +92,7 @@ def tau_against_labels(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _draw_published(axes: Axes, protocol: str) -> None:
+def draw_published(axes: Axes, protocol: str) -> None:
     """Grey, on splits of their own; hollow where a figure is recalled rather than verified."""
     published = published_rows(protocol)
     for method in dict.fromkeys(row.method for row in published):
