@@ -29,8 +29,9 @@ PredictorLike: TypeAlias = str | type[Predictor]
 """What stands for a predictor everywhere: a registered name, `name:preset`, or a class."""
 
 ENTRY_POINT_GROUP = "nassurrogate.predictors"
-DEFAULT_PREDICTOR = "nar-former-v2"
+DEFAULT_PREDICTOR = "probe-former"
 _BUILT_IN = {
+    "probe-former": "nassurrogate.predictors.probe_former:ProbeFormer",
     "nar-former-v2": "nassurrogate.predictors.nar_former_v2:NarFormerV2",
     "gradient-boosting": "nassurrogate.predictors.gradient_boosting:GradientBoosting",
     "gcn": "nassurrogate.predictors.gcn:GCN",

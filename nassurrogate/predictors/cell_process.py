@@ -2,7 +2,7 @@
 
 The kernel is Matérn 3/2 (Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006, equation 4.17) in the
 distance r with r² = Σ over blocks of features of (mean squared difference / length²). Its eight numbers were chosen
-once on NAS-Bench-201's cifar10, inside `development_split`; with few labels that beats choosing them anew by likelihood.
+once on NAS-Bench-201's cifar10, inside `development_split`; with few labels that beats choosing them by likelihood.
 
 Shapes: n labels, B cells, F features.
 """
@@ -20,8 +20,8 @@ LENGTH_OF_PATHS = (1.5, 1.8, 2.9, 2.2)
 LENGTH_OF_COUNTS, LENGTH_OF_PROBES = 1.9, 3.5
 VARIANCE, NOISE = 1.5, 0.027
 """Of the function and of a label, in normal scores."""
-_SPREAD_LABELS = 512
-"""Labels from which the spread is computed: all would take a second for each thousand of them."""
+_ALL_SAY_UP_TO, _SOME = 511, 256
+"""Labels up to which all say how wide the posterior is, which takes quadratic time a cell; of more so many do."""
 
 
 def kernel_inputs(space: Space, path_features: np.ndarray, probes: np.ndarray | None) -> np.ndarray:
@@ -75,7 +75,7 @@ class CellProcess:
         root = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
         self._root_inverse = solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
         self._weights = self._root_inverse.T @ (self._root_inverse @ self._scores)
-        n_some = min(len(root), _SPREAD_LABELS)
+        n_some = len(root) if len(root) <= _ALL_SAY_UP_TO else _SOME
         # The leading block of a Cholesky factor, and of its inverse, is that of the leading block.
         self._some = self._root_inverse[:n_some, :n_some]
 

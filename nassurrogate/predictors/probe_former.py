@@ -11,7 +11,8 @@ What it is made of, and what NAR-Former V2 (arXiv 2306.10792), from which it set
   by relative error, sequence ranking and consistency with a relabelled view.
 - An ensemble, trained as one batched model, averaged with a Gaussian process of fixed kernel (`cell_process`) by a
   weight that grows with the labels; V2 is one network.
-- The deviation is calibrated on the process's leave-one-out predictions of the labels.
+- The deviation is calibrated on labels that a part has not seen: the process predicts each without itself, and from
+  some hundred labels on every member of the ensemble leaves some out.
 
 A fit sees its labels; the space it belongs to gives probes and path counts, which are computed and not measured.
 
@@ -24,7 +25,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
@@ -56,11 +57,13 @@ class ProbeFormerConfig:
     relations: whether a head sees its relation only; otherwise all nodes.
     pairwise: whether the loss has its pairwise part.
     max_steps: batches grow where more steps than this would be needed; 0 never.
+    cross_fit_labels: labels from which on each member leaves some out, so that its errors there set the deviation.
     process_labels: labels that the process learns at most, a random choice.
     """
 
     network_share: float = 1.0
     even_labels: int = 150
+    cross_fit_labels: int = 256
     probes: bool = True
     relations: bool = True
     pairwise: bool = True
@@ -68,9 +71,9 @@ class ProbeFormerConfig:
     blocks: int = 2
     ffn_ratio: int = 2
     members: int = 4
-    epochs: int = 40
+    epochs: int = 60
     batch: int = 32
-    max_steps: int = 800
+    max_steps: int = 1200
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
@@ -89,6 +92,7 @@ _MAX_BREADTH = 1 << 16
 _RANGES = {
     "network_share": (0.0, 1.0),
     "even_labels": (0, 1_000_000_000),
+    "cross_fit_labels": (2, 1_000_000_000),
     "width": (4, 1024),
     "blocks": (1, 32),
     "ffn_ratio": (1, 16),
@@ -101,6 +105,10 @@ _RANGES = {
     "warmup": (0.0, 0.99),
     "process_labels": (1, 10_000),
 }
+_Parts: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""In normal scores: the process's means (B,), the members' predictions (M, B), the process's spreads (B,)."""
+_MOST_UNSEEN = 64
+"""Labels that a member leaves out at most: four members' tell the coverage to 2 points."""
 _REFERENCE_CELLS = 2000
 _CHUNK = 512
 
@@ -127,27 +135,30 @@ class ProbeFormer(Predictor):
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         self._learn_process(list(archs), np.array(targets, dtype=np.float64))
-        self._ensemble = self._trained(progress) if self.config.network_share > 0 else None
+        held = self._process.held_out()
+        unseen = self._unseen(held.place)
+        self._ensemble = self._trained(unseen, progress) if self.config.network_share > 0 else None
         if self._ensemble is None and progress is not None:
             progress(1, 1)
+        self._freeze()
+        self._calibration = self._calibrated(held, unseen)
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         if not archs:
             return np.empty(0), np.empty(0)
-        parts = self._parts(archs)
-        if self._standards is None:
-            self._standards = _Standards.of(self._parts(self._reference_cells())[:2])
-        mean, raw = self._decoded(self._standards.average(parts[:2], self._share), parts[2])
+        process, members, spread = self._parts(archs)
+        mean, raw = self._decoded(self._average(process, members.mean(axis=0)), spread)
         return mean, self._calibration.std(raw)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors = label_arrays(self.space, self._archs, self._targets)
         if self._ensemble is not None:
             tensors |= {f"weights.{name}": value.cpu().numpy() for name, value in self._ensemble.weights.items()}
-        return tensors, {}
+        return tensors, {"calibration": self._calibration.as_dict()}
 
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         archs, targets = read_labels(self.space, tensors)
+        calibration = Calibration.from_dict(meta["calibration"])
         ensemble = None
         if self.config.network_share > 0:
             saved = {name.removeprefix("weights."): t for name, t in tensors.items() if name.startswith("weights.")}
@@ -155,24 +166,44 @@ class ProbeFormer(Predictor):
             ensemble = Ensemble.restored(self._network, self.config.members, saved, self.seed, device)
         self._learn_process(archs, targets)
         self._ensemble = ensemble
+        self._freeze()
+        self._calibration = calibration
 
     # --- the process ---------------------------------------------------------------------------------------------
 
     def _learn_process(self, archs: list[Architecture], targets: np.ndarray) -> None:
         self._archs, self._targets = archs, targets
-        self._table: np.ndarray | None = None
-        self._standards: _Standards | None = None
         self._scale = RankScale.of(targets)
-        some = np.random.default_rng(self.seed).permutation(len(targets))[: self.config.process_labels]
-        cells, place = read(self.space, [archs[label] for label in some])
+        self._order = np.random.default_rng(self.seed).permutation(len(targets))[: self.config.process_labels]
+        cells, place = read(self.space, [archs[label] for label in self._order])
         inputs = self._kernel_inputs(cells.take(place))
-        self._process = CellProcess(inputs, self._scale.encode(targets[some]))
-        held = self._process.held_out()
-        mean, raw = self._decoded(held.mean, held.spread)
-        self._calibration = Calibration.of(HeldOut(some[held.place], mean, raw), targets)
+        self._process = CellProcess(inputs, self._scale.encode(targets[self._order]))
 
     def _kernel_inputs(self, cells: ReadCells) -> np.ndarray:
         return kernel_inputs(self.space, cells.paths, cells.probes if self.config.probes else None)
+
+    # --- deviations ----------------------------------------------------------------------------------------------
+
+    def _unseen(self, known: np.ndarray) -> np.ndarray:
+        """(M, k) labels that each member does not learn, among those that the process predicts as if unknown.
+
+        With few labels every one counts, and the process weighs most: k is 0, and its errors stand for the average's.
+        """
+        config: ProbeFormerConfig = self.config
+        n = len(self._targets)
+        k = min(n // 8, _MOST_UNSEEN, len(known) // config.members) if n >= config.cross_fit_labels else 0
+        return self._order[known[len(known) - k * config.members :]].reshape(config.members, k)
+
+    def _calibrated(self, held: HeldOut, unseen: np.ndarray) -> Calibration:
+        """From the labels that a member has not seen, or where all members saw all, from those the process left out."""
+        label, process, spread = self._order[held.place], held.mean, held.spread
+        if unseen.size:
+            label, process, spread = (part[len(part) - unseen.size :] for part in (label, process, spread))
+            _, members, _ = self._parts([self._archs[index] for index in label])
+            member = np.repeat(np.arange(len(unseen)), unseen.shape[1])
+            process = self._average(process, members[member, np.arange(len(label))])
+        mean, raw = self._decoded(process, spread)
+        return Calibration.of(HeldOut(label, mean, raw), self._targets)
 
     # --- the transformer -----------------------------------------------------------------------------------------
 
@@ -182,7 +213,7 @@ class ProbeFormer(Predictor):
         n_probes = len(PROBE_NAMES) if config.probes and has_probes(self.space) else 0
         return RelationTransformer(n_ops, n_probes, config.width, config.blocks, config.ffn_ratio)
 
-    def _trained(self, progress: Progress | None) -> Ensemble:
+    def _trained(self, unseen: np.ndarray, progress: Progress | None) -> Ensemble:
         config: ProbeFormerConfig = self.config
         device = torch_device(self.device)
         ensemble = Ensemble.untrained(self._network, config.members, self.seed, device)
@@ -199,8 +230,9 @@ class ProbeFormer(Predictor):
             patience=config.epochs,
         )
         loss = partial(rank_loss, pairwise=float(config.pairwise))
+        pools = np.stack([np.setdiff1d(np.arange(len(scores)), part) for part in unseen])
         with one_thread(device, config.width):
-            ensemble.fit(Labelled(inputs, scores), schedule, loss, progress=progress)
+            ensemble.fit(Labelled(inputs, scores), schedule, loss, pools=pools, progress=progress)
         return ensemble
 
     def _inputs(self, cells: ReadCells) -> Inputs:
@@ -212,20 +244,19 @@ class ProbeFormer(Predictor):
         feature = node_features(op, adjacency, depth, mask, len(vocabulary(self.space)))
         bias = relation_bias(adjacency, mask, masked=self.config.relations)
         told = cells.probes if self.config.probes and cells.probes is not None else np.empty((len(cells), 0))
-        return feature, bias, mask, torch.from_numpy(told).float()
+        return feature, bias, mask, torch.tensor(told, dtype=torch.float32)
 
-    def _network_scores(self, cells: ReadCells) -> np.ndarray:
-        """(D,) means over the members; 0 without a network."""
-        scores = torch.zeros(len(cells))
+    def _member_scores(self, cells: ReadCells) -> np.ndarray:
+        """(M, D) normal scores; one row of zeros without a network."""
         if self._ensemble is None:
-            return scores.double().numpy()
+            return np.zeros((1, len(cells)))
         function, inputs = self._ensemble.frozen(torch.float32), self._inputs(cells)
+        scores = torch.empty(self.config.members, len(cells))
         with torch.no_grad():
             for rows, n_nodes in self._chunks(cells.graph.mask):
-                picked = (part[rows].to(self._ensemble.device) for part in inputs)
-                feature, bias, mask, probe = picked
+                feature, bias, mask, probe = (part[rows].to(self._ensemble.device) for part in inputs)
                 part = function(feature[:, :n_nodes], bias[..., :n_nodes, :n_nodes], mask[:, :n_nodes], probe)
-                scores[rows] = part.mean(dim=0).cpu()
+                scores[:, rows] = part.cpu()
         # Rounded, for libraries of linear algebra that compute a row by its place.
         return np.round(scores.double().numpy(), 5)
 
@@ -249,33 +280,41 @@ class ProbeFormer(Predictor):
 
     # --- both ----------------------------------------------------------------------------------------------------
 
-    @property
-    def _share(self) -> float:
-        """Weight of the network, which needs more labels than the process."""
-        n = len(self._targets)
-        return float(self.config.network_share * n / (n + self.config.even_labels))
-
-    def _parts(self, archs: Sequence[Architecture]) -> np.ndarray:
-        """(3, B): the process's mean, the network's, the process's spread; in normal scores."""
-        cells, place = read(self.space, archs)
-        if not is_tabulated(self.space):
-            return self._scored(cells)[:, place]
-        if self._table is None:  # every class at once, so that no score depends on what is asked beside it
+    def _freeze(self) -> None:
+        """Score what later scores are relative to: all classes of a small space, some cells of a large one."""
+        self._table: _Parts | None = None
+        if is_tabulated(self.space):  # once and for all: no score depends on what is asked beside it
+            cells, place = read(self.space, self.space.all())
             self._table = self._scored(cells)
-        return self._table[:, place]
+            reference = _taken(self._table, place)
+        else:
+            reference = self._parts(self.space.sample(_REFERENCE_CELLS, np.random.default_rng(0)))
+        both = np.stack([reference[0], reference[1].mean(axis=0)])
+        deviation = both.std(axis=1)
+        self._standards = both.mean(axis=1), np.where(deviation > 1e-9, deviation, 1.0)
 
-    def _scored(self, cells: ReadCells) -> np.ndarray:
-        """(3, D), see `_parts`."""
+    def _average(self, process: np.ndarray, network: np.ndarray) -> np.ndarray:
+        """(B,) each: both, standardised and averaged, on the average of their scales.
+
+        The network needs more labels than the process, so its weight grows with them.
+        """
+        n = len(self._targets)
+        share = self.config.network_share * n / (n + self.config.even_labels)
+        weight = np.array([1 - share, share])
+        mean, deviation = self._standards
+        standard = (np.stack([process, network], axis=1) - mean) / deviation
+        return np.asarray(weight @ mean + (weight @ deviation) * (standard @ weight))
+
+    def _parts(self, archs: Sequence[Architecture]) -> _Parts:
+        """What is known of B cells."""
+        cells, place = read(self.space, archs)
+        return _taken(self._scored(cells) if self._table is None else self._table, place)
+
+    def _scored(self, cells: ReadCells) -> _Parts:
         inputs = self._kernel_inputs(cells)
         pieces = [self._process.predict(inputs[start : start + _CHUNK]) for start in range(0, len(inputs), _CHUNK)]
         mean, spread = (np.round(np.concatenate(each), 9) for each in zip(*pieces, strict=True))
-        return np.stack([mean, self._network_scores(cells), spread])
-
-    def _reference_cells(self) -> Sequence[Architecture]:
-        """What both parts are standardised on: unlabelled cells of the space, the same ones always."""
-        if is_tabulated(self.space):
-            return self.space.all()
-        return self.space.sample(_REFERENCE_CELLS, np.random.default_rng(0))
+        return mean, self._member_scores(cells), spread
 
     def _decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Normal scores and spreads in the labels' unit."""
@@ -283,20 +322,6 @@ class ProbeFormer(Predictor):
         return self._scale.decode(mean), (high - low) / 2
 
 
-@dataclass(frozen=True)
-class _Standards:
-    """Means (2, 1) and deviations (2, 1) of the two parts over the reference cells."""
-
-    mean: np.ndarray
-    deviation: np.ndarray
-
-    @classmethod
-    def of(cls, parts: np.ndarray) -> _Standards:
-        deviation = parts.std(axis=1, keepdims=True)
-        return cls(parts.mean(axis=1, keepdims=True), np.where(deviation > 1e-9, deviation, 1.0))
-
-    def average(self, parts: np.ndarray, share: float) -> np.ndarray:
-        """(2, B) → (B,): the parts, standardised and averaged, on the average of their scales."""
-        weight = np.array([[1 - share], [share]])
-        standard = (weight * (parts - self.mean) / self.deviation).sum(axis=0)
-        return np.asarray((weight * self.mean).sum() + (weight * self.deviation).sum() * standard)
+def _taken(parts: _Parts, place: np.ndarray) -> _Parts:
+    process, members, spread = parts
+    return process[place], members[:, place], spread[place]
