@@ -54,7 +54,7 @@ def report(lines: Sequence[Line]) -> str:
     for title, field in (("All cells", TAU), ("Cells outside the development third", OUTSIDE)):
         parts += [
             f"### {title}",
-            tau_table(rows, PROTOCOL, DATASET, field=field, names=names),
+            tau_table(rows, PROTOCOL, DATASET, field=field, names=names, bold=False),
             f"The same, less `{FULL}` on the same split: mean ± standard deviation, and how often it is ahead.",
             _losses(lines, names, field),
         ]

@@ -26,6 +26,9 @@ def main() -> None:
         # start-up files of the user's.
         os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
         os.environ["IPYTHONDIR"] = str(Path(folder, "ipython"))
+        # Scripts beside the notebook can be imported, as where Jupyter is started in their folder.
+        beside = [str(args.notebook.resolve().parent), os.environ.get("PYTHONPATH")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, beside))
         import nbformat
         from nbclient import NotebookClient
 

@@ -12,6 +12,8 @@ from stored_splits import Key, Line, by_row
 Splits = Mapping[int, Line]
 Rows = Mapping[Key, Splits]
 TAU = "kendall_tau"
+COVERAGE = "coverage90"
+PAIRED_NOTE = "Mean ± standard deviation of the differences on the same splits, and in how many it is ahead."
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 
 # Okabe and Ito's colours, which the colour-blind tell apart, then three more.
@@ -31,20 +33,24 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h", "d")
 
 
 def report(lines: Sequence[Line], lead: str) -> str:
-    """All tables: τ by protocol and data set, who leads, and the lead against its best peer, split by split."""
+    """All tables: τ by protocol and data set, who leads, the lead against its best peer, intervals, seconds."""
     rows = by_row(lines)
     if not rows:
         return "nothing is stored yet"
-    parts = []
-    for protocol, dataset in settings(rows):
-        parts += [f"### {protocol} on {dataset}", _about(rows, protocol, dataset), tau_table(rows, protocol, dataset)]
+    shown = settings(rows)
+    tau = [f"### {of[0]} on {of[1]}\n\n{about(rows, *of)}\n\n{tau_table(rows, *of)}" for of in shown]
+    with_intervals = [of for of in shown if any(_means(rows, *of, size, COVERAGE) for size in _sizes(rows, *of))]
+    intervals = [f"{of[0]} on {of[1]}:\n\n{tau_table(rows, *of, field=COVERAGE, bold=False)}" for of in with_intervals]
     return "\n\n".join(
         [
-            *parts, "### Who leads", leaders_table(rows), f"### {lead} less its best peer",
-            "Mean and standard deviation of the differences of the same splits, and in how many it is ahead.",
-            paired_table(rows, lead), "### Seconds of a fit on one thread, median", seconds_table(rows),
+            *tau,
+            f"### Who leads\n\n{leaders_table(rows)}",
+            f"### {lead} less its best peer\n\n{PAIRED_NOTE}\n\n{paired_table(rows, lead)}",
+            "### Share of the targets in the 90 % interval",
+            *intervals,
+            f"### Seconds of a fit on one thread, median\n\n{seconds_table(rows)}",
         ]
-    )  # fmt: skip
+    )
 
 
 def settings(rows: Rows) -> list[tuple[str, str]]:
@@ -53,12 +59,28 @@ def settings(rows: Rows) -> list[tuple[str, str]]:
     return sorted(found, key=lambda pair: (pair[0], DATASETS.index(pair[1])))
 
 
-def tau_table(rows: Rows, protocol: str, dataset: str, *, field: str = TAU, names: Sequence[str] | None = None) -> str:
-    """A line a predictor, a column a number of labels: mean ± standard deviation, the best mean in bold.
+def about(rows: Rows, protocol: str, dataset: str) -> str:
+    """What the protocol compares, over how many splits, and how well the labels themselves do."""
+    from nassurrogate.benchmarks.protocols import get_protocol
+
+    most = max(len(splits) for key, splits in rows.items() if (key[1], key[0]) == (protocol, dataset))
+    told = f"Protocol {protocol}: {get_protocol(protocol).summary}; mean ± standard deviation of {most} splits."
+    reference = _first(rows, protocol, dataset, "reference_tau_all")
+    if reference is None:
+        return told
+    classes = _first(rows, protocol, dataset, "reference_tau_classes")
+    return f"{told} The labels themselves: {reference:.3f}, averaged over cells that compute the same {classes:.3f}."
+
+
+def tau_table(
+    rows: Rows, protocol: str, dataset: str, *, field: str = TAU, names: Sequence[str] | None = None, bold: bool = True
+) -> str:
+    """A line a predictor, a column a number of labels: mean ± standard deviation.
 
     Args:
         field: what is averaged.
         names: which predictors; None: all, those with the best τ first.
+        bold: whether the highest mean is in bold.
     """
     sizes = _sizes(rows, protocol, dataset)
     best = {size: max(means.values()) for size in sizes if (means := _means(rows, protocol, dataset, size, field))}
@@ -69,7 +91,8 @@ def tau_table(rows: Rows, protocol: str, dataset: str, *, field: str = TAU, name
         for size in sizes:
             values = _values(rows.get((dataset, protocol, name, size), {}), field)
             text = spread(values, 3) + (f" ({len(values)})" if 0 < len(values) < most else "")
-            cells.append(f"**{text}**" if values and statistics.fmean(values) == best[size] else text)
+            first = bold and values and statistics.fmean(values) == best[size]
+            cells.append(f"**{text}**" if first else text)
         body.append(cells)
     return markdown(["predictor", *map(str, sizes)], body)
 
@@ -199,18 +222,6 @@ def _draw_panel(panel: Any, rows: Rows, protocol: str, dataset: str, names: Sequ
     panel.grid(visible=True, color="#EEEEEE", linewidth=0.8)
     panel.set_axisbelow(True)
     panel.spines[["top", "right"]].set_visible(False)
-
-
-def _about(rows: Rows, protocol: str, dataset: str) -> str:
-    from nassurrogate.benchmarks.protocols import get_protocol
-
-    most = max(len(splits) for key, splits in rows.items() if (key[1], key[0]) == (protocol, dataset))
-    told = f"Protocol {protocol}: {get_protocol(protocol).summary}; mean ± standard deviation of {most} splits."
-    reference = _first(rows, protocol, dataset, "reference_tau_all")
-    if reference is None:
-        return told
-    classes = _first(rows, protocol, dataset, "reference_tau_classes")
-    return f"{told} The labels themselves: {reference:.3f}, averaged over cells that compute the same {classes:.3f}."
 
 
 def _first(rows: Rows, protocol: str, dataset: str, field: str) -> float | None:

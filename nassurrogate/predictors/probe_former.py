@@ -147,7 +147,7 @@ class ProbeFormer(Predictor):
         if not archs:
             return np.empty(0), np.empty(0)
         process, members, spread = self._parts(archs)
-        mean, raw = self._decoded(self._average(process, members.mean(axis=0)), spread)
+        mean, raw = self._decoded(self._average(process, _member_mean(members)), spread)
         return mean, self._calibration.std(raw)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -289,9 +289,8 @@ class ProbeFormer(Predictor):
             reference = _taken(self._table, place)
         else:
             reference = self._parts(self.space.sample(_REFERENCE_CELLS, np.random.default_rng(0)))
-        both = np.stack([reference[0], reference[1].mean(axis=0)])
-        deviation = both.std(axis=1)
-        self._standards = both.mean(axis=1), np.where(deviation > 1e-9, deviation, 1.0)
+        both = (reference[0], _member_mean(reference[1]))
+        self._standards = [(part.mean(), part.std() if part.std() > 1e-9 else 1.0) for part in both]
 
     def _average(self, process: np.ndarray, network: np.ndarray) -> np.ndarray:
         """(B,) each: both, standardised and averaged, on the average of their scales.
@@ -300,10 +299,14 @@ class ProbeFormer(Predictor):
         """
         n = len(self._targets)
         share = self.config.network_share * n / (n + self.config.even_labels)
-        weight = np.array([1 - share, share])
-        mean, deviation = self._standards
-        standard = (np.stack([process, network], axis=1) - mean) / deviation
-        return np.asarray(weight @ mean + (weight @ deviation) * (standard @ weight))
+        weights = (1 - share, share)
+        centre = sum(weight * mean for weight, (mean, _) in zip(weights, self._standards, strict=True))
+        scale = sum(weight * deviation for weight, (_, deviation) in zip(weights, self._standards, strict=True))
+        # One by one: a product with a matrix would round a row by how many there are.
+        standard = np.zeros(len(process))
+        for weight, part, (mean, deviation) in zip(weights, (process, network), self._standards, strict=True):
+            standard += weight * (part - mean) / deviation
+        return np.asarray(centre + scale * standard)
 
     def _parts(self, archs: Sequence[Architecture]) -> _Parts:
         """What is known of B cells."""
@@ -325,3 +328,8 @@ class ProbeFormer(Predictor):
 def _taken(parts: _Parts, place: np.ndarray) -> _Parts:
     process, members, spread = parts
     return process[place], members[:, place], spread[place]
+
+
+def _member_mean(members: np.ndarray) -> np.ndarray:
+    """(M, B) → (B,), added up member by member: NumPy's mean rounds a single column otherwise than one of many."""
+    return np.asarray(sum(members[1:], start=members[0]) / len(members))
