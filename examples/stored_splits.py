@@ -129,15 +129,25 @@ def complete(tasks: Iterable[Task], chosen: argparse.Namespace) -> int:
     Returns how many fits failed; each is told on stderr.
     """
     path, splits, run_dir = chosen.results, chosen.splits, chosen.run_dir
-    stored = read_lines(path)
+    stored, tasks = read_lines(path), list(tasks)
     missing = list(without_stored(tasks, stored))
     results = by_row(stored)
+    written = {(row_key(line), line["splits"]) for line in stored if line["kind"] == "row"}
     failed = 0
     began = time.perf_counter()
     machine = chosen.machine or f"{os.cpu_count()} CPUs, {platform.machine()}"
     about = {"jobs": chosen.jobs, "machine": machine, "version": _version()}
     with _appending(path) as file, _pool(chosen.jobs) as pool:
         _append(file, [{"kind": "packages", **_packages()}] if missing else [])
+
+        def write_rows(keys: Iterable[Key]) -> None:
+            for key in keys:
+                here = results.get(key, {})
+                if all(split in here for split in range(splits)) and (key, splits) not in written:
+                    written.add((key, splits))
+                    _append(file, [row_line([here[split] for split in range(splits)]) | about])
+
+        write_rows(key for task in tasks for key in task.rows())  # of splits after which a run was killed
         waiting = {pool.submit(_measured, task, str(run_dir) if run_dir else None): task for task in missing}
         for number, future in enumerate(as_completed(waiting), start=1):
             task, answer = waiting[future], future.result()
@@ -149,10 +159,8 @@ def complete(tasks: Iterable[Task], chosen: argparse.Namespace) -> int:
                 continue
             _append(file, answer)
             for line in answer:
-                here = results.setdefault(row_key(line), {})
-                here[line["split"]] = line
-                if all(split in here for split in range(splits)):
-                    _append(file, [row_line([here[split] for split in range(splits)]) | about])
+                results.setdefault(row_key(line), {})[line["split"]] = line
+            write_rows(task.rows())
             print(f"{told}, fit {answer[0]['fit_s']:.1f} s", flush=True)
     return failed
 

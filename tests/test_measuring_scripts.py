@@ -111,6 +111,10 @@ def test_rows_are_those_of_evaluate_and_running_again_measures_nothing(
     assert script("compare_predictors").main(command) == 0
     assert path.read_text() == whole
 
+    path.write_text("".join(whole.splitlines(keepends=True)[:-1]))  # as if killed before the row was written
+    assert script("compare_predictors").main(command) == 0
+    assert path.read_text() == whole
+
 
 def test_a_failing_fit_is_told_and_a_torn_line_passed_over(
     script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
