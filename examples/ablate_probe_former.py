@@ -1,6 +1,6 @@
 """What each part of Probe-Former is worth: the predictor without it, on the same splits.
 
-    python examples/ablate_probe_former.py --jobs 28     # about an hour of one core
+    python examples/ablate_probe_former.py --jobs 28     # about half an hour of one core
     python examples/ablate_probe_former.py --report      # only print the tables from the stored results
 
 Protocol A4 on cifar10, from the embedded table: all cells that did not train, and those of them outside the third of
