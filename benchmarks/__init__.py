@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nassurrogate.benchmarks.table import LABEL, TEST, Benchmark, Column, Measurement, is_paid
 from nassurrogate.errors import require_name, unknown_choice
 
 if TYPE_CHECKING:
+    from nassurrogate.benchmarks.evaluation import evaluate
     from nassurrogate.benchmarks.layers import Tables
 
-__all__ = ["LABEL", "TEST", "Benchmark", "Column", "Measurement", "dataset_names", "is_paid", "load_benchmark"]
+__all__ = [
+    "LABEL",
+    "TEST",
+    "Benchmark",
+    "Column",
+    "Measurement",
+    "dataset_names",
+    "evaluate",
+    "is_paid",
+    "load_benchmark",
+]
 
 
 def tables_of(space: str) -> Tables:
@@ -47,3 +58,12 @@ def load_benchmark(space: str, dataset: str, *, table: str | None = None) -> Ben
     if table is not None:
         require_name("table", table)
     return tables_of(space).load(dataset, table=table)
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: a table needs no predictors.
+    if name == "evaluate":
+        from nassurrogate.benchmarks.evaluation import evaluate
+
+        return evaluate
+    raise AttributeError(f"module 'nassurrogate.benchmarks' has no attribute {name!r}")

@@ -191,7 +191,8 @@ class ProbeFormer(Predictor):
         """
         config: ProbeFormerConfig = self.config
         n = len(self._targets)
-        k = min(n // 8, _MOST_UNSEEN, len(known) // config.members) if n >= config.cross_fit_labels else 0
+        cross_fit = config.network_share > 0 and n >= config.cross_fit_labels
+        k = min(n // 8, _MOST_UNSEEN, len(known) // config.members) if cross_fit else 0
         return self._order[known[len(known) - k * config.members :]].reshape(config.members, k)
 
     def _calibrated(self, held: HeldOut, unseen: np.ndarray) -> Calibration:
