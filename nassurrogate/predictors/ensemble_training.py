@@ -227,7 +227,7 @@ def _fused(batch_loss: Callable[[Tensor], Tensor], schedule: Schedule, rows: Ten
         return batch_loss
     compiled = torch.compile(batch_loss, dynamic=False)
     try:
-        compiled(rows[:, :size]).backward()
+        compiled(rows[:, :size]).backward()  # type: ignore[no-untyped-call]
     except RuntimeError as error:  # no C compiler or no Triton on this machine, most often
         told = " ".join(str(error).split())
         logger.warning("the training step is not compiled and will take longer: %s", told[:200])

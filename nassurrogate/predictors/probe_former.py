@@ -193,7 +193,8 @@ class ProbeFormer(Predictor):
         n = len(self._targets)
         cross_fit = config.network_share > 0 and n >= config.cross_fit_labels
         k = min(n // 8, _MOST_UNSEEN, len(known) // config.members) if cross_fit else 0
-        return self._order[known[len(known) - k * config.members :]].reshape(config.members, k)
+        unseen: np.ndarray = self._order[known[len(known) - k * config.members :]].reshape(config.members, k)
+        return unseen
 
     def _calibrated(self, held: HeldOut, unseen: np.ndarray) -> Calibration:
         """From the labels that a member has not seen, or where all members saw all, from those the process left out."""

@@ -104,18 +104,20 @@ class RelationTransformer(nn.Module):
         super().__init__()
         self.node = nn.Linear(n_ops + DEEPEST + 3, width)
         self.probe = nn.Linear(n_probes, width) if n_probes else None
-        self.block = nn.ModuleList(Block(width, ffn_ratio) for _ in range(blocks))
+        made = [Block(width, ffn_ratio) for _ in range(blocks)]
+        self.block = nn.ModuleList(made)
         self.norm = RootMeanSquareNorm(width)
-        self.head = nn.ModuleList([nn.Linear((3 if n_probes else 2) * width, width), nn.Linear(width, 1)])
+        joined, last = nn.Linear((3 if n_probes else 2) * width, width), nn.Linear(width, 1)
+        self.head = nn.ModuleList([joined, last])
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=module.in_features**-0.5)
                 nn.init.zeros_(module.bias)
         # Residual branches start small, so that the first steps are those of a shallow network.
-        for block in self.block:
+        for block in made:
             for layer in (block.joined, block.down):
                 layer.weight.data.mul_(0.5)
-        self.head[-1].weight.data.mul_(0.3)
+        last.weight.data.mul_(0.3)
 
     def forward(self, feature: Tensor, bias: Tensor, mask: Tensor, probe: Tensor) -> Tensor:
         x = self.node(feature)
