@@ -1,6 +1,6 @@
-"""Measure every figure that the README quotes, and draw its picture.
+"""Measure the searches and the times that the README quotes, and draw its first picture.
 
-    python examples/reproduce_figures.py              # everything: about an hour and a half on 2 cores
+    python examples/reproduce_figures.py --jobs 2     # everything: about an hour on 2 cores
     python examples/reproduce_figures.py --report     # only print the tables from the stored results
 
 Every finished measurement is one line of `examples/results/*.jsonl`, below the package versions that made it; running
@@ -17,19 +17,19 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 RESULTS = Path(__file__).parent / "results"
 CONSTRAINT = "latency_ms<=14.28"
-DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
-PREDICTORS = ("nar-former-v2", "gradient-boosting")
-LABELS = (50, 78, 156)
+PREDICTORS = ("probe-former", "gradient-boosting")
+LABELS = (50, 78, 156, 469, 781, 1563)
 BUDGET = 100
 METHODS = (
-    ("nar-former-v2", "exhaustive"),
+    ("probe-former", "exhaustive"),
     ("gradient-boosting", "exhaustive"),
     ("none", "random"),
     ("none", "evolution"),
@@ -38,31 +38,6 @@ METHODS = (
 )
 
 Task = dict[str, Any]
-
-
-def ranking_tasks(splits: int) -> Iterable[Task]:
-    """Protocol A4: train on N random labels, rank all other cells."""
-    for dataset in DATASETS:
-        for predictor in PREDICTORS:
-            for labels in LABELS:
-                for split in range(splits):
-                    yield {"dataset": dataset, "predictor": predictor, "labels": labels, "split": split}
-
-
-def measure_ranking(task: Task) -> Task:
-    """One split."""
-    from nassurrogate.benchmarks import evaluate
-
-    found = evaluate(
-        "A4",
-        dataset=task["dataset"],
-        labels=task["labels"],
-        splits=1,
-        predictors=task["predictor"],
-        seed=task["split"],
-        write=False,
-    )
-    return asdict(found.splits[0]) | task
 
 
 def search_tasks(seeds: int) -> Iterable[Task]:
@@ -95,24 +70,32 @@ def measure_search(task: Task) -> Task:
 
 
 def speed_tasks(repeats: int) -> Iterable[Task]:
-    """Whole runs and single fits, the reference (gradient boosting) and the default predictor in turn."""
+    """Whole runs, fits and scoring; the reference (gradient boosting) and the default predictor in turn."""
     for repeat in range(repeats):
-        for predictor in reversed(PREDICTORS):
-            for what in ("rank 156", "search", f"search {CONSTRAINT}"):
+        for what in (*(f"{labels} labels" for labels in LABELS), "search", f"search {CONSTRAINT}"):
+            for predictor in reversed(PREDICTORS):
                 yield {"what": what, "predictor": predictor, "repeat": repeat}
 
 
 def measure_speed(task: Task) -> Task:
-    """Seconds of one fit and scoring, or of one search."""
-    if task["what"] == "rank 156":
-        row = measure_ranking({"dataset": "cifar10", "predictor": task["predictor"], "labels": 156, "split": 0})
-        return task | {"fit_s": row["fit_s"], "score_s": row["score_s"], "cpus": os.cpu_count()}
-    constraint = CONSTRAINT if CONSTRAINT in task["what"] else None
+    """Seconds of one fit and of scoring all cells, or of one search; imports and tables are loaded before."""
+    from nassurrogate import Surrogate
+    from nassurrogate.benchmarks import LABEL, load_benchmark
+
+    labels = load_benchmark("nb201", "cifar10").column(LABEL).mean
+    Surrogate(predictor=task["predictor"]).fit([0, 1, 2], labels[:3]).score([3])
     began = time.perf_counter()
-    measure_search(
-        {"constraint": constraint, "predictor": task["predictor"], "searcher": "exhaustive", "seed": task["repeat"]}
-    )
-    return task | {"search_s": time.perf_counter() - began, "cpus": os.cpu_count()}
+    if "labels" not in task["what"]:
+        constraint = CONSTRAINT if CONSTRAINT in task["what"] else None
+        search = {"constraint": constraint, "predictor": task["predictor"], "searcher": "exhaustive"}
+        measure_search(search | {"seed": task["repeat"]})
+        return task | {"search_s": time.perf_counter() - began, "cpus": os.cpu_count()}
+    train = np.random.default_rng(task["repeat"]).permutation(len(labels))[: int(task["what"].split()[0])]
+    surrogate = Surrogate(predictor=task["predictor"], seed=task["repeat"], device="cpu")
+    surrogate.fit(train.tolist(), labels[train])
+    fitted = time.perf_counter()
+    surrogate.score(range(len(labels)))
+    return task | {"fit_s": fitted - began, "score_s": time.perf_counter() - fitted, "cpus": os.cpu_count()}
 
 
 def complete(name: str, tasks: list[Task], measure: Callable[[Task], Task], jobs: int) -> None:
@@ -145,22 +128,6 @@ def spread(values: list[float], digits: int) -> str:
     return f"{statistics.fmean(values):.{digits}f} ± {deviation:.{digits}f}"
 
 
-def ranking_table(rows: list[Task]) -> str:
-    """Markdown: one line a predictor and number of labels."""
-    lines = [
-        "| predictor | labels | τ cifar10 | τ cifar100 | τ ImageNet16-120 | τ cifar10, new classes |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for predictor in PREDICTORS:
-        for labels in LABELS:
-            here = [r for r in rows if r["predictor"] == predictor and r["labels"] == labels]
-            by_set = {d: [r for r in here if r["dataset"] == d] for d in DATASETS}
-            taus = " | ".join(spread([r["kendall_tau"] for r in by_set[d]], 3) for d in DATASETS)
-            fresh = spread([r["kendall_tau_new_classes"] for r in by_set["cifar10"]], 3)
-            lines.append(f"| {predictor} | {labels} | {taus} | {fresh} |")
-    return "\n".join(lines)
-
-
 def search_table(rows: list[Task]) -> str:
     """Markdown: one line a method, sorted by nothing but the order of `METHODS`."""
     lines = [
@@ -186,7 +153,7 @@ def speed_table(rows: list[Task]) -> str:
             both = ours.keys() & base.keys()
             if both:
                 ratio = statistics.median(ours[i] / base[i] for i in both)
-                medians = f"{statistics.median(ours.values()):.1f} | {statistics.median(base.values()):.2f}"
+                medians = f"{statistics.median(ours.values()):.2f} | {statistics.median(base.values()):.2f}"
                 lines.append(f"| {what}: {key.removesuffix('_s')} | {medians} | {ratio:.1f} |")
     return "\n".join(lines)
 
@@ -229,17 +196,15 @@ def draw(rows: list[Task], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--splits", type=int, default=10, help="splits of the ranking protocol")
     parser.add_argument("--seeds", type=int, default=30, help="runs of every search method")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--repeats", type=int, default=5, help="repeats of every time")
-    parser.add_argument("--only", help="measure only tasks in which this text occurs, such as nar-former-v2")
+    parser.add_argument("--only", help="measure only tasks in which this text occurs, such as probe-former")
     parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
     chosen = parser.parse_args()
     if not chosen.report:
         for name, tasks, measure, jobs in (
             ("search", search_tasks(chosen.seeds), measure_search, chosen.jobs),
-            ("ranking", ranking_tasks(chosen.splits), measure_ranking, chosen.jobs),
             ("speed", speed_tasks(chosen.repeats), measure_speed, 1),
         ):
             complete(name, [task for task in tasks if not chosen.only or chosen.only in str(task)], measure, jobs)
@@ -247,7 +212,6 @@ def main() -> None:
             return
     searches = _read(RESULTS / "search.jsonl")
     print(f"\nSearch on cifar10, {BUDGET} queries\n\n{search_table(searches)}")
-    print(f"\nRanking, protocol A4\n\n{ranking_table(_read(RESULTS / 'ranking.jsonl'))}")
     print(f"\nTimes, medians\n\n{speed_table(_read(RESULTS / 'speed.jsonl'))}")
     draw(searches, RESULTS / "search_regret.png")
 

@@ -36,7 +36,7 @@ class SearchSettings:
     max_refits: int = 20
     confirm_fraction: float = 0.1
     acquisition: str = "ucb"
-    beta: float = 0.5
+    beta: float = 0.1
     inner_proposals: int | None = None
     label_noise_pct: float = 0.2
     top: int = 10

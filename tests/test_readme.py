@@ -1,30 +1,61 @@
-"""The README quotes what was measured: its tables are those that the script makes of the stored results."""
+"""The README quotes what was measured: its tables are those that the scripts make of the stored results."""
 
 from __future__ import annotations
 
 import json
 import runpy
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+EXAMPLES = ROOT / "examples"
 
 
-@pytest.mark.parametrize("name", ["search", "ranking", "speed"])
-def test_tables_are_those_of_the_stored_results(name):
-    script = runpy.run_path(str(ROOT / "examples" / "reproduce_figures.py"), run_name="script")
-    lines = (ROOT / "examples" / "results" / f"{name}.jsonl").read_text().splitlines()
-    rows = [row for row in map(json.loads, lines) if "packages" not in row]
-    assert script[f"{name}_table"](rows) in README
+@pytest.fixture
+def script(monkeypatch):
+    """`script(name)`: what a script of the examples defines."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    yield lambda name: runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="script")
+    for name in ("predictor_tables", "stored_splits"):
+        sys.modules.pop(name, None)
 
 
-def test_every_measurement_is_there_once():
-    script = runpy.run_path(str(ROOT / "examples" / "reproduce_figures.py"), run_name="script")
-    for name, tasks in (("search", script["search_tasks"](30)), ("ranking", script["ranking_tasks"](10))):
-        lines = (ROOT / "examples" / "results" / f"{name}.jsonl").read_text().splitlines()
-        rows = [row for row in map(json.loads, lines) if "packages" not in row]
-        for task in tasks:
-            assert sum(task.items() <= row.items() for row in rows) == 1, task
-        assert len(rows) == len(list(script[f"{name}_tasks"](30 if name == "search" else 10)))
+def stored(name: str) -> list[dict[str, Any]]:
+    lines = (EXAMPLES / "results" / f"{name}.jsonl").read_text().splitlines()
+    return [row for row in map(json.loads, lines) if "packages" not in row]
+
+
+@pytest.mark.parametrize("name", ["search", "speed"])
+def test_tables_of_searches_and_times(name, script):
+    assert script("reproduce_figures")[f"{name}_table"](stored(name)) in README
+
+
+@pytest.mark.parametrize(("protocol", "dataset"), [("A1", "cifar10"), ("A2", "cifar100"), ("A4", "ImageNet16-120")])
+def test_tables_of_predictors(protocol, dataset, script):
+    tables = script("predictor_tables")
+    rows = tables["by_row"](script("stored_splits")["read_lines"](EXAMPLES / "results" / "predictors.jsonl"))
+    assert tables["tau_table"](rows, protocol, dataset) in README
+
+
+def test_the_paper_preset(script):
+    spread = script("reproduce_figures")["spread"]
+    for labels in (78, 156, 781):
+        taus = {
+            row["split"]: row["kendall_tau"]
+            for row in stored("paper_preset")
+            if (row["protocol"], row["labels"]) == ("A1", labels)
+        }
+        assert sorted(taus) == list(range(10))
+        assert f"{spread(list(taus.values()), 3)} at {labels}" in README.replace("\n", " ")
+
+
+def test_every_search_is_there_once(script):
+    rows = stored("search")
+    tasks = list(script("reproduce_figures")["search_tasks"](30))
+    for task in tasks:
+        assert sum(task.items() <= row.items() for row in rows) == 1, task
+    assert len(rows) == len(tasks)

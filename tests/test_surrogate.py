@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from nassurrogate import Surrogate
 from nassurrogate.errors import InputError
+from nassurrogate.predictors import DEFAULT_PREDICTOR
 from nassurrogate.spaces import get_space
 from nassurrogate.surrogate import hash_labels
 from nassurrogate.testing.subject import made_up_accuracies
@@ -64,8 +65,8 @@ def test_the_configuration_replaces_the_presets():
         **Surrogate(predictor="gradient-boosting").predictor.config_dict(),
         **QUICK,
     }
-    assert Surrogate().predictor.name == "nar-former-v2"
-    assert Surrogate().predictor.preset == "fast"
+    assert Surrogate().predictor.name == DEFAULT_PREDICTOR
+    assert Surrogate().predictor.preset == "default"
     assert Surrogate(predictor="nar-former-v2:paper").predictor.config.width == 512
 
 
@@ -206,9 +207,9 @@ def test_refused_labels_leave_the_earlier_fit_and_a_failed_fit_leaves_none(monke
         ({"predictor": None}, "predictor must be a name"),
         (
             {"config": {"epoch": 5}},
-            "unknown hyper-parameter 'epoch' of predictor 'nar-former-v2'.*did you mean 'epochs'",
+            "unknown hyper-parameter 'epoch' of predictor 'probe-former'.*did you mean 'epochs'",
         ),
-        ({"config": {"epochs": "5"}}, "'epochs' of 'nar-former-v2' is a whole number, got '5'"),
+        ({"config": {"epochs": "5"}}, "'epochs' of 'probe-former' is a whole number, got '5'"),
         ({"config": [5]}, "maps hyper-parameters"),
         ({"seed": -1}, "seed must be a whole number"),
         ({"seed": 1.0}, "seed must be a whole number"),

@@ -60,7 +60,7 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="nar-former-v2 (default) or another one of `nassurrogate predictors`; none: the searcher pays for every "
+        help="probe-former (default) or another one of `nassurrogate predictors`; none: the searcher pays for every "
         "look; oracle: the truth guides, an upper bound",
     )  # fmt: skip
     parser.add_argument(

@@ -51,7 +51,7 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--predictor",
         metavar="NAME[:PRESET]",
-        help="nar-former-v2 (default) or another one of `nassurrogate predictors`",
+        help="probe-former (default) or another one of `nassurrogate predictors`",
     )
     parser.add_argument(
         "--seed", type=whole_number, metavar="N", help="of the draw and of the fit (default: drawn, and printed)"
