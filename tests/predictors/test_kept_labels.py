@@ -1,0 +1,50 @@
+"""Labels inside a saved predictor: the same again, and nothing that cannot have been written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nassurrogate.errors import InputError
+from nassurrogate.predictors.kept_labels import label_arrays, read_labels
+
+TARGET = st.floats(-1e30, 1e30)
+
+
+@settings(max_examples=30)
+@given(labels=st.lists(st.tuples(st.integers(0, 15_624), TARGET), min_size=1, max_size=40))
+def test_labels_come_back(space, labels):
+    """In their order, a cell as often as it was measured."""
+    index, target = zip(*labels, strict=True)
+    archs = space.parse_many(index)
+    arrays = label_arrays(space, archs, np.array(target))
+    again, targets = read_labels(space, arrays)
+    assert again == archs
+    assert targets.tolist() == list(target)
+    targets[:] = 0
+    assert arrays["labels.target"].tolist() == list(target)
+
+
+@pytest.mark.parametrize(
+    ("index", "target", "told"),
+    [
+        (np.array([1, 2], np.int32), np.zeros(2), "expected int64"),
+        (np.array([1.0, 2.0]), np.zeros(2), "expected int64"),
+        (np.array([1, 2]), np.zeros(2, np.float32), "float64"),
+        (np.array([1, 2]), np.zeros(3), "expected int64"),
+        (np.array([[1, 2]]), np.zeros((1, 2)), "expected int64"),
+        (np.array(1), np.array(0.0), "expected int64"),
+        (np.empty(0, np.int64), np.empty(0), "expected 1 to"),
+        (np.array([1, 2]), np.array([1.0, np.nan]), "all finite"),
+        (np.array([1, 2]), np.array([1.0, -np.inf]), "all finite"),
+        (np.array([1, 15_625]), np.zeros(2), "15625"),
+        (np.array([-1, 2]), np.zeros(2), "-1"),
+        (np.zeros(1_000_001, np.int64), np.zeros(1_000_001), "expected 1 to"),
+    ],
+)
+def test_what_cannot_have_been_written_is_refused(space, index, target, told):
+    with pytest.raises(InputError, match=told) as raised:
+        read_labels(space, {"labels.index": index, "labels.target": target})
+    assert "\n" not in str(raised.value)
