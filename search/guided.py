@@ -65,7 +65,13 @@ class GuidedSearch:
                 account.pay(index, phase, "random")
             return
         self.forecast = forecast
-        for index in self._propose(forecast, size, "mean" if phase == "confirm" else self._settings.acquisition):
+        if phase == "confirm":
+            proposed = self._propose(forecast, size, "mean")
+        else:
+            n_drawn = round(size * self._settings.explore_fraction)
+            proposed = self._propose(forecast, size - n_drawn, self._settings.acquisition)
+            proposed += self._drawn(forecast, n_drawn, [*account.indices, *proposed])
+        for index in proposed:
             place = self._place_of(index)
             predicted = float(forecast.mean[place]), float(forecast.std[place])
             account.pay(index, phase, self._searcher, predicted=predicted)
@@ -93,6 +99,19 @@ class GuidedSearch:
                 searcher.tell(index, value)
                 visited[int(self._domain.representatives[self._place_of(index)])] = value
         return sorted(visited, key=lambda index: -visited[index])[:size]
+
+    def _drawn(self, forecast: Forecast, size: int, known: list[int]) -> list[int]:
+        """Random unpaid representatives among those of the highest predicted mean: against a surrogate's firm errors.
+
+        A surrogate that has only seen one family of good cells is sure of it; what it pays for next is of that family.
+        """
+        fresh = np.ones(len(forecast.mean), dtype=bool)
+        fresh[[self._place_of(index) for index in known]] = False
+        places = np.flatnonzero(fresh)
+        n_best = max(size, round(len(forecast.mean) * self._settings.explore_top))
+        best = places[np.argsort(-forecast.mean[places], kind="stable")[:n_best]]
+        drawn = self._rng.choice(best, size=min(size, len(best)), replace=False)
+        return [int(self._domain.representatives[place]) for place in drawn]
 
     def _random(self, size: int) -> list[int]:
         paid = self._domain.class_of[self._account.indices]

@@ -21,6 +21,8 @@ class SearchSettings:
         confirm_fraction: share of the budget, at its end, for the cells of the highest predicted mean.
         acquisition: what the search maximises on the surrogate: `mean`, `ucb`, `ei` or `thompson`.
         beta: weight of the predicted deviation in `ucb`.
+        explore_fraction: share of a search batch that is drawn at random from the best cells by predicted mean.
+        explore_top: which share of the cells these are.
         inner_proposals: proposals that a searcher makes on the surrogate before each batch, refused ones too; None: the
             searcher's own number. `exhaustive` always looks at all.
         label_noise_pct: standard deviation of one training, in percent; weighs single labels against the surrogate when
@@ -37,15 +39,22 @@ class SearchSettings:
     confirm_fraction: float = 0.1
     acquisition: str = "ucb"
     beta: float = 0.1
+    explore_fraction: float = 0.2
+    explore_top: float = 0.1
     inner_proposals: int | None = None
     label_noise_pct: float = 0.2
     top: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("init_fraction", "confirm_fraction"):
+        for name, whole in (
+            ("init_fraction", "the budget"),
+            ("confirm_fraction", "the budget"),
+            ("explore_fraction", "a batch"),
+            ("explore_top", "the cells"),
+        ):
             value = getattr(self, name)
             if not _is_number(value) or not 0 <= value <= 1:
-                raise InputError(f"{name} is a share of the budget, from 0 to 1, got {brief(value)}")
+                raise InputError(f"{name} is a share of {whole}, from 0 to 1, got {brief(value)}")
         for name in ("init_min", "batch_size", "max_refits", "top"):
             require_count(name, getattr(self, name))
         if self.inner_proposals is not None:
