@@ -16,6 +16,7 @@ from nassurrogate.predictors.cell_table import cell_table
 from nassurrogate.predictors.graph_batch import GraphBatch
 from nassurrogate.predictors.path_features import distinct_path_features, path_features
 from nassurrogate.predictors.probe_table import has_probes, probe_features
+from nassurrogate.predictors.random_networks import PROBE_NAMES
 from nassurrogate.spaces import Space
 
 LARGEST_TABLE = 1 << 14
@@ -55,6 +56,11 @@ def is_tabulated(space: Space) -> bool:
     return space.n_classes <= LARGEST_TABLE
 
 
+def probe_count(space: Space) -> int:
+    """P: how many probes are told of a cell; 0 where there is no table of them."""
+    return len(PROBE_NAMES) if is_tabulated(space) and has_probes(space) else 0
+
+
 def read(space: Space, archs: Sequence[Architecture]) -> tuple[ReadCells, np.ndarray]:
     """The different cells among B architectures, and (B,) which of them each one is.
 
@@ -75,5 +81,5 @@ def _read_classes(space: Space) -> ReadCells:
     cells = [every[index] for index in first]
     table = cell_table(space, vocabulary(space), reduced=True)
     paths, place = distinct_path_features(space, cells)
-    probes = probe_features(space) if has_probes(space) else None
+    probes = probe_features(space) if probe_count(space) else None
     return ReadCells(table.take(table.rows(cells)), paths[place], probes)

@@ -35,13 +35,11 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, HeldOut
 from nassurrogate.predictors.cell_process import CellProcess, kernel_inputs
-from nassurrogate.predictors.cell_reading import ReadCells, is_tabulated, read, vocabulary
+from nassurrogate.predictors.cell_reading import ReadCells, is_tabulated, probe_count, read, vocabulary
 from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Schedule
 from nassurrogate.predictors.kept_labels import label_arrays, read_labels
 from nassurrogate.predictors.label_scale import RankScale
 from nassurrogate.predictors.losses import rank_loss
-from nassurrogate.predictors.probe_table import has_probes
-from nassurrogate.predictors.random_networks import PROBE_NAMES
 from nassurrogate.predictors.relation_transformer import RelationTransformer, node_features, relation_bias
 from nassurrogate.predictors.torch_device import one_thread, torch_device
 from nassurrogate.spaces import Space
@@ -212,8 +210,9 @@ class ProbeFormer(Predictor):
     def _network(self) -> RelationTransformer:
         config: ProbeFormerConfig = self.config
         n_ops = len(vocabulary(self.space))
-        n_probes = len(PROBE_NAMES) if config.probes and has_probes(self.space) else 0
-        return RelationTransformer(n_ops, n_probes, config.width, config.blocks, config.ffn_ratio)
+        return RelationTransformer(
+            n_ops, probe_count(self.space) if config.probes else 0, config.width, config.blocks, config.ffn_ratio
+        )
 
     def _trained(self, unseen: np.ndarray, progress: Progress | None) -> Ensemble:
         config: ProbeFormerConfig = self.config
@@ -259,7 +258,6 @@ class ProbeFormer(Predictor):
                 feature, bias, mask, probe = (part[rows].to(self._ensemble.device) for part in inputs)
                 part = function(feature[:, :n_nodes], bias[..., :n_nodes, :n_nodes], mask[:, :n_nodes], probe)
                 scores[:, rows] = part.cpu()
-        # Rounded, for libraries of linear algebra that compute a row by its place.
         return np.round(scores.double().numpy(), 5)
 
     def _chunks(self, mask: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
@@ -317,9 +315,11 @@ class ProbeFormer(Predictor):
 
     def _scored(self, cells: ReadCells) -> _Parts:
         inputs = self._kernel_inputs(cells)
-        pieces = [self._process.predict(inputs[start : start + _CHUNK]) for start in range(0, len(inputs), _CHUNK)]
-        mean, spread = (np.round(np.concatenate(each), 9) for each in zip(*pieces, strict=True))
-        return mean, self._member_scores(cells), spread
+        mean, spread = np.empty(len(cells)), np.empty(len(cells))
+        for rows, _ in self._chunks(cells.graph.mask):
+            mean[rows], spread[rows] = self._process.predict(inputs[rows])
+        # Rounded, for libraries of linear algebra that compute a row by its place.
+        return np.round(mean, 9), self._member_scores(cells), np.round(spread, 9)
 
     def _decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Normal scores and spreads in the labels' unit."""
