@@ -228,7 +228,7 @@ def test_bad_construction(options, told):
 
 
 def test_the_largest_seed_works():
-    config = {"epochs": 1, "members": 1, "width": 8, "head_width": 4}
+    config = {"epochs": 1, "members": 1, "width": 8}
     surrogate = Surrogate(seed=2**63 - 1, config=config, device="cpu").fit([0, 1], [1.0, 2.0])
     assert np.isfinite(surrogate.score(range(3))).all()
     assert np.isfinite(boosting(seed=2**63 - 1).fit([0, 1], [1.0, 2.0]).score(0))

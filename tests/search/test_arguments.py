@@ -44,7 +44,7 @@ JUNK = st.one_of(
         ]
     ),
 )
-FINE = {("constraints", "()"), ("predictor_config", "{}"), ("device", "''")}
+FINE = {("constraints", "()"), ("predictor_config", "{}"), ("device", "''"), ("device", "'\\x00'")}
 """Junk that means something, and the device of a predictor that has none."""
 
 
