@@ -5,7 +5,6 @@ Shapes: B cells, V views of a cell (the cell itself, then relabelled ones), M me
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from nassurrogate.predictors.graph_batch import GraphBatch, relabelled
 from nassurrogate.predictors.label_scale import FractionScale, RankScale
 from nassurrogate.predictors.model_choice import minus_tau
 from nassurrogate.predictors.torch_device import one_thread, torch_device
+from nassurrogate.predictors.training_steps import growing_batch
 from nassurrogate.spaces import Space
 
 # Rows that are scored together, and in which precision, by kind of device.
@@ -67,10 +67,9 @@ class TrainingConfig:
 
     def schedule(self, labels: int) -> Schedule:
         """How to train on so many labels."""
-        grown = math.ceil(labels * self.epochs / self.max_steps) if self.max_steps else 0
         return Schedule(
             epochs=self.epochs,
-            batch=max(self.batch, grown),
+            batch=growing_batch(self.batch, labels, self.epochs, self.max_steps),
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
             warmup=self.warmup,

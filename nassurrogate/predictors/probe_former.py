@@ -21,7 +21,6 @@ Shapes: n labels, B cells, D different ones, M members.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +41,7 @@ from nassurrogate.predictors.label_scale import RankScale
 from nassurrogate.predictors.losses import rank_loss
 from nassurrogate.predictors.relation_transformer import RelationTransformer, node_features, relation_bias
 from nassurrogate.predictors.torch_device import one_thread, torch_device
+from nassurrogate.predictors.training_steps import growing_batch
 from nassurrogate.spaces import Space
 
 
@@ -221,10 +221,9 @@ class ProbeFormer(Predictor):
         cells, place = read(self.space, self._archs)
         inputs = tuple(part.unsqueeze(1).to(device) for part in self._inputs(cells.take(place)))
         scores = torch.from_numpy(self._scale.encode(self._targets)).float().to(device)
-        grown = math.ceil(len(scores) * config.epochs / config.max_steps) if config.max_steps else 0
         schedule = Schedule(
             epochs=config.epochs,
-            batch=max(config.batch, grown),
+            batch=growing_batch(config.batch, len(scores), config.epochs, config.max_steps),
             learning_rate=config.learning_rate,
             weight_decay=config.weight_decay,
             warmup=config.warmup,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -47,6 +48,15 @@ class Schedule:
         """Labels in each batch of an epoch: all labels once, the sizes differ by one at most."""
         per_epoch = max(1, round(n_labels / self.batch))
         return [len(part) for part in np.array_split(np.empty(n_labels), per_epoch)]
+
+
+def growing_batch(batch: int, n_labels: int, epochs: int, max_steps: int) -> int:
+    """Labels a batch: as many as are asked for, more where more than `max_steps` steps would be needed; 0: never more.
+
+    >>> [growing_batch(32, n_labels, epochs=60, max_steps=1200) for n_labels in (50, 1563)]
+    [32, 79]
+    """
+    return max(batch, math.ceil(n_labels * epochs / max_steps)) if max_steps else batch
 
 
 class Steps:
