@@ -7,7 +7,16 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Something the caller gave is unusable. The message is one line; the command line exits with code 2."""
+    """Something the caller gave is unusable. The message is one line; the command line exits with code 2.
+
+    A path may hold line breaks, escape codes and bytes that are no text: what cannot be printed is shown by its code.
+
+    >>> print(InputError("no file at two\\nlines"))
+    no file at two\\nlines
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 
 
 def nearest(given: str, choices: Iterable[str]) -> str | None:

@@ -85,6 +85,13 @@ def test_junk_is_taken_or_refused_in_one_line(name, junk):
     assert len(line) < 600
 
 
+@pytest.mark.parametrize("path", ["\n", "a\r\nb", "\x1b[31m", "\u2028", "\udc80"])
+def test_a_path_that_is_no_line_is_told_in_one(path):
+    line = told("load", path)
+    assert line.startswith("no model file at")
+    assert line.isprintable()
+
+
 def test_a_path_is_a_path(tmp_path):
     surrogate = fitted()
     for path in (3, None, b"model", "", "a\0b", ["model"]):
