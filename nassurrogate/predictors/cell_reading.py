@@ -5,7 +5,7 @@ Shapes: B cells, D different ones among them, N nodes, F path features, P probes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +21,8 @@ from nassurrogate.spaces import Space
 
 LARGEST_TABLE = 1 << 14
 """Classes of a space up to which all of them are read, and scored, at once."""
+CHUNK = 512
+"""Cells that are scored together."""
 
 
 @dataclass(frozen=True)
@@ -83,3 +85,22 @@ def _read_classes(space: Space) -> ReadCells:
     paths, place = distinct_path_features(space, cells)
     probes = probe_features(space) if probe_count(space) else None
     return ReadCells(table.take(table.rows(cells)), paths[place], probes)
+
+
+def chunks(space: Space, mask: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
+    """Rows of (D, N) that are scored together, and how many nodes they are padded to.
+
+    Of a small space all classes are scored, those of a size together. Of a large one so many rows of full size,
+    whatever is asked for, as the last digits depend on that.
+    """
+    sizes = mask.sum(axis=1)
+    if is_tabulated(space):
+        order = np.argsort(sizes, kind="stable")
+        for start in range(0, len(order), CHUNK):
+            rows = order[start : start + CHUNK]
+            yield rows, int(sizes[rows].max())
+        return
+    for start in range(0, len(mask), CHUNK):
+        rows = np.arange(start, start + CHUNK)
+        rows[rows >= len(mask)] = 0
+        yield rows, mask.shape[1]

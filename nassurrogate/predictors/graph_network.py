@@ -15,17 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.errors import InputError, brief
+from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, Fold, HeldOut, split_folds
 from nassurrogate.predictors.cell_table import CellTable, cell_table
 from nassurrogate.predictors.chunk_scoring import ChunkScorer
+from nassurrogate.predictors.ensemble_config import EnsembleConfig, check_choices
 from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Loss, Schedule
 from nassurrogate.predictors.graph_batch import GraphBatch, relabelled
 from nassurrogate.predictors.label_scale import FractionScale, RankScale
 from nassurrogate.predictors.model_choice import minus_tau
 from nassurrogate.predictors.torch_device import one_thread, torch_device
-from nassurrogate.predictors.training_steps import growing_batch
 from nassurrogate.spaces import Space
 
 # Rows that are scored together, and in which precision, by kind of device.
@@ -35,31 +35,25 @@ _FOLD_MEMBERS = 2
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(EnsembleConfig):
     """Hyper-parameters of the ensemble and its training.
 
     labels: `rank` learns normal scores of the labels' ranks; `fraction` learns labels / 100.
-    max_steps: batches grow where more steps than this would be needed; 0 never.
     averaging: decay of the running average of the weights that is kept; 0 keeps the weights themselves.
     folds: parts of the labels that some more members do not see, so that their errors set the deviation; 0 takes the
         spread of the members for it.
     holdout: share of the labels held out to stop early; 0 trains for all epochs and keeps the last weights.
+    patience: epochs without a better loss on the held-out labels after which training stops.
     """
 
     labels: str = "rank"
-    members: int = 4
-    epochs: int = 50
-    batch: int = 32
-    max_steps: int = 1500
-    learning_rate: float = 4e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.1
     averaging: float = 0.0
     folds: int = 3
     holdout: float = 0.0
     patience: int = 20
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_choices(self, {"labels": ("rank", "fraction")})
         check_ranges(self, _RANGES)
         if self.folds == 1:
@@ -67,38 +61,10 @@ class TrainingConfig:
 
     def schedule(self, labels: int) -> Schedule:
         """How to train on so many labels."""
-        return Schedule(
-            epochs=self.epochs,
-            batch=growing_batch(self.batch, labels, self.epochs, self.max_steps),
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
-            patience=self.patience,
-            averaging=self.averaging,
-        )
+        return replace(super().schedule(labels), patience=self.patience, averaging=self.averaging)
 
 
-# The upper bounds keep a file from asking for more memory than there is.
-_RANGES = {
-    "members": (1, 100),
-    "epochs": (1, 10_000_000),
-    "batch": (1, 1_000_000),
-    "max_steps": (0, 1_000_000_000),
-    "learning_rate": (0.0, 1e3),
-    "weight_decay": (0.0, 1e3),
-    "warmup": (0.0, 0.99),
-    "averaging": (0.0, 0.9999),
-    "folds": (0, 20),
-    "holdout": (0.0, 0.99),
-    "patience": (1, 10_000_000),
-}
-
-
-def check_choices(config: object, choices: Mapping[str, tuple[str, ...]]) -> None:
-    """Raise `InputError` for the first field of a configuration that is none of its choices."""
-    for name, known in choices.items():
-        if getattr(config, name) not in known:
-            raise InputError(f"{name} is one of {', '.join(known)}, got {brief(getattr(config, name))}")
+_RANGES = {"averaging": (0.0, 0.9999), "folds": (0, 20), "holdout": (0.0, 0.99), "patience": (1, 10_000_000)}
 
 
 class GraphNetworkPredictor(Predictor):

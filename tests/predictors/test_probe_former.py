@@ -32,18 +32,18 @@ SWITCHES = [
     {"max_steps": 0},
     {"network_share": 0.0, "probes": False},
 ]
-CROSS_FIT = {"cross_fit_labels": 24, "even_labels": 0}
-"""From few labels on members leave some out; of the average only they are left."""
+CROSS_FIT = {"cross_fit_labels": 24, "even_labels": 0, "closing_epochs": 0}
+"""From few labels on members leave some out, and never learn them; of the average only they are left."""
 
 
 @pytest.fixture(scope="module")
 def fit(space, make):
     """`fit(n, …)`: n labels whose values are their own normal scores, so that scores are in the labels' unit."""
 
-    def made(n=40, targets=None, **changes):
+    def made(n=40, targets=None, progress=None, **changes):
         predictor = make("probe-former", **changes)
         cells, values = labels(space, n)
-        predictor.fit(cells, values if targets is None else targets)
+        predictor.fit(cells, values if targets is None else targets, progress=progress)
         return predictor
 
     return made
@@ -70,12 +70,16 @@ def labels(space, n):
 
 @pytest.fixture
 def watched(monkeypatch):
-    """What the parts are given: rows that members learn, how many labels the process does, what calibrates."""
-    seen = {}
+    """What the parts are given: rows that members learn, how many labels the process does, what calibrates.
+
+    `pools` are those of every time that the networks learn, one after the other.
+    """
+    seen = {"pools": []}
     fit, of, init = Ensemble.fit, Calibration.of, CellProcess.__init__
 
     def watch_fit(self, data, *args, pools=None, **kwargs):
-        seen.update(pools=pools, n_learned=len(data))
+        seen["pools"].append(pools)
+        seen["n_learned"] = len(data)
         return fit(self, data, *args, pools=pools, **kwargs)
 
     def watch_of(held, targets):
@@ -192,8 +196,13 @@ def test_long_before_its_even_labels_the_network_says_nothing(everywhere):
 # --- labels that are left out ----------------------------------------------------------------------------------------
 
 
+def member_weights(predictor, member):
+    tensors, _ = predictor.state()
+    return np.concatenate([part[member].ravel() for name, part in tensors.items() if name.startswith("weights.")])
+
+
 def unseen_of(watched, n):
-    return [np.setdiff1d(np.arange(n), pool) for pool in watched["pools"]]
+    return [np.setdiff1d(np.arange(n), pool) for pool in watched["pools"][-1]]
 
 
 @pytest.mark.parametrize(("n", "left_out"), [(23, 0), (24, 3), (40, 5)])
@@ -229,6 +238,29 @@ def test_each_members_errors_on_what_it_left_out_set_the_deviation(space, fit, w
     np.testing.assert_allclose(held.mean, scores[member, np.arange(len(member))], rtol=0, atol=2e-5)
 
 
+def test_the_end_of_training_does_not_touch_the_deviation(fit, watched):
+    """It is set by the errors on labels that were left out, before they are learned."""
+    before, held = fit(40, **CROSS_FIT), watched["held"]
+    steps = []
+    after = fit(40, progress=lambda *step: steps.append(step), **CROSS_FIT | {"closing_epochs": 2})
+    assert (watched["held"].mean == held.mean).all()
+    assert after.state()[1] == before.state()[1]
+    assert (member_weights(after, 0) != member_weights(before, 0)).any()
+    assert steps == [(done, 5) for done in range(1, 6)]
+
+
+def test_in_the_end_a_member_learns_what_it_left_out(space, fit, watched):
+    _, targets = labels(space, 40)
+    closing = CROSS_FIT | {"closing_epochs": 2}
+    weights = member_weights(fit(targets=targets, **closing), 0)
+    first, last = watched["pools"]
+    assert (first.shape, last) == ((2, 35), None)
+    one, other = np.setdiff1d(np.arange(40), first[0])[:2]
+    swapped = targets.copy()
+    swapped[[one, other]] = targets[[other, one]]
+    assert np.abs(weights - member_weights(fit(targets=swapped, **closing), 0)).max() > 1e-4
+
+
 @pytest.mark.parametrize("changes", [{}, {"network_share": 0.0, "cross_fit_labels": 2}], ids=["few", "no network"])
 def test_otherwise_each_label_calibrates_that_the_process_predicts_without_itself(fit, watched, changes):
     fit(40, **changes)
@@ -247,7 +279,7 @@ def test_a_fit_on_many_labels_covers_what_it_has_not_seen(space, make):
 
 
 def test_of_very_many_labels_the_process_learns_some(fit, everywhere, watched):
-    predictor = fit(60, process_labels=20, cross_fit_labels=24)
+    predictor = fit(60, process_labels=20, cross_fit_labels=24, closing_epochs=0)
     assert watched["process_labels"] == 20
     assert watched["n_learned"] == 60
     assert len(predictor.state()[0]["labels.index"]) == 60
