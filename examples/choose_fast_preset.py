@@ -3,8 +3,7 @@
     python examples/choose_fast_preset.py                # measure what is missing: hours on 2 cores
     python examples/choose_fast_preset.py --report       # only print the stored results
 
-Choices are made on cifar10, with training and evaluation cells inside a fixed third of the canonical classes
-(`development_split`): labels and target are mean validation accuracy, 10 random splits. The stored results in
+Choices are made on a third of the canonical classes (see `development`), on 10 random splits. The stored results in
 `examples/results/preset_sweep.jsonl` were measured on a GPU with the splits of a setting stacked into one batched
 model; this script fits them one by one, so single figures differ by the draws of the weights.
 """
@@ -18,12 +17,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nassurrogate import Surrogate
-from nassurrogate.benchmarks import LABEL, load_benchmark
-from nassurrogate.benchmarks.protocols import development_split
-from nassurrogate.metrics import kendall_tau
+from development import by_surrogate, development_tau, read_rows
 
 RESULTS = Path(__file__).parent / "results" / "preset_sweep.jsonl"
 LABELS = (40, 78, 156)
@@ -44,14 +38,8 @@ def settings() -> list[dict[str, Any]]:
 
 def measure(config: dict[str, Any], labels: int, splits: int) -> dict[str, Any]:
     """Kendall's tau over the development cells that are not in training, mean and deviation over the splits."""
-    bench = load_benchmark("nb201", "cifar10")
-    truth, cells = bench.column(LABEL).mean, development_split(bench.space)
-    taus = []
-    for split in range(splits):
-        order = cells[np.random.default_rng(split).permutation(len(cells))]
-        train, test = order[:labels], order[labels:]
-        surrogate = Surrogate(predictor="nar-former-v2", config=config, seed=split).fit(train.tolist(), truth[train])
-        taus.append(kendall_tau(np.asarray(surrogate.score(test.tolist())), truth[test]))
+    rank = by_surrogate("nar-former-v2", config)
+    taus = [development_tau(rank, labels, split) for split in range(splits)]
     return {
         "config": config,
         "labels": labels,
@@ -62,8 +50,7 @@ def measure(config: dict[str, Any], labels: int, splits: int) -> dict[str, Any]:
 
 def stored() -> list[dict[str, Any]]:
     """What was measured before."""
-    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-    return [row for row in rows if "config" in row]
+    return [row for row in read_rows(RESULTS) if "config" in row]
 
 
 def report(rows: list[dict[str, Any]]) -> str:

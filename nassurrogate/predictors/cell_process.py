@@ -9,53 +9,74 @@ Shapes: n labels, B cells, F features.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from nassurrogate.predictors.calibration import HeldOut
 from nassurrogate.predictors.path_features import path_names
 from nassurrogate.spaces import Space
 
-LENGTH_OF_PATHS = (1.5, 1.8, 2.9, 2.2)
-"""Length scales of the blocks of paths of 0, 1, 2, and 3 or more operations."""
-LENGTH_OF_COUNTS, LENGTH_OF_PROBES = 1.9, 3.5
-VARIANCE, NOISE = 1.5, 0.027
-"""Of the function and of a label, in normal scores."""
+
+@dataclass(frozen=True)
+class Kernel:
+    """The numbers of the kernel; `examples/choose_probe_former.py` shows what others in their place would do.
+
+    Attributes:
+        lengths_of_paths: length scales of the blocks of paths of 0, 1, 2, and 3 or more operations.
+        length_of_counts: of what is counted in the entire cell.
+        length_of_probes: of the probes.
+        variance: of the function, in normal scores.
+        noise: variance of a label, in normal scores.
+    """
+
+    lengths_of_paths: tuple[float, ...] = (1.5, 1.8, 2.9, 2.2)
+    length_of_counts: float = 1.9
+    length_of_probes: float = 3.5
+    variance: float = 1.5
+    noise: float = 0.027
+
+    def covariances(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """(B, F), (n, F) rows of `kernel_inputs` → (B, n)."""
+        squared = x @ y.T
+        squared *= -2.0
+        squared += np.square(x).sum(axis=1)[:, None]
+        squared += np.square(y).sum(axis=1)
+        np.maximum(squared, 0.0, out=squared)
+        distance = np.sqrt(3.0 * squared)
+        return np.asarray(self.variance * (1.0 + distance) * np.exp(-distance))
+
+
+KERNEL = Kernel()
 _ALL_SAY_UP_TO, _SOME = 511, 256
 """Labels up to which all say how wide the posterior is, which takes quadratic time a cell; of more so many do."""
 
 
-def kernel_inputs(space: Space, path_features: np.ndarray, probes: np.ndarray | None) -> np.ndarray:
+def kernel_inputs(
+    space: Space, path_features: np.ndarray, probes: np.ndarray | None, kernel: Kernel = KERNEL
+) -> np.ndarray:
     """Features in units of their length scales, so that the squared distance of two rows is r².
 
     Args:
         space: says what the columns of the path features are.
         path_features: (B, F), see `path_features`.
         probes: (B, P) normal scores, or None.
+        kernel: has the length scales.
     """
     n_operations = np.array([len(path) for path in path_names(space)])
     counts = path_features.copy()
     counts[:, -1] += 1.0  # the longest path, −1 in a cell that has none
     counts = np.log1p(counts)
-    last = len(LENGTH_OF_PATHS) - 1
+    last = len(kernel.lengths_of_paths) - 1
     paths, others = np.split(counts, [len(n_operations)], axis=1)
     blocks = [
-        (paths[:, np.minimum(n_operations, last) == length], scale) for length, scale in enumerate(LENGTH_OF_PATHS)
+        (paths[:, np.minimum(n_operations, last) == length], scale)
+        for length, scale in enumerate(kernel.lengths_of_paths)
     ]
-    blocks.append((others, LENGTH_OF_COUNTS))
+    blocks.append((others, kernel.length_of_counts))
     if probes is not None:
-        blocks.append((probes, LENGTH_OF_PROBES))
+        blocks.append((probes, kernel.length_of_probes))
     return np.hstack([block / (scale * np.sqrt(block.shape[1])) for block, scale in blocks])
-
-
-def matern(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(B, F), (n, F) → (B, n) covariances."""
-    squared = x @ y.T
-    squared *= -2.0
-    squared += np.square(x).sum(axis=1)[:, None]
-    squared += np.square(y).sum(axis=1)
-    np.maximum(squared, 0.0, out=squared)
-    distance = np.sqrt(3.0 * squared)
-    return np.asarray(VARIANCE * (1.0 + distance) * np.exp(-distance))
 
 
 class CellProcess:
@@ -64,14 +85,15 @@ class CellProcess:
     Args:
         inputs: (n, F) rows of `kernel_inputs`.
         scores: (n,) what is learned, about standard normal.
+        kernel: has the variances.
     """
 
-    def __init__(self, inputs: np.ndarray, scores: np.ndarray) -> None:
+    def __init__(self, inputs: np.ndarray, scores: np.ndarray, kernel: Kernel = KERNEL) -> None:
         from scipy.linalg import cholesky, solve_triangular
 
-        self._inputs, self._scores = inputs, scores
-        covariance = matern(self._inputs, self._inputs)
-        np.einsum("ii->i", covariance)[:] += NOISE
+        self._inputs, self._scores, self._kernel = inputs, scores, kernel
+        covariance = kernel.covariances(self._inputs, self._inputs)
+        np.einsum("ii->i", covariance)[:] += kernel.noise
         root = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
         self._root_inverse = solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
         self._weights = self._root_inverse.T @ (self._root_inverse @ self._scores)
@@ -81,7 +103,7 @@ class CellProcess:
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, F) → (B,) means and (B,) standard deviations, the noise of one label included."""
-        covariance = matern(inputs, self._inputs)
+        covariance = self._kernel.covariances(inputs, self._inputs)
         return covariance @ self._weights, self._spread(covariance[:, : len(self._some)])
 
     def held_out(self) -> HeldOut:
@@ -96,9 +118,9 @@ class CellProcess:
         if n_some == len(self._scores):
             return HeldOut(np.arange(len(mean)), mean, np.sqrt(1.0 / precision))
         others = slice(n_some, None)
-        spread = self._spread(matern(self._inputs[others], self._inputs[:n_some]))
+        spread = self._spread(self._kernel.covariances(self._inputs[others], self._inputs[:n_some]))
         return HeldOut(np.arange(n_some, len(mean)), mean[others], spread)
 
     def _spread(self, covariance: np.ndarray) -> np.ndarray:
         known = np.square(covariance @ self._some.T).sum(axis=1)
-        return np.asarray(np.sqrt(np.maximum(VARIANCE - known, 0.0) + NOISE))
+        return np.asarray(np.sqrt(np.maximum(self._kernel.variance - known, 0.0) + self._kernel.noise))

@@ -106,11 +106,12 @@ class ProbeFormer(Predictor):
             self._network.learn(labelled, scores, unseen, progress)
         elif progress is not None:
             progress(1, 1)
-        self._freeze()
-        self._calibration = self._calibrated(held, unseen)
-        if self._network is not None and unseen.size:
-            self._network.learn_all(labelled, scores, progress)
+        if unseen.size:
             self._freeze()
+        self._calibration = self._calibrated(held, unseen)
+        if self._network is not None and self.config.closing_epochs:
+            self._network.learn_all(labelled, scores, progress)
+        self._freeze()
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         if not archs:

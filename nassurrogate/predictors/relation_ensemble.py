@@ -32,12 +32,13 @@ class RelationConfig(EnsembleConfig):
     probes: whether they are told the probes, where the space has them.
     relations: whether a head sees its relation only; otherwise all nodes.
     pairwise: whether the loss has its pairwise part.
-    closing_epochs: epochs over all labels after those in which members leave some out.
+    closing_epochs: further epochs at the end, in which every member learns what it left out before.
     closing_rate: their peak learning rate.
     """
 
-    epochs: int = 60
-    max_steps: int = 1200
+    members: int = 6
+    epochs: int = 45
+    max_steps: int = 900
     learning_rate: float = 3e-3
     probes: bool = True
     relations: bool = True
@@ -45,8 +46,8 @@ class RelationConfig(EnsembleConfig):
     width: int = 64
     blocks: int = 2
     ffn_ratio: int = 2
-    closing_epochs: int = 12
-    closing_rate: float = 1e-3
+    closing_epochs: int = 15
+    closing_rate: float = 2e-3
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,18 +107,17 @@ class RelationEnsemble:
             cells: n cells.
             scores: (n,) what is learned of them, about standard normal.
             unseen: (M, k) labels that each member leaves out.
-            progress: called with (epochs done, epochs in all); `learn_all` counts on where there is something left out.
+            progress: called with (epochs done, epochs in all); `learn_all` counts on.
         """
-        epochs, closing = self._config.epochs, self._config.closing_epochs if unseen.size else 0
+        epochs, closing = self._config.epochs, self._config.closing_epochs
         pools = np.stack([np.setdiff1d(np.arange(len(scores)), part) for part in unseen])
         self._fit(cells, scores, pools, progress and (lambda done, _: progress(done, epochs + closing)))
 
     def learn_all(self, cells: ReadCells, scores: np.ndarray, progress: Progress | None) -> None:
         """Go on from what was learned, with the labels that were left out too."""
         epochs, closing = self._config.epochs, self._config.closing_epochs
-        if closing:
-            counted = progress and (lambda done, _: progress(epochs + done, epochs + closing))
-            self._fit(cells, scores, None, counted, closing=True)
+        counted = progress and (lambda done, _: progress(epochs + done, epochs + closing))
+        self._fit(cells, scores, None, counted, closing=True)
 
     def _fit(
         self,

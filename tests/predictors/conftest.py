@@ -11,7 +11,7 @@ from nassurrogate.spaces import Space, get_space
 
 # Fits in a fraction of a second: the tests ask whether a predictor keeps its promises, not how good it is.
 QUICK = {
-    "probe-former": {"epochs": 3, "members": 2, "width": 16, "blocks": 1},
+    "probe-former": {"epochs": 3, "members": 2, "width": 16, "blocks": 1, "closing_epochs": 1},
     "nar-former-v2": {"epochs": 3, "members": 2, "width": 16, "head_width": 8, "folds": 2},
     "gradient-boosting": {"rounds": 10, "members": 2},
     "gcn": {"epochs": 4, "members": 2, "width": 16, "layers": 2, "folds": 2},

@@ -10,27 +10,22 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from nassurrogate.predictors.cell_process import (
-    LENGTH_OF_COUNTS,
-    LENGTH_OF_PATHS,
-    LENGTH_OF_PROBES,
-    NOISE,
-    VARIANCE,
+    KERNEL,
     CellProcess,
     kernel_inputs,
-    matern,
 )
 from nassurrogate.predictors.path_features import feature_names, path_features
 
 
 def oracle(inputs, scores):
-    kernel = ConstantKernel(VARIANCE) * Matern(length_scale=1.0, nu=1.5)
-    return GaussianProcessRegressor(kernel, alpha=NOISE, optimizer=None).fit(inputs, scores)
+    kernel = ConstantKernel(KERNEL.variance) * Matern(length_scale=1.0, nu=1.5)
+    return GaussianProcessRegressor(kernel, alpha=KERNEL.noise, optimizer=None).fit(inputs, scores)
 
 
 def predicted(regressor, inputs):
     """Mean, and the deviation of a label instead of the function."""
     mean, deviation = regressor.predict(inputs, return_std=True)
-    return mean, np.sqrt(deviation**2 + NOISE)
+    return mean, np.sqrt(deviation**2 + KERNEL.noise)
 
 
 def made_up(n, n_features, seed, *, twins=False):
@@ -69,7 +64,7 @@ def test_held_out_is_a_refit_without_the_label(n, n_features, seed, twins):
     for label in range(n):
         others = np.arange(n) != label
         if n == 1:
-            wanted = 0.0, np.sqrt(VARIANCE + NOISE)  # the prior
+            wanted = 0.0, np.sqrt(KERNEL.variance + KERNEL.noise)  # the prior
         else:
             mean, deviation = predicted(oracle(inputs[others], scores[others]), inputs[[label]])
             wanted = mean[0], deviation[0]
@@ -102,8 +97,10 @@ def test_of_many_labels_the_first_say_how_wide_it_is(n, n_wide):
 def test_the_covariance_is_the_textbooks():
     inputs, _ = made_up(20, 4, 0)
     others, _ = made_up(9, 4, 1)
-    np.testing.assert_allclose(matern(inputs, others), VARIANCE * Matern(nu=1.5)(inputs, others), rtol=1e-9)
-    assert np.diag(matern(inputs, inputs)) == pytest.approx(VARIANCE, abs=1e-6)
+    np.testing.assert_allclose(
+        KERNEL.covariances(inputs, others), KERNEL.variance * Matern(nu=1.5)(inputs, others), rtol=1e-9
+    )
+    assert np.diag(KERNEL.covariances(inputs, inputs)) == pytest.approx(KERNEL.variance, abs=1e-6)
 
 
 # --- the distance ----------------------------------------------------------------------------------------------------
@@ -121,10 +118,10 @@ def by_hand(names, first, second, probes=None):
         else:
             block = "counts"
         blocks.setdefault(block, []).append((np.log(1 + one) - np.log(1 + other)) ** 2)
-    length = dict(enumerate(LENGTH_OF_PATHS)) | {"counts": LENGTH_OF_COUNTS}
+    length = dict(enumerate(KERNEL.lengths_of_paths)) | {"counts": KERNEL.length_of_counts}
     total = sum(np.mean(terms) / length[block] ** 2 for block, terms in blocks.items())
     if probes is not None:
-        total += np.mean((probes[0] - probes[1]) ** 2) / LENGTH_OF_PROBES**2
+        total += np.mean((probes[0] - probes[1]) ** 2) / KERNEL.length_of_probes**2
     return total
 
 

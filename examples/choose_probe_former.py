@@ -1,0 +1,139 @@
+"""The choices behind Probe-Former's default: each of its numbers, and others in its place.
+
+    python examples/choose_probe_former.py --only kernel      # of the Gaussian process: minutes on one core
+    python examples/choose_probe_former.py --only network     # of the transformers: hours
+    python examples/choose_probe_former.py --report           # only print the tables from the stored results
+
+Choices are made on cifar10, with training and evaluation cells inside a fixed third of the canonical classes (see
+`development`). One number is changed at a time; the tables show the mean τ of 10 splits and, behind it, the mean
+difference to the default on the same splits. Every finished split is a line of `results/probe_former_choices.jsonl`,
+and running again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from development import Rank, benchmark, by_surrogate, development_tau, read_rows
+from predictor_tables import markdown
+
+from nassurrogate.predictors.cell_process import KERNEL, CellProcess, Kernel, kernel_inputs
+from nassurrogate.predictors.cell_reading import read
+from nassurrogate.predictors.label_scale import RankScale
+
+RESULTS = Path(__file__).parent / "results" / "probe_former_choices.jsonl"
+SPLITS = 10
+DEFAULT = "default"
+FACTORS = (0.5, 0.7, 1.4, 2.0)
+NETWORKS: dict[str, dict[str, Any]] = {
+    DEFAULT: {},
+    "1 member": {"members": 1},
+    "4 members": {"members": 4},
+    "half as wide": {"width": 32},
+    "1 block": {"blocks": 1},
+    "3 blocks": {"blocks": 3},
+    "half the learning rate": {"learning_rate": 1.5e-3},
+    "twice the learning rate": {"learning_rate": 6e-3},
+    "twice the epochs": {"epochs": 90, "max_steps": 1800},
+    "no closing epochs": {"closing_epochs": 0},
+    "half of the weight at 75 labels": {"even_labels": 75},
+    "half of the weight at 300 labels": {"even_labels": 300},
+}
+"""What the table calls it → what it changes."""
+SIZES = {"kernel": (40, 78, 156, 520), "network": (52, 156, 520)}
+"""Labels, by part."""
+
+
+def kernels() -> dict[str, Kernel]:
+    """The default, and those with one number multiplied by one of `FACTORS`."""
+    found = {DEFAULT: KERNEL}
+    for factor in FACTORS:
+        for place, length in enumerate(KERNEL.lengths_of_paths):
+            lengths = [*KERNEL.lengths_of_paths]
+            lengths[place] = length * factor
+            last = " or more" if place == len(lengths) - 1 else ""
+            found[f"length of paths of {place}{last} × {factor}"] = replace(KERNEL, lengths_of_paths=tuple(lengths))
+        for name in ("length_of_counts", "length_of_probes", "variance", "noise"):
+            changed = {name: getattr(KERNEL, name) * factor}
+            found[f"{name.replace('_', ' ')} × {factor}"] = replace(KERNEL, **changed)
+    return found
+
+
+def by_process(kernel: Kernel) -> Rank:
+    """Ranks as the Gaussian process alone does."""
+    space = benchmark().space
+
+    def rank(train: np.ndarray, targets: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
+        inputs = []
+        for rows in (train, test):
+            cells, place = read(space, space.parse_many(rows.tolist()))
+            inputs.append(kernel_inputs(space, cells.paths, cells.probes, kernel)[place])
+        return CellProcess(inputs[0], RankScale.of(targets).encode(targets), kernel).predict(inputs[1])[0]
+
+    return rank
+
+
+def variants(part: str) -> dict[str, Callable[[], Rank]]:
+    """Name → what makes it."""
+    if part == "kernel":
+        return {name: lambda kernel=kernel: by_process(kernel) for name, kernel in kernels().items()}
+    return {name: lambda config=config: by_surrogate("probe-former", config) for name, config in NETWORKS.items()}
+
+
+def missing(part: str, labels: tuple[int, ...], stored: list[dict[str, Any]]) -> Iterator[tuple[str, int, int]]:
+    """(variant, labels, split) of what is not stored, split by split, so that all have as many."""
+    done = {(row["variant"], row["labels"], row["split"]) for row in stored if row["part"] == part}
+    for size in labels:
+        for split in range(SPLITS):
+            for name in variants(part):
+                if (name, size, split) not in done:
+                    yield name, size, split
+
+
+def report(part: str, rows: list[dict[str, Any]]) -> str:
+    """A line a variant, a column a number of labels."""
+    tau = {(row["variant"], row["labels"], row["split"]): row["tau"] for row in rows if row["part"] == part}
+    sizes = sorted({size for _, size, _ in tau})
+    body = []
+    for name in variants(part):
+        cells = [name]
+        for size in sizes:
+            splits = [split for split in range(SPLITS) if {(name, size, split), (DEFAULT, size, split)} <= set(tau)]
+            if not splits:
+                cells.append("-")
+                continue
+            mean = statistics.fmean(tau[name, size, split] for split in splits)
+            less = statistics.fmean(tau[name, size, split] - tau[DEFAULT, size, split] for split in splits)
+            told = "" if name == DEFAULT else f" ({less:+.3f})"
+            cells.append(f"{mean:.3f}{told}" + (f" [{len(splits)}]" if len(splits) < SPLITS else ""))
+        body.append(cells)
+    return f"### {part}\n\n" + markdown(["", *map(str, sizes)], body)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=list(SIZES), help="one part of the predictor")
+    parser.add_argument("--labels", type=lambda text: tuple(map(int, text.split(","))), metavar="N[,...]")
+    parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
+    chosen = parser.parse_args()
+    parts = [chosen.only] if chosen.only else list(SIZES)
+    for part in parts if not chosen.report else ():
+        ranks = variants(part)
+        with RESULTS.open("a") as file:
+            for name, size, split in missing(part, chosen.labels or SIZES[part], read_rows(RESULTS)):
+                tau = development_tau(ranks[name](), size, split)
+                row = {"part": part, "variant": name, "labels": size, "split": split, "tau": round(tau, 6)}
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+    print("\n\n".join(report(part, read_rows(RESULTS)) for part in parts))
+
+
+if __name__ == "__main__":
+    main()
