@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Tests run in as many processes as there are cores, and start more: a second thread in one of them waits for a core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The first example of a test builds whole spaces: how long it takes says nothing.
 settings.register_profile("nassurrogate", deadline=None)
 settings.load_profile("nassurrogate")
