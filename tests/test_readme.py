@@ -34,7 +34,7 @@ def test_tables_of_searches_and_times(name, script):
     assert script("reproduce_figures")[f"{name}_table"](stored(name)) in README
 
 
-@pytest.mark.parametrize(("protocol", "dataset"), [("A1", "cifar10"), ("A2", "cifar100")])
+@pytest.mark.parametrize(("protocol", "dataset"), [("A1", "cifar10"), ("A2", "cifar100"), ("A4", "ImageNet16-120")])
 def test_tables_of_predictors(protocol, dataset, script):
     tables = script("predictor_tables")
     rows = tables["by_row"](script("stored_splits")["read_lines"](EXAMPLES / "results" / "predictors.jsonl"))
