@@ -100,6 +100,8 @@ def missing(part: str, labels: tuple[int, ...], stored: list[dict[str, Any]]) ->
 def report(part: str, rows: list[dict[str, Any]]) -> str:
     """A line a variant, a column a number of labels."""
     tau = {(row["variant"], row["labels"], row["split"]): row["tau"] for row in rows if row["part"] == part}
+    if not tau:
+        return f"### {part}\n\nnothing is stored yet"
     sizes = sorted({size for _, size, _ in tau})
     body = []
     for name in variants(part):

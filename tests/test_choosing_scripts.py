@@ -90,3 +90,4 @@ def test_differences_are_taken_on_splits_that_both_have(script: Any) -> None:
     text = choose.report("network", rows)
     assert f"| {choose.DEFAULT} | 0.700 [2] |" in text
     assert f"| {name} | 0.850 (+0.050) [1] |" in text
+    assert "nothing is stored yet" in choose.report("kernel", rows)

@@ -51,6 +51,8 @@ def test_the_paper_preset(script):
         }
         assert sorted(taus) == list(range(10))
         assert f"{spread(list(taus.values()), 3)} at {labels}" in README.replace("\n", " ")
+    replayed = {row["labels"]: row["kendall_tau"] for row in stored("paper_preset") if row["protocol"] == "published"}
+    assert f"it gives {replayed[156]:.3f} at 156 labels and {replayed[781]:.3f} at 781" in README.replace("\n", " ")
 
 
 def test_every_search_is_there_once(script):
