@@ -1,6 +1,6 @@
 """What each part of Probe-Former is worth: the predictor without it, on the same splits.
 
-    python examples/ablate_probe_former.py --jobs 28     # about half an hour of one core
+    python examples/ablate_probe_former.py --jobs 28     # about an hour and a half of one core
     python examples/ablate_probe_former.py --report      # only print the tables from the stored results
 
 Protocol A4 on cifar10, from the embedded table: all cells that did not train, and those of them outside the third of
@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "heads see all nodes": {"relations": False},
     "without pairwise loss": {"pairwise": False},
     "one network": {"members": 1},
+    "without closing epochs": {"closing_epochs": 0},
 }
 """Row of the table → what it changes."""
 OUTSIDE = "kendall_tau_outside_development"
