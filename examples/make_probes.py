@@ -3,9 +3,10 @@
     python examples/make_probes.py --space nb201 --out nassurrogate/predictors/data/nb201_probes.npz --raw RAW_FOLDER
     python examples/make_probes.py --space nb201 --raw RAW_FOLDER --check 20     # again on the CPU: is it the same?
 
-Nothing is trained, and no table of accuracies or latencies is read. Every (cells per stage, seed) is one run; a run
-that is in the raw folder is not computed again. The ten default runs take minutes on a GPU, and a few hours on one
-CPU core. Needs torch, numpy and scipy; from a checkout that is not installed, set PYTHONPATH to its top folder.
+Nothing is trained, and no table of accuracies or latencies is read. Every (cells per stage, seed) is one run, and a
+large space has its runs in parts; what is in the raw folder is not computed again, so a run can be interrupted. The
+runs of nb201 take minutes on a GPU and a few hours on one CPU core; those of nb101 a quarter of an hour on an H100.
+Needs torch, numpy and scipy; from a checkout that is not installed, set PYTHONPATH to its top folder.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,15 @@ import numpy as np
 import torch
 
 from nassurrogate.atomic_file import write_atomically
-from nassurrogate.predictors.probe_table import classes_sha256, normal_scores, representatives, write_probes
+from nassurrogate.predictors.probe_table import normal_scores, representatives, write_probes
 from nassurrogate.predictors.random_networks import PROBE_NAMES, probe
 from nassurrogate.predictors.torch_device import torch_device
 from nassurrogate.spaces import Space, get_space
 
 CHANNELS, IMAGE_PX, IMAGES = 16, 16, 16
+RUNS = {"nb201": "2:4,5:6", "nb101": "2:2,3:2"}
+PART_CLASSES = 1 << 17
+"""Classes whose raw probes are one file."""
 TOLERANCE = 0.05
 """Of a probe's standard deviation over the classes: what rounding on another processor may change."""
 
@@ -54,28 +59,32 @@ def main() -> None:
     parser.add_argument(
         "--settings",
         type=runs_of,
-        default="2:4,5:6",
         metavar="CELLS:SEEDS,…",
-        help="cells in a stage, and how many seeds from 0 of each (default: 2:4,5:6)",
+        help=f"cells in a stage, and how many seeds from 0 of each (default: {RUNS})",
     )
     parser.add_argument("--raw", type=Path, metavar="DIR", help="keep every run there; read those that are")
     parser.add_argument("--check", type=int, metavar="N", help="compute N random classes of every raw run on the CPU")
     given = parser.parse_args()
     if given.check is not None and (given.raw is None or given.check < 1):
         parser.error("--check needs a number of classes, at least 1, and the folder of raw runs, --raw")
-    if given.check is None and given.out is None:
-        parser.error("--out says where the table goes")
+    if given.check is None and given.out is None and given.raw is None:
+        parser.error("--out says where the table goes, and --raw where the runs are kept")
 
     space = get_space(given.space)
+    if given.settings is None and given.space not in RUNS:
+        parser.error(f"--settings says what is run for {given.space}")
+    runs = given.settings or runs_of(RUNS[given.space])
     if given.check is not None:
-        sys.exit(check(space, given.settings, given.raw, given.check))
-    for folder in filter(None, (given.raw, given.out.parent)):
+        sys.exit(check(space, runs, given.raw, given.check))
+    for folder in filter(None, (given.raw, given.out and given.out.parent)):
         folder.mkdir(parents=True, exist_ok=True)
     device = torch_device(given.device)
     say(f"torch {torch.__version__} on {device_name(device)}")
-    values = [measured(space, run, str(device), given.raw) for run in given.settings]
+    values = [measured(space, run, str(device), given.raw) for run in runs]
+    if given.out is None:
+        return
     settings = {
-        "runs": [{"cells_per_stage": cells, "seed": seed} for cells, seed in given.settings],
+        "runs": [{"cells_per_stage": cells, "seed": seed} for cells, seed in runs],
         **fixed(),
         "torch": torch.__version__,
         "numpy": np.__version__,
@@ -91,41 +100,60 @@ def fixed() -> dict[str, int]:
 
 
 def measured(space: Space, run: Run, device: str, raw: Path | None) -> np.ndarray:
-    """(n_classes, P) of one run, read if it is there."""
+    """(n_classes, P) float32 of one run; parts that are there are read."""
     cells, seed = run
-    if raw is not None and raw_file(raw, space, run).is_file():
-        say(f"cells per stage {cells}, seed {seed}: read from {raw_file(raw, space, run)}")
-        return read(space, run, raw)
-    graphs = [space.graph(arch) for arch in representatives(space)]
+    every = representatives(space)
+    values = np.empty((len(every), len(PROBE_NAMES)), dtype=np.float32)
+    started = time.perf_counter()
+    for part, rows in enumerate(parts_of(len(every))):
+        path = None if raw is None else raw_file(raw, space, run, part)
+        if path is not None and path.is_file():
+            values[rows] = read(space, run, path)
+        else:
+            graphs = [space.graph(space.parse(index)) for index in every[rows]]
+            what = {"seed": seed, "cells_per_stage": cells, "space": space.name, **fixed()}
+            values[rows] = probe(graphs, **what, device=device, progress=progress_of(run, len(graphs)))
+            if path is not None:
+                kept = {"probes": values[rows], "names": np.array(PROBE_NAMES), "about": about(space, run)}
+                write_atomically(path, lambda file, kept=kept: np.savez_compressed(file, **kept))
+        took = time.perf_counter() - started
+        say(f"cells per stage {cells}, seed {seed}: {rows.stop} of {len(every)} classes, {took:.1f} s")
+    return values
+
+
+def parts_of(n_classes: int) -> list[slice]:
+    starts = range(0, n_classes, PART_CLASSES)
+    return [slice(start, min(start + PART_CLASSES, n_classes)) for start in starts]
+
+
+def progress_of(run: Run, n_classes: int) -> Callable[[int], None]:
+    """Says every ten seconds how far it is."""
     start, done, told = time.perf_counter(), 0, 0.0
 
     def progress(more: int) -> None:
         nonlocal done, told
         done += more
         took = time.perf_counter() - start
-        if took - told > 10 or done == len(graphs):
+        if took - told > 10:
             told = took
-            say(f"cells per stage {cells}, seed {seed}: {done} of {len(graphs)} classes, {took:.1f} s")
+            say(f"cells per stage {run[0]}, seed {run[1]}: {done} of these {n_classes}, {took:.1f} s")
 
-    values = probe(graphs, seed=seed, cells_per_stage=cells, **fixed(), device=device, progress=progress)
-    if raw is not None:
-        kept = {"probes": values, "names": np.array(PROBE_NAMES), "about": about(space, run)}
-        write_atomically(raw_file(raw, space, run), lambda file: np.savez_compressed(file, **kept))
-    return values
+    return progress
 
 
-def raw_file(raw: Path, space: Space, run: Run) -> Path:
-    return raw / f"{space.name}_cells{run[0]}_seed{run[1]}.npz"
+def raw_file(raw: Path, space: Space, run: Run, part: int) -> Path:
+    """The only part of a small space has no number."""
+    suffix = f"_part{part}" if space.n_classes > PART_CLASSES else ""
+    return raw / f"{space.name}_cells{run[0]}_seed{run[1]}{suffix}.npz"
 
 
 def about(space: Space, run: Run) -> np.ndarray:
     """What a raw run must have been made with."""
     numbers = {"cells_per_stage": run[0], "seed": run[1], **fixed()}
-    return np.array([classes_sha256(space), *(f"{name}={value}" for name, value in numbers.items())])
+    return np.array([space.classes_sha256(), *(f"{name}={value}" for name, value in numbers.items())])
 
 
-def read(space: Space, run: Run, raw: Path) -> np.ndarray:
-    path = raw_file(raw, space, run)
+def read(space: Space, run: Run, path: Path) -> np.ndarray:
     with np.load(path, allow_pickle=False) as kept:
         if not np.array_equal(kept["about"], about(space, run)) or tuple(kept["names"]) != PROBE_NAMES:
             sys.exit(f"{path} was made with other cells, probes or settings; remove it")
@@ -137,12 +165,13 @@ def check(space: Space, runs: list[Run], raw: Path, classes: int) -> int:
     """Compute some classes of every raw run again on the CPU. 0 if they are the same up to rounding."""
     every = representatives(space)
     rows = np.sort(np.random.default_rng(0).choice(len(every), min(classes, len(every)), replace=False))
-    graphs = [space.graph(every[row]) for row in rows]
+    graphs = [space.graph(space.parse(index)) for index in every[rows]]
     worst = 0.0
-    there = [run for run in runs if raw_file(raw, space, run).is_file()]
+    parts = range(len(parts_of(len(every))))
+    there = [run for run in runs if all(raw_file(raw, space, run, part).is_file() for part in parts)]
     for cells, seed in there:
-        kept = read(space, (cells, seed), raw)
-        again = probe(graphs, seed=seed, cells_per_stage=cells, **fixed(), device="cpu")
+        kept = measured(space, (cells, seed), "cpu", raw)
+        again = probe(graphs, seed=seed, cells_per_stage=cells, space=space.name, **fixed(), device="cpu")
         apart = (np.abs(again - kept[rows]) / np.where(kept.std(axis=0) > 0, kept.std(axis=0), 1)).max(axis=0)
         worst = max(worst, apart.max())
         most = PROBE_NAMES[int(apart.argmax())]

@@ -5,7 +5,6 @@ The tables are made by `examples/make_probes.py`, without training and without a
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
@@ -15,7 +14,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.random_networks import PROBE_NAMES
 from nassurrogate.spaces import Space
@@ -39,7 +37,7 @@ def probe_features(space: Space) -> np.ndarray:
         raise InputError(f"no probes of the space {space.name!r} are shipped; {SCRIPT} makes them")
     with _file(space).open("rb") as file, np.load(file, allow_pickle=False) as table:
         kept = {name: table[name] for name in table.files}
-    expected = {"names": np.array(PROBE_NAMES), "classes_sha256": np.array(classes_sha256(space))}
+    expected = {"names": np.array(PROBE_NAMES), "classes_sha256": np.array(space.classes_sha256())}
     for name, value in expected.items():
         if name not in kept or not np.array_equal(kept[name], value):
             raise RuntimeError(f"the probes shipped for {space.name} have other {name}: run {SCRIPT} again")
@@ -64,21 +62,14 @@ def write_probes(file: BinaryIO, space: Space, scores: np.ndarray, settings: dic
         file,
         scores=scores.astype(np.float16),
         names=np.array(PROBE_NAMES),
-        classes_sha256=np.array(classes_sha256(space)),
+        classes_sha256=np.array(space.classes_sha256()),
         settings=np.array(json.dumps(settings)),
     )
 
 
-def representatives(space: Space) -> list[Architecture]:
-    """The first architecture of every class, in the order of `space.class_ids()`."""
-    _, first = np.unique(space.class_ids(), return_index=True)
-    return [space.parse(index) for index in first]
-
-
-def classes_sha256(space: Space) -> str:
-    """SHA-256 of the canonical keys of all classes in their order, each followed by a newline (UTF-8)."""
-    keys = (space.canonical_key(arch) for arch in representatives(space))
-    return hashlib.sha256("".join(f"{key}\n" for key in keys).encode()).hexdigest()
+def representatives(space: Space) -> np.ndarray:
+    """(n_classes,) the index of the first architecture of every class, in the order of `space.class_ids()`."""
+    return np.unique(space.class_ids(), return_index=True)[1]
 
 
 def normal_scores(runs: Sequence[np.ndarray]) -> np.ndarray:

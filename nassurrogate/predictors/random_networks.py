@@ -8,7 +8,7 @@ images are noise, and the activation patterns are those of the last layer alone.
 
 The network: a 3x3 stem, three stages of cells of one width, between them a residual block that halves the image
 (conv, pool, conv, and pool, 1x1 conv on the way past it), batch normalisation after every convolution, without its
-affine part. Operations are NAS-Bench-201's (arXiv 2001.00326, section 2): ReLU, convolution, normalisation.
+affine part. What a cell does with its operations is its space's: see `random_cells`.
 
 Shapes: B cells, n images, G networks that run together, C channels, H the image's side.
 """
@@ -16,6 +16,7 @@ Shapes: B cells, n images, G networks that run together, C channels, H the image
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -25,6 +26,7 @@ from torch.nn import functional as F
 
 from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.predictors.random_cells import CELLS_OF, RandomCells, normal, pooled
 from nassurrogate.predictors.random_network_statistics import (
     ACTIVATION_NAMES,
     activation_statistics,
@@ -38,9 +40,6 @@ from nassurrogate.spaces.canonical import reduce_graph
 
 STAGES = 3
 CLASSES = 10
-KERNEL_OF = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
-POOL = "avg_pool_3x3"
-KNOWN_OPS = (*KERNEL_OF, POOL)
 PROBE_NAMES = (
     *(f"stage {stage} {name}" for stage in range(1, STAGES + 1) for name in ACTIVATION_NAMES),
     "log-determinant of the activation patterns",
@@ -63,6 +62,7 @@ def probe(
     *,
     seed: int,
     cells_per_stage: int,
+    space: str = "nb201",
     channels: int = 16,
     image_px: int = 16,
     images: int = 16,
@@ -79,13 +79,14 @@ def probe(
         graphs: B cells; they are reduced and put in canonical order first (`reduce_graph`).
         seed: of images and weights, at least 0.
         cells_per_stage: cells in a row before the image is halved; 3 times as many in all.
+        space: name of the search space that says what the cells do, a key of `CELLS_OF`.
         channels: width of the network.
         image_px: side of the images, a multiple of 4, at least 8.
         images: n, at least 2.
         device: where to run; `auto` is the GPU where there is one.
         progress: told how many more rows are done, now and then.
 
-    Raises `InputError` for an operation that is not among `KNOWN_OPS`, and for numbers out of range.
+    Raises `InputError` for an unknown space, an operation that is none of its, and for numbers out of range.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -99,14 +100,18 @@ def probe(
             raise InputError(f"{name} must be a whole number of at least {least}, got {brief(value)}")
     if image_px % 4:
         raise InputError(f"image_px must be a multiple of 4, got {image_px}: the image is halved twice")
+    if space not in CELLS_OF:
+        raise unknown_choice("space", space, CELLS_OF, place=" of random networks")
+    known = (*CELLS_OF[space].kernel_of, CELLS_OF[space].pool)
     reduced = [reduce_graph(graph) for graph in graphs]
     rows: dict[CellGraph, int] = {}
     place = [rows.setdefault(graph, len(rows)) for graph in reduced]
     for op in dict.fromkeys(op for graph in rows for op in graph.ops[1:-1]):
-        if op not in KNOWN_OPS:
-            raise unknown_choice("operation", op, KNOWN_OPS, place=" for a random network")
+        if op not in known:
+            raise unknown_choice("operation", op, known, place=f" for a random network of {space}")
     where = torch_device(device)
-    network = _Network(int(seed), int(cells_per_stage), int(channels), int(image_px), int(images), where)
+    sizes = (int(number) for number in (seed, cells_per_stage, channels, image_px, images))
+    network = _Network(CELLS_OF[space], *sizes, where)
     values = np.empty((len(rows), len(PROBE_NAMES)))
     # Not TF32: what a GPU measures is what a CPU measures.
     with one_thread(where, 0), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
@@ -124,25 +129,6 @@ def _batches(graphs: list[CellGraph], bytes_of_node: int, bytes_at_once: int) ->
         alike = list(group)
         step = max(1, bytes_at_once // (bytes_of_node * n_nodes))
         yield from (alike[start : start + step] for start in range(0, len(alike), step))
-
-
-class _Cells:
-    """G cells of N nodes, for loops over nodes: who does what there, and who reads whom."""
-
-    def __init__(self, graphs: list[CellGraph], device: torch.device) -> None:
-        self.n_graphs, self.n_nodes = len(graphs), graphs[0].n_nodes
-        times = np.stack([graph.adjacency for graph in graphs]).astype(np.float32)
-        on_device = torch.from_numpy(times).to(device)
-        # For every node whom it reads, and how often each network does: None where all do once.
-        self.reads: list[list[tuple[int, Tensor | None]]] = [[] for _ in range(self.n_nodes)]
-        for x, y in np.argwhere(times.any(0)).tolist():
-            once = bool((times[:, x, y] == 1).all())
-            self.reads[y].append((x, None if once else on_device[:, x, y].view(-1, 1, 1, 1)))
-        self.doing: list[dict[str, Tensor]] = []
-        for node in range(self.n_nodes):
-            ops = np.array([graph.ops[node] for graph in graphs])
-            members = {op: np.flatnonzero(ops == op) for op in KNOWN_OPS if (ops == op).any()}
-            self.doing.append({op: torch.from_numpy(rows).to(device) for op, rows in members.items()})
 
 
 class _Weights:
@@ -165,8 +151,16 @@ class _Network:
     """The network around the cells, its images and its weights. Activations have the shape (n, G, C, H, H)."""
 
     def __init__(
-        self, seed: int, cells_per_stage: int, channels: int, image_px: int, images: int, device: torch.device
+        self,
+        cells: type[RandomCells],
+        seed: int,
+        cells_per_stage: int,
+        channels: int,
+        image_px: int,
+        images: int,
+        device: torch.device,
     ) -> None:
+        self._cells = cells
         self.seed, self.cells_per_stage, self.channels, self.device = seed, cells_per_stage, channels, device
         self.images = self._noise_images(images, image_px).to(device)
         labels = self._generator(_LABELS).integers(CLASSES, size=images)
@@ -198,51 +192,33 @@ class _Network:
 
     def measure(self, graphs: list[CellGraph]) -> np.ndarray:
         """(G, P) of G cells of equal size."""
-        cells, weights = _Cells(graphs, self.device), _Weights(self)
-        every = torch.arange(cells.n_graphs, device=self.device)
+        cells, weights = self._cells(graphs, self.channels, self.device), _Weights(self)
         x = image = self.images[:, None].expand(-1, cells.n_graphs, -1, -1, -1).clone().requires_grad_()
-        x = _normal(shared_convolution(x, weights.take(weights.stem, every, 3, 3, _STEM)))
+        x = normal(shared_convolution(x, weights.take(weights.stem, cells.every, 3, 3, _STEM)))
         columns: list[Tensor] = []
         for stage in range(STAGES):
             for number in range(self.cells_per_stage):
-                x = self._cell(x, cells, weights, stage, number)
+                x = cells.forward(x, partial(self._cell_filter, weights, stage, number))
             columns += activation_statistics(x.detach())
             if stage < STAGES - 1:
-                x = self._reduction(x, weights, every, stage)
-        x = F.relu(_normal(x))
+                x = self._reduction(x, weights, cells.every, stage)
+        x = F.relu(normal(x))
         columns.append(pattern_kernel(x.detach()))
         logits = torch.einsum("ngc,ck->ngk", x.mean((3, 4)), self.head)
         labels = self.labels[:, None].expand(-1, cells.n_graphs)
         loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / len(labels)
         return torch.stack([*columns, *self._gradient_statistics(loss, image, weights)], dim=1).cpu().numpy()
 
-    def _cell(self, x: Tensor, cells: _Cells, weights: _Weights, stage: int, number: int) -> Tensor:
-        values: list[Tensor] = [x]
-        for node in range(1, cells.n_nodes):
-            reads = cells.reads[node]
-            read = [values[source] if times is None else times * values[source] for source, times in reads]
-            # Nothing read is nothing times the input: a cell without a way through has gradients, and they are 0.
-            given = total = sum(read[1:], start=read[0]) if read else 0 * x
-            for op, rows in cells.doing[node].items():
-                alone = len(rows) == cells.n_graphs
-                z = total if alone else total[:, rows]
-                if op == POOL:
-                    z = _pooled(z, 3, 1)
-                else:
-                    key = (_CELL, stage, number, node)
-                    w = weights.take(weights.stages[stage], rows, self.channels, KERNEL_OF[op], *key)
-                    z = _normal(shared_convolution(F.relu(z), w))
-                given = z if alone else given.index_copy(1, rows, z)
-            values.append(given)
-        return values[-1]
+    def _cell_filter(self, weights: _Weights, stage: int, number: int, rows: Tensor, kernel: int, node: int) -> Tensor:
+        return weights.take(weights.stages[stage], rows, self.channels, kernel, _CELL, stage, number, node)
 
     def _reduction(self, x: Tensor, weights: _Weights, every: Tensor, stage: int) -> Tensor:
         def taken(kernel: int, number: int) -> Tensor:
             return weights.take(weights.reductions, every, self.channels, kernel, _REDUCTION, stage, number)
 
-        z = _pooled(F.relu(_normal(shared_convolution(F.relu(x), taken(3, 0)))), 2, 0)
-        z = _normal(shared_convolution(z, taken(3, 1)))
-        return z + _normal(shared_convolution(_pooled(x, 2, 0), taken(1, 2)))
+        z = pooled(F.relu(normal(shared_convolution(F.relu(x), taken(3, 0)))), 2, 0)
+        z = normal(shared_convolution(z, taken(3, 1)))
+        return z + normal(shared_convolution(pooled(x, 2, 0), taken(1, 2)))
 
     def _gradient_statistics(self, loss: Tensor, image: Tensor, weights: _Weights) -> list[Tensor]:
         groups = [weights.stem, weights.reductions, *weights.stages]
@@ -268,18 +244,3 @@ class _Network:
             log_size(reductions),
             jacobian_covariance(jacobian),
         ]
-
-
-def _normal(x: Tensor) -> Tensor:
-    """Batch normalisation, the statistics of each network its own."""
-    return F.batch_norm(x.flatten(1, 2), None, None, training=True).view_as(x)
-
-
-def _pooled(x: Tensor, kernel: int, padding: int) -> Tensor:
-    """The mean over kernel x kernel pixels, edges not counted, as a product with a matrix on either side.
-
-    It is separable, and on a CPU ten times as fast as `avg_pool2d`.
-    """
-    one_by_one = torch.eye(x.shape[-1], device=x.device)[None]
-    means = F.avg_pool1d(one_by_one, kernel, 1 if padding else kernel, padding, count_include_pad=False)[0]
-    return means.T @ (x @ means)

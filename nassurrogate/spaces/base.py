@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -77,6 +78,15 @@ class Space(ABC):
     @abstractmethod
     def class_ids(self) -> np.ndarray:
         """(size,) int32: the class number of every index; equal numbers mean equal canonical keys."""
+
+    def classes_sha256(self) -> str:
+        """What tells that a table was made for these classes in this order.
+
+        SHA-256 of their canonical keys, each followed by a newline (UTF-8), unless the space has a checksum already.
+        """
+        _, first = np.unique(self.class_ids(), return_index=True)
+        keys = (self.canonical_key(self.parse(index)) for index in first)
+        return hashlib.sha256("".join(f"{key}\n" for key in keys).encode()).hexdigest()
 
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:

@@ -17,7 +17,7 @@ from nassurrogate.spaces.base import ArchLike, Space
 from nassurrogate.spaces.canonical import graph_key, parse_key
 from nassurrogate.spaces.nb101_moves import cross, edits
 from nassurrogate.spaces.nb101_spec import ModuleSpec, checked_spec, parse_spec
-from nassurrogate.spaces.nb101_tables import SIZE, load_cells
+from nassurrogate.spaces.nb101_tables import SHA256, SIZE, load_cells
 from nassurrogate.spaces.nb101_wiring import MAX_VERTICES, NO_OP, OPS, adjacency_of
 
 if TYPE_CHECKING:
@@ -183,6 +183,9 @@ class NB101(Space):
 
     def class_ids(self) -> np.ndarray:
         return self._class_ids
+
+    def classes_sha256(self) -> str:
+        return SHA256
 
     # --- moves ---------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ def network_costs(cells: CellCodes) -> tuple[np.ndarray, np.ndarray]:
     arriving = CHANNELS[0]
     for stage, channels in enumerate(CHANNELS):
         area = (IMAGE_PX >> stage) ** 2
-        inner = _inner_channels(adjacency, channels)
+        inner = vertex_channels(adjacency, channels)
         for _ in range(CELLS_PER_STAGE):
             projected = adjacency[:, 0, 1:-1] * inner
             weights = (kernels * inner**2 + arriving * projected).sum(axis=1)
@@ -53,8 +53,14 @@ def network_costs(cells: CellCodes) -> tuple[np.ndarray, np.ndarray]:
     return params, macs
 
 
-def _inner_channels(adjacency: np.ndarray, channels: int) -> np.ndarray:
-    """(C, V − 2): channels of the inner vertices."""
+def vertex_channels(adjacency: np.ndarray, channels: int) -> np.ndarray:
+    """(C, V − 2): channels of the inner vertices of cells of so many channels, from (C, V, V) of 0 and 1.
+
+    >>> diamond = np.zeros((1, 4, 4), dtype=np.int64)
+    >>> diamond[0, [0, 0, 1, 2], [1, 2, 3, 3]] = 1
+    >>> vertex_channels(diamond, 5).tolist()
+    [[3, 2]]
+    """
     to_output = adjacency[:, 1:-1, -1]
     share, left = np.divmod(channels, np.maximum(to_output.sum(axis=1), 1)[:, None])
     inner: np.ndarray = to_output * (share + (to_output.cumsum(axis=1) <= left))

@@ -14,7 +14,10 @@ from torch.nn import functional as F
 from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import random_networks as module
-from nassurrogate.predictors.random_networks import KNOWN_OPS, PROBE_NAMES, probe
+from nassurrogate.predictors.random_cells import CELLS_OF, SplitCells, SummedCells
+from nassurrogate.predictors.random_networks import PROBE_NAMES, probe
+from nassurrogate.spaces import get_space
+from nassurrogate.spaces.canonical import reduce_graph
 
 SMALL = {"channels": 4, "image_px": 8, "images": 5, "device": "cpu"}
 COLUMN = {name: column for column, name in enumerate(PROBE_NAMES)}
@@ -44,19 +47,19 @@ def cells(space):
 class Written:
     """One network in float64 without batches of networks: weights are drawn by the module, all else is done here."""
 
+    cells = SummedCells
+
     def __init__(self, graph, *, seed, cells_per_stage):
-        device = torch.device("cpu")
-        self.network = module._Network(
-            seed, cells_per_stage, SMALL["channels"], SMALL["image_px"], SMALL["images"], device
-        )
+        sizes = (SMALL["channels"], SMALL["image_px"], SMALL["images"])
+        self.network = module._Network(self.cells, seed, cells_per_stage, *sizes, torch.device("cpu"))
         self.graph, self.cells_per_stage = graph, cells_per_stage
         self.weights: dict[str, list[torch.Tensor]] = {"stem": [], "reductions": [], **{s: [] for s in STAGES}}
         self.stages: list[torch.Tensor] = []
 
-    def conv(self, x, kept, ci, kernel, *key):
+    def conv(self, x, kept, ci, kernel, *key, co=None):
         weight = self.network.filter(ci, kernel, *key).double().requires_grad_()
         self.weights[kept].append(weight)
-        x = F.conv2d(x, weight, padding=kernel // 2)
+        x = F.conv2d(x, weight[:co, : x.shape[1]], padding=kernel // 2)
         mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True, unbiased=False)
         return (x - mean) / (variance + 1e-5).sqrt()
 
@@ -138,25 +141,81 @@ class Written:
         return np.linalg.slogdet(same + 1e-4 * np.eye(len(on)))[1]
 
 
+class WrittenSplit(Written):
+    """What NAS-Bench-101's `model_builder` does: channels are divided, cut off and concatenated."""
+
+    cells = SplitCells
+
+    def cell(self, x, stage, number):
+        adjacency, last = self.graph.adjacency, self.graph.n_nodes - 1
+        width = {last: 4}
+        feeding = [node for node in range(1, last) if adjacency[node, last]]
+        for place, node in enumerate(feeding):
+            width[node] = 4 // len(feeding) + (place < 4 % len(feeding))
+        for node in reversed([node for node in range(1, last) if node not in feeding]):
+            width[node] = max(width[other] for other in range(node + 1, last) if adjacency[node, other])
+
+        def conv(z, node, kernel, key):
+            return F.relu(self.conv(z, STAGES[stage], 4, kernel, module._CELL, stage, number, key, co=width[node]))
+
+        values = {}
+        for node in range(1, last + 1):
+            read = [values[other][:, : width[node]] for other in range(1, node) if adjacency[other, node]]
+            if node == last and read:
+                read = [torch.cat([values[other] for other in feeding], dim=1)]
+            if adjacency[0, node]:
+                read.append(conv(x, node, 1, self.graph.n_nodes + node))
+            z = sum(read[1:], start=read[0])
+            if self.graph.ops[node] == "maxpool3x3":
+                z = F.max_pool2d(z, 3, stride=1, padding=1)
+            elif node != last:
+                z = conv(z, node, {"conv1x1-bn-relu": 1, "conv3x3-bn-relu": 3}[self.graph.ops[node]], node)
+            values[node] = z
+        return values[last]
+
+
 @pytest.mark.parametrize("cells_per_stage", [1, 2])
-def test_they_are_those_of_one_network_written_out(cells, cells_per_stage):
-    convolved = [graph for graph in cells if {"nor_conv_1x1", "nor_conv_3x3"} & set(graph.ops)]
-    assert {op for graph in convolved for op in graph.ops[1:-1]} == set(KNOWN_OPS)
-    found = measured(*convolved, seed=3, cells_per_stage=cells_per_stage)
-    expected = [Written(graph, seed=3, cells_per_stage=cells_per_stage).probes() for graph in convolved]
+@pytest.mark.parametrize(("name", "written"), [("nb201", Written), ("nb101", WrittenSplit)])
+def test_they_are_those_of_one_network_written_out(name, written, cells_per_stage):
+    known = CELLS_OF[name]
+    every = [cell.graph() for cell in get_space(name).sample(12, np.random.default_rng(0))]
+    convolved = [graph for graph in every if set(known.kernel_of) & set(graph.ops)]
+    assert {op for graph in convolved for op in graph.ops[1:-1]} == {*known.kernel_of, known.pool}
+    found = measured(*convolved, seed=3, cells_per_stage=cells_per_stage, space=name)
+    expected = [written(graph, seed=3, cells_per_stage=cells_per_stage).probes() for graph in convolved]
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
+
+
+def test_every_wiring_of_split_cells_is_written_out():
+    """An edge from the input to the output beside others, cells of one vertex and of none, and four that feed it."""
+    op = "conv3x3-bn-relu"
+    feeding = np.zeros((6, 6), int)
+    feeding[0, 1:5] = feeding[1:5, 5] = 1
+    graphs = [
+        CellGraph(("input", "output"), [[0, 1], [0, 0]]),
+        CellGraph(("input", op, "output"), [[0, 1, 1], [0, 0, 1], [0, 0, 0]]),
+        CellGraph(("input", "maxpool3x3", op, "output"), [[0, 1, 1, 1], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]]),
+        CellGraph(("input", op, "maxpool3x3", op, "conv1x1-bn-relu", "output"), feeding),
+    ]
+    reduced = [reduce_graph(graph) for graph in graphs]
+    expected = [WrittenSplit(graph, seed=1, cells_per_stage=1).probes() for graph in reduced]
+    np.testing.assert_allclose(measured(*graphs, seed=1, space="nb101"), expected, rtol=2e-3, atol=2e-4)
 
 
 # --- what a row depends on -------------------------------------------------------------------------------------------
 
 
-def test_a_cell_alone_is_a_cell_in_a_batch(cells, monkeypatch):
-    together = measured(*cells, cells_per_stage=2)
-    alone = np.concatenate([measured(graph, cells_per_stage=2) for graph in cells])
+@pytest.mark.parametrize("name", CELLS_OF)
+def test_a_cell_alone_is_a_cell_in_a_batch(name, cells, monkeypatch):
+    if name != "nb201":
+        cells = [cell.graph() for cell in get_space(name).sample(12, np.random.default_rng(0))]
+    how = {"cells_per_stage": 2, "space": name}
+    together = measured(*cells, **how)
+    alone = np.concatenate([measured(graph, **how) for graph in cells])
     np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(measured(*cells[::-1], cells_per_stage=2)[::-1], together, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(measured(*cells[::-1], **how)[::-1], together, rtol=1e-5, atol=1e-5)
     monkeypatch.setitem(module._BYTES_AT_ONCE, "cpu", 1)
-    np.testing.assert_allclose(measured(*cells, cells_per_stage=2), alone, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(measured(*cells, **how), alone, rtol=1e-5, atol=1e-5)
 
 
 @settings(max_examples=10)
@@ -252,7 +311,7 @@ def test_progress_counts_every_row_of_different_cells(cells):
 
 def test_an_operation_that_is_not_known():
     graph = CellGraph(("input", "nor_conv_5x5", "output"), [[0, 1, 1], [0, 0, 1], [0, 0, 0]])
-    with pytest.raises(InputError, match=r"'nor_conv_5x5' for a random network; known: nor_conv_1x1, .*avg_pool_3x3"):
+    with pytest.raises(InputError, match=r"'nor_conv_5x5' for a random network of nb201; known: nor_conv_1x1, .*3x3"):
         measured(graph)
 
 
@@ -267,6 +326,7 @@ def test_an_operation_that_is_not_known():
         ({"image_px": 4}, "image_px must be a whole number of at least 8"),
         ({"image_px": 10}, "multiple of 4, got 10"),
         ({"device": "abacus"}, "unknown device 'abacus'"),
+        ({"space": "nb301"}, "unknown space 'nb301' of random networks; known: nb201, nb101"),
     ],
 )
 def test_numbers_out_of_range(changes, told):
