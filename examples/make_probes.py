@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from nassurrogate.atomic_file import write_atomically
-from nassurrogate.predictors.probe_table import normal_scores, representatives, write_probes
+from nassurrogate.predictors.probe_table import normal_scores, write_probes
 from nassurrogate.predictors.random_networks import PROBE_NAMES, probe
 from nassurrogate.predictors.torch_device import torch_device
 from nassurrogate.spaces import Space, get_space
@@ -102,7 +102,7 @@ def fixed() -> dict[str, int]:
 def measured(space: Space, run: Run, device: str, raw: Path | None) -> np.ndarray:
     """(n_classes, P) float32 of one run; parts that are there are read."""
     cells, seed = run
-    every = representatives(space)
+    every = space.first_of_class
     values = np.empty((len(every), len(PROBE_NAMES)), dtype=np.float32)
     started = time.perf_counter()
     for part, rows in enumerate(parts_of(len(every))):
@@ -163,7 +163,7 @@ def read(space: Space, run: Run, path: Path) -> np.ndarray:
 
 def check(space: Space, runs: list[Run], raw: Path, classes: int) -> int:
     """Compute some classes of every raw run again on the CPU. 0 if they are the same up to rounding."""
-    every = representatives(space)
+    every = space.first_of_class
     rows = np.sort(np.random.default_rng(0).choice(len(every), min(classes, len(every)), replace=False))
     graphs = [space.graph(space.parse(index)) for index in every[rows]]
     worst = 0.0

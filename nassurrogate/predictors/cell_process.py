@@ -3,6 +3,7 @@
 The kernel is Matérn 3/2 (Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006, equation 4.17) in the
 distance r with r² = Σ over blocks of features of (mean squared difference / length²). Its eight numbers were chosen
 once on NAS-Bench-201's cifar10, inside `development_split`; with few labels that beats choosing them by likelihood.
+PyTorch computes it, on the threads that it is given: those of NumPy's linear algebra cannot be told how many to be.
 
 Shapes: n labels, B cells, F features.
 """
@@ -10,11 +11,14 @@ Shapes: n labels, B cells, F features.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from nassurrogate.predictors.calibration import HeldOut
-from nassurrogate.predictors.path_features import path_names
+from nassurrogate.predictors.path_features import feature_names, path_names
 from nassurrogate.spaces import Space
 
 
@@ -38,13 +42,14 @@ class Kernel:
 
     def covariances(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """(B, F), (n, F) rows of `kernel_inputs` → (B, n)."""
-        squared = x @ y.T
-        squared *= -2.0
-        squared += np.square(x).sum(axis=1)[:, None]
-        squared += np.square(y).sum(axis=1)
-        np.maximum(squared, 0.0, out=squared)
-        distance = np.sqrt(3.0 * squared)
-        return np.asarray(self.variance * (1.0 + distance) * np.exp(-distance))
+        return self._covariances(torch.from_numpy(x), torch.from_numpy(y)).numpy()
+
+    def _covariances(self, x: Tensor, y: Tensor) -> Tensor:
+        squared = torch.addmm(y.square().sum(dim=1), x, y.T, alpha=-2.0)
+        squared += x.square().sum(dim=1, keepdim=True)
+        distance = squared.clamp_(min=0.0).mul_(3.0).sqrt_()
+        decay = distance.neg().exp_().mul_(self.variance)
+        return decay.mul_(distance.add_(1.0))
 
 
 KERNEL = Kernel()
@@ -63,20 +68,23 @@ def kernel_inputs(
         probes: (B, P) normal scores, or None.
         kernel: has the length scales.
     """
-    n_operations = np.array([len(path) for path in path_names(space)])
     counts = path_features.copy()
     counts[:, -1] += 1.0  # the longest path, −1 in a cell that has none
-    counts = np.log1p(counts)
+    np.log1p(counts, out=counts)
+    counts /= _column_lengths(space, kernel)
+    if probes is None:
+        return counts
+    return np.hstack([counts, probes / (kernel.length_of_probes * np.sqrt(probes.shape[1]))])
+
+
+@lru_cache(maxsize=4)
+def _column_lengths(space: Space, kernel: Kernel) -> np.ndarray:
+    """(F,) what a difference in a path feature is divided by: its block's length times √(columns of the block)."""
     last = len(kernel.lengths_of_paths) - 1
-    paths, others = np.split(counts, [len(n_operations)], axis=1)
-    blocks = [
-        (paths[:, np.minimum(n_operations, last) == length], scale)
-        for length, scale in enumerate(kernel.lengths_of_paths)
-    ]
-    blocks.append((others, kernel.length_of_counts))
-    if probes is not None:
-        blocks.append((probes, kernel.length_of_probes))
-    return np.hstack([block / (scale * np.sqrt(block.shape[1])) for block, scale in blocks])
+    of_paths = np.array([min(len(path), last) for path in path_names(space)])
+    block = np.concatenate([of_paths, np.full(len(feature_names(space)) - len(of_paths), last + 1)])
+    lengths = np.array([*kernel.lengths_of_paths, kernel.length_of_counts])
+    return np.asarray((lengths * np.sqrt(np.bincount(block)))[block])
 
 
 class CellProcess:
@@ -103,8 +111,9 @@ class CellProcess:
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, F) → (B,) means and (B,) standard deviations, the noise of one label included."""
-        covariance = self._kernel.covariances(inputs, self._inputs)
-        return covariance @ self._weights, self._spread(covariance[:, : len(self._some)])
+        covariance = torch.from_numpy(self._kernel.covariances(inputs, self._inputs))
+        mean = covariance @ torch.from_numpy(self._weights)
+        return mean.numpy(), self._spread(covariance[:, : len(self._some)])
 
     def held_out(self) -> HeldOut:
         """Every label's prediction from all the others (equations 5.10 to 5.12).
@@ -118,9 +127,10 @@ class CellProcess:
         if n_some == len(self._scores):
             return HeldOut(np.arange(len(mean)), mean, np.sqrt(1.0 / precision))
         others = slice(n_some, None)
-        spread = self._spread(self._kernel.covariances(self._inputs[others], self._inputs[:n_some]))
-        return HeldOut(np.arange(n_some, len(mean)), mean[others], spread)
+        covariance = self._kernel.covariances(self._inputs[others], self._inputs[:n_some])
+        return HeldOut(np.arange(n_some, len(mean)), mean[others], self._spread(torch.from_numpy(covariance)))
 
-    def _spread(self, covariance: np.ndarray) -> np.ndarray:
-        known = np.square(covariance @ self._some.T).sum(axis=1)
-        return np.asarray(np.sqrt(np.maximum(self._kernel.variance - known, 0.0) + self._kernel.noise))
+    def _spread(self, covariance: Tensor) -> np.ndarray:
+        known = (covariance @ torch.from_numpy(self._some).T).square_().sum(dim=1)
+        spread: np.ndarray = (self._kernel.variance - known).clamp_(min=0.0).add_(self._kernel.noise).sqrt_().numpy()
+        return spread

@@ -1,28 +1,25 @@
-"""What a predictor reads of the cells of a space: graphs, path features and probes, each different cell once.
+"""What a predictor reads of the cells of a space: graphs, path features and probes, by the numbers of their classes.
 
-Shapes: B cells, D different ones among them, N nodes, F path features, P probes.
+Shapes: D cells of different classes, N nodes, F path features, P probes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from nassurrogate.architecture import INPUT, OUTPUT, Architecture
-from nassurrogate.predictors.cell_table import cell_table
-from nassurrogate.predictors.graph_batch import GraphBatch
-from nassurrogate.predictors.path_features import distinct_path_features, path_features
-from nassurrogate.predictors.probe_table import has_probes, probe_features
-from nassurrogate.predictors.random_networks import PROBE_NAMES
+from nassurrogate.predictors.graph_batch import GraphBatch, from_codes
+from nassurrogate.predictors.path_features import class_path_features
+from nassurrogate.predictors.probe_table import has_probes, normal_scores, probe_features
 from nassurrogate.spaces import Space
 
 LARGEST_TABLE = 1 << 14
 """Classes of a space up to which all of them are read, and scored, at once."""
-CHUNK = 512
-"""Cells that are scored together."""
+CHUNK = 256
+"""Cells that are scored together: what is computed of them fits in a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class ReadCells:
     Args:
         graph: of the reduced cells, with depths as positions.
         paths: (D, F), see `path_features`.
-        probes: (D, P) normal scores, or None for a space without a table of them.
+        probes: (D, P) float32 normal scores of probes and of costs (see `class_scores`), or None where there are none.
     """
 
     graph: GraphBatch
@@ -48,59 +45,51 @@ class ReadCells:
         return ReadCells(graph, self.paths[rows], None if self.probes is None else self.probes[rows])
 
 
-def vocabulary(space: Space) -> tuple[str, ...]:
-    """Names of the operations of reduced graphs, in the order of their numbers."""
-    return (INPUT, *space.computing_ops, OUTPUT)
-
-
 def is_tabulated(space: Space) -> bool:
     """Whether the space is so small that its classes are read once and for all."""
     return space.n_classes <= LARGEST_TABLE
 
 
-def probe_count(space: Space) -> int:
-    """P: how many probes are told of a cell; 0 where there is no table of them."""
-    return len(PROBE_NAMES) if is_tabulated(space) and has_probes(space) else 0
+@lru_cache(maxsize=4)
+def class_scores(space: Space) -> np.ndarray:
+    """(n_classes, P) float32, read-only: normal scores of what is told of a class beside its graph.
 
-
-def read(space: Space, archs: Sequence[Architecture]) -> tuple[ReadCells, np.ndarray]:
-    """The different cells among B architectures, and (B,) which of them each one is.
-
-    In a small space these are all its classes, by their numbers.
+    The probes, where a table of them is shipped, and what networks cost, where that belongs to the class.
     """
-    if is_tabulated(space):
-        return _read_classes(space), space.class_ids()[[space.index(arch) for arch in archs]]
-    table = cell_table(space, vocabulary(space), reduced=True)
-    rows, first, place = np.unique(table.rows(archs), return_index=True, return_inverse=True)
-    cells = [archs[index] for index in first]
-    return ReadCells(table.take(rows), path_features(space, cells), None), place
+    probes = probe_features(space) if has_probes(space) else np.empty((space.n_classes, 0), np.float32)
+    scores = np.hstack([probes, normal_scores([space.class_costs]).astype(np.float32)])
+    scores.flags.writeable = False
+    return scores
+
+
+def read(space: Space, classes: np.ndarray) -> ReadCells:
+    """The cells of D classes, by their numbers."""
+    return _read_all(space).take(classes) if is_tabulated(space) else _read(space, classes)
 
 
 @lru_cache(maxsize=4)
-def _read_classes(space: Space) -> ReadCells:
-    _, first = np.unique(space.class_ids(), return_index=True)
-    every = space.all()
-    cells = [every[index] for index in first]
-    table = cell_table(space, vocabulary(space), reduced=True)
-    paths, place = distinct_path_features(space, cells)
-    probes = probe_features(space) if probe_count(space) else None
-    return ReadCells(table.take(table.rows(cells)), paths[place], probes)
+def _read_all(space: Space) -> ReadCells:
+    return _read(space, np.arange(space.n_classes))
 
 
-def chunks(space: Space, mask: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """Rows of (D, N) that are scored together, and how many nodes they are padded to.
+def _read(space: Space, classes: np.ndarray) -> ReadCells:
+    graph = from_codes(space.class_graphs.take(classes))
+    scores = class_scores(space)
+    return ReadCells(graph, class_path_features(space, classes), scores[classes] if scores.shape[1] else None)
 
-    Of a small space all classes are scored, those of a size together. Of a large one so many rows of full size,
-    whatever is asked for, as the last digits depend on that.
+
+def chunks(sizes: np.ndarray) -> Iterator[np.ndarray]:
+    """(`CHUNK`,) rows of cells of one size that are scored together; the last of a size is filled up with its first.
+
+    The last digits of a score depend on how many are scored, not on which, so there are always as many.
+
+    Args:
+        sizes: (D,) how many nodes each cell has.
     """
-    sizes = mask.sum(axis=1)
-    if is_tabulated(space):
-        order = np.argsort(sizes, kind="stable")
-        for start in range(0, len(order), CHUNK):
-            rows = order[start : start + CHUNK]
-            yield rows, int(sizes[rows].max())
-        return
-    for start in range(0, len(mask), CHUNK):
-        rows = np.arange(start, start + CHUNK)
-        rows[rows >= len(mask)] = 0
-        yield rows, mask.shape[1]
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        for start in range(0, len(alike), CHUNK):
+            rows = np.full(CHUNK, alike[start])
+            part = alike[start : start + CHUNK]
+            rows[: len(part)] = part
+            yield rows

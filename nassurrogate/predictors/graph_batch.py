@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from nassurrogate.architecture import CellGraph
+from nassurrogate.spaces.graph_codes import GraphCodes
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,17 @@ def encode(
         encoded = _encoded(graph, vocabulary, n_nodes, depth_as_position)
         batch.op[row], batch.adjacency[row], batch.position[row], batch.mask[row] = encoded
     return batch
+
+
+def from_codes(codes: GraphCodes) -> GraphBatch:
+    """`encode` of reduced cells with depths as positions, in the vocabulary of their space."""
+    adjacency = codes.adjacency.astype(np.float32)
+    depth = np.zeros(codes.ops.shape, np.int64)
+    for node in range(1, codes.ops.shape[1]):
+        reached = (codes.adjacency[:, :node, node] > 0) * (depth[:, :node] + 1)
+        depth[:, node] = reached.max(axis=1)
+    mask = np.arange(codes.ops.shape[1]) < codes.n_nodes[:, None]
+    return GraphBatch(codes.ops.astype(np.int64), adjacency, depth, mask)
 
 
 @lru_cache(maxsize=1 << 16)

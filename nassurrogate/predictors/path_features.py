@@ -11,12 +11,12 @@ from itertools import product
 
 import numpy as np
 
-from nassurrogate.architecture import Architecture, CellGraph
+from nassurrogate.architecture import Architecture
 from nassurrogate.spaces import Space
 
 _LARGEST_TABLE = 1 << 14
 """Classes of a space up to which the features of all of them are computed once and kept."""
-_CHUNK = 2048
+_CHUNK = 512
 """Graphs whose paths are counted together: bounds the memory."""
 
 
@@ -53,65 +53,80 @@ def path_features(space: Space, archs: Sequence[Architecture]) -> np.ndarray:
 
 def distinct_path_features(space: Space, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
     """`path_features` with isomorphic cells once: (D, F) rows, and (B,) the row of each architecture."""
+    classes, place = np.unique(class_numbers(space, archs), return_inverse=True)
+    return class_path_features(space, classes), place
+
+
+def class_numbers(space: Space, archs: Sequence[Architecture]) -> np.ndarray:
+    """(B,) the number of every architecture's class."""
+    return space.class_ids()[space.indices(archs)]
+
+
+def class_path_features(space: Space, classes: np.ndarray) -> np.ndarray:
+    """(D, F) `path_features` of the classes of these numbers, read-only where they are kept."""
     if space.n_classes <= _LARGEST_TABLE:
-        classes = space.class_ids()[[space.index(arch) for arch in archs]]
-        known, place = np.unique(classes, return_inverse=True)
-        features: np.ndarray = _features_of_all(space)[known]
-        return features, place
-    rows: dict[CellGraph, int] = {}
-    place = np.array([rows.setdefault(space.graph(arch), len(rows)) for arch in archs], dtype=np.intp)
-    return _features(space, list(rows)), place
+        features: np.ndarray = _features_of_all(space)[classes]
+        return features
+    return _features(space, classes)
 
 
 @cache
 def _features_of_all(space: Space) -> np.ndarray:
     """(n_classes, F): the features of every class of a small space."""
-    _, first = np.unique(space.class_ids(), return_index=True)
-    every = space.all()
-    features = _features(space, [space.graph(every[index]) for index in first])
+    features = _features(space, np.arange(space.n_classes))
     features.flags.writeable = False
     return features
 
 
-def _features(space: Space, graphs: Sequence[CellGraph]) -> np.ndarray:
-    """(B, F) of reduced graphs; those of equal size are counted together."""
-    features = np.empty((len(graphs), len(feature_names(space))))
-    sizes = np.array([graph.n_nodes for graph in graphs])
-    code = {op: number for number, op in enumerate(space.computing_ops)}
+def _features(space: Space, classes: np.ndarray) -> np.ndarray:
+    """(D, F), some at a time; those of equal size are counted together."""
+    features = np.empty((len(classes), len(feature_names(space))))
+    sizes = space.class_graphs.n_nodes[classes]
     for size in np.unique(sizes):
         rows = np.flatnonzero(sizes == size)
         for part in np.split(rows, range(_CHUNK, len(rows), _CHUNK)):
-            ops = np.array([[code[op] for op in graphs[row].ops[1:-1]] for row in part], dtype=np.intp)
-            adjacency = np.stack([graphs[row].adjacency for row in part]).astype(np.float64)
-            features[part] = _columns(ops, adjacency, len(code), space.max_depth)
+            codes = space.class_graphs.take(classes[part])
+            ops, adjacency = codes.ops[:, 1 : size - 1].astype(np.intp) - 1, codes.adjacency[:, :size, :size]
+            features[part] = _columns(ops, adjacency.astype(np.float32), len(space.computing_ops), space.max_depth)
     return features
 
 
 def _columns(ops: np.ndarray, adjacency: np.ndarray, n_ops: int, max_depth: int) -> np.ndarray:
     """Features of B graphs of N nodes from the codes of their inner nodes (B, N − 2) and their adjacency (B, N, N)."""
-    counts = _path_counts(ops, adjacency, n_ops, max_depth)
+    does = (ops[:, :, None] == np.arange(n_ops)).astype(np.float32)
+    counts = _path_counts(does, adjacency, max_depth)
     length_of = np.repeat(np.arange(max_depth + 1), n_ops ** np.arange(max_depth + 1))
-    longest = np.where(counts > 0, length_of, -1).max(axis=1)
-    of_each = (ops[:, :, None] == np.arange(n_ops)).sum(axis=1)
+    longest = ((counts > 0) * (length_of + 1)).max(axis=1) - 1
+    of_each = does.sum(axis=1)
     return np.column_stack([counts, of_each, of_each.sum(axis=1), adjacency.sum(axis=(1, 2)), longest])
 
 
-def _path_counts(ops: np.ndarray, adjacency: np.ndarray, n_ops: int, max_depth: int) -> np.ndarray:
+def _path_counts(does: np.ndarray, adjacency: np.ndarray, max_depth: int) -> np.ndarray:
     """(B, P): how many ways from input to output spell each sequence of `path_names`.
 
     The sequences are a complete tree in breadth-first order: sequence i followed by operation o is n_ops·i + 1 + o. So
-    to pass a node moves the counts of all prefixes to one child each.
+    to pass a node moves the counts of all prefixes to one child each. A way to a node passes no more operations than
+    there are nodes before it: for longer sequences nothing is counted.
+
+    Args:
+        does: (B, N − 2, n_ops) float32, 1 where an inner node does that operation.
+        adjacency: (B, N, N) float32.
+        max_depth: most operations of a sequence.
     """
     n_graphs, n_nodes = adjacency.shape[:2]
-    inner = sum(n_ops**length for length in range(max_depth))
-    leading = np.zeros((n_nodes - 1, n_graphs, inner + n_ops**max_depth))
-    leading[0, :, 0] = 1
-    graph = np.arange(n_graphs)
+    n_ops = does.shape[2]
+    up_to = np.cumsum(n_ops ** np.arange(max_depth + 1))  # sequences of at most so many operations
+    leading = [np.ones((n_graphs, 1), np.float32)]
+
+    def arriving(node: int, length: int) -> np.ndarray:
+        total = np.zeros((n_graphs, up_to[min(length, max_depth)]), np.float32)
+        for source, counts in enumerate(leading):
+            width = min(counts.shape[1], total.shape[1])
+            total[:, :width] += adjacency[:, source, node, None] * counts[:, :width]
+        return total
+
     for node in range(1, n_nodes - 1):
-        children = leading[node, :, 1:].reshape(n_graphs, inner, n_ops)
-        children[graph, :, ops[:, node - 1]] = _arriving(adjacency, leading, node)[:, :inner]
-    return _arriving(adjacency, leading, n_nodes - 1)
-
-
-def _arriving(adjacency: np.ndarray, leading: np.ndarray, node: int) -> np.ndarray:
-    return np.asarray(np.einsum("bs,sbp->bp", adjacency[:, :node, node], leading[:node]))
+        prefixes = arriving(node, min(node, max_depth) - 1)
+        children = (prefixes[:, :, None] * does[:, node - 1, None]).reshape(n_graphs, -1)
+        leading.append(np.hstack([np.zeros((n_graphs, 1), np.float32), children]))
+    return arriving(n_nodes - 1, max_depth)

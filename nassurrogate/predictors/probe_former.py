@@ -32,9 +32,11 @@ from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, HeldOut
 from nassurrogate.predictors.cell_process import CellProcess, kernel_inputs
 from nassurrogate.predictors.cell_reading import ReadCells, chunks, is_tabulated, read
+from nassurrogate.predictors.core_threads import on_all_cores
 from nassurrogate.predictors.kept_labels import label_arrays, read_labels
 from nassurrogate.predictors.label_scale import RankScale
 from nassurrogate.predictors.part_average import PartAverage
+from nassurrogate.predictors.path_features import class_numbers
 from nassurrogate.predictors.relation_ensemble import RelationConfig, RelationEnsemble
 from nassurrogate.predictors.torch_device import torch_device
 from nassurrogate.spaces import Space
@@ -101,8 +103,7 @@ class ProbeFormer(Predictor):
         self._network: RelationEnsemble | None = None
         if self.config.network_share > 0:
             self._network = RelationEnsemble.untrained(self.space, self.config, self.seed, self.device)
-            cells, place = read(self.space, self._archs)
-            labelled, scores = cells.take(place), self._scale.encode(self._targets)
+            labelled, scores = read(self.space, self._classes), self._scale.encode(self._targets)
             self._network.learn(labelled, scores, unseen, progress)
         elif progress is not None:
             progress(1, 1)
@@ -116,7 +117,7 @@ class ProbeFormer(Predictor):
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         if not archs:
             return np.empty(0), np.empty(0)
-        process, members, spread = self._parts(archs)
+        process, members, spread = self._parts(class_numbers(self.space, archs))
         mean, raw = self._decoded(self._average((process, _member_mean(members))), spread)
         return mean, self._calibration.std(raw)
 
@@ -140,11 +141,10 @@ class ProbeFormer(Predictor):
     # --- the process ---------------------------------------------------------------------------------------------
 
     def _learn_process(self, archs: list[Architecture], targets: np.ndarray) -> None:
-        self._archs, self._targets = archs, targets
+        self._archs, self._targets, self._classes = archs, targets, class_numbers(self.space, archs)
         self._scale = RankScale.of(targets)
         self._order = np.random.default_rng(self.seed).permutation(len(targets))[: self.config.process_labels]
-        cells, place = read(self.space, [archs[label] for label in self._order])
-        inputs = self._kernel_inputs(cells.take(place))
+        inputs = self._kernel_inputs(read(self.space, self._classes[self._order]))
         self._process = CellProcess(inputs, self._scale.encode(targets[self._order]))
 
     def _kernel_inputs(self, cells: ReadCells) -> np.ndarray:
@@ -169,7 +169,7 @@ class ProbeFormer(Predictor):
         label, process, spread = self._order[held.place], held.mean, held.spread
         if unseen.size:
             label, process, spread = (part[len(part) - unseen.size :] for part in (label, process, spread))
-            _, members, _ = self._parts([self._archs[index] for index in label])
+            _, members, _ = self._parts(self._classes[label])
             member = np.repeat(np.arange(len(unseen)), unseen.shape[1])
             process = self._average((process, members[member, np.arange(len(label))]))
         mean, raw = self._decoded(process, spread)
@@ -180,28 +180,38 @@ class ProbeFormer(Predictor):
     def _freeze(self) -> None:
         """Score what later scores are relative to: all classes of a small space, some cells of a large one."""
         self._table: _Parts | None = None
-        if is_tabulated(self.space):  # once and for all: no score depends on what is asked beside it
-            cells, place = read(self.space, self.space.all())
-            self._table = self._scored(cells)
-            process, members, _ = _taken(self._table, place)
+        if is_tabulated(self.space):
+            self._table = self._scored(np.arange(self.space.n_classes))
+            reference = self.space.class_ids()
         else:
-            process, members, _ = self._parts(self.space.sample(_REFERENCE_CELLS, np.random.default_rng(0)))
+            cells = self.space.sample(_REFERENCE_CELLS, np.random.default_rng(0))
+            reference = class_numbers(self.space, cells)
+        process, members, _ = self._parts(reference)
         # The networks need more labels than the process, so their weight grows with them.
         n = len(self._targets)
         share = self.config.network_share * n / (n + self.config.even_labels)
         self._average = PartAverage.over((process, _member_mean(members)), (1 - share, share))
 
-    def _parts(self, archs: Sequence[Architecture]) -> _Parts:
-        """What is known of B cells."""
-        cells, place = read(self.space, archs)
-        return _taken(self._scored(cells) if self._table is None else self._table, place)
+    def _parts(self, classes: np.ndarray) -> _Parts:
+        """What is known of (B,) classes."""
+        if self._table is not None:
+            return _taken(self._table, classes)
+        different, place = np.unique(classes, return_inverse=True)
+        return _taken(self._scored(different), place)
 
-    def _scored(self, cells: ReadCells) -> _Parts:
-        inputs = self._kernel_inputs(cells)
-        mean, spread = np.empty(len(cells)), np.empty(len(cells))
-        for rows, _ in chunks(self.space, cells.graph.mask):
-            mean[rows], spread[rows] = self._process.predict(inputs[rows])
-        members = np.zeros((1, len(cells))) if self._network is None else self._network.member_scores(cells)
+    def _scored(self, classes: np.ndarray) -> _Parts:
+        """What is computed of (D,) different classes; of none does it depend on the others."""
+        n_members = 1 if self._network is None else self.config.members
+        mean, members, spread = np.empty(len(classes)), np.zeros((n_members, len(classes))), np.empty(len(classes))
+        scorer = None if self._network is None else self._network.scorer()
+
+        def score(rows: np.ndarray) -> None:
+            cells = read(self.space, classes[rows])
+            mean[rows], spread[rows] = self._process.predict(self._kernel_inputs(cells))
+            if scorer is not None:
+                members[:, rows] = scorer(cells)
+
+        on_all_cores(score, chunks(self.space.class_graphs.n_nodes[classes]))
         # Rounded, for libraries of linear algebra that compute a row by its place.
         return np.round(mean, 9), members, np.round(spread, 9)
 

@@ -5,7 +5,7 @@ Shapes: n labels, D different cells, M members, k labels that a member leaves ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,13 +14,15 @@ import torch
 
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Progress, check_ranges
-from nassurrogate.predictors.cell_reading import ReadCells, chunks, probe_count, vocabulary
+from nassurrogate.predictors.cell_reading import ReadCells, class_scores
 from nassurrogate.predictors.ensemble_config import EnsembleConfig
 from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled
 from nassurrogate.predictors.losses import rank_loss
+from nassurrogate.predictors.relation_scoring import RelationScorer
 from nassurrogate.predictors.relation_transformer import RelationTransformer, node_features, relation_bias
 from nassurrogate.predictors.torch_device import one_thread, torch_device
 from nassurrogate.spaces import Space
+from nassurrogate.spaces.graph_codes import op_vocabulary
 
 _PREFIX = "weights."
 
@@ -139,17 +141,25 @@ class RelationEnsemble:
         with one_thread(device, config.width):
             self._ensemble.fit(Labelled(inputs, targets), schedule, loss, pools=pools, progress=progress)
 
-    def member_scores(self, cells: ReadCells) -> np.ndarray:
-        """(M, D) what the members say of D different cells."""
-        device, width = self._ensemble.device, self._config.width
-        function, inputs = self._ensemble.frozen(torch.float32), self._inputs(cells)
-        scores = torch.empty(self._config.members, len(cells))
-        with torch.no_grad(), one_thread(device, width):
-            for rows, n_nodes in chunks(self._space, cells.graph.mask):
-                feature, bias, mask, probe = (part[rows].to(device) for part in inputs)
-                part = function(feature[:, :n_nodes], bias[..., :n_nodes, :n_nodes], mask[:, :n_nodes], probe)
-                scores[:, rows] = part.cpu()
-        return np.round(scores.double().numpy(), 5)
+    def scorer(self) -> Callable[[ReadCells], np.ndarray]:
+        """What the members, as they are now, say of D different cells of one size: (M, D)."""
+        names = self._ensemble.weights
+        members = [
+            RelationScorer({name: names[name][number] for name in names}) for number in range(self._config.members)
+        ]
+        device = self._ensemble.device
+
+        def scores(cells: ReadCells) -> np.ndarray:
+            feature, bias, mask, probe = self._inputs(cells)
+            n_nodes = int(mask[0].sum())
+            # Cells are the innermost dimension of what a scorer reads.
+            told = (feature[:, :n_nodes].permute(2, 1, 0), bias[..., :n_nodes, :n_nodes].movedim(0, -1), probe.T)
+            on_device = [part.contiguous().to(device) for part in told]
+            with torch.no_grad():
+                each = torch.stack([member(*on_device) for member in members])
+            return np.round(each.double().cpu().numpy(), 5)
+
+        return scores
 
     def _inputs(self, cells: ReadCells) -> Inputs:
         """What the network reads: features, bias, mask and probes, rows in front."""
@@ -157,12 +167,12 @@ class RelationEnsemble:
         op, adjacency, depth, mask = (
             torch.from_numpy(part) for part in (graph.op, graph.adjacency, graph.position, graph.mask)
         )
-        feature = node_features(op, adjacency, depth, mask, len(vocabulary(self._space)))
+        feature = node_features(op, adjacency, depth, mask, len(op_vocabulary(self._space.computing_ops)))
         bias = relation_bias(adjacency, mask, masked=self._config.relations)
         told = cells.probes if self._config.probes and cells.probes is not None else np.empty((len(cells), 0))
         return feature, bias, mask, torch.tensor(told, dtype=torch.float32)
 
 
 def _network(space: Space, config: RelationConfig) -> RelationTransformer:
-    n_ops, n_probes = len(vocabulary(space)), probe_count(space) if config.probes else 0
+    n_ops, n_probes = len(op_vocabulary(space.computing_ops)), class_scores(space).shape[1] if config.probes else 0
     return RelationTransformer(n_ops, n_probes, config.width, config.blocks, config.ffn_ratio)

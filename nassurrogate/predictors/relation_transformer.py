@@ -18,6 +18,7 @@ from torch.nn import functional as F
 RELATIONS = ("parents", "children", "ancestors", "descendants")
 DEEPEST = 6
 """Depths from here on count as the same."""
+NORM_EPSILON = 1e-6
 _FORBIDDEN = -1e9
 
 
@@ -64,7 +65,7 @@ class RootMeanSquareNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + 1e-6) * self.scale
+        return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + NORM_EPSILON) * self.scale
 
 
 class Block(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -34,9 +34,15 @@ def one_thread(device: torch.device, width: int) -> Iterator[None]:
     Its steps are too short to share, and threads that wait for each other at every operation slow down tenfold once
     another program wants a core.
     """
+    with one_thread_each() if device.type == "cpu" and width < _NARROW else nullcontext():
+        yield
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """One CPU thread inside for every thread of this process."""
     threads = torch.get_num_threads()
-    if device.type == "cpu" and width < _NARROW:
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     try:
         yield
     finally:

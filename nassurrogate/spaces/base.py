@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture, CellGraph
 from nassurrogate.errors import InputError, brief
+from nassurrogate.spaces.graph_codes import GraphCodes
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -60,6 +62,10 @@ class Space(ABC):
     def index(self, arch: Architecture) -> int:
         """Position in the official order."""
 
+    def indices(self, archs: Sequence[Architecture]) -> np.ndarray:
+        """(n,) int64: `index` over a batch."""
+        return np.fromiter(map(self.index, archs), np.int64, len(archs))
+
     def __len__(self) -> int:
         return self.size
 
@@ -79,13 +85,30 @@ class Space(ABC):
     def class_ids(self) -> np.ndarray:
         """(size,) int32: the class number of every index; equal numbers mean equal canonical keys."""
 
+    @cached_property
+    def first_of_class(self) -> np.ndarray:
+        """(n_classes,) the index of the first architecture of every class."""
+        first = np.unique(self.class_ids(), return_index=True)[1]
+        first.flags.writeable = False
+        return first
+
+    @cached_property
+    def class_graphs(self) -> GraphCodes:
+        """The reduced graph of every class, in canonical order of nodes."""
+        graphs = [self.graph(self.parse(index)) for index in self.first_of_class]
+        return GraphCodes.of(graphs, self.computing_ops, self.max_nodes)
+
+    @cached_property
+    def class_costs(self) -> np.ndarray:
+        """(n_classes, K) what the networks of a class cost; K is 0 where its members cost differently."""
+        return np.empty((self.n_classes, 0))
+
     def classes_sha256(self) -> str:
         """What tells that a table was made for these classes in this order.
 
         SHA-256 of their canonical keys, each followed by a newline (UTF-8), unless the space has a checksum already.
         """
-        _, first = np.unique(self.class_ids(), return_index=True)
-        keys = (self.canonical_key(self.parse(index)) for index in first)
+        keys = (self.canonical_key(self.parse(index)) for index in self.first_of_class)
         return hashlib.sha256("".join(f"{key}\n" for key in keys).encode()).hexdigest()
 
     @abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -15,6 +15,7 @@ from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
 from nassurrogate.errors import InputError, brief
 from nassurrogate.spaces.base import ArchLike, Space
 from nassurrogate.spaces.canonical import graph_key, parse_key
+from nassurrogate.spaces.graph_codes import GraphCodes
 from nassurrogate.spaces.nb101_moves import cross, edits
 from nassurrogate.spaces.nb101_spec import ModuleSpec, checked_spec, parse_spec
 from nassurrogate.spaces.nb101_tables import SHA256, SIZE, load_cells
@@ -88,6 +89,25 @@ class NB101(Space):
         string = arch.string if isinstance(arch, Architecture) and arch.space == self.name else ""
         found = self._index_of(string) if _HASH.fullmatch(string) else None
         return found if found is not None else self.index(self.parse(arch))
+
+    def indices(self, archs: Sequence[Architecture]) -> np.ndarray:
+        found = self._found(archs)
+        return found if (found >= 0).all() else super().indices(archs)
+
+    def _found(self, archs: Sequence[Architecture]) -> np.ndarray:
+        """(n,) the indices of cells that are named by their hashes; −1 for others."""
+        names = [arch.string for arch in archs]
+        if not all(map(_HASH.fullmatch, names)):
+            return np.full(len(names), -1)
+        return self.find(np.frombuffer(bytes.fromhex("".join(names)), np.uint8).reshape(-1, _HASH_BYTES))
+
+    def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
+        """`parse` over a batch; one of nothing but cells is looked up at once."""
+        if isinstance(archs, list) and {type(arch) for arch in archs} == {Architecture}:
+            cells: list[Architecture] = archs
+            if {cell.space for cell in cells} == {self.name} and (self._found(cells) >= 0).all():
+                return list(cells)
+        return super().parse_many(archs)
 
     def parse(self, arch: ArchLike) -> Architecture:
         if isinstance(arch, Architecture):
@@ -183,6 +203,19 @@ class NB101(Space):
 
     def class_ids(self) -> np.ndarray:
         return self._class_ids
+
+    @cached_property
+    def class_graphs(self) -> GraphCodes:
+        adjacency, ops = self._wirings["canonical_"]
+        sizes = self.cells["n_vertices"].copy()
+        codes = np.zeros((self.size, MAX_VERTICES), dtype=np.uint8)
+        codes[:, 1:-1] = np.where(ops == NO_OP, 0, ops + 1)
+        codes[np.arange(self.size), sizes - 1] = len(OPS) + 1
+        return GraphCodes(sizes, codes, adjacency)
+
+    @cached_property
+    def class_costs(self) -> np.ndarray:
+        return np.column_stack([self.cells["params"], self.cells["macs"]]).astype(np.float64)
 
     def classes_sha256(self) -> str:
         return SHA256

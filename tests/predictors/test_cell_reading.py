@@ -1,4 +1,4 @@
-"""What predictors read of cells: every different one once, with all that belongs to it in one row."""
+"""What predictors read of cells: all that belongs to a class in one row, and which rows are scored together."""
 
 from __future__ import annotations
 
@@ -8,67 +8,60 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nassurrogate.architecture import CellGraph
-from nassurrogate.predictors.cell_reading import is_tabulated, read, vocabulary
-from nassurrogate.predictors.path_features import path_features
+from nassurrogate.predictors.cell_reading import CHUNK, chunks, is_tabulated, probe_count, read
+from nassurrogate.predictors.graph_batch import node_depths
+from nassurrogate.predictors.path_features import class_numbers, path_features
 from nassurrogate.predictors.probe_table import probe_features
-from nassurrogate.spaces import get_space
+from nassurrogate.spaces import get_space, space_names
+from nassurrogate.spaces.graph_codes import op_vocabulary
 
 
 def graph_in_row(space, cells, row):
     """The cell of a row, as it was before it was padded."""
     n = int(cells.graph.mask[row].sum())
     assert cells.graph.mask[row, :n].all()
-    ops = [vocabulary(space)[code] for code in cells.graph.op[row, :n]]
+    ops = [op_vocabulary(space.computing_ops)[code] for code in cells.graph.op[row, :n]]
     assert not cells.graph.adjacency[row, n:].any()
     assert not cells.graph.adjacency[row, :, n:].any()
     return CellGraph(ops, cells.graph.adjacency[row, :n, :n].astype(np.uint8))
 
 
-@pytest.mark.parametrize(("name", "tabulated"), [("nb201", True), ("nb101", False)])
+@pytest.mark.parametrize("name", space_names())
 @settings(max_examples=10)
 @given(data=st.data())
-def test_every_cell_finds_its_row(name, tabulated, data):
+def test_a_row_is_what_the_class_is(name, data):
     space = get_space(name)
-    assert is_tabulated(space) is tabulated
     picked = data.draw(st.lists(st.integers(0, space.size - 1), min_size=1, max_size=12), "cells")
     archs = space.parse_many([*picked, picked[0]])
-    cells, place = read(space, archs)
-    assert place.shape == (len(archs),)
-    assert len({len(cells), *(len(part) for part in vars(cells.graph).values())}) == 1
-    for arch, row in zip(archs, place, strict=True):
-        assert graph_in_row(space, cells, row) == space.graph(space.parse(_first(space, arch)))
-    assert (cells.paths[place] == path_features(space, archs)).all()
-    keys = [space.canonical_key(arch) for arch in archs]
-    assert [keys.index(key) for key in keys] == [place.tolist().index(row) for row in place]
+    classes = class_numbers(space, archs)
+    assert classes.tolist() == [space.class_ids()[arch.index] for arch in archs]
+    cells = read(space, classes)
+    assert {len(archs)} == {len(cells), len(cells.probes), *(len(part) for part in vars(cells.graph).values())}
+    for row, arch in enumerate(archs):
+        graph = space.graph(arch)
+        assert graph_in_row(space, cells, row) == graph
+        assert cells.graph.position[row, : graph.n_nodes].tolist() == node_depths(graph)
+    assert (cells.paths == path_features(space, archs)).all()
+    assert (cells.probes == probe_features(space)[classes]).all()
+    assert cells.probes.shape[1] == probe_count(space)
 
 
-def _first(space, arch):
-    """The index of the first member of its class."""
-    classes = space.class_ids()
-    return int(np.flatnonzero(classes == classes[space.index(arch)])[0])
+def test_which_spaces_are_read_at_once():
+    assert {name: is_tabulated(get_space(name)) for name in space_names()} == {"nb201": True, "nb101": False}
 
 
-def test_of_a_small_space_all_classes_are_read_in_their_order(space):
-    cells, place = read(space, space.parse_many([5, 9]))
-    assert len(cells) == space.n_classes
-    assert (place == space.class_ids()[[5, 9]]).all()
-    assert (cells.probes == probe_features(space)).all()
-    again, everywhere = read(space, space.all())
-    assert again is cells  # read once
-    assert (everywhere == space.class_ids()).all()
-
-
-def test_of_a_large_space_no_cell_stands_there_twice():
-    space = get_space("nb101")
-    cells, place = read(space, space.parse_many([8, 3, 8, 400_000]))
-    assert len(cells) == 3
-    assert len(set(place.tolist())) == 3
-    assert place[0] == place[2]
-    assert cells.probes is None
+@settings(max_examples=30)
+@given(st.lists(st.integers(2, 5), max_size=3 * CHUNK))
+def test_chunks_have_one_length_and_one_size(sizes):
+    sizes = np.array(sizes, dtype=np.uint8)
+    found = list(chunks(sizes))
+    assert {len(rows) for rows in found} <= {CHUNK}
+    assert all(len(set(sizes[rows])) == 1 for rows in found)
+    assert sorted({row for rows in found for row in rows.tolist()}) == list(range(len(sizes)))
 
 
 def test_some_of_them(space):
-    cells, _ = read(space, [space.parse(0)])
+    cells = read(space, np.arange(10))
     rows = np.array([7, 7, 2])
     some = cells.take(rows)
     assert len(some) == 3

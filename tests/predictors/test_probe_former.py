@@ -16,12 +16,13 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors import probe_former as module
 from nassurrogate.predictors.calibration import Calibration
 from nassurrogate.predictors.cell_process import CellProcess, kernel_inputs
-from nassurrogate.predictors.cell_reading import read, vocabulary
+from nassurrogate.predictors.cell_reading import read
 from nassurrogate.predictors.ensemble_training import Ensemble
-from nassurrogate.predictors.path_features import path_features
+from nassurrogate.predictors.path_features import class_numbers, path_features
 from nassurrogate.predictors.probe_table import probe_features
 from nassurrogate.predictors.relation_transformer import RelationTransformer, node_features, relation_bias
 from nassurrogate.spaces import get_space
+from nassurrogate.spaces.graph_codes import op_vocabulary
 
 SWITCHES = [
     {"network_share": 0.0},
@@ -131,8 +132,9 @@ def alone(space, predictor, cells):
     tensors, _ = predictor.state()
     config = predictor.config
     scores = np.empty((config.members, len(cells)))
-    net = RelationTransformer(len(vocabulary(space)), 25, config.width, config.blocks, config.ffn_ratio).double()
-    classes, place = read(space, cells)
+    n_ops = len(op_vocabulary(space.computing_ops))
+    net = RelationTransformer(n_ops, 25, config.width, config.blocks, config.ffn_ratio).double()
+    known = read(space, class_numbers(space, cells))
     for member in range(config.members):
         net.load_state_dict(
             {
@@ -141,10 +143,10 @@ def alone(space, predictor, cells):
                 if name.startswith("weights.")
             }
         )
-        for column, row in enumerate(place):
-            one = classes.take(np.array([row]))
+        for column in range(len(cells)):
+            one = known.take(np.array([column]))
             op, adjacency, depth, mask = (torch.from_numpy(part) for part in vars(one.graph).values())
-            feature = node_features(op, adjacency, depth, mask, len(vocabulary(space))).double()
+            feature = node_features(op, adjacency, depth, mask, n_ops).double()
             bias = relation_bias(adjacency, mask).double()
             with torch.no_grad():
                 scores[member, column] = net(feature, bias, mask, torch.from_numpy(one.probes).double())[0]

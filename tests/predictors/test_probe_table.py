@@ -17,11 +17,10 @@ from nassurrogate.predictors.probe_table import (
     has_probes,
     normal_scores,
     probe_features,
-    representatives,
     write_probes,
 )
 from nassurrogate.predictors.random_networks import PROBE_NAMES, probe
-from nassurrogate.spaces import get_space
+from nassurrogate.spaces import get_space, space_names
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "make_probes.py"
 
@@ -94,6 +93,16 @@ def test_what_is_written_is_read(space, scores, written, shipped):
     assert not found.flags.writeable
 
 
+def test_of_a_large_space_scores_are_kept_as_bytes(space, scores, shipped, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_HALVES", 100)
+    file = io.BytesIO()
+    wide = np.clip(np.where(np.arange(len(scores))[:, None] == 7, 9, scores), -4.7, 4.7)  # of one in half a million
+    write_probes(file, space, wide, {})
+    shipped(file.getvalue())
+    assert np.load(io.BytesIO(file.getvalue()))["scores"].dtype == np.int8
+    assert probe_features(space) == pytest.approx(wide, abs=0.5 / 27 + 1e-6)
+
+
 def test_a_space_without_a_table(shipped):
     other = get_space("nb101")
     assert not has_probes(other)
@@ -104,10 +113,10 @@ def test_a_space_without_a_table(shipped):
 @pytest.mark.parametrize(
     ("name", "change", "told"),
     [
-        ("scores", lambda a: a[:-1], "no finite (5425, 25) float16"),
-        ("scores", lambda a: a.astype(np.float64), "no finite (5425, 25) float16"),
-        ("scores", lambda a: np.where(np.arange(25) == 3, np.float16("nan"), a), "no finite (5425, 25) float16"),
-        ("scores", lambda a: None, "no finite (5425, 25) float16"),
+        ("scores", lambda a: a[:-1], "no finite (5425, 25)"),
+        ("scores", lambda a: a.astype(np.float64), "no finite (5425, 25)"),
+        ("scores", lambda a: np.where(np.arange(25) == 3, np.float16("nan"), a), "no finite (5425, 25)"),
+        ("scores", lambda a: None, "no finite (5425, 25)"),
         ("names", lambda a: a[::-1], "other names"),
         ("classes_sha256", lambda a: np.array("0" * 64), "other classes_sha256"),
         ("classes_sha256", lambda a: None, "other classes_sha256"),
@@ -139,8 +148,8 @@ def test_a_table_holds_no_objects(space, shipped):
 
 def test_the_script_makes_what_it_says(space, script, tmp_path, monkeypatch, capsys):
     """On the first cells alone: all of them take minutes."""
-    some = representatives(space)[:20]
-    monkeypatch.setattr(script, "representatives", lambda space: some)
+    some = space.first_of_class[:20]
+    monkeypatch.setitem(vars(space), "first_of_class", some)
     out, raw = tmp_path / "new" / "probes.npz", tmp_path / "raw"
     arguments = ["make_probes.py", "--settings", "1:2", "--raw", str(raw)]
     monkeypatch.setattr(sys, "argv", [*arguments, "--out", str(out), "--device", "cpu"])
@@ -186,22 +195,22 @@ def test_settings_that_are_none(script, text, monkeypatch, capsys):
 # --- the table that ships --------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def table(space):
-    assert has_probes(space)
-    return probe_features(space)
-
-
-def test_every_column_that_ships_is_normal_scores(space, table):
+@pytest.mark.parametrize("name", space_names())
+def test_every_column_that_ships_is_normal_scores(name):
+    space = get_space(name)
+    table = probe_features(space)
     assert table.shape == (space.n_classes, len(PROBE_NAMES))
     assert table.mean(axis=0) == pytest.approx(0, abs=0.01)
     assert table.std(axis=0) == pytest.approx(1, abs=0.05)
 
 
-def test_the_table_that_ships_agrees_with_a_fresh_network(space, table):
+@pytest.mark.parametrize("name", space_names())
+def test_the_table_that_ships_agrees_with_a_fresh_network(name):
+    space = get_space(name)
     rows = np.random.default_rng(0).choice(space.n_classes, 60, replace=False)
-    every = representatives(space)
-    fresh = probe([space.graph(space.parse(index)) for index in every[rows]], seed=0, cells_per_stage=2, device="cpu")
-    agreement = [spearmanr(one, other).statistic for one, other in zip(fresh.T, table[rows].T, strict=True)]
+    graphs = [space.graph(space.parse(index)) for index in space.first_of_class[rows]]
+    fresh = probe(graphs, seed=0, cells_per_stage=2, space=name, device="cpu")
+    shipped = probe_features(space)[rows]
+    agreement = [spearmanr(one, other).statistic for one, other in zip(fresh.T, shipped.T, strict=True)]
     assert np.median(agreement) > 0.8
     assert min(agreement) > 0.2

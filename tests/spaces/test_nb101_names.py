@@ -35,6 +35,23 @@ def test_the_space_is_known(space: NB101) -> None:
     assert (space.class_ids() == np.arange(SIZE)).all()
 
 
+@given(picked=st.lists(indices, max_size=5))
+def test_a_batch_is_its_cells(space: NB101, picked: list[int]) -> None:
+    cells = [space.parse(index) for index in picked]
+    other = [Architecture("nb101", space.to_spec(cell).to_json()) for cell in cells]
+    assert space.parse_many(cells) == space.parse_many(other) == space.parse_many(picked) == cells
+    for archs in (cells, other):
+        found = space.indices(archs)
+        assert found.dtype == np.int64
+        assert found.tolist() == picked
+
+
+@pytest.mark.parametrize("other", [Architecture("nb201", "0" * 32), Architecture("nb101", "0" * 32), "0" * 32, None])
+def test_a_batch_with_what_is_no_cell(space: NB101, other: object) -> None:
+    with pytest.raises(InputError):
+        space.parse_many([space.parse(5), other])
+
+
 @given(index=indices)
 def test_every_form_names_the_same_cell(space: NB101, index: int) -> None:
     arch = space.parse(index)
