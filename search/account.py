@@ -49,7 +49,7 @@ class Account:
         benchmark: the truth.
         candidates: what may be paid for.
         budget: queries in all.
-        kind: `mean` of the training seeds, or one seed drawn as in real life.
+        kind: `mean` of the training seeds, or one seed drawn as in real life; where the table has one, it is that.
         rng: draws the training seeds.
         writer: the ledger on disk; None keeps it in memory only.
         listener: told of every event.
@@ -101,7 +101,7 @@ class Account:
         assert self._domain.feasible[index], f"cell {index} is infeasible"
         class_id = int(self._domain.class_of[index])
         assert class_id not in self._classes, f"the class of cell {index} is paid for already"
-        seed = self._draw_seed(index) if self._kind == "single" else None
+        seed = self._draw_seed(index)
         measured = self._benchmark.query(index, LABEL, seed="mean" if seed is None else seed)
         arch = self._benchmark.space.parse(index)
         mean, std = predicted if predicted is not None else (None, None)
@@ -113,7 +113,7 @@ class Account:
             index=index,
             key=arch.key,
             label=measured.value,
-            label_kind=self._kind,
+            label_kind="mean" if seed is None else "single",
             label_seed=seed,
             cost_train_time_s=finite_or_none(measured.cost_train_time_s),
             predicted_mean=finite_or_none(mean),
@@ -139,6 +139,9 @@ class Account:
         if self._listener is not None:
             self._listener(event)
 
-    def _draw_seed(self, index: int) -> int:
+    def _draw_seed(self, index: int) -> int | None:
+        """The training run that is looked up; None for their mean. The mean of one run is that run, as noisy."""
         there = np.flatnonzero(np.isfinite(self._benchmark.column(LABEL).values[index]))
+        if self._kind == "mean" and len(there) > 1:
+            return None
         return int(self._rng.choice(there))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nassurrogate.search.account import Account, Event
 from nassurrogate.search.acquisition import acquire
 from nassurrogate.search.candidates import Candidates
-from nassurrogate.search.guide import Forecast, Guide
+from nassurrogate.search.guide import Guide
 from nassurrogate.search.ledger import Phase
+from nassurrogate.search.outlook import Outlook
 from nassurrogate.search.schedule import SearchSettings, plan
 from nassurrogate.search.searcher import Searcher, make_searcher
+
+_CLIMBERS = 64
+"""Cells whose neighbours join the pool at a time."""
 
 
 class GuidedSearch:
@@ -40,10 +46,7 @@ class GuidedSearch:
         self._searcher = searcher
         self._settings = settings
         self._rng = rng
-        self._place = np.full(self._domain.space.n_classes, -1)
-        self._place[self._domain.class_of[self._domain.representatives]] = np.arange(candidates.n_feasible_classes)
-        self.forecast: Forecast | None = None
-        """The last forecast, before the labels paid on its word were known."""
+        self._outlook: Outlook | None = None
         self.searchers: list[Searcher] = []
 
     def run(self) -> None:
@@ -57,75 +60,80 @@ class GuidedSearch:
             self._round(schedule.n_confirm, "confirm")
 
     def _round(self, size: int, phase: Phase) -> None:
-        account = self._account
-        forecast = self._guide.forecast(account.indices, account.labels, self._fit_progress)
-        if isinstance(forecast, str):
-            account.note(f"random proposals for the next {size} queries: {forecast}")
+        account, settings = self._account, self._settings
+        predict = self._guide.fitted(account.indices, account.labels, self._fit_progress)
+        if isinstance(predict, str):
+            account.note(f"random proposals for the next {size} queries: {predict}")
             for index in self._random(size):
                 account.pay(index, phase, "random")
             return
-        self.forecast = forecast
+        outlook = Outlook(predict, self._domain, account.indices, settings.pool_size, self._rng)
+        outlook.climb(settings.pool_size, _CLIMBERS)
+        self._outlook = outlook
         if phase == "confirm":
-            proposed = self._propose(forecast, size, "mean")
+            proposed = self._propose(outlook, size, "mean")
         else:
-            n_drawn = round(size * self._settings.explore_fraction)
-            proposed = self._propose(forecast, size - n_drawn, self._settings.acquisition)
-            proposed += self._drawn(forecast, n_drawn, [*account.indices, *proposed])
-        for index in proposed:
-            place = self._place_of(index)
-            predicted = float(forecast.mean[place]), float(forecast.std[place])
-            account.pay(index, phase, self._searcher, predicted=predicted)
+            n_drawn = round(size * settings.explore_fraction)
+            proposed = self._propose(outlook, size - n_drawn, settings.acquisition)
+            proposed += self._drawn(outlook, n_drawn, [*account.indices, *proposed])
+        forecast = outlook.of(proposed)
+        for index, mean, std in zip(proposed, forecast.mean.tolist(), forecast.std.tolist(), strict=True):
+            account.pay(index, phase, self._searcher, predicted=(mean, std))
 
-    def _propose(self, forecast: Forecast, size: int, acquisition: str) -> list[int]:
-        """The best `size` unpaid representatives among those that a fresh searcher visits on the acquisition."""
-        objective = acquire(
-            acquisition,
-            forecast.mean,
-            forecast.std,
-            best=max(self._account.labels, default=float(forecast.mean.max())),
-            beta=self._settings.beta,
-            rng=self._rng,
-        )
-        searcher = make_searcher(self._searcher, self._domain, self._rng.spawn(1)[0])
+    def _propose(self, outlook: Outlook, size: int, acquisition: str) -> list[int]:
+        """The best `size` unpaid representatives among those that a fresh searcher visits on the acquisition.
+
+        In a large space the candidates are the pool; a searcher that mutates may leave it.
+        """
+        domain, pool = self._domain, outlook.pool()
+        best = max(self._account.labels, default=float(outlook.of(pool).mean.max()))
+
+        def objective(indices: np.ndarray) -> np.ndarray:
+            forecast = outlook.of(indices)
+            return acquire(acquisition, forecast.mean, forecast.std, best=best, beta=self._settings.beta, rng=self._rng)
+
+        of_class = np.full(domain.space.n_classes, np.nan)
+        of_class[domain.class_of[pool]] = objective(pool)
+        searcher = make_searcher(self._searcher, replace(domain, representatives=pool), self._rng.spawn(1)[0])
         self.searchers.append(searcher)
+
+        def value(index: int) -> float:
+            number = domain.class_of[index]
+            if np.isnan(of_class[number]):
+                of_class[number] = objective(np.array([index]))[0]
+            return float(of_class[number])
+
         # It starts from what is paid, the best last: then those are the youngest of a population.
-        for index in sorted(self._account.indices, key=lambda index: objective[self._place_of(index)]):
-            searcher.tell(index, float(objective[self._place_of(index)]))
+        for index in sorted(self._account.indices, key=value):
+            searcher.tell(index, value(index))
         most = self._settings.inner_proposals or searcher.inner_proposals
         visited: dict[int, float] = {}
         while (searcher.n_proposals < most or len(visited) < size) and (asked := searcher.ask()):
             for index in asked:
-                value = float(objective[self._place_of(index)])
-                searcher.tell(index, value)
-                visited[int(self._domain.representatives[self._place_of(index)])] = value
+                searcher.tell(index, value(index))
+                visited[int(domain.representative_of[domain.class_of[index]])] = value(index)
         return sorted(visited, key=lambda index: -visited[index])[:size]
 
-    def _drawn(self, forecast: Forecast, size: int, known: list[int]) -> list[int]:
+    def _drawn(self, outlook: Outlook, size: int, known: list[int]) -> list[int]:
         """Random unpaid representatives among those of the highest predicted mean: against a surrogate's firm errors.
 
         A surrogate that has only seen one family of good cells is sure of it; what it pays for next is of that family.
+        So in a large space they come from the random candidates alone.
         """
-        fresh = np.ones(len(forecast.mean), dtype=bool)
-        fresh[[self._place_of(index) for index in known]] = False
-        places = np.flatnonzero(fresh)
-        n_best = max(size, round(len(forecast.mean) * self._settings.explore_top))
-        best = places[np.argsort(-forecast.mean[places], kind="stable")[:n_best]]
-        drawn = self._rng.choice(best, size=min(size, len(best)), replace=False)
-        return [int(self._domain.representatives[place]) for place in drawn]
+        sample = outlook.sample
+        fresh = sample[~np.isin(self._domain.class_of[sample], self._domain.class_of[known])]
+        n_best = max(size, round(len(sample) * self._settings.explore_top))
+        best = fresh[np.argsort(-outlook.of(fresh).mean, kind="stable")[:n_best]]
+        return [int(index) for index in self._rng.choice(best, size=min(size, len(best)), replace=False)]
 
     def _random(self, size: int) -> list[int]:
         paid = self._domain.class_of[self._account.indices]
         fresh = self._domain.representatives[~np.isin(self._domain.class_of[self._domain.representatives], paid)]
         return [int(index) for index in self._rng.choice(fresh, size=min(size, len(fresh)), replace=False)]
 
-    def _place_of(self, index: int) -> int:
-        return int(self._place[self._domain.class_of[index]])
-
     def expected(self) -> np.ndarray | None:
-        """(Q,) the last forecast's mean of every paid cell."""
-        if self.forecast is None:
-            return None
-        return self.forecast.mean[[self._place_of(index) for index in self._account.indices]]
+        """(Q,) the last forecast's mean of every paid cell, made before the labels paid on its word were known."""
+        return None if self._outlook is None else self._outlook.of(self._account.indices).mean
 
     def _fit_progress(self, done: int, total: int) -> None:
         self._account.emit(Event("fit", done, total))

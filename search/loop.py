@@ -215,4 +215,4 @@ def _make_guide(
 ) -> Guide | None:
     if unfitted is not None:
         return SurrogateGuide(domain.representatives, unfitted, rng=rng, saved=saved)
-    return OracleGuide(domain.representatives, benchmark) if name == ORACLE else None
+    return OracleGuide(benchmark) if name == ORACLE else None

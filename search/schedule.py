@@ -25,6 +25,8 @@ class SearchSettings:
         explore_top: which share of the cells these are.
         inner_proposals: proposals that a searcher makes on the surrogate before each batch, refused ones too; None: the
             searcher's own number. `exhaustive` always looks at all.
+        pool_size: candidates that are forecast before each batch where a space has more: half are drawn at random, the
+            others are neighbours of the best.
         label_noise_pct: standard deviation of one training, in percent; weighs single labels against the surrogate when
             the best is chosen. 0.2 is typical of good NAS-Bench-201 cells on cifar10.
         top: how many of the best measured cells the result lists.
@@ -42,6 +44,7 @@ class SearchSettings:
     explore_fraction: float = 0.2
     explore_top: float = 0.1
     inner_proposals: int | None = None
+    pool_size: int = 32_768
     label_noise_pct: float = 0.2
     top: int = 10
 
@@ -55,7 +58,7 @@ class SearchSettings:
             value = getattr(self, name)
             if not _is_number(value) or not 0 <= value <= 1:
                 raise InputError(f"{name} is a share of {whole}, from 0 to 1, got {brief(value)}")
-        for name in ("init_min", "batch_size", "max_refits", "top"):
+        for name in ("init_min", "batch_size", "max_refits", "pool_size", "top"):
             require_count(name, getattr(self, name))
         if self.inner_proposals is not None:
             require_count("inner_proposals", self.inner_proposals)

@@ -52,6 +52,13 @@ class Domain:
         """(size,) the class number of every index."""
         return self.space.class_ids()
 
+    @cached_property
+    def representative_of(self) -> np.ndarray:
+        """(n_classes,) the representative of every class; −1 for one without."""
+        found = np.full(self.space.n_classes, -1)
+        found[self.class_of[self.representatives]] = self.representatives
+        return found
+
 
 class Searcher(ABC):
     """Proposes feasible architectures, one class at most once, and learns from their values. Larger values are better.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SETTINGS = (
     "init_fraction", "init_min", "batch_size", "max_refits", "confirm_fraction", "acquisition", "beta",
-    "explore_fraction", "explore_top", "inner_proposals", "label_noise_pct", "top",
+    "explore_fraction", "explore_top", "inner_proposals", "pool_size", "label_noise_pct", "top",
 )  # fmt: skip
 """The fields of `SearchSettings`, which is not imported for `--help`."""
 

@@ -9,7 +9,7 @@ from nassurrogate import Surrogate
 from nassurrogate.benchmarks import LABEL
 from nassurrogate.errors import InputError
 from nassurrogate.search import run
-from nassurrogate.search.guide import Forecast, blend
+from nassurrogate.search.guide import Blend, Forecast
 
 FAST = {"members": 2, "rounds": 20}
 
@@ -66,15 +66,15 @@ def test_a_blend_weighs_standardised_means():
     rng = np.random.default_rng(0)
     saved, fitted = Forecast(rng.normal(60, 9, 50), np.full(50, 9.0)), Forecast(rng.normal(90, 2, 50), np.full(50, 2.0))
     for weight, same in ((0.0, fitted), (1.0, saved)):
-        mean = blend(saved, fitted, weight).mean
+        mean = Blend.of(saved, fitted, weight)(saved, fitted).mean
         assert np.corrcoef(mean, same.mean)[0, 1] == pytest.approx(1)
         assert (mean.mean(), mean.std()) == pytest.approx((fitted.mean.mean(), fitted.mean.std()))
-    middle = blend(saved, fitted, 0.5)
+    middle = Blend.of(saved, fitted, 0.5)(saved, fitted)
     z = [(f.mean - f.mean.mean()) / f.mean.std() for f in (saved, fitted)]
     assert middle.mean.argmax() == (z[0] + z[1]).argmax()
 
 
 def test_a_blend_ignores_what_says_nothing():
     flat, telling = Forecast(np.full(3, 80.0), np.ones(3)), Forecast(np.array([1.0, 2.0, 3.0]), np.ones(3))
-    assert blend(flat, telling, 0.9) is telling
-    assert blend(telling, flat, 0.1) is telling
+    assert Blend.of(flat, telling, 0.9)(flat, telling) is telling
+    assert Blend.of(telling, flat, 0.1)(telling, flat) is telling
