@@ -5,7 +5,7 @@
 
 Nothing is trained, and no table of accuracies or latencies is read. Every (cells per stage, seed) is one run, and a
 large space has its runs in parts; what is in the raw folder is not computed again, so a run can be interrupted. The
-runs of nb201 take minutes on a GPU and a few hours on one CPU core; those of nb101 a quarter of an hour on an H100.
+runs of nb201 take minutes on a GPU and a few hours on one CPU core; those of nb101 twenty minutes on an H100.
 Needs torch, numpy and scipy; from a checkout that is not installed, set PYTHONPATH to its top folder.
 """
 
@@ -29,7 +29,7 @@ from nassurrogate.predictors.torch_device import torch_device
 from nassurrogate.spaces import Space, get_space
 
 CHANNELS, IMAGE_PX, IMAGES = 16, 16, 16
-RUNS = {"nb201": "2:4,5:6", "nb101": "2:2,3:2"}
+RUNS = {"nb201": "2:4,5:6", "nb101": "2:2,3:3"}
 PART_CLASSES = 1 << 17
 """Classes whose raw probes are one file."""
 TOLERANCE = 0.05
@@ -63,6 +63,7 @@ def main() -> None:
         help=f"cells in a stage, and how many seeds from 0 of each (default: {RUNS})",
     )
     parser.add_argument("--raw", type=Path, metavar="DIR", help="keep every run there; read those that are")
+    parser.add_argument("--measured-on", metavar="TEXT", help="what made the raw runs, if they come from elsewhere")
     parser.add_argument("--check", type=int, metavar="N", help="compute N random classes of every raw run on the CPU")
     given = parser.parse_args()
     if given.check is not None and (given.raw is None or given.check < 1):
@@ -86,9 +87,8 @@ def main() -> None:
     settings = {
         "runs": [{"cells_per_stage": cells, "seed": seed} for cells, seed in runs],
         **fixed(),
-        "torch": torch.__version__,
+        "measured_on": given.measured_on or f"torch {torch.__version__}, {device_name(device)}",
         "numpy": np.__version__,
-        "device": device_name(device),
     }
     scores = normal_scores(values)
     write_atomically(given.out, lambda file: write_probes(file, space, scores, settings))
