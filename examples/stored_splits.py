@@ -137,7 +137,7 @@ def complete(tasks: Iterable[Task], chosen: argparse.Namespace) -> int:
     began = time.perf_counter()
     machine = chosen.machine or f"{os.cpu_count()} CPUs, {platform.machine()}"
     about = {"jobs": chosen.jobs, "machine": machine, "version": _version()}
-    with _appending(path) as file, _pool(chosen.jobs) as pool:
+    with _appending(path) as file, one_thread_each(chosen.jobs) as pool:
         _append(file, [{"kind": "packages", **_packages()}] if missing else [])
 
         def write_rows(keys: Iterable[Key]) -> None:
@@ -229,7 +229,7 @@ def _measured(task: Task, run_dir: str | None) -> list[Line] | str:
 
 
 @contextmanager
-def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
+def one_thread_each(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that live as long as the work; libraries read these variables when they are first imported."""
     with (
         _environment(_ONE_THREAD | _NO_GPU),

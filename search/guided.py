@@ -46,7 +46,6 @@ class GuidedSearch:
         self._searcher = searcher
         self._settings = settings
         self._rng = rng
-        self._outlook: Outlook | None = None
         self.searchers: list[Searcher] = []
 
     def run(self) -> None:
@@ -69,7 +68,6 @@ class GuidedSearch:
             return
         outlook = Outlook(predict, self._domain, account.indices, settings.pool_size, self._rng)
         outlook.climb(settings.pool_size, _CLIMBERS)
-        self._outlook = outlook
         if phase == "confirm":
             proposed = self._propose(outlook, size, "mean")
         else:
@@ -130,10 +128,6 @@ class GuidedSearch:
         paid = self._domain.class_of[self._account.indices]
         fresh = self._domain.representatives[~np.isin(self._domain.class_of[self._domain.representatives], paid)]
         return [int(index) for index in self._rng.choice(fresh, size=min(size, len(fresh)), replace=False)]
-
-    def expected(self) -> np.ndarray | None:
-        """(Q,) the last forecast's mean of every paid cell, made before the labels paid on its word were known."""
-        return None if self._outlook is None else self._outlook.of(self._account.indices).mean
 
     def _fit_progress(self, done: int, total: int) -> None:
         self._account.emit(Event("fit", done, total))

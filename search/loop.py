@@ -35,7 +35,7 @@ from nassurrogate.search.outcome import summarise
 from nassurrogate.search.run_folder import default_folder, open_run, write_summary
 from nassurrogate.search.schedule import SearchSettings
 from nassurrogate.search.searcher import DEFAULT_SEARCHER, Domain, make_searcher, searcher_class
-from nassurrogate.search.selection import choose
+from nassurrogate.search.selection import choose, expected_by_others, is_noisy
 from nassurrogate.search.versions import package_versions
 from nassurrogate.surrogate import Surrogate
 
@@ -191,7 +191,8 @@ def _search(
     else:
         guided = GuidedSearch(account, candidates, guide, searcher, settings, rng)
         guided.run()
-        searchers, expected = guided.searchers, guided.expected()
+        noisy = is_noisy(account.queries)
+        searchers, expected = guided.searchers, expected_by_others(guide, account.queries, rng) if noisy else None
     order, rule = choose(account.queries, expected, label_noise_pct=settings.label_noise_pct)
     return {
         "order": order,

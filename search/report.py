@@ -20,12 +20,17 @@ def repeat_share(queries: Sequence[Query]) -> float:
     return 1 - len({query.key for query in queries}) / len(queries) if queries else 0.0
 
 
+_RULES = {"shrunk": "its label weighed against what the surrogate expects without it (shrunk)"}
+"""What a rule of `choose` means, where the name does not tell."""
+
+
 def describe_result(result: Mapping[str, Any]) -> str:
     """The result of `run` as text for a person, a line a fact."""
     best = result["best"]
     spent = ", ".join(f"{count} {phase}" for phase, count in result["phases"].items() if count)
     marked = " (ORACLE: guided by the truth itself, an upper bound)" if result["oracle"] else ""
-    accuracy = f"{best['val_accuracy_pct']:.2f} %{_predicted(best)}, selected by {result['selected_by']}"
+    rule = _RULES.get(result["selected_by"], result["selected_by"])
+    accuracy = f"{best['val_accuracy_pct']:.2f} %{_predicted(best)}, selected by {rule}"
     rows = [
         ("best cell", f"{best['arch']} (index {best['index']})"),
         ("validation accuracy", accuracy),

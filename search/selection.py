@@ -6,7 +6,33 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nassurrogate.search.guide import Guide
 from nassurrogate.search.ledger import Query
+
+FOLDS = 5
+_MEDIAN_OF_NORMAL = 0.6745
+"""Median size of a standard normal deviate."""
+
+
+def is_noisy(queries: Sequence[Query]) -> bool:
+    """Whether a label is one training run, and not the mean of several."""
+    return any(query.label_kind == "single" for query in queries)
+
+
+def expected_by_others(guide: Guide, queries: Sequence[Query], rng: np.random.Generator) -> np.ndarray | None:
+    """(Q,) what the guide expects of every paid cell once it was shown the labels of others alone.
+
+    Each of `FOLDS` random parts is predicted from the rest. None where a rest is too small or too equal to learn from.
+    """
+    indices, labels = [query.index for query in queries], [query.label for query in queries]
+    expected = np.empty(len(queries))
+    for held in np.array_split(rng.permutation(len(queries)), min(FOLDS, len(queries))):
+        known = np.setdiff1d(np.arange(len(queries)), held)
+        predict = guide.fitted([indices[i] for i in known], [labels[i] for i in known])
+        if isinstance(predict, str):
+            return None
+        expected[held] = predict(np.array(indices)[held]).mean
+    return expected
 
 
 def choose(
@@ -17,21 +43,21 @@ def choose(
     - `measured`: by label. A label that is the mean of the training seeds is the quantity sought; without a surrogate
       there is nothing but labels.
     - `shrunk`: single labels with a surrogate. The best of many noisy labels is likely a lucky one, so a cell is worth
-      the mean of its label and of what the surrogate expects of it, weighted by their precision. The surrogate's error
-      is what is left of its misses on the cells that it proposed (known before their labels were) once the noise of the
-      labels is taken off: with noise σ and root mean square miss r, the label's weight is 1 − σ² / r², at least ½.
+      the mean of its label and of what the surrogate expects of it without it, weighted by their precision. What the
+      surrogate misses the labels by is its own error and their noise: with noise σ and a typical miss r (the median,
+      scaled as that of a normal distribution: a failed training must not count), the label's weight is 1 − σ² / r²,
+      at least 0.
 
     Args:
         queries: the paid cells.
-        expected: (Q,) what the surrogate expects of each, in percent; None without a surrogate.
+        expected: (Q,) see `expected_by_others`, in percent; None without a surrogate.
         label_noise_pct: standard deviation of one training, in percent: a run that trains every cell once cannot tell.
 
     Returns positions into `queries`, and the rule's name.
     """
     labels = np.array([query.label for query in queries])
-    if expected is None or all(query.label_kind == "mean" for query in queries):
+    if expected is None or not is_noisy(queries):
         return np.argsort(-labels, kind="stable"), "measured"
-    misses = [query.label - query.predicted_mean for query in queries if query.predicted_mean is not None]
-    miss = float(np.mean(np.square(misses))) if misses else np.inf
-    weight = max(1 - label_noise_pct**2 / miss, 0.5) if miss > 0 else 0.5
+    miss = float(np.median(np.abs(labels - expected))) / _MEDIAN_OF_NORMAL
+    weight = max(1 - (label_noise_pct / miss) ** 2, 0.0) if miss > 0 else 0.0
     return np.argsort(-(weight * labels + (1 - weight) * expected), kind="stable"), "shrunk"

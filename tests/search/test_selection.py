@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from nassurrogate.search.guide import Forecast, Guide
 from nassurrogate.search.ledger import Query
-from nassurrogate.search.selection import choose
+from nassurrogate.search.selection import FOLDS, choose, expected_by_others
 
 
-def paid(labels, kind, predicted=None):
-    told = [None] * len(labels) if predicted is None else predicted
+def paid(labels, kind):
     return [
-        Query(n, "search", "random", "|a|", n, str(n), label, kind, None, 1.0, mean, 0.1, True, 0.0)
-        for n, (label, mean) in enumerate(zip(labels, told, strict=True))
+        Query(n, "search", "random", "|a|", n, str(n), label, kind, None, 1.0, None, None, True, 0.0)
+        for n, label in enumerate(labels)
     ]
 
 
@@ -28,15 +30,19 @@ def test_without_a_surrogate_there_are_only_labels():
 
 
 def test_a_lucky_label_loses_against_a_surrogate_that_is_right_within_the_noise():
-    labels, predicted = [91.0, 90.9, 90.0], [90.4, 90.9, 90.0]
-    order, rule = choose(paid(labels, "single", predicted), np.array([90.4, 90.9, 90.0]), label_noise_pct=0.5)
+    order, rule = choose(paid([91.0, 90.9, 90.0], "single"), np.array([90.4, 90.9, 90.0]), label_noise_pct=0.5)
     assert (order[0], rule) == (1, "shrunk")
 
 
 def test_a_surrogate_that_misses_widely_hardly_counts():
-    labels, predicted = [91.0, 90.9, 90.0], [80.0, 95.0, 99.0]
-    order, rule = choose(paid(labels, "single", predicted), np.array([90.4, 90.9, 90.0]), label_noise_pct=0.2)
+    order, rule = choose(paid([91.0, 90.9, 90.0], "single"), np.array([80.0, 80.5, 84.0]), label_noise_pct=0.2)
     assert (order[0], rule) == (0, "shrunk")
+
+
+def test_one_failed_training_does_not_make_the_surrogate_look_bad():
+    labels, expected = [91.0, 90.9, 90.0, 89.9, 10.0], [90.5, 90.9, 90.1, 89.8, 88.0]
+    order, rule = choose(paid(labels, "single"), np.array(expected), label_noise_pct=0.2)
+    assert (order[0], rule) == (1, "shrunk")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -47,6 +53,41 @@ def test_shrinking_picks_truly_better_cells_on_average(seed):
     for _ in range(300):
         truth = rng.normal(90, 1, 50)
         labels, expected = truth + rng.normal(0, 0.7, 50), truth + rng.normal(0, 0.7, 50)
-        order, _ = choose(paid(labels.tolist(), "single", expected.tolist()), expected, label_noise_pct=0.7)
+        order, _ = choose(paid(labels.tolist(), "single"), expected, label_noise_pct=0.7)
         gain.append(truth[order[0]] - truth[labels.argmax()])
     assert np.mean(gain) > 0
+
+
+# --- what others say of a cell ---------------------------------------------------------------------------------------
+
+
+class Neighbours(Guide):
+    """Expects of a cell the mean label of those it was shown; remembers them."""
+
+    def __init__(self):
+        super().__init__()
+        self.shown = []
+
+    def fitted(self, indices, labels, progress=None):
+        self.shown.append(set(indices))
+        mean = float(np.mean(labels))
+        return lambda wanted: Forecast(np.full(len(wanted), mean), np.ones(len(wanted)))
+
+
+@settings(max_examples=20)
+@given(n=st.integers(2, 30), seed=st.integers(0, 99))
+def test_no_cell_is_expected_with_the_help_of_its_own_label(n, seed):
+    guide, queries = Neighbours(), paid([float(number) for number in range(n)], "single")
+    expected = expected_by_others(guide, queries, np.random.default_rng(seed))
+    assert len(guide.shown) == min(FOLDS, n)
+    for index in range(n):
+        (without,) = [shown for shown in guide.shown if index not in shown]
+        assert expected[index] == pytest.approx(np.mean(sorted(without)))
+
+
+def test_labels_too_few_to_learn_from_expect_nothing():
+    class Silent(Guide):
+        def fitted(self, indices, labels, progress=None):
+            return "no label yet"
+
+    assert expected_by_others(Silent(), paid([90.0, 91.0], "single"), np.random.default_rng(0)) is None

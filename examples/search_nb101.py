@@ -1,0 +1,104 @@
+"""Search NAS-Bench-101 with 150 queries, ten times for each way of asking, and print the test errors.
+
+    python examples/search_nb101.py --table nb101.npz --jobs 2     # about an hour on 2 cores
+    python examples/search_nb101.py --report                       # from the stored results
+
+- `one run`: a query is the validation accuracy of one training run, as in practice; candidates are the 30,001 cells
+  whose validation accuracy the table has. Test accuracy is looked up once, for the chosen cell.
+- `mean test`: a query is the mean test accuracy of three runs, candidates are all cells. That is optimistic, as a
+  search must not see test accuracy; it is here because the literature reports it.
+
+Every finished run is a line of `examples/results/search_nb101.jsonl`; running again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from concurrent.futures import as_completed
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from predictor_tables import markdown
+from stored_splits import one_thread_each, only_tables, read_lines
+
+RESULTS = Path(__file__).parent / "results" / "search_nb101.jsonl"
+BUDGET = 150
+WAYS = ("one run", "mean test")
+METHODS = (("probe-former", "exhaustive"), ("none", "random"))
+Run = tuple[str, str, str, int]
+"""Way of asking, predictor, searcher, seed."""
+
+
+def measure(way: str, predictor: str, searcher: str, seed: int) -> dict[str, Any]:
+    """One search."""
+    from nassurrogate.benchmarks import LABEL, TEST, Benchmark, load_benchmark
+    from nassurrogate.search import run
+
+    table = load_benchmark("nb101", "cifar10")
+    if way == "mean test":
+        table = Benchmark(table.space, table.dataset, {**table.columns, LABEL: table.columns[TEST]})
+    result = run(
+        budget=BUDGET, searcher=searcher, predictor=predictor, seed=seed, benchmark=table, write=False, device="cpu"
+    )
+    return {
+        "way": way,
+        "predictor": predictor,
+        "searcher": searcher,
+        "seed": seed,
+        "test_error_pct": round(100 - result["best"]["test_accuracy_pct"], 4),
+        "arch": result["best"]["arch"],
+        "selected_by": result["selected_by"],
+        "n_feasible_classes": result["n_feasible_classes"],
+        "predictor_calls": result["predictor_calls"],
+        "wall_s": result["wall_s"],
+    }
+
+
+def key(line: dict[str, Any]) -> Run:
+    """Which run a line is of."""
+    return line["way"], line["predictor"], line["searcher"], line["seed"]
+
+
+def report(lines: Sequence[dict[str, Any]]) -> str:
+    """Test error in percent by way and method."""
+    body = []
+    for way in WAYS:
+        for predictor, searcher in METHODS:
+            errors = [line["test_error_pct"] for line in lines if key(line)[:3] == (way, predictor, searcher)]
+            if len(errors) > 1:
+                best, worst = f"{min(errors):.2f}", f"{max(errors):.2f}"
+                name = predictor if predictor != "none" else f"{searcher} search"
+                body.append([way, name, f"{fmean(errors):.2f} ± {stdev(errors):.2f}", best, worst, str(len(errors))])
+    return markdown(["a query is", "method", "test error (%)", "best", "worst", "runs"], body)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", type=Path, metavar="FILE", help="NAS-Bench-101: .npz or .tfrecord")
+    parser.add_argument("--seeds", type=int, default=10, metavar="S", help="runs of each (default: 10)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes, of one thread each (default: 1)")
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE")
+    parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
+    chosen = parser.parse_args(arguments)
+    if not chosen.report:
+        if chosen.table is None:
+            parser.error("--table says where NAS-Bench-101 is")
+        done = {key(line) for line in read_lines(chosen.results)}
+        wanted = [(way, *method, seed) for seed in range(chosen.seeds) for method in METHODS for way in WAYS]
+        with only_tables(chosen.table, space="nb101"), one_thread_each(chosen.jobs) as pool:
+            waiting = [pool.submit(measure, *run) for run in wanted if run not in done]
+            for future in as_completed(waiting):
+                line = future.result()
+                chosen.results.parent.mkdir(parents=True, exist_ok=True)
+                with chosen.results.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+                print(line["way"], line["predictor"], line["seed"], line["test_error_pct"], line["wall_s"], flush=True)
+    print(report(read_lines(chosen.results)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
