@@ -13,9 +13,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
 
-from predictor_tables import COVERAGE, about, markdown, tau_table
+from predictor_tables import COVERAGE, TAU, Rows, about, tau_table
 from stored_splits import Line, Task, add_options, by_row, complete, only_tables, read_lines
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RESULTS = Path(__file__).parent / "results" / "predictors_nb101.jsonl"
 PROTOCOLS = ("A5", "A6")
@@ -34,29 +39,68 @@ def tasks(protocols: Sequence[str], predictors: Sequence[str], labels: Sequence[
 
 
 def report(lines: Sequence[Line]) -> str:
-    """A table of τ for each protocol with the published figures below ours, and the coverage where it is defined."""
+    """A table of τ for each protocol, published figures below ours, and the coverage where it is defined."""
     rows = by_row(lines)
-    parts = []
-    for protocol in PROTOCOLS:
-        if any(key[1] == protocol for key in rows):
-            parts += [f"### {protocol}\n\n{about(rows, protocol, DATASET)}", tau_table(rows, protocol, DATASET)]
-            if published := published_table(protocol, sorted({key[3] for key in rows if key[1] == protocol})):
-                parts.append(published)
-    if any(key[1] == "A6" for key in rows):
+    parts = [
+        f"### {protocol}\n\n{about(rows, protocol, DATASET)}\n\n{table(rows, protocol)}" for protocol in shown(rows)
+    ]
+    if "A6" in shown(rows):
         told = tau_table(rows, "A6", DATASET, field=COVERAGE, bold=False)
         parts.append(f"### Share of the targets in the 90 % interval, A6\n\n{told}")
     return "\n\n".join(parts) if parts else "nothing is stored yet"
 
 
-def published_table(protocol: str, sizes: Sequence[int]) -> str:
-    """What the literature reports, by method; [r] is recalled, not verified."""
+def shown(rows: Rows) -> list[str]:
+    """The protocols of what is stored."""
+    return [protocol for protocol in PROTOCOLS if any(key[1] == protocol for key in rows)]
+
+
+def table(rows: Rows, protocol: str) -> str:
+    """τ, mean ± standard deviation, and below what the literature reports; [r] is recalled, not verified."""
     from nassurrogate.benchmarks.evaluation import published_rows
 
-    found: dict[str, dict[int, str]] = {}
+    ours = tau_table(rows, protocol, DATASET, bold=False)
+    sizes = sorted({key[3] for key in rows if key[1] == protocol})
+    figures: dict[str, dict[int, str]] = {}
     for row in published_rows(protocol):
-        found.setdefault(row.method, {})[row.labels] = f"{row.kendall_tau:.3f}{' [r]' if row.recalled else ''}"
-    body = [[method, *(figures.get(size, "-") for size in sizes)] for method, figures in found.items()]
-    return markdown(["published", *map(str, sizes)], body) if body else ""
+        figures.setdefault(row.method, {})[row.labels] = f"{row.kendall_tau:.3f}{' [r]' if row.recalled else ''}"
+    theirs = [[f"{method}, published", *(of.get(size, "-") for size in sizes)] for method, of in figures.items()]
+    return "\n".join([ours, *(f"| {' | '.join(cells)} |" for cells in theirs)])
+
+
+def picture(rows: Rows) -> Figure:
+    """A5: τ against the labels, published figures in grey."""
+    from matplotlib.figure import Figure
+
+    from nassurrogate.benchmarks.evaluation import published_rows
+
+    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    published = published_rows("A5")
+    first = {row.method: row.kendall_tau for row in reversed(published)}
+    place = -1.0
+    for method in sorted(first, key=first.__getitem__):
+        found = [row for row in published if row.method == method]
+        axes.plot(
+            [row.labels for row in found], [row.kendall_tau for row in found], color="#999999", linewidth=1, marker="."
+        )
+        place = max(first[method], place + 0.012)  # names do not lie on each other
+        recalled = " [r]" if any(row.recalled for row in found) else ""
+        axes.text(
+            found[0].labels * 0.94, place, method + recalled, ha="right", va="center", fontsize=8, color="#666666"
+        )
+    for name in sorted({key[2] for key in rows if key[1] == "A5"}):
+        sizes = sorted(key[3] for key in rows if key[1] == "A5" and key[2] == name)
+        each = [[line[TAU] for line in rows[DATASET, "A5", name, size].values()] for size in sizes]
+        axes.errorbar(sizes, [fmean(taus) for taus in each], [stdev(taus) if len(taus) > 1 else 0 for taus in each],
+                      color="#D55E00", linewidth=2, marker="o", capsize=3, label=name)  # fmt: skip
+    reference = next(line["reference_tau_all"] for key, of in rows.items() if key[1] == "A5" for line in of.values())
+    axes.axhline(reference, color="#0072B2", linewidth=1, linestyle="--", label="the labels themselves")
+    axes.set(xscale="log", xlim=(33, 6000), xlabel="labels", ylabel="Kendall's tau, all other cells")
+    axes.set_xticks([100, 172, 424, 4236], ["100", "172", "424", "4236"])
+    axes.minorticks_off()
+    axes.legend(loc="lower right", frameon=False)
+    return figure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

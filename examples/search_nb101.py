@@ -63,7 +63,7 @@ def key(line: dict[str, Any]) -> Run:
 
 
 def report(lines: Sequence[dict[str, Any]]) -> str:
-    """Test error in percent by way and method."""
+    """Test error in percent by way and method: mean and standard deviation, the best run and the worst."""
     body = []
     for way in WAYS:
         for predictor, searcher in METHODS:

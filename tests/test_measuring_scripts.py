@@ -179,3 +179,52 @@ def test_picture_has_a_panel_a_protocol_and_data_set(script: Any, tmp_path: Path
     assert {"probe-former", "the labels themselves", "published, on splits of their own"} <= told
     tables.draw(lines, tmp_path / "tau.png", "probe-former")
     assert (tmp_path / "tau.png").read_bytes().startswith(b"\x89PNG")
+
+
+# --- NAS-Bench-101 -------------------------------------------------------------------------------------------------
+
+
+def test_nb101_protocol_by_protocol_and_few_labels_first(script: Any) -> None:
+    tasks = script("compare_predictors_nb101").tasks(["A5", "A6"], ["ridge"], [172, 100], 2)
+    assert [(t.protocols, t.labels, t.split) for t in tasks] == [
+        ((protocol,), size, split) for protocol in ("A5", "A6") for size in (100, 172) for split in (0, 1)
+    ]
+
+
+def test_nb101_published_rows_stand_below_ours(script: Any) -> None:
+    compare = script("compare_predictors_nb101")
+    lines = [_line("probe-former", size, split, 0.7 + split / 10) | {"protocol": "A5", "reference_tau_all": 0.9,
+             "reference_tau_classes": 0.9} for size in (100, 172) for split in (0, 1)]  # fmt: skip
+    told = compare.report(lines).splitlines()
+    assert told[4:8] == [
+        "| predictor | 100 | 172 |",
+        "| --- | --- | --- |",
+        "| probe-former | 0.750 ± 0.071 | 0.750 ± 0.071 |",
+        "| TNASP, published | 0.600 | 0.669 |",
+    ]
+    assert "| NAR-Former, published | 0.632 [r] | 0.653 [r] |" in told
+    assert compare.report([]) == "nothing is stored yet"
+    names = {text.get_text() for text in compare.picture(script("stored_splits").by_row(lines)).axes[0].texts}
+    assert names == {"TNASP", "PINAT + ranking loss", "NAR-Former [r]", "NAR-Former V2 [r]", "NN-Former"}
+
+
+def test_nb101_searches_are_stored_and_not_made_again(
+    script: Any, shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = script("search_nb101")
+    monkeypatch.setattr(search, "METHODS", (("none", "random"),))
+    results = tmp_path / "results" / "runs.jsonl"
+    command = ["--table", str(shared_data / "nb101" / "nb101.npz"), "--seeds", "2", "--results", str(results)]
+    assert search.main(command) == 0
+    lines = script("stored_splits").read_lines(results)
+    assert sorted((line["way"], line["seed"]) for line in lines) == [
+        (way, seed) for way in ("mean test", "one run") for seed in (0, 1)
+    ]
+    assert {line["way"]: line["n_feasible_classes"] for line in lines} == {"one run": 30_001, "mean test": 423_624}
+    table = capsys.readouterr().out.splitlines()[-2:]
+    assert [line.split(" | ")[:2] for line in table] == [
+        ["| one run", "random search"], ["| mean test", "random search"]
+    ]  # fmt: skip
+    whole = results.read_text()
+    assert search.main(command) == 0
+    assert results.read_text() == whole

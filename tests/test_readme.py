@@ -41,6 +41,25 @@ def test_tables_of_predictors(protocol, dataset, script):
     assert tables["tau_table"](rows, protocol, dataset) in README
 
 
+def test_tables_of_nb101(script):
+    compare, search = script("compare_predictors_nb101"), script("search_nb101")
+    assert compare["table"](compare["by_row"](compare["read_lines"](compare["RESULTS"])), "A5") in README
+    assert search["report"](stored("search_nb101")) in README
+
+
+def test_times_of_nb101():
+    times = {row["what"]: row for row in stored("nb101_times")}
+    ours, reference = (times[f"all cells scored by {name}"] for name in ("probe-former", "gradient-boosting"))
+    for told in (
+        f"{times['enumeration, first time']['seconds']:.0f} s the first time",
+        f"{times['enumeration, from the cache']['seconds']:.1f} s after that",
+        f"take it {ours['seconds']:.0f} s on two cores and {ours['most_mb'] / 1000:.1f} GB",
+        f"{ours['seconds'] / reference['seconds']:.1f} times as long as gradient boosting",
+    ):
+        assert told in README.replace("\n", " ")
+    assert times["load of the imported table"]["seconds"] < 0.1  # as the README says
+
+
 def test_the_paper_preset(script):
     spread = script("reproduce_figures")["spread"]
     for labels in (78, 156, 781):
