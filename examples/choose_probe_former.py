@@ -71,11 +71,12 @@ def by_process(kernel: Kernel) -> Rank:
     space = benchmark().space
 
     def rank(train: np.ndarray, targets: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
+        classes, place = np.unique(space.class_ids()[test], return_inverse=True)
         inputs = []
-        for rows in (train, test):
-            cells, place = read(space, space.parse_many(rows.tolist()))
-            inputs.append(kernel_inputs(space, cells.paths, cells.probes, kernel)[place])
-        return CellProcess(inputs[0], RankScale.of(targets).encode(targets), kernel).predict(inputs[1])[0]
+        for numbers in (space.class_ids()[train], classes):
+            cells = read(space, numbers)
+            inputs.append(kernel_inputs(space, cells.paths, cells.probes, kernel))
+        return CellProcess(inputs[0], RankScale.of(targets).encode(targets), kernel).predict(inputs[1])[0][place]
 
     return rank
 

@@ -59,7 +59,8 @@ def distinct_path_features(space: Space, archs: Sequence[Architecture]) -> tuple
 
 def class_numbers(space: Space, archs: Sequence[Architecture]) -> np.ndarray:
     """(B,) the number of every architecture's class."""
-    return space.class_ids()[space.indices(archs)]
+    numbers: np.ndarray = space.class_ids()[space.indices(archs)]
+    return numbers
 
 
 def class_path_features(space: Space, classes: np.ndarray) -> np.ndarray:

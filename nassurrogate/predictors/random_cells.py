@@ -121,7 +121,7 @@ class SplitCells(RandomCells):
         owned = feeds[..., None] & (place >= 0) & (place < widths[..., None])
         self._place = torch.from_numpy(np.where(owned, place, 0)).to(device)
         self._owned = torch.from_numpy(owned.astype(np.float32)).to(device)
-        self._feeds = feeds.any(axis=0)
+        self._feeds = [bool(column.any()) for column in feeds.T]
 
     def forward(self, x: Tensor, take: Take) -> Tensor:
         values = [x]

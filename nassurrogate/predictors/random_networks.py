@@ -110,8 +110,9 @@ def probe(
         if op not in known:
             raise unknown_choice("operation", op, known, place=f" for a random network of {space}")
     where = torch_device(device)
-    sizes = (int(number) for number in (seed, cells_per_stage, channels, image_px, images))
-    network = _Network(CELLS_OF[space], *sizes, where)
+    network = _Network(
+        CELLS_OF[space], int(seed), int(cells_per_stage), int(channels), int(image_px), int(images), where
+    )
     values = np.empty((len(rows), len(PROBE_NAMES)))
     # Not TF32: what a GPU measures is what a CPU measures.
     with one_thread(where, 0), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):

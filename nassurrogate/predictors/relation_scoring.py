@@ -76,7 +76,7 @@ class RelationScorer:
 def _linear(layer: _Layer, x: Tensor) -> Tensor:
     """(in, …) → (out, …)."""
     weight, bias = layer
-    return torch.addmm(bias, weight, x.flatten(1)).unflatten(1, x.shape[1:])
+    return torch.addmm(bias, weight, x.flatten(1)).view(-1, *x.shape[1:])
 
 
 def _normed(x: Tensor) -> Tensor:
@@ -86,7 +86,8 @@ def _normed(x: Tensor) -> Tensor:
 
 def _attended(query_key_value: Tensor, bias: Tensor) -> Tensor:
     """(3 d, N, B), (h, N, N, B) → (d, N, B)."""
-    query, key, value = query_key_value.unflatten(0, (3, len(RELATIONS), -1))  # (h, k, N, B) each
+    query, key, value = query_key_value.view(3, len(RELATIONS), -1, *query_key_value.shape[1:])  # (h, k, N, B) each
     attention = (query.unsqueeze(3) * key.unsqueeze(2)).sum(dim=1)
     attention = attention.add_(bias).softmax(dim=2)
-    return (attention.unsqueeze(1) * value.unsqueeze(2)).sum(dim=3).flatten(0, 1)
+    attended: Tensor = (attention.unsqueeze(1) * value.unsqueeze(2)).sum(dim=3).flatten(0, 1)
+    return attended

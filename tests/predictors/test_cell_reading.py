@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nassurrogate.architecture import CellGraph
-from nassurrogate.predictors.cell_reading import CHUNK, chunks, is_tabulated, probe_count, read
+from nassurrogate.predictors.cell_reading import CHUNK, chunks, class_scores, is_tabulated, read
 from nassurrogate.predictors.graph_batch import node_depths
 from nassurrogate.predictors.path_features import class_numbers, path_features
 from nassurrogate.predictors.probe_table import probe_features
@@ -42,8 +42,22 @@ def test_a_row_is_what_the_class_is(name, data):
         assert graph_in_row(space, cells, row) == graph
         assert cells.graph.position[row, : graph.n_nodes].tolist() == node_depths(graph)
     assert (cells.paths == path_features(space, archs)).all()
-    assert (cells.probes == probe_features(space)[classes]).all()
-    assert cells.probes.shape[1] == probe_count(space)
+    assert (cells.probes == class_scores(space)[classes]).all()
+
+
+@pytest.mark.parametrize(("name", "n_costs"), [("nb201", 0), ("nb101", 2)])
+def test_costs_are_told_where_they_belong_to_the_class(name, n_costs):
+    """Of nb201's cells of one class some are dearer: nothing is told of that."""
+    space = get_space(name)
+    scores, probes = class_scores(space), probe_features(space)
+    assert not scores.flags.writeable
+    assert scores.shape == (space.n_classes, probes.shape[1] + n_costs)
+    assert (scores[:, : probes.shape[1]] == probes).all()
+    if n_costs:
+        for column, costs in zip(scores[:, probes.shape[1] :].T, space.free_metrics("cifar10").values(), strict=True):
+            order = np.argsort(costs, kind="stable")
+            assert (np.diff(column[order]) >= 0).all()
+            assert column.std() == pytest.approx(1, abs=0.01)
 
 
 def test_which_spaces_are_read_at_once():
