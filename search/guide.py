@@ -120,10 +120,6 @@ class SurrogateGuide(Guide):
                 found = self._of(surrogate.fit(list(indices), list(labels), progress=progress))
             except InputError as error:
                 found = f"no fit: {error}"
-            else:
-                known = found(np.asarray(indices))
-                if not (np.isfinite(known.mean).all() and np.isfinite(known.std).all()):
-                    found = "the surrogate's predictions are not finite"
         if self._saved is None or isinstance(found, str):
             return self._saved or found
         weight = self.surrogate_labels / (self.surrogate_labels + len(labels))

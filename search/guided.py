@@ -14,6 +14,7 @@ from nassurrogate.search.ledger import Phase
 from nassurrogate.search.outlook import Outlook
 from nassurrogate.search.schedule import SearchSettings, plan
 from nassurrogate.search.searcher import Searcher, make_searcher
+from nassurrogate.search.selection import expected_by_others
 
 _CLIMBERS = 64
 """Cells whose neighbours join the pool at a time."""
@@ -62,12 +63,13 @@ class GuidedSearch:
         account, settings = self._account, self._settings
         predict = self._guide.fitted(account.indices, account.labels, self._fit_progress)
         if isinstance(predict, str):
-            account.note(f"random proposals for the next {size} queries: {predict}")
-            for index in self._random(size):
-                account.pay(index, phase, "random")
+            self._pay_for_random(size, phase, predict)
             return
         outlook = Outlook(predict, self._domain, account.indices, settings.pool_size, self._rng)
         outlook.climb(settings.pool_size, _CLIMBERS)
+        if not outlook.is_finite:
+            self._pay_for_random(size, phase, "the surrogate's predictions are not finite")
+            return
         if phase == "confirm":
             proposed = self._propose(outlook, size, "mean")
         else:
@@ -124,10 +126,19 @@ class GuidedSearch:
         best = fresh[np.argsort(-outlook.of(fresh).mean, kind="stable")[:n_best]]
         return [int(index) for index in self._rng.choice(best, size=min(size, len(best)), replace=False)]
 
+    def _pay_for_random(self, size: int, phase: Phase, reason: str) -> None:
+        self._account.note(f"random proposals for the next {size} queries: {reason}")
+        for index in self._random(size):
+            self._account.pay(index, phase, "random")
+
     def _random(self, size: int) -> list[int]:
         paid = self._domain.class_of[self._account.indices]
         fresh = self._domain.representatives[~np.isin(self._domain.class_of[self._domain.representatives], paid)]
         return [int(index) for index in self._rng.choice(fresh, size=min(size, len(fresh)), replace=False)]
+
+    def expected_by_others(self) -> np.ndarray | None:
+        """(Q,) what the guide expects of the paid cells without their own labels (see `selection`)."""
+        return expected_by_others(self._guide, self._account.queries, self._rng, self._fit_progress)
 
     def _fit_progress(self, done: int, total: int) -> None:
         self._account.emit(Event("fit", done, total))

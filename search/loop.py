@@ -35,7 +35,7 @@ from nassurrogate.search.outcome import summarise
 from nassurrogate.search.run_folder import default_folder, open_run, write_summary
 from nassurrogate.search.schedule import SearchSettings
 from nassurrogate.search.searcher import DEFAULT_SEARCHER, Domain, make_searcher, searcher_class
-from nassurrogate.search.selection import choose, expected_by_others, is_noisy
+from nassurrogate.search.selection import choose, is_noisy
 from nassurrogate.search.versions import package_versions
 from nassurrogate.surrogate import Surrogate
 
@@ -152,6 +152,7 @@ def run(
         result = {
             "schema_version": SCHEMA_VERSION,
             **asked,
+            "labels": "single" if is_noisy(account.queries) else labels,
             **found,
             **summarise(
                 truth,
@@ -191,8 +192,7 @@ def _search(
     else:
         guided = GuidedSearch(account, candidates, guide, searcher, settings, rng)
         guided.run()
-        noisy = is_noisy(account.queries)
-        searchers, expected = guided.searchers, expected_by_others(guide, account.queries, rng) if noisy else None
+        searchers, expected = guided.searchers, guided.expected_by_others() if is_noisy(account.queries) else None
     order, rule = choose(account.queries, expected, label_noise_pct=settings.label_noise_pct)
     return {
         "order": order,

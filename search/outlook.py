@@ -33,6 +33,7 @@ class Outlook:
         self._predict, self._domain = predict, domain
         n_classes = domain.space.n_classes
         self.mean, self.std = np.full(n_classes, np.nan), np.full(n_classes, np.nan)
+        self._known = np.zeros(n_classes, dtype=bool)
         candidates = domain.representatives
         self.is_whole = len(candidates) <= pool_size
         self.sample = candidates if self.is_whole else rng.choice(candidates, pool_size // 2, replace=False)
@@ -42,14 +43,19 @@ class Outlook:
     def add(self, indices: Iterable[int]) -> None:
         """Forecast the classes of feasible cells, those that are not yet forecast."""
         classes = np.unique(self._domain.class_of[list(indices)])
-        new = classes[np.isnan(self.mean[classes])]
+        new = classes[~self._known[classes]]
         if len(new):
             found = self._predict(self._domain.representative_of[new])
-            self.mean[new], self.std[new] = found.mean, found.std
+            self.mean[new], self.std[new], self._known[new] = found.mean, found.std, True
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether nothing but numbers was forecast."""
+        return bool(np.isfinite(self.mean[self._known]).all() and np.isfinite(self.std[self._known]).all())
 
     def pool(self) -> np.ndarray:
         """(P,) representatives of all classes that are forecast, in the order of class numbers."""
-        return np.asarray(self._domain.representative_of[np.flatnonzero(~np.isnan(self.mean))])
+        return np.asarray(self._domain.representative_of[np.flatnonzero(self._known)])
 
     def of(self, indices: Sequence[int] | np.ndarray) -> Forecast:
         """The forecasts of (n,) feasible cells, made now where they are missing."""

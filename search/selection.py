@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nassurrogate.search.guide import Guide
+from nassurrogate.search.guide import FitProgress, Guide
 from nassurrogate.search.ledger import Query
 
 FOLDS = 5
@@ -19,20 +19,23 @@ def is_noisy(queries: Sequence[Query]) -> bool:
     return any(query.label_kind == "single" for query in queries)
 
 
-def expected_by_others(guide: Guide, queries: Sequence[Query], rng: np.random.Generator) -> np.ndarray | None:
+def expected_by_others(
+    guide: Guide, queries: Sequence[Query], rng: np.random.Generator, progress: FitProgress | None = None
+) -> np.ndarray | None:
     """(Q,) what the guide expects of every paid cell once it was shown the labels of others alone.
 
-    Each of `FOLDS` random parts is predicted from the rest. None where a rest is too small or too equal to learn from.
+    Each of `FOLDS` random parts is predicted from the rest. None where that gives no numbers: a rest may be too small,
+    or too equal, to learn from.
     """
     indices, labels = [query.index for query in queries], [query.label for query in queries]
     expected = np.empty(len(queries))
     for held in np.array_split(rng.permutation(len(queries)), min(FOLDS, len(queries))):
         known = np.setdiff1d(np.arange(len(queries)), held)
-        predict = guide.fitted([indices[i] for i in known], [labels[i] for i in known])
+        predict = guide.fitted([indices[i] for i in known], [labels[i] for i in known], progress)
         if isinstance(predict, str):
             return None
         expected[held] = predict(np.array(indices)[held]).mean
-    return expected
+    return expected if np.isfinite(expected).all() else None
 
 
 def choose(

@@ -186,6 +186,27 @@ def test_single_labels_are_one_drawn_seed_and_regret_is_against_the_mean(bench, 
     assert result["best"]["val_accuracy_mean_pct"] == mean[best]
 
 
+def test_the_mean_of_one_training_is_as_noisy_as_that_training(bench, fake_bench, tmp_path):
+    once = fake_bench(bench.column(LABEL).values[:, 0])
+    result = search(once, budget=20, write=True, run_dir=tmp_path)
+    assert {query.label_kind for query in read_ledger(tmp_path).queries} == {"single"}
+    assert (result["labels"], result["selected_by"]) == ("single", "shrunk")
+    assert search(once, "none", budget=20)["selected_by"] == "measured"
+
+
+@pytest.mark.parametrize("searcher", ["exhaustive", "random", "evolution"])
+def test_a_space_too_large_to_forecast_is_searched_through_pools(bench, searcher):
+    pooled = search(bench, budget=60, searcher=searcher, settings=SearchSettings(pool_size=400))
+    whole = search(bench, budget=60, searcher=searcher)
+    n_classes = whole["n_feasible_classes"]
+    assert whole["predictor_calls"] % n_classes == 0
+    rounds = whole["predictor_calls"] // n_classes
+    # A searcher that mutates may leave the pool, by what it may propose.
+    assert pooled["predictor_calls"] < rounds * (4000 if searcher == "evolution" else 400 + 64 * 24)
+    assert pooled["regret_points"] < 1.0
+    assert pooled["queries"] == 60
+
+
 def test_single_labels_come_from_seeds_that_exist(fake_bench):
     labels = np.full((SPACE.size, 3), np.nan)
     labels[:, 1] = np.random.default_rng(0).normal(90, 1, SPACE.size)

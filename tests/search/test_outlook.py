@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -76,3 +78,16 @@ def test_a_twin_is_forecast_through_the_representative_of_its_class(domain):
     twin = next(i for i in np.flatnonzero(domain.feasible) if domain.representative_of[CLASSES[i]] != i)
     assert outlook.of([twin]).mean[0] == WORTH[domain.representative_of[CLASSES[twin]]]
     assert twin not in watched.asked
+
+
+def test_what_is_no_number_is_told(domain):
+    broken = int(domain.representatives[7])
+
+    def predict(indices):
+        return Forecast(np.where(indices == broken, np.nan, 1.0), np.ones(len(indices)))
+
+    def looked(candidates):
+        return Outlook(predict, replace(domain, representatives=candidates), (), 10**6, np.random.default_rng(0))
+
+    assert not looked(domain.representatives).is_finite
+    assert looked(domain.representatives[8:]).is_finite
