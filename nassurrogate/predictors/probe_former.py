@@ -4,7 +4,8 @@ What it is made of, and what NAR-Former V2 (arXiv 2306.10792), from which it set
 
 - Cells are canonical and directed, an edge counts as often as it is there; V2 reads the wiring, without directions.
 - *Probes*: how signals and gradients travel through networks of the cell with random weights (`random_networks`). No
-  training, no data, no label is needed for them. V2 has nothing of the kind.
+  training, no data, no label is needed for them. Where all cells of equal function cost the same (NAS-Bench-101), the
+  parameters and FLOPs of the network stand beside them. V2 has nothing of the kind.
 - Heads for parents, children, ancestors and descendants, with softmax (`relation_transformer`); V2 has one undirected
   attention without softmax and grouped feed-forward networks.
 - Labels are learned as normal scores of their ranks, by squared error and a pairwise logistic loss; V2 learns fractions

@@ -351,7 +351,7 @@ def test_a_state_that_is_refused_leaves_the_fit_as_it_was(space, fit, state):
             assert (one == other).all()
 
 
-# --- a large space without probes ------------------------------------------------------------------------------------
+# --- a large space ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
