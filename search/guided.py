@@ -65,8 +65,10 @@ class GuidedSearch:
         if isinstance(predict, str):
             self._pay_for_random(size, phase, predict)
             return
-        outlook = Outlook(predict, self._domain, account.indices, settings.pool_size, self._rng)
-        outlook.climb(settings.pool_size, _CLIMBERS)
+        # However small it is asked to be, a pool has enough that is not yet paid.
+        pool_size = max(settings.pool_size, 4 * (size + len(account.indices)))
+        outlook = Outlook(predict, self._domain, account.indices, pool_size, self._rng)
+        outlook.climb(pool_size, _CLIMBERS)
         if not outlook.is_finite:
             self._pay_for_random(size, phase, "the surrogate's predictions are not finite")
             return

@@ -207,6 +207,12 @@ def test_a_space_too_large_to_forecast_is_searched_through_pools(bench, searcher
     assert pooled["queries"] == 60
 
 
+@pytest.mark.parametrize("predictor", ["gradient-boosting", "oracle"])
+def test_a_pool_of_one_spends_the_budget_all_the_same(bench, predictor):
+    result = search(bench, predictor, budget=30, settings=SearchSettings(pool_size=1))
+    assert (result["queries"], result["stop_reason"]) == (30, "budget")
+
+
 def test_single_labels_come_from_seeds_that_exist(fake_bench):
     labels = np.full((SPACE.size, 3), np.nan)
     labels[:, 1] = np.random.default_rng(0).normal(90, 1, SPACE.size)
