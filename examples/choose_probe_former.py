@@ -24,7 +24,8 @@ import numpy as np
 from development import Rank, benchmark, by_surrogate, development_tau, read_rows
 from predictor_tables import markdown
 
-from nassurrogate.predictors.cell_process import KERNEL, CellProcess, Kernel, kernel_inputs
+from nassurrogate.predictors.cell_kernel import KERNEL, Kernel, kernel_inputs
+from nassurrogate.predictors.cell_process import CellProcess
 from nassurrogate.predictors.cell_reading import read
 from nassurrogate.predictors.label_scale import RankScale
 

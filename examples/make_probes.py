@@ -23,8 +23,9 @@ import numpy as np
 import torch
 
 from nassurrogate.atomic_file import write_atomically
+from nassurrogate.predictors.probe_names import PROBE_NAMES
 from nassurrogate.predictors.probe_table import normal_scores, write_probes
-from nassurrogate.predictors.random_networks import PROBE_NAMES, probe
+from nassurrogate.predictors.random_networks import probe
 from nassurrogate.predictors.torch_device import torch_device
 from nassurrogate.spaces import Space, get_space
 

@@ -11,7 +11,7 @@ import pytest
 
 from nassurrogate.benchmarks import LABEL, load_benchmark
 from nassurrogate.benchmarks.protocols import development_split
-from nassurrogate.predictors.cell_process import KERNEL
+from nassurrogate.predictors.cell_kernel import KERNEL
 from nassurrogate.predictors.probe_former import ProbeFormer, ProbeFormerConfig
 from nassurrogate.spaces import get_space
 

@@ -31,7 +31,8 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, HeldOut
-from nassurrogate.predictors.cell_process import CellProcess, kernel_inputs
+from nassurrogate.predictors.cell_kernel import kernel_inputs
+from nassurrogate.predictors.cell_process import CellProcess
 from nassurrogate.predictors.cell_reading import ReadCells, chunks, is_tabulated, read
 from nassurrogate.predictors.core_threads import on_all_cores
 from nassurrogate.predictors.kept_labels import label_arrays, read_labels

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nassurrogate.errors import InputError
-from nassurrogate.predictors.random_networks import PROBE_NAMES
+from nassurrogate.predictors.probe_names import PROBE_NAMES
 from nassurrogate.spaces import Space
 
 SCRIPT = "examples/make_probes.py"

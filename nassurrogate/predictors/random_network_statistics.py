@@ -9,14 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-ACTIVATION_NAMES = (
-    "log variance",
-    "correlation of neighbours",
-    "variance that survives pooling",
-    "cosine between images",
-    "absolute cosine between images",
-)
-"""Names of what `activation_statistics` gives."""
 _TINY = 1e-12
 """Keeps the logarithm of nothing finite: that of a cell without a way through."""
 _PATTERN_RIDGE = 1e-4
@@ -33,7 +25,7 @@ def log_size(x: Tensor) -> Tensor:
 
 
 def activation_statistics(x: Tensor) -> list[Tensor]:
-    """Five statistics of activations (n, G, C, H, H), (G,) float64 each: see `ACTIVATION_NAMES`.
+    """Five statistics of activations (n, G, C, H, H), (G,) float64 each: see `probe_names.ACTIVATION_NAMES`.
 
     The mean of every channel is taken off first. Pooling is that over the whole image. The cosines are means over the
     pairs of different images.

@@ -26,9 +26,9 @@ from torch.nn import functional as F
 
 from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.predictors.probe_names import PROBE_NAMES, STAGES
 from nassurrogate.predictors.random_cells import CELLS_OF, RandomCells, normal, pooled
 from nassurrogate.predictors.random_network_statistics import (
-    ACTIVATION_NAMES,
     activation_statistics,
     jacobian_covariance,
     log_size,
@@ -38,20 +38,7 @@ from nassurrogate.predictors.shared_convolution import shared_convolution
 from nassurrogate.predictors.torch_device import one_thread, torch_device
 from nassurrogate.spaces.canonical import reduce_graph
 
-STAGES = 3
 CLASSES = 10
-PROBE_NAMES = (
-    *(f"stage {stage} {name}" for stage in range(1, STAGES + 1) for name in ACTIVATION_NAMES),
-    "log-determinant of the activation patterns",
-    "log gradient at the input",
-    "log gradient of the cells",
-    *(f"log gradient of the cells of stage {stage}" for stage in range(1, STAGES + 1)),
-    "log saliency of the cells",
-    "log gradient of the stem",
-    "log gradient of the reductions",
-    "jacobian covariance",
-)
-"""Names of the columns of `probe`."""
 _IMAGES, _LABELS, _STEM, _REDUCTION, _HEAD, _CELL = range(6)
 _BYTES_AT_ONCE = {"cpu": 1 << 28, "cuda": 1 << 33}
 """Activations that are kept for the way back, of the networks that run together."""

@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-from nassurrogate.predictors.cell_process import (
-    KERNEL,
-    CellProcess,
-    kernel_inputs,
-)
+from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
+from nassurrogate.predictors.cell_process import CellProcess
 from nassurrogate.predictors.path_features import feature_names, path_features
 
 

@@ -15,7 +15,8 @@ from scipy.stats import norm
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import probe_former as module
 from nassurrogate.predictors.calibration import Calibration
-from nassurrogate.predictors.cell_process import CellProcess, kernel_inputs
+from nassurrogate.predictors.cell_kernel import kernel_inputs
+from nassurrogate.predictors.cell_process import CellProcess
 from nassurrogate.predictors.cell_reading import read
 from nassurrogate.predictors.ensemble_training import Ensemble
 from nassurrogate.predictors.path_features import class_numbers, path_features

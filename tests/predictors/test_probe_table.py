@@ -13,13 +13,14 @@ from scipy.stats import norm, spearmanr
 
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import probe_table as module
+from nassurrogate.predictors.probe_names import PROBE_NAMES
 from nassurrogate.predictors.probe_table import (
     has_probes,
     normal_scores,
     probe_features,
     write_probes,
 )
-from nassurrogate.predictors.random_networks import PROBE_NAMES, probe
+from nassurrogate.predictors.random_networks import probe
 from nassurrogate.spaces import get_space, space_names
 
 SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "make_probes.py"

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import random_networks as module
+from nassurrogate.predictors.probe_names import PROBE_NAMES
 from nassurrogate.predictors.random_cells import CELLS_OF, SplitCells, SummedCells
-from nassurrogate.predictors.random_networks import PROBE_NAMES, probe
+from nassurrogate.predictors.random_networks import probe
 from nassurrogate.spaces import get_space
 from nassurrogate.spaces.canonical import reduce_graph
 

@@ -1,0 +1,77 @@
+"""How alike two cells are: a fixed kernel of their paths and their probes.
+
+The kernel is Matérn 3/2 (Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006, equation 4.17) in the
+distance r with r² = Σ over blocks of features of (mean squared difference / length²). Its eight numbers were chosen
+once on NAS-Bench-201's cifar10, inside `development_split`; with few labels that beats choosing them by likelihood.
+
+Shapes: n labels, B cells, F features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from nassurrogate.predictors.path_features import feature_names, path_names
+from nassurrogate.spaces import Space
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The numbers of the kernel; `examples/choose_probe_former.py` shows what others in their place would do.
+
+    Attributes:
+        lengths_of_paths: length scales of the blocks of paths of 0, 1, 2, and 3 or more operations.
+        length_of_counts: of what is counted in the entire cell.
+        length_of_probes: of the probes.
+        variance: of the function, in normal scores.
+        noise: variance of a label, in normal scores.
+    """
+
+    lengths_of_paths: tuple[float, ...] = (1.5, 1.8, 2.9, 2.2)
+    length_of_counts: float = 1.9
+    length_of_probes: float = 3.5
+    variance: float = 1.5
+    noise: float = 0.027
+
+    def covariances(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """(B, F), (n, F) rows of `kernel_inputs` → (B, n)."""
+        squared = np.square(x).sum(axis=1)[:, None] + np.square(y).sum(axis=1)
+        squared -= 2.0 * (x @ y.T)
+        distance = np.sqrt(3.0 * np.maximum(squared, 0.0))
+        return np.asarray(self.variance * (1.0 + distance) * np.exp(-distance))
+
+
+KERNEL = Kernel()
+
+
+def kernel_inputs(
+    space: Space, path_features: np.ndarray, probes: np.ndarray | None, kernel: Kernel = KERNEL
+) -> np.ndarray:
+    """Features in units of their length scales, so that the squared distance of two rows is r².
+
+    Args:
+        space: says what the columns of the path features are.
+        path_features: (B, F), see `path_features`.
+        probes: (B, P) normal scores, or None.
+        kernel: has the length scales.
+    """
+    counts = path_features.copy()
+    counts[:, -1] += 1.0  # the longest path, −1 in a cell that has none
+    np.log1p(counts, out=counts)
+    counts /= _column_lengths(space, kernel)
+    if probes is None:
+        return counts
+    return np.hstack([counts, probes / (kernel.length_of_probes * np.sqrt(probes.shape[1]))])
+
+
+@lru_cache(maxsize=4)
+def _column_lengths(space: Space, kernel: Kernel) -> np.ndarray:
+    """(F,) what a difference in a path feature is divided by: its block's length times √(columns of the block)."""
+    last = len(kernel.lengths_of_paths) - 1
+    of_paths = np.array([min(len(path), last) for path in path_names(space)])
+    block = np.concatenate([of_paths, np.full(len(feature_names(space)) - len(of_paths), last + 1)])
+    lengths = np.array([*kernel.lengths_of_paths, kernel.length_of_counts])
+    return np.asarray((lengths * np.sqrt(np.bincount(block)))[block])
