@@ -150,6 +150,11 @@ class Surrogate:
             return np.empty(0), np.empty(0)
         return self.predictor.predict(cells)
 
+    def posterior(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation, (B,) each, in the scale in which the predictor learns (see `Predictor`)."""
+        self._require_fit()
+        return self.predictor.posterior(self._cells(archs))
+
     def _cells(self, archs: ArchLike | Sequence[ArchLike]) -> list[Architecture]:
         if isinstance(archs, np.ndarray) and archs.ndim != 1:
             raise InputError(f"expected a batch of shape (B,), got an array of shape {archs.shape}")

@@ -1,7 +1,8 @@
-"""From a predicted mean and deviation to what is worth paying for next. Larger is better."""
+"""From a posterior to what is worth evaluating next. Larger is better; all in the scale of the posterior."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -15,49 +16,68 @@ def acquisition_names() -> list[str]:
 
 
 def acquire(
-    name: str, mean: np.ndarray, std: np.ndarray, *, best: float, beta: float, rng: np.random.Generator
+    name: str, mean: np.ndarray, std: np.ndarray, *, incumbent: float, beta: float, rng: np.random.Generator
 ) -> np.ndarray:
     """The acquisition of every architecture.
 
     Args:
-        name: `mean`; `ucb`, mean + beta · std; `ei`, the expected improvement on `best` (Jones et al. 1998, equation
+        name: `mean`; `ucb`, mean + beta · std; `ei`, the expected improvement on `incumbent` (Jones et al. 1998, equation
             15); `thompson`, one draw from N(mean, std) an architecture.
-        mean: (B,) predicted means in the target's unit.
-        std: (B,) predicted standard deviations, ≥ 0.
-        best: the best label so far, in the target's unit.
+        mean: (B,) posterior means.
+        std: (B,) posterior standard deviations, ≥ 0.
+        incumbent: what an improvement is counted from: see `falling_incumbent`.
         beta: weight of the deviation in `ucb`.
         rng: draws for `thompson`.
 
     Raises `InputError` for an unknown name.
 
-    >>> acquire("ucb", np.array([90.0, 91.0]), np.array([2.0, 0.0]), best=90.5, beta=1.0, rng=np.random.default_rng(0))
+    >>> acquire("ucb", np.array([90.0, 91.0]), np.array([2.0, 0.0]), incumbent=90.5, beta=1.0, rng=np.random.default_rng(0))
     array([92., 91.])
     """
     if name not in _ACQUISITIONS:
         raise unknown_choice("acquisition", name, _ACQUISITIONS)
-    return _ACQUISITIONS[name](mean, std, best, beta, rng)
+    return _ACQUISITIONS[name](mean, std, incumbent, beta, rng)
 
 
-def _mean(mean: np.ndarray, std: np.ndarray, best: float, beta: float, rng: np.random.Generator) -> np.ndarray:
+def falling_incumbent(best: float | None, expected: float, left: float) -> float:
+    """The level from which an improvement is counted: it falls while the budget is spent.
+
+    Early on it is the best label seen, which is a lucky one: to expect more than that, a candidate must be uncertain,
+    and the search explores. In the end it is the best posterior mean, and the search takes what is good for sure.
+    Cooling the level in this way goes back to Lizotte ("Practical Bayesian Optimization", 2008, section 3.3.1).
+
+    Args:
+        best: the best label so far, in the scale of the posterior; None where the labels are of another scale.
+        expected: the highest posterior mean of what was evaluated.
+        left: share of the budget that is left, from 0 to 1.
+
+    >>> falling_incumbent(2.0, 1.0, left=1.0), falling_incumbent(2.0, 1.0, left=0.25), falling_incumbent(2.0, 1.0, 0.0)
+    (2.0, 1.5, 1.0)
+    """
+    return expected if best is None else expected + math.sqrt(left) * (best - expected)
+
+
+def _mean(mean: np.ndarray, std: np.ndarray, incumbent: float, beta: float, rng: np.random.Generator) -> np.ndarray:
     return mean
 
 
-def _ucb(mean: np.ndarray, std: np.ndarray, best: float, beta: float, rng: np.random.Generator) -> np.ndarray:
+def _ucb(mean: np.ndarray, std: np.ndarray, incumbent: float, beta: float, rng: np.random.Generator) -> np.ndarray:
     return mean + beta * std
 
 
 def _expected_improvement(
-    mean: np.ndarray, std: np.ndarray, best: float, beta: float, rng: np.random.Generator
+    mean: np.ndarray, std: np.ndarray, incumbent: float, beta: float, rng: np.random.Generator
 ) -> np.ndarray:
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
-    gain = mean - best
+    gain = mean - incumbent
     ratio = np.divide(gain, std, out=np.zeros_like(gain), where=std > 0)
-    uncertain = gain * norm.cdf(ratio) + std * norm.pdf(ratio)
+    density = np.exp(-0.5 * np.square(ratio)) / math.sqrt(2 * math.pi)
+    uncertain = gain * ndtr(ratio) + std * density
     return np.asarray(np.where(std > 0, uncertain, np.maximum(gain, 0.0)))
 
 
-def _thompson(mean: np.ndarray, std: np.ndarray, best: float, beta: float, rng: np.random.Generator) -> np.ndarray:
+def _thompson(mean: np.ndarray, std: np.ndarray, incumbent: float, beta: float, rng: np.random.Generator) -> np.ndarray:
     return rng.normal(mean, std)
 
 

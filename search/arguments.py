@@ -13,7 +13,7 @@ from nassurrogate.benchmarks import LABEL, Benchmark, load_benchmark
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, brief, unknown_choice
-from nassurrogate.predictors import DEFAULT_PREDICTOR, PredictorLike, predictor_names, split_preset
+from nassurrogate.predictors import SEARCH_PREDICTOR, PredictorLike, predictor_names, split_preset
 from nassurrogate.search.account import LABEL_KINDS
 from nassurrogate.search.schedule import SearchSettings
 from nassurrogate.surrogate import Surrogate
@@ -131,7 +131,7 @@ def unfitted_surrogate(
     if predictor is None and saved is not None:
         predictor, preset = type(saved.predictor), saved.predictor.preset
         changes = {**saved.predictor.config_dict(), **(changes or {})}
-    predictor = DEFAULT_PREDICTOR if predictor is None else predictor
+    predictor = SEARCH_PREDICTOR if predictor is None else predictor
     if not isinstance(predictor, type) and (
         not isinstance(predictor, str) or split_preset(predictor)[0] not in predictor_names()
     ):

@@ -29,13 +29,13 @@ from nassurrogate.search.arguments import (
     unfitted_surrogate,
 )
 from nassurrogate.search.candidates import Candidates, find_candidates
-from nassurrogate.search.guide import Guide, OracleGuide, SurrogateGuide
-from nassurrogate.search.guided import GuidedSearch, search_truth
 from nassurrogate.search.outcome import summarise
 from nassurrogate.search.run_folder import default_folder, open_run, write_summary
 from nassurrogate.search.schedule import SearchSettings
 from nassurrogate.search.searcher import DEFAULT_SEARCHER, Domain, make_searcher, searcher_class
 from nassurrogate.search.selection import choose, is_noisy
+from nassurrogate.search.sequential import SequentialSearch, search_truth
+from nassurrogate.search.surrogates import BlendedSurrogate, LearningSurrogate, OracleSurrogate, SearchSurrogate
 from nassurrogate.search.versions import package_versions
 from nassurrogate.surrogate import Surrogate
 
@@ -76,7 +76,7 @@ def run(
         constraints: one or several, such as `"latency_ms<=12"`, on metrics that cost no query.
         labels: a query returns the `"mean"` of the training seeds or a `"single"` one.
         surrogate: a saved model, or its path, that guides the search from the first query (no initial sample); see
-            `SurrogateGuide` for how it shares with the refitted ones.
+            `BlendedSurrogate` for how it shares with the refitted ones.
         run_dir: where the ledger, the summary and the plots go; None: `runs/<space>-<dataset>-<seed>-<time>`.
         settings: the strategy.
         predictor_config: hyper-parameters that replace the preset's.
@@ -109,7 +109,7 @@ def run(
     rngs = dict(zip(("members", "search", "labels", "fits"), np.random.default_rng(seed).spawn(4), strict=True))
     prefer = truth.column(LABEL).mean if name == ORACLE else None
     candidates = find_candidates(truth, bounds, rngs["members"], prefer=prefer)
-    guide = _make_guide(name, unfitted, candidates.domain, truth, rngs["fits"], saved)
+    asked_surrogate = _search_surrogate(name, unfitted, candidates.domain, truth, rngs["fits"], saved)
     make_searcher(searcher, candidates.domain, np.random.default_rng(0))  # a space that it cannot search fails here
     asked = {
         "space": truth.space.name,
@@ -124,7 +124,7 @@ def run(
         "n_space": candidates.n_space,
         "n_feasible": candidates.n_feasible,
         "n_feasible_classes": candidates.n_feasible_classes,
-        "surrogate_labels": guide.surrogate_labels if guide is not None else 0,
+        "surrogate_labels": asked_surrogate.saved_labels if asked_surrogate is not None else 0,
     }
     folder = folder if folder is not None else default_folder(truth.space.name, truth.dataset, seed)
     header = {
@@ -147,7 +147,7 @@ def run(
             truth, candidates, budget=budget, kind=labels, rng=rngs["labels"], writer=writer, listener=listener
         )
         account.emit(Event("start", 0, budget, f"{candidates.describe()}; seed {seed}"))
-        found = _search(account, candidates, guide, searcher, settings, rngs["search"])
+        found = _search(account, candidates, asked_surrogate, searcher, settings, rngs["search"])
         order = found.pop("order")
         result = {
             "schema_version": SCHEMA_VERSION,
@@ -179,25 +179,25 @@ def run(
 def _search(
     account: Account,
     candidates: Candidates,
-    guide: Guide | None,
+    surrogate: SearchSurrogate | None,
     searcher: str,
     settings: SearchSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Spend the account; the order of the paid cells, best first, and the counts."""
-    if guide is None:
+    if surrogate is None:
         alone = make_searcher(searcher, candidates.domain, rng)
         search_truth(account, alone)
         searchers, expected = [alone], None
     else:
-        guided = GuidedSearch(account, candidates, guide, searcher, settings, rng)
-        guided.run()
-        searchers, expected = guided.searchers, guided.expected_by_others() if is_noisy(account.queries) else None
+        search = SequentialSearch(account, candidates, surrogate, searcher, settings, rng)
+        search.run()
+        searchers, expected = search.searchers, search.expected_by_others() if is_noisy(account.queries) else None
     order, rule = choose(account.queries, expected, label_noise_pct=settings.label_noise_pct)
     return {
         "order": order,
-        "selected_by": ORACLE if isinstance(guide, OracleGuide) else rule,
-        "predictor_calls": guide.predictor_calls if guide is not None else 0,
+        "selected_by": ORACLE if isinstance(surrogate, OracleSurrogate) else rule,
+        "predictor_calls": surrogate.predictor_calls if surrogate is not None else 0,
         "proposals": {
             "infeasible": sum(s.n_infeasible for s in searchers),
             "repeats": sum(s.n_repeats for s in searchers),
@@ -206,14 +206,15 @@ def _search(
     }
 
 
-def _make_guide(
+def _search_surrogate(
     name: str,
     unfitted: Surrogate | None,
     domain: Domain,
     benchmark: Benchmark,
     rng: np.random.Generator,
     saved: Surrogate | None,
-) -> Guide | None:
-    if unfitted is not None:
-        return SurrogateGuide(domain.representatives, unfitted, rng=rng, saved=saved)
-    return OracleGuide(benchmark) if name == ORACLE else None
+) -> SearchSurrogate | None:
+    if unfitted is None:
+        return OracleSurrogate(benchmark) if name == ORACLE else None
+    learning = LearningSurrogate(unfitted, rng)
+    return learning if saved is None else BlendedSurrogate(saved, learning, domain.representatives)

@@ -1,4 +1,4 @@
-"""The strategy of a guided search in numbers: how a budget is spent, and how exploration is weighed."""
+"""The strategy of a search in numbers: how a budget is spent, and what decides the next query."""
 
 from __future__ import annotations
 
@@ -8,112 +8,109 @@ from dataclasses import dataclass
 from nassurrogate.errors import InputError, brief, require_name, unknown_choice
 from nassurrogate.search.acquisition import acquisition_names
 
+_REFITS = 20
+"""Fits that a run makes of a predictor whose fits take time."""
+_GROWTH = 200
+"""A batch is at least this part of what was evaluated: at thousands of labels a single one changes little."""
+
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """Everything about the strategy that a user may change; none of it matters without a predictor.
+    """Everything about the strategy that a user may change; without a predictor only `top` matters.
 
     Args:
-        init_fraction: share of the budget for the random initial sample.
-        init_min: least number of initial queries; at most half the budget, rounded up.
-        batch_size: queries between two refits.
-        max_refits: the batches grow where the budget would need more refits than this.
-        confirm_fraction: share of the budget, at its end, for the cells of the highest predicted mean.
-        acquisition: what the search maximises on the surrogate: `mean`, `ucb`, `ei` or `thompson`.
-        beta: weight of the predicted deviation in `ucb`.
-        explore_fraction: share of a search batch that is drawn at random from the best cells by predicted mean.
-        explore_top: which share of the cells these are.
-        inner_proposals: proposals that a searcher makes on the surrogate before each batch, refused ones too; None: the
-            searcher's own number. `exhaustive` always looks at all.
-        pool_size: candidates that are forecast before each batch where a space has more: half are drawn at random, the
-            others are neighbours of the best.
+        n_init: random evaluations before the surrogate is asked for the first time, at most half the budget (rounded
+            up); None: the predictor's own number, 3 for the default one, 10 for most.
+        n_confirm: evaluations at the very end that go to the highest posterior mean.
+        batch_size: evaluations between two fits, for answers that come in parallel; None: one, or where a fit takes
+            time as many as make 20 fits a run.
+        acquisition: what decides the next query: `ei`, `ucb`, `mean` or `thompson`.
+        beta: weight of the posterior deviation in `ucb`.
+        pool_size: candidates whose posterior is kept where a space has more: half are drawn at random, the others are
+            neighbours of the best.
+        inner_proposals: proposals that a searcher makes on the acquisition before each query, refused ones too; None:
+            the searcher's own number. `exhaustive` always looks at the whole pool.
         label_noise_pct: standard deviation of one training, in percent; weighs single labels against the surrogate when
             the best is chosen. 0.2 is typical of good NAS-Bench-201 cells on cifar10.
-        top: how many of the best measured cells the result lists.
+        top: how many of the best measured architectures the result lists.
 
     Raises `InputError` for a value out of range.
     """
 
-    init_fraction: float = 0.2
-    init_min: int = 10
-    batch_size: int = 10
-    max_refits: int = 20
-    confirm_fraction: float = 0.1
-    acquisition: str = "ucb"
-    beta: float = 0.1
-    explore_fraction: float = 0.2
-    explore_top: float = 0.1
-    inner_proposals: int | None = None
+    n_init: int | None = None
+    n_confirm: int = 1
+    batch_size: int | None = None
+    acquisition: str = "ei"
+    beta: float = 2.0
     pool_size: int = 32_768
+    inner_proposals: int | None = None
     label_noise_pct: float = 0.2
     top: int = 10
 
     def __post_init__(self) -> None:
-        for name, whole in (
-            ("init_fraction", "the budget"),
-            ("confirm_fraction", "the budget"),
-            ("explore_fraction", "a batch"),
-            ("explore_top", "the cells"),
-        ):
-            value = getattr(self, name)
-            if not _is_number(value) or not 0 <= value <= 1:
-                raise InputError(f"{name} is a share of {whole}, from 0 to 1, got {brief(value)}")
-        for name in ("init_min", "batch_size", "max_refits", "pool_size", "top"):
+        require_count("n_confirm", self.n_confirm, least=0)
+        for name in ("pool_size", "top"):
             require_count(name, getattr(self, name))
-        if self.inner_proposals is not None:
-            require_count("inner_proposals", self.inner_proposals)
+        for name in ("n_init", "batch_size", "inner_proposals"):
+            if getattr(self, name) is not None:
+                require_count(name, getattr(self, name))
         require_name("acquisition", self.acquisition)
         if self.acquisition not in acquisition_names():
             raise unknown_choice("acquisition", self.acquisition, acquisition_names())
         for name in ("beta", "label_noise_pct"):
             value = getattr(self, name)
-            if not _is_number(value) or not math.isfinite(value) or value < 0:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not math.isfinite(value) or value < 0:
                 raise InputError(f"{name} must be a finite number from 0, got {brief(value)}")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many queries go to which phase; `batches` are the search phase's, with a refit before each."""
-
-    n_init: int
-    batches: tuple[int, ...]
-    n_confirm: int
-
-    @property
-    def total(self) -> int:
-        """All queries."""
-        return self.n_init + sum(self.batches) + self.n_confirm
-
-
-def plan(budget: int, settings: SearchSettings, *, needs_init: bool = True) -> Plan:
-    """Split a budget into an initial sample, batches and a confirmation.
+    """How a budget is split: `n_init` random evaluations, `n_confirm` at the end, the search between them.
 
     Args:
-        budget: queries in all, ≥ 1.
-        settings: the strategy.
-        needs_init: False where a model is there before the first query.
-
-    >>> plan(100, SearchSettings(init_fraction=0.2, batch_size=20, confirm_fraction=0.1))
-    Plan(n_init=20, batches=(20, 20, 20, 10), n_confirm=10)
-    >>> plan(2, SearchSettings())
-    Plan(n_init=1, batches=(), n_confirm=1)
+        fixed_batch: size of a batch that was asked for; None: it follows from the predictor.
     """
-    n_init = 0
-    if needs_init:
-        n_init = min(max(round(settings.init_fraction * budget), min(settings.init_min, math.ceil(budget / 2))), budget)
-    at_least = 1 if settings.confirm_fraction > 0 else 0
-    n_confirm = min(max(round(settings.confirm_fraction * budget), at_least), budget - n_init)
-    n_search = budget - n_init - n_confirm
-    size = max(settings.batch_size, math.ceil(n_search / settings.max_refits))
-    batches = [size] * (n_search // size) + [n_search % size]
-    return Plan(n_init, tuple(batch for batch in batches if batch), n_confirm)
+
+    n_init: int
+    n_search: int
+    n_confirm: int
+    fixed_batch: int | None = None
+
+    def batch_size(self, n_evaluated: int, *, refits_at_once: bool) -> int:
+        """Evaluations before the next fit.
+
+        >>> plan(100, SearchSettings()).batch_size(50, refits_at_once=True)
+        1
+        >>> plan(100, SearchSettings(), initial_labels=10).batch_size(50, refits_at_once=False)
+        5
+        """
+        if self.fixed_batch is not None:
+            return self.fixed_batch
+        least = 1 if refits_at_once else math.ceil(self.n_search / _REFITS)
+        return max(least, n_evaluated // _GROWTH, 1)
 
 
-def require_count(name: str, value: object) -> None:
-    """Raise `InputError` unless `value` is a whole number from 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{name} must be a whole number from 1, got {brief(value)}")
+def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3) -> Plan:
+    """Split a budget into an initial sample, the search, and a confirmation.
+
+    Args:
+        budget: evaluations in all, ≥ 1.
+        settings: the strategy.
+        initial_labels: what the predictor wants to see first; 0 where a model is there before the first query.
+
+    >>> plan(30, SearchSettings())
+    Plan(n_init=3, n_search=26, n_confirm=1, fixed_batch=None)
+    >>> plan(2, SearchSettings())
+    Plan(n_init=1, n_search=0, n_confirm=1, fixed_batch=None)
+    """
+    wanted = settings.n_init if settings.n_init is not None and initial_labels else initial_labels
+    n_init = min(wanted, math.ceil(budget / 2))
+    n_confirm = min(settings.n_confirm, budget - n_init)
+    return Plan(n_init, budget - n_init - n_confirm, n_confirm, settings.batch_size)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def require_count(name: str, value: object, *, least: int = 1) -> None:
+    """Raise `InputError` unless `value` is a whole number from `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{name} must be a whole number from {least}, got {brief(value)}")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nassurrogate.search.guide import FitProgress, Guide
 from nassurrogate.search.ledger import Query
+from nassurrogate.search.surrogates import CannotLearn, FitProgress, SearchSurrogate
 
 FOLDS = 5
 _MEDIAN_OF_NORMAL = 0.6745
@@ -20,9 +20,9 @@ def is_noisy(queries: Sequence[Query]) -> bool:
 
 
 def expected_by_others(
-    guide: Guide, queries: Sequence[Query], rng: np.random.Generator, progress: FitProgress | None = None
+    surrogate: SearchSurrogate, queries: Sequence[Query], rng: np.random.Generator, progress: FitProgress | None = None
 ) -> np.ndarray | None:
-    """(Q,) what the guide expects of every paid cell once it was shown the labels of others alone.
+    """(Q,) what the surrogate expects of every evaluated cell once it has learned the labels of others alone.
 
     Each of `FOLDS` random parts is predicted from the rest. None where that gives no numbers: a rest may be too small,
     or too equal, to learn from.
@@ -31,10 +31,11 @@ def expected_by_others(
     expected = np.empty(len(queries))
     for held in np.array_split(rng.permutation(len(queries)), min(FOLDS, len(queries))):
         known = np.setdiff1d(np.arange(len(queries)), held)
-        predict = guide.fitted([indices[i] for i in known], [labels[i] for i in known], progress)
-        if isinstance(predict, str):
+        try:
+            surrogate.fit([indices[i] for i in known], [labels[i] for i in known], progress)
+        except CannotLearn:
             return None
-        expected[held] = predict(np.array(indices)[held]).mean
+        expected[held] = surrogate.predict([indices[i] for i in held]).mean
     return expected if np.isfinite(expected).all() else None
 
 

@@ -15,20 +15,19 @@ if TYPE_CHECKING:
     from nassurrogate.search import Event
 
 SETTINGS = (
-    "init_fraction", "init_min", "batch_size", "max_refits", "confirm_fraction", "acquisition", "beta",
-    "explore_fraction", "explore_top", "inner_proposals", "pool_size", "label_noise_pct", "top",
+    "n_init", "n_confirm", "batch_size", "acquisition", "beta", "pool_size", "inner_proposals", "label_noise_pct", "top",
 )  # fmt: skip
 """The fields of `SearchSettings`, which is not imported for `--help`."""
 
 _DESCRIPTION = """\
 Search a space for the most accurate cell. Every look at an accuracy costs one
-query of the budget: the random sample at the start, the cells that the
-surrogate recommends, and the last ones, which confirm its best. Predictions are
-free. The ledger of all queries, a summary and plots go to a run folder.
+query of the budget: the random cells at the start, those where the surrogate
+expects the largest improvement, one after the other, and the last one, which
+confirms its best. Predictions are free. The ledger of all queries, a summary and plots go to a run folder.
 """
 _EXAMPLES = """\
 examples:
-  nassurrogate search --space nb201 --budget 100
+  nassurrogate search --space nb201 --budget 30
   nassurrogate search --budget 100 --seed 0 --constraint "latency_ms<=14.28" --json
   nassurrogate search --budget 50 --dataset cifar100 --searcher evolution
   nassurrogate search --budget 100 --predictor none --searcher random      # baseline
@@ -60,7 +59,7 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="probe-former (default) or another one of `nassurrogate predictors`; none: the searcher pays for every "
+        help="proxy-process (default) or another one of `nassurrogate predictors`; none: the searcher pays for every "
         "look; oracle: the truth guides, an upper bound",
     )  # fmt: skip
     parser.add_argument(

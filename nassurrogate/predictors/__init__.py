@@ -17,6 +17,7 @@ from nassurrogate.predictors.base import Predictor
 
 __all__ = [
     "DEFAULT_PREDICTOR",
+    "SEARCH_PREDICTOR",
     "Predictor",
     "PredictorLike",
     "predictor_class",
@@ -30,8 +31,11 @@ PredictorLike: TypeAlias = str | type[Predictor]
 
 ENTRY_POINT_GROUP = "nassurrogate.predictors"
 DEFAULT_PREDICTOR = "probe-former"
+SEARCH_PREDICTOR = "proxy-process"
+"""What a search asks unless told otherwise: it is refitted after every answer."""
 _BUILT_IN = {
     "probe-former": "nassurrogate.predictors.probe_former:ProbeFormer",
+    "proxy-process": "nassurrogate.predictors.proxy_process:ProxyProcess",
     "nar-former-v2": "nassurrogate.predictors.nar_former_v2:NarFormerV2",
     "gradient-boosting": "nassurrogate.predictors.gradient_boosting:GradientBoosting",
     "gcn": "nassurrogate.predictors.gcn:GCN",

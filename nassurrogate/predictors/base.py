@@ -20,6 +20,28 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called with (steps done, steps in all) during a long fit."""
 
 
+class CandidatePosterior:
+    """Architectures whose posterior a search asks for after every fit, in the order in which they were added.
+
+    A predictor for which a further label is little work may have a kind of its own, which updates what it knows.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self._archs: list[Architecture] = []
+
+    def __len__(self) -> int:
+        return len(self._archs)
+
+    def add(self, archs: Sequence[Architecture]) -> None:
+        """Put further ones behind those that are there."""
+        self._archs += archs
+
+    def posterior(self) -> tuple[np.ndarray, np.ndarray]:
+        """(C,) means and (C,) standard deviations after the last fit: `Predictor.posterior` of all of them."""
+        return self._predictor.posterior(self._archs)
+
+
 class Predictor(ABC):
     """Predicts one number of an architecture from a few measured ones.
 
@@ -47,6 +69,10 @@ class Predictor(ABC):
     name: ClassVar[str]
     description: ClassVar[str]
     presets: ClassVar[Mapping[str, Any]]
+    initial_labels: ClassVar[int] = 10
+    """How many random architectures a search evaluates before it asks this predictor for the first time."""
+    refits_at_once: ClassVar[bool] = False
+    """Whether a fit to some hundred labels takes milliseconds: a search then refits after every single answer."""
 
     def __init__(
         self,
@@ -81,6 +107,23 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """(B,) means and (B,) standard deviations, in the unit of the targets, for B architectures."""
+
+    def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """(B,) means and (B,) standard deviations in the scale in which it learns: what an acquisition weighs.
+
+        Unlike `predict`, it is about the quantity behind the labels: a deviation leaves out the noise of a label. A
+        predictor that learns in the unit of the targets, or whose own deviations mean nothing, gives what `predict`
+        gives; then `encoded` leaves labels as they are.
+        """
+        return self.predict(archs)
+
+    def encoded(self, targets: np.ndarray) -> np.ndarray:
+        """(k,) of the targets of the last fit, in the scale of `posterior`."""
+        return np.asarray(targets, dtype=np.float64)
+
+    def candidate_posterior(self) -> CandidatePosterior:
+        """None at first; for a search that asks for the posterior of the same architectures again and again."""
+        return CandidatePosterior(self)
 
     @abstractmethod
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

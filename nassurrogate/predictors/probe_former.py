@@ -31,7 +31,7 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, HeldOut
-from nassurrogate.predictors.cell_kernel import kernel_inputs
+from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
 from nassurrogate.predictors.cell_process import CellProcess
 from nassurrogate.predictors.cell_reading import ReadCells, chunks, is_tabulated, read
 from nassurrogate.predictors.core_threads import on_all_cores
@@ -122,6 +122,16 @@ class ProbeFormer(Predictor):
         process, members, spread = self._parts(class_numbers(self.space, archs))
         mean, raw = self._decoded(self._average((process, _member_mean(members))), spread)
         return mean, self._calibration.std(raw)
+
+    def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        if not archs:
+            return np.empty(0), np.empty(0)
+        process, members, spread = self._parts(class_numbers(self.space, archs))
+        of_function = np.sqrt(np.maximum(spread**2 - KERNEL.noise, 0.0))
+        return self._average((process, _member_mean(members))), of_function
+
+    def encoded(self, targets: np.ndarray) -> np.ndarray:
+        return self._scale.encode(np.asarray(targets, dtype=np.float64))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors = label_arrays(self.space, self._archs, self._targets)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from nassurrogate.errors import InputError
+from nassurrogate.predictors.label_scale import mean_ranks
 from nassurrogate.predictors.probe_names import PROBE_NAMES
 from nassurrogate.spaces import Space
 
@@ -87,11 +88,11 @@ def normal_scores(runs: Sequence[np.ndarray]) -> np.ndarray:
     [-0.97, 0.0, 0.97]
     """
     from scipy.special import ndtri
-    from scipy.stats import rankdata
 
     spread = [np.where(run.std(axis=0) > 0, run.std(axis=0), 1) for run in runs]
     mean = np.mean([(run - run.mean(axis=0)) / width for run, width in zip(runs, spread, strict=True)], axis=0)
-    return np.asarray(ndtri((rankdata(mean, axis=0) - 0.5) / len(mean)))
+    ranks = np.apply_along_axis(mean_ranks, 0, mean) if mean.size else mean
+    return np.asarray(ndtri((ranks - 0.5) / len(mean)))
 
 
 def _file(space: Space) -> Traversable:

@@ -16,6 +16,7 @@ QUICK = {
     "gradient-boosting": {"rounds": 10, "members": 2},
     "gcn": {"epochs": 4, "members": 2, "width": 16, "layers": 2, "folds": 2},
     "gaussian-process": {},
+    "proxy-process": {},
     "random-forest": {"trees": 5},
     "ridge": {},
     "mlp-ensemble": {"epochs": 3, "members": 2, "layers": 3},

@@ -1,0 +1,205 @@
+"""A Gaussian process on the canonical cell and its zero-cost proxies, which expects what the proxies say.
+
+A label is learned as the normal score of its rank, s. What a search has to know of the rest follows from
+
+    s = z · w + f + noise,   w ~ N(slope, slope_std²),   f ~ the process of `cell_kernel`,
+
+where z is `proxy_scores`: computed of the whole space, without a label. The kernel's lengths are those of Probe-Former.
+The noise is far larger than there, so that a label is not taken at its word: the highest of some dozens is a lucky one
+as often as not. Slope and noise were chosen on cifar10 inside `development_split` by what a search finds (see
+`examples/choose_search.py`). It is made for accuracies: for what is better when smaller, z points the wrong way.
+
+Shapes: n labels, B architectures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.predictors.base import CandidatePosterior, Predictor, Progress, check_ranges
+from nassurrogate.predictors.blas_threads import one_blas_thread
+from nassurrogate.predictors.calibration import Calibration, HeldOut
+from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
+from nassurrogate.predictors.cell_reading import read
+from nassurrogate.predictors.feature_predictor import in_chunks
+from nassurrogate.predictors.kept_labels import label_arrays, read_labels
+from nassurrogate.predictors.label_scale import RankScale
+from nassurrogate.predictors.path_features import class_numbers
+from nassurrogate.predictors.proxy_process.growing_process import GrowingProcess
+from nassurrogate.predictors.proxy_process.prior import proxy_scores
+from nassurrogate.spaces import Space
+
+
+@dataclass(frozen=True)
+class ProxyProcessConfig:
+    """Hyper-parameters.
+
+    slope: expected gain of normal score per unit of the proxies' score; 0 with `slope_std` 0 leaves the prior out.
+    slope_std: standard deviation of that gain.
+    noise: variance of a label, in squared normal scores.
+    most_labels: labels learned at most, a random choice.
+    """
+
+    slope: float = 0.4
+    slope_std: float = 0.3
+    noise: float = 0.27
+    most_labels: int = 2000
+
+    def __post_init__(self) -> None:
+        check_ranges(self, _RANGES)
+
+
+_RANGES = {"slope": (-10.0, 10.0), "slope_std": (0.0, 10.0), "noise": (1e-6, 100.0), "most_labels": (1, 10_000)}
+_PIECE = 1 << 13
+"""Architectures whose features are held at a time: bounds the memory."""
+
+
+class ProxyProcess(Predictor):
+    """The predictor that a search asks unless told otherwise: a fit takes milliseconds.
+
+    >>> from nassurrogate.spaces import get_space
+    >>> space = get_space("nb201")
+    >>> predictor = ProxyProcess(space)
+    >>> predictor.fit(space.parse_many([0, 1, 2]), np.array([85.5, 90.8, 72.1]))
+    >>> mean, std = predictor.predict(space.parse_many([5, 6]))
+    >>> mean.shape, std.shape
+    ((2,), (2,))
+    """
+
+    name = "proxy-process"
+    description = "Gaussian process on canonical cells and zero-cost proxies, what searches ask; milliseconds"
+    presets: ClassVar[Mapping[str, Any]] = {"default": ProxyProcessConfig()}
+    initial_labels = 3
+    refits_at_once = True
+
+    def __init__(self, space: Space, **options: Any) -> None:
+        super().__init__(space, **options)
+        self._prior = self.config.slope * proxy_scores(space)
+
+    @one_blas_thread()
+    def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
+        cells, labels = list(archs), np.array(targets, dtype=np.float64)
+        order = np.arange(len(labels))
+        if len(labels) > self.config.most_labels:
+            order = np.random.default_rng(self.seed).permutation(len(labels))[: self.config.most_labels]
+        classes, scale = class_numbers(self.space, cells)[order], RankScale.of(labels)
+        residuals = scale.encode(labels[order]) - self._prior[classes]
+        self._learned = _Learned(cells, labels, order, classes, scale, residuals)
+        self._calibration: Calibration | None = None
+        self._process = self._new_process()
+        self._process.label(classes, self._inputs)
+        if progress is not None:
+            progress(1, 1)
+
+    def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        if not archs:
+            return np.empty(0), np.empty(0)
+        mean, std = self.posterior(archs)
+        mean, raw = self._learned.decoded(mean, np.sqrt(std**2 + self.config.noise))
+        return mean, self._calibrated().std(raw)
+
+    @one_blas_thread()
+    def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        score = in_chunks(lambda inputs: self._process.posterior(inputs, self._learned.residuals))
+        different, place = np.unique(class_numbers(self.space, archs), return_inverse=True)
+        pieces = np.split(different, range(_PIECE, len(different), _PIECE))
+        mean, variance = (np.concatenate(part) for part in zip(*(score(self._inputs(p)) for p in pieces), strict=True))
+        # Rounded, for libraries of linear algebra that compute a row by its place.
+        return np.round(mean + self._prior[different], 9)[place], np.round(np.sqrt(variance), 9)[place]
+
+    def encoded(self, targets: np.ndarray) -> np.ndarray:
+        return self._learned.scale.encode(np.asarray(targets, dtype=np.float64))
+
+    def candidate_posterior(self) -> CandidatePosterior:
+        return _GrowingPosterior(self)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        labels = label_arrays(self.space, self._learned.archs, self._learned.labels)
+        return labels, {"calibration": self._calibrated().as_dict()}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        calibration = Calibration.from_dict(meta["calibration"])
+        self.fit(*read_labels(self.space, tensors))
+        self._calibration = calibration
+
+    @one_blas_thread()
+    def _calibrated(self) -> Calibration:
+        """From every label's prediction by all the others; found when it is first asked for."""
+        if self._calibration is None:
+            learned = self._learned
+            mean, variance = self._process.leave_one_out(learned.residuals)
+            mean, raw = learned.decoded(mean + self._prior[learned.classes], np.sqrt(variance))
+            self._calibration = Calibration.of(HeldOut(learned.order, mean, raw), learned.labels)
+        return self._calibration
+
+    def _new_process(self) -> GrowingProcess:
+        """Inputs are the kernel's, and behind them the proxies' score times the slope's deviation."""
+        return GrowingProcess(
+            lambda x, y: KERNEL.covariances(x[:, :-1], y[:, :-1]) + x[:, -1:] * y[:, -1],
+            lambda x: KERNEL.variance + np.square(x[:, -1]),
+            noise=self.config.noise,
+            n_features=self._inputs(np.arange(1)).shape[1],
+        )
+
+    def _inputs(self, classes: np.ndarray) -> np.ndarray:
+        """(D,) class numbers → (D, F)."""
+        cells = read(self.space, classes)
+        inputs = kernel_inputs(self.space, cells.paths, cells.probes)
+        return np.hstack([inputs, self.config.slope_std * proxy_scores(self.space)[classes, None]])
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What the last fit saw.
+
+    Args:
+        archs: n architectures.
+        labels: (n,) in their unit.
+        order: (k,) places of those that are learned.
+        classes: (k,) their class numbers.
+        scale: between labels and normal scores.
+        residuals: (k,) normal scores less the prior mean.
+    """
+
+    archs: list[Architecture]
+    labels: np.ndarray
+    order: np.ndarray
+    classes: np.ndarray
+    scale: RankScale
+    residuals: np.ndarray
+
+    def decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Normal scores and spreads in the labels' unit."""
+        high, low = self.scale.decode(mean + spread), self.scale.decode(mean - spread)
+        return self.scale.decode(mean), (high - low) / 2
+
+
+class _GrowingPosterior(CandidatePosterior):
+    """Candidates of which a fit that adds a label updates what is known, instead of computing it again."""
+
+    def __init__(self, predictor: ProxyProcess) -> None:
+        self._predictor = predictor
+        self._process = predictor._new_process()
+        self._classes = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+    @one_blas_thread()
+    def add(self, archs: Sequence[Architecture]) -> None:
+        classes = class_numbers(self._predictor.space, archs)
+        for piece in np.split(classes, range(_PIECE, len(classes), _PIECE)):
+            self._process.add_candidates(self._predictor._inputs(piece))
+        self._classes = np.concatenate([self._classes, classes])
+
+    @one_blas_thread()
+    def posterior(self) -> tuple[np.ndarray, np.ndarray]:
+        learned = self._predictor._learned
+        self._process.label(learned.classes, self._predictor._inputs)
+        mean, variance = self._process.candidates_posterior(learned.residuals)
+        return mean + self._predictor._prior[self._classes], np.sqrt(variance)

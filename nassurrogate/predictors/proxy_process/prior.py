@@ -1,0 +1,48 @@
+"""What is expected of an architecture before any training: a sum of zero-cost proxies over the whole space.
+
+The proxies are columns of the table that ships with a space (see `probe_names`): statistics of networks with random
+weights. Which five, of those for which more should be better, was chosen on cifar10 inside `development_split`, by
+Kendall's τ with the labels there. Logarithms of ranks are summed, as AZ-NAS does (Lee & Ham, arXiv 2403.19232,
+equation 9): a network that is among the worst by one proxy is not made good by the others.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from nassurrogate.predictors.label_scale import mean_ranks
+from nassurrogate.predictors.probe_names import PROBE_NAMES
+from nassurrogate.predictors.probe_table import has_probes, probe_features
+from nassurrogate.spaces import Space
+
+PROXIES = (
+    "stage 1 cosine between images",
+    "stage 2 cosine between images",
+    "stage 3 cosine between images",
+    "log-determinant of the activation patterns",
+    "jacobian covariance",
+)
+"""Columns that are summed; of each, more is better."""
+
+
+@lru_cache(maxsize=4)
+def proxy_scores(space: Space) -> np.ndarray:
+    """(n_classes,) float64, read-only: normal scores of the sum of log-ranks; zeros where no table ships.
+
+    >>> from nassurrogate.spaces import get_space
+    >>> proxy_scores(get_space("nb201")).shape
+    (5425,)
+    """
+    from scipy.special import ndtri
+
+    if has_probes(space):
+        proxies = probe_features(space)
+        columns = [PROBE_NAMES.index(name) for name in PROXIES]
+        total = sum(np.log(mean_ranks(proxies[:, column]) / space.n_classes) for column in columns)
+        scores = np.asarray(ndtri((mean_ranks(np.asarray(total)) - 0.5) / space.n_classes))
+    else:
+        scores = np.zeros(space.n_classes)
+    scores.flags.writeable = False
+    return scores
