@@ -21,8 +21,8 @@ def acquire(
     """The acquisition of every architecture.
 
     Args:
-        name: `mean`; `ucb`, mean + beta · std; `ei`, the expected improvement on `incumbent` (Jones et al. 1998, equation
-            15); `thompson`, one draw from N(mean, std) an architecture.
+        name: `mean`; `ucb`, mean + beta · std; `ei`, the expected improvement on `incumbent` (Jones et al. 1998,
+            equation 15); `thompson`, one draw from N(mean, std) an architecture.
         mean: (B,) posterior means.
         std: (B,) posterior standard deviations, ≥ 0.
         incumbent: what an improvement is counted from: see `falling_incumbent`.
@@ -31,7 +31,8 @@ def acquire(
 
     Raises `InputError` for an unknown name.
 
-    >>> acquire("ucb", np.array([90.0, 91.0]), np.array([2.0, 0.0]), incumbent=90.5, beta=1.0, rng=np.random.default_rng(0))
+    >>> rng = np.random.default_rng(0)
+    >>> acquire("ucb", np.array([90.0, 91.0]), np.array([2.0, 0.0]), incumbent=90.5, beta=1.0, rng=rng)
     array([92., 91.])
     """
     if name not in _ACQUISITIONS:

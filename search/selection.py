@@ -24,12 +24,13 @@ def expected_by_others(
 ) -> np.ndarray | None:
     """(Q,) what the surrogate expects of every evaluated cell once it has learned the labels of others alone.
 
-    Each of `FOLDS` random parts is predicted from the rest. None where that gives no numbers: a rest may be too small,
-    or too equal, to learn from.
+    Each is predicted from all the others, or where a fit takes time, each of `FOLDS` random parts from the rest. None
+    where that gives no numbers: a rest may be too small, or too equal, to learn from.
     """
+    parts = len(queries) if surrogate.refits_at_once else min(FOLDS, len(queries))
     indices, labels = [query.index for query in queries], [query.label for query in queries]
     expected = np.empty(len(queries))
-    for held in np.array_split(rng.permutation(len(queries)), min(FOLDS, len(queries))):
+    for held in np.array_split(rng.permutation(len(queries)), parts):
         known = np.setdiff1d(np.arange(len(queries)), held)
         try:
             surrogate.fit([indices[i] for i in known], [labels[i] for i in known], progress)

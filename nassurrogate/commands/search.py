@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from nassurrogate.search import Event
 
 SETTINGS = (
-    "n_init", "n_confirm", "batch_size", "acquisition", "beta", "pool_size", "inner_proposals", "label_noise_pct", "top",
+    "n_init", "n_confirm", "batch_size", "acquisition", "beta", "pool_size", "inner_proposals", "label_noise_pct",
+    "top",
 )  # fmt: skip
 """The fields of `SearchSettings`, which is not imported for `--help`."""
 
