@@ -1,11 +1,12 @@
-"""Measure the searches and the times that the README quotes, and draw its first picture.
+"""Measure the searches and the times that the README quotes, and draw its picture.
 
-    python examples/reproduce_figures.py --jobs 2     # everything: about an hour on 2 cores
-    python examples/reproduce_figures.py --report     # only print the tables from the stored results
+    python examples/reproduce_figures.py --jobs 2 --table test_accuracy.csv    # everything: about an hour on 2 cores
+    python examples/reproduce_figures.py --report                              # only print tables, from what is stored
 
 Every finished measurement is one line of `examples/results/*.jsonl`, below the package versions that made it; running
-again goes on where it stopped. Delete a file to measure it anew. Only `speed` measures times: it wants a machine with
-nothing else to do, and runs one process whatever `--jobs` says.
+again goes on where it stopped. Delete a file to measure it anew. `search` holds the runs of `search_runs`; the table of
+test accuracies is optional. `speed` and `search_time` measure times: they want a machine with nothing else to do, and
+run one process whatever `--jobs` says.
 """
 
 from __future__ import annotations
@@ -13,59 +14,32 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import regret_plot
+import search_runs
+from predictor_tables import markdown
+from search_runs import Task
+from stored_splits import one_thread_each, only_tables
 
 RESULTS = Path(__file__).parent / "results"
-CONSTRAINT = "latency_ms<=14.28"
 PREDICTORS = ("probe-former", "gradient-boosting")
 LABELS = (50, 78, 156, 469, 781, 1563)
-BUDGET = 100
-METHODS = (
-    ("probe-former", "exhaustive"),
-    ("none", "random"),
-    ("none", "evolution"),
-    ("none", "optuna-tpe"),
-    ("none", "optuna-nsga2"),
-)
-
-Task = dict[str, Any]
-
-
-def search_tasks(seeds: int) -> Iterable[Task]:
-    """Protocol B on cifar10: budget 100, mean labels, with and without the latency bound."""
-    for constraint in (None, CONSTRAINT):
-        for predictor, searcher in METHODS:
-            for seed in range(seeds):
-                yield {"constraint": constraint, "predictor": predictor, "searcher": searcher, "seed": seed}
-
-
-def measure_search(task: Task) -> Task:
-    """One run."""
-    from nassurrogate.search import run
-
-    result = run(
-        dataset="cifar10",
-        budget=BUDGET,
-        searcher=task["searcher"],
-        predictor=task["predictor"],
-        seed=task["seed"],
-        constraints=[task["constraint"]] if task["constraint"] else [],
-        write=False,
-    )
-    return task | {
-        "regret_points": result["regret_points"],
-        "val_accuracy_pct": result["best"]["val_accuracy_pct"],
-        "latency_ms": result["best"]["latency_ms"],
-        "queries": result["queries"],
-    }
+REFERENCE = ("--budget", "100", "--predictor", "none", "--searcher", "random")
+COMMANDS = {
+    "30 evaluations": ("--budget", "30"),
+    "100 evaluations": ("--budget", "100"),
+    "100 evaluations, no surrogate": REFERENCE,
+}
+"""What the table calls it → options of `nassurrogate search`."""
 
 
 def speed_tasks(repeats: int) -> Iterable[Task]:
@@ -92,6 +66,33 @@ def measure_speed(task: Task) -> Task:
     return task | {"fit_s": fitted - began, "score_s": time.perf_counter() - fitted, "cpus": os.cpu_count()}
 
 
+def search_time_tasks(repeats: int) -> Iterable[Task]:
+    """Whole commands, in turn."""
+    for repeat in range(repeats):
+        for name in COMMANDS:
+            yield {"command": name, "repeat": repeat}
+
+
+def measure_search_time(task: Task) -> Task:
+    """CPU and wall seconds of one command, Python's start, imports, plots and all."""
+    program = [
+        sys.executable,
+        "-m",
+        "nassurrogate",
+        "search",
+        *COMMANDS[task["command"]],
+        "--seed",
+        str(task["repeat"]),
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run([*program, "--run-dir", f"{folder}/run"], check=True, capture_output=True)
+        wall_s = time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return task | {"cpu_s": round(cpu_s, 3), "wall_s": round(wall_s, 3), "cpus": os.cpu_count()}
+
+
 def complete(name: str, tasks: list[Task], measure: Callable[[Task], Task], jobs: int) -> None:
     """Measure what the file of this kind lacks; each result is appended as soon as it is there."""
     path = RESULTS / f"{name}.jsonl"
@@ -102,7 +103,7 @@ def complete(name: str, tasks: list[Task], measure: Callable[[Task], Task], jobs
         RESULTS.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"packages": package_versions()}) + "\n")
     missing = [task for task in tasks if not any(task.items() <= row.items() for row in done)]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool, path.open("a") as file:
+    with one_thread_each(jobs) as pool, path.open("a") as file:
         for number, row in enumerate(pool.map(measure, missing), start=1):
             file.write(json.dumps(row) + "\n")
             file.flush()
@@ -114,26 +115,6 @@ def _read(path: Path) -> list[Task]:
         return []
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return [row for row in rows if "packages" not in row]
-
-
-def spread(values: list[float], digits: int) -> str:
-    """Mean ± standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):.{digits}f} ± {deviation:.{digits}f}"
-
-
-def search_table(rows: list[Task]) -> str:
-    """Markdown: one line a method, sorted by nothing but the order of `METHODS`."""
-    lines = [
-        f"| predictor | searcher | regret, unconstrained | regret, {CONSTRAINT} | seeds |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for predictor, searcher in METHODS:
-        here = [r for r in rows if r["predictor"] == predictor and r["searcher"] == searcher]
-        free = [r["regret_points"] for r in here if r["constraint"] is None]
-        bound = [r["regret_points"] for r in here if r["constraint"]]
-        lines.append(f"| {predictor} | {searcher} | {spread(free, 2)} | {spread(bound, 2)} | {len(free)} |")
-    return "\n".join(lines)
 
 
 def speed_table(rows: list[Task]) -> str:
@@ -156,40 +137,16 @@ def speed_table(rows: list[Task]) -> str:
     return "\n".join(lines)
 
 
-def draw(rows: list[Task], path: Path) -> None:
-    """The regret of every seed, a row a method, with and without the bound."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, panels = plt.subplots(1, 2, figsize=(10, 3.4), sharey=True, layout="constrained")
-    names = [searcher if predictor == "none" else predictor for predictor, searcher in METHODS]
-    for panel, constraint in zip(panels, (None, CONSTRAINT), strict=True):
-        for place, (predictor, searcher) in enumerate(METHODS):
-            values = [
-                r["regret_points"]
-                for r in rows
-                if (r["predictor"], r["searcher"], r["constraint"]) == (predictor, searcher, constraint)
-            ]
-            colour = "#b5442e" if predictor != "none" else "#5b6b7b"
-            jitter = [place + 0.36 * (i / max(1, len(values) - 1) - 0.5) for i in range(len(values))]
-            panel.scatter(values, jitter, s=12, alpha=0.45, color=colour, linewidths=0)
-            panel.plot([statistics.fmean(values)] * 2, [place - 0.3, place + 0.3], color=colour, linewidth=2.5)
-        panel.set_title("unconstrained" if constraint is None else constraint.replace("<=", " ≤ "), fontsize=10)
-        panel.set_xlabel("regret, points of validation accuracy")
-        panel.set_xlim(left=-0.05)
-        panel.grid(axis="x", color="#e4e4e4")
-        panel.set_axisbelow(True)
-        panel.spines[["top", "right", "left"]].set_visible(False)
-    panels[0].set_yticks(range(len(names)), names)
-    panels[0].invert_yaxis()
-    seeds = len({r["seed"] for r in rows})
-    figure.suptitle(
-        f"NAS-Bench-201, cifar10: what {BUDGET} queries leave to the best feasible cell ({seeds} seeds; bar: mean)",
-        fontsize=10.5,
-    )
-    figure.savefig(path, dpi=130)
+def search_time_table(rows: list[Task]) -> str:
+    """Markdown: medians of whole commands, and of the ratios of CPU seconds to the last one in the same repeat."""
+    body = []
+    by = {name: {row["repeat"]: row for row in rows if row["command"] == name} for name in COMMANDS}
+    reference = by[list(COMMANDS)[-1]]
+    for name, found in by.items():
+        cpu, wall = (statistics.median(row[field] for row in found.values()) for field in ("cpu_s", "wall_s"))
+        ratio = statistics.median(found[i]["cpu_s"] / reference[i]["cpu_s"] for i in found.keys() & reference.keys())
+        body.append([name, f"{cpu:.1f}", f"{wall:.1f}", f"{ratio:.1f}"])
+    return markdown(["command", "CPU, s", "wall, s", "CPU, ratio"], body)
 
 
 def main() -> None:
@@ -197,21 +154,31 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=30, help="runs of every search method")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--repeats", type=int, default=5, help="repeats of every time")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="test accuracies of NAS-Bench-201, as CSV")
     parser.add_argument("--only", help="measure only tasks in which this text occurs, such as probe-former")
+    parser.add_argument("--part", choices=("search", "speed", "search_time"), help="measure only this part")
     parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
     chosen = parser.parse_args()
     if not chosen.report:
-        for name, tasks, measure, jobs in (
-            ("search", search_tasks(chosen.seeds), measure_search, chosen.jobs),
-            ("speed", speed_tasks(chosen.repeats), measure_speed, 1),
-        ):
-            complete(name, [task for task in tasks if not chosen.only or chosen.only in str(task)], measure, jobs)
-        if chosen.only:
+        with only_tables(*([chosen.table] if chosen.table else [])):
+            for name, tasks, measure, jobs in (
+                ("search", search_runs.tasks(chosen.seeds), search_runs.measure, chosen.jobs),
+                ("speed", speed_tasks(chosen.repeats), measure_speed, 1),
+                ("search_time", search_time_tasks(chosen.repeats), measure_search_time, 1),
+            ):
+                if chosen.part in (None, name):
+                    wanted = [task for task in tasks if not chosen.only or chosen.only in str(task)]
+                    complete(name, wanted, measure, jobs)
+        if chosen.only or chosen.part:
             return
     searches = _read(RESULTS / "search.jsonl")
-    print(f"\nSearch on cifar10, {BUDGET} queries\n\n{search_table(searches)}")
-    print(f"\nTimes, medians\n\n{speed_table(_read(RESULTS / 'speed.jsonl'))}")
-    draw(searches, RESULTS / "search_regret.png")
+    print(f"\nRegret after so many evaluations\n\n{search_runs.regret_table(searches)}")
+    print(f"\nTest accuracy of what was found\n\n{search_runs.test_accuracy_table(searches)}")
+    print(f"\nSingle labels\n\n{search_runs.single_table(searches)}")
+    print(f"\n30 evaluations, {search_runs.FEWER_SEEDS} seeds\n\n{search_runs.other_table(searches)}")
+    print(f"\nTimes of predictors, medians\n\n{speed_table(_read(RESULTS / 'speed.jsonl'))}")
+    print(f"\nTimes of searches, medians\n\n{search_time_table(_read(RESULTS / 'search_time.jsonl'))}")
+    regret_plot.draw(searches, RESULTS / "search_regret.png")
 
 
 if __name__ == "__main__":

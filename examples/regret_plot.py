@@ -1,0 +1,80 @@
+"""The picture of the searches: regret against evaluations, all methods, with and without a bound on latency."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from search_runs import BUDGETS, CASES, DEFAULT, LONGEST, METHODS, of, regret_after
+
+# Okabe and Ito's colours, which the colour-blind tell apart.
+_STYLES = {
+    DEFAULT: ("#D55E00", "nassurrogate", "-"),
+    ("none", "random"): ("#777777", "random", ":"),
+    ("none", "evolution"): ("#0072B2", "evolution", "--"),
+    ("none", "optuna-tpe"): ("#009E73", "Optuna TPE", "-."),
+    ("none", "optuna-nsga2"): ("#CC79A7", "Optuna NSGA-II", (0, (3, 1, 1, 1, 1, 1))),
+}
+_ZERO = 2e-3
+"""Where a mean regret of nothing is drawn: a logarithm has no place for it."""
+_PUBLISHED = {
+    "cifar10": ((100, "NPENAS 94.31"), (192, "AG-Net 94.37")),
+    "cifar100": ((100, "NPENAS 73.46"), (192, "AG-Net 73.51")),
+    "ImageNet16-120": ((100, "NPENAS 46.48"),),
+}
+"""Published searches: number of evaluations, and the test accuracy of what they found (%)."""
+
+
+def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Mean regret over the seeds, on a logarithmic scale."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(2, 2, figsize=(10, 7.2), sharex=True, sharey=True, layout="constrained")
+    numbers = np.arange(1, LONGEST + 1)
+    for panel, (dataset, constraint) in zip(panels.flat, CASES, strict=True):
+        for method in reversed(METHODS):
+            colour, name, line = _STYLES[method]
+            runs = of(rows, dataset=dataset, constraint=constraint, predictor=method[0], searcher=method[1],
+                      labels="mean", budget=LONGEST)  # fmt: skip
+            mean = np.mean([[regret_after(row, number) for number in numbers] for row in runs], axis=0)
+            panel.plot(numbers, np.maximum(mean, _ZERO), color=colour, linestyle=line, linewidth=2, label=name)
+        own = [
+            of(rows, dataset=dataset, constraint=constraint, predictor=DEFAULT[0], searcher=DEFAULT[1], labels="mean",
+               budget=budget) for budget in BUDGETS
+        ]  # fmt: skip
+        ends = [float(np.mean([row["regret_points"] for row in runs])) for runs in own]
+        panel.plot(
+            BUDGETS, np.maximum(ends, _ZERO), "o", color=_STYLES[DEFAULT][0], label="nassurrogate, runs of that budget"
+        )
+        for evaluations, text in _PUBLISHED.get(dataset, ()) if constraint is None else ():
+            panel.axvline(evaluations, color="#BBBBBB", linewidth=1, zorder=0)
+            panel.text(evaluations, 7.5, f"{text} ", rotation=90, fontsize=7.5, color="#555555", ha="right", va="top")
+        panel.set_title(dataset if constraint is None else f"{dataset}, {constraint.replace('<=', ' ≤ ')}", fontsize=10)
+        panel.grid(color="#E8E8E8")
+        panel.set_axisbelow(True)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.set_yscale("log")
+        panel.set_ylim(_ZERO * 0.8, 10)
+        panel.set_xlim(0, 200)
+        panel.set_yticks([_ZERO, 0.01, 0.1, 1, 10], ["0", "0.01", "0.1", "1", "10"])
+        panel.minorticks_off()
+    for panel in panels[1]:
+        panel.set_xlabel("evaluations (trainings)")
+    for panel in panels[:, 0]:
+        panel.set_ylabel("mean regret, points of validation accuracy")
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    order = [labels.index(_STYLES[method][1]) for method in METHODS] + [len(labels) - 1]
+    panels[1, 1].legend([handles[i] for i in order], [labels[i] for i in order], fontsize=8, loc="upper right")
+    seeds = len({row["seed"] for row in rows})
+    figure.suptitle(
+        f"NAS-Bench-201: what is missing to the best cell, mean of {seeds} seeds\n"
+        "grey: published searches, at their number of evaluations, with the test accuracy (%) of what they found",
+        fontsize=10,
+    )
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
