@@ -16,7 +16,7 @@ COVERAGE = "coverage90"
 PAIRED_NOTE = "Mean ± standard deviation of the differences on the same splits, and in how many it is ahead."
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 
-# Okabe and Ito's colours, which the colour-blind tell apart, then three more.
+# Okabe and Ito's colours, which the colour-blind tell apart, then four more.
 _COLOURS = (
     "#D55E00",
     "#0072B2",
@@ -28,8 +28,9 @@ _COLOURS = (
     "#7F3C8D",
     "#8C6D31",
     "#A8A800",
+    "#004D40",
 )
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h", "d")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h", "d", "<")
 
 
 def report(lines: Sequence[Line], lead: str) -> str:

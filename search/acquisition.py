@@ -45,7 +45,7 @@ def falling_incumbent(best: float | None, expected: float, left: float) -> float
 
     Early on it is the best label seen, which is a lucky one: to expect more than that, a candidate must be uncertain,
     and the search explores. In the end it is the best posterior mean, and the search takes what is good for sure.
-    Cooling the level in this way goes back to Lizotte ("Practical Bayesian Optimization", 2008, section 3.3.1).
+    Such cooling goes back to Lizotte's thesis ("Practical Bayesian Optimization", University of Alberta, 2008).
 
     Args:
         best: the best label so far, in the scale of the posterior; None where the labels are of another scale.

@@ -71,7 +71,7 @@ def run(
         budget: ground-truth accuracy queries, all of them; 1 … number of classes of the space.
         searcher: one of `searcher_names()`.
         predictor: registered name, `name:preset` or class; `"none"`: the searcher pays for every look; `"oracle"`: the
-            truth guides, an upper bound. None: the saved surrogate's, or the default one.
+            truth guides, an upper bound. None: the saved surrogate's, or `proxy-process`.
         seed: of everything random; None draws one.
         constraints: one or several, such as `"latency_ms<=12"`, on metrics that cost no query.
         labels: a query returns the `"mean"` of the training seeds or a `"single"` one.

@@ -79,7 +79,7 @@ class SequentialSearch:
             while len(proposed) < size:
                 surrogate.fit([*indices, *proposed], [*labels, *(mean for mean, _ in predicted)], self._fit_progress)
                 # Only a fit that takes no time can follow every proposal. It believes its own prediction of those that
-                # are not evaluated yet ("kriging believer": Ginsbourger et al. 2010, section 4.2).
+                # are not evaluated yet ("kriging believer": Ginsbourger et al., 2010).
                 new = self._propose(pool, 1 if surrogate.refits_at_once else size, phase, [*indices, *proposed])
                 said = surrogate.predict(new)
                 proposed += new

@@ -51,6 +51,20 @@ def test_one_architecture_gives_a_float_and_a_batch_an_array(fitted):
     assert [part.shape for part in fitted.predict([])] == [(0,), (0,)]
 
 
+def test_a_posterior_is_asked_like_a_prediction():
+    for predictor in ("gradient-boosting", "proxy-process"):
+        config = QUICK if predictor == "gradient-boosting" else None
+        surrogate = Surrogate("nb201", predictor=predictor, config=config)
+        with pytest.raises(InputError, match="no labels yet"):
+            surrogate.posterior([5])
+        surrogate.fit(CELLS, TARGETS)
+        wanted = surrogate.predictor.posterior(SPACE.parse_many([5, 6]))
+        for batch in ([5, 6], np.array([5, 6]), [SPACE.parse(5), SPACE.parse(6).string]):
+            assert [part.tolist() for part in surrogate.posterior(batch)] == [part.tolist() for part in wanted]
+        assert [part.shape for part in surrogate.posterior(5)] == [(1,), (1,)]
+        assert [part.shape for part in surrogate.posterior([])] == [(0,), (0,)]
+
+
 def test_an_accuracy_scores_higher_when_larger_and_a_cost_when_smaller():
     accuracy, latency = boosting().fit(CELLS, TARGETS), boosting(metric="latency_ms").fit(CELLS, TARGETS)
     assert accuracy.higher_is_better

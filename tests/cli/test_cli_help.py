@@ -11,7 +11,7 @@ import pytest
 
 from nassurrogate import __version__
 from nassurrogate.cli import build_parser
-from nassurrogate.predictors import DEFAULT_PREDICTOR
+from nassurrogate.predictors import SEARCH_PREDICTOR
 from nassurrogate.search import searcher_names
 from nassurrogate.search.searcher import DEFAULT_SEARCHER
 
@@ -47,7 +47,7 @@ def test_names_in_the_help_are_the_registered_ones(cli: Callable[..., Any]) -> N
     assert all(name in text for name in searcher_names())
     assert "nassurrogate predictors" in text  # which lists them; the help must not wait for them
     assert f"{DEFAULT_SEARCHER} (default)" in text
-    assert f"{DEFAULT_PREDICTOR} (default)" in text
+    assert f"{SEARCH_PREDICTOR} (default)" in text
     args = build_parser().parse_args(["search"])
     assert args.searcher == DEFAULT_SEARCHER
 

@@ -112,7 +112,7 @@ def test_quiet_leaves_stderr_empty_and_verbose_does_not_touch_stdout(cli: Callab
 
 def test_settings_reach_the_strategy(cli: Callable[..., Any]) -> None:
     assert {field.name for field in fields(SearchSettings)} == set(SETTINGS)
-    found = cli("search", "--budget", 12, "--set", "init_min=6", "--set", "init_fraction=0.5", "--set", "top=2",
-                "--json", *BOOSTING).json  # fmt: skip
-    assert found["phases"]["init"] == 6
+    found = cli("search", "--budget", 12, "--set", "n_init=5", "--set", "n_confirm=3", "--set", "top=2", "--json",
+                *BOOSTING).json  # fmt: skip
+    assert found["phases"] == {"init": 5, "search": 4, "confirm": 3}
     assert len(found["top"]) == 2

@@ -105,7 +105,13 @@ class Lean(GradientBoosting):
 
 
 def test_a_predictor_is_given_as_a_class(bench):
-    options = {"budget": 12, "seed": 0, "benchmark": bench, "write": False, "settings": SearchSettings(init_min=5)}
+    options = {
+        "budget": 12,
+        "seed": 0,
+        "benchmark": bench,
+        "write": False,
+        "settings": SearchSettings(n_init=5, batch_size=3),
+    }
     given_class = run(**options, predictor=Lean)
     by_name = run(**options, predictor="gradient-boosting", predictor_config={"members": 2, "rounds": 10})
     assert given_class["predictor"] == "lean:plain"

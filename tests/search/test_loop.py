@@ -52,7 +52,7 @@ BEST_FIELDS = {
 }
 
 
-def search(bench, predictor="gradient-boosting", **options):
+def search(bench, predictor="proxy-process", **options):
     """`run` with fast defaults."""
     if predictor.startswith("gradient-boosting"):
         options.setdefault("predictor_config", FAST)
@@ -67,7 +67,8 @@ def timeless(folder):
 
 
 @pytest.fixture(
-    params=[(s, p) for p in ("none", "gradient-boosting", "oracle") for s in searcher_names()], ids="-".join
+    params=[(s, p) for p in ("none", "proxy-process", "gradient-boosting", "oracle") for s in searcher_names()],
+    ids="-".join,
 )
 def pair(request):
     return request.param
@@ -75,7 +76,7 @@ def pair(request):
 
 def test_every_searcher_pays_once_a_class_feasibly_and_within_budget(pair, bench, tmp_path):
     searcher, predictor = pair
-    settings = SearchSettings(inner_proposals=30)
+    settings = SearchSettings(inner_proposals=30, batch_size=6 if predictor == "gradient-boosting" else None)
     options = {"budget": 24, "searcher": searcher, "constraints": [BOUND], "settings": settings, "write": True}
     result = search(bench, predictor, run_dir=tmp_path / "a", **options)
     header, queries = timeless(tmp_path / "a")
@@ -112,12 +113,13 @@ def test_the_result_has_the_promised_fields_and_is_json(bench, tmp_path):
 
 
 def test_the_header_tells_what_the_run_was(bench, tmp_path):
-    search(bench, budget=3, seed=11, write=True, run_dir=tmp_path)
+    settings = SearchSettings(batch_size=2)
+    search(bench, "gradient-boosting", budget=3, seed=11, settings=settings, write=True, run_dir=tmp_path)
     header = read_ledger(tmp_path).header
     assert header["table_sha256"] == bench.sha256
     assert header["config"]["seed"] == 11
     assert header["config"]["predictor_config"]["rounds"] == FAST["rounds"]
-    assert header["config"]["settings"]["batch_size"] == SearchSettings().batch_size
+    assert header["config"]["settings"]["batch_size"] == 2
     assert {"python", "numpy", "torch", "nassurrogate"} <= set(header["packages"])
 
 
@@ -136,13 +138,13 @@ def test_the_oracle_finds_the_best_string(bench, constraints):
 
 
 @pytest.mark.parametrize("budget", [1, 2, 5])
-@pytest.mark.parametrize("predictor", ["none", "gradient-boosting", "oracle"])
+@pytest.mark.parametrize("predictor", ["none", "proxy-process", "gradient-boosting", "oracle"])
 def test_small_budgets_work(bench, budget, predictor):
     result = search(bench, predictor, budget=budget)
     assert result["queries"] == sum(result["phases"].values()) == budget
 
 
-@pytest.mark.parametrize("predictor", ["none", "oracle", "gradient-boosting"])
+@pytest.mark.parametrize("predictor", ["none", "oracle", "proxy-process", "gradient-boosting"])
 def test_a_small_feasible_part_is_exhausted(bench, predictor):
     latency = bench.column("latency_ms").mean
     bound = float(np.sort(latency)[12])
@@ -195,19 +197,18 @@ def test_the_mean_of_one_training_is_as_noisy_as_that_training(bench, fake_bench
 
 
 @pytest.mark.parametrize("searcher", ["exhaustive", "random", "evolution"])
-def test_a_space_too_large_to_forecast_is_searched_through_pools(bench, searcher):
-    pooled = search(bench, budget=60, searcher=searcher, settings=SearchSettings(pool_size=400))
-    whole = search(bench, budget=60, searcher=searcher)
+def test_a_space_too_large_to_be_kept_is_searched_through_a_pool(bench, searcher):
+    small, large = (SearchSettings(pool_size=size, inner_proposals=100) for size in (400, 32_768))
+    pooled = search(bench, budget=60, searcher=searcher, settings=small)
+    whole = search(bench, budget=60, searcher=searcher, settings=large)
     n_classes = whole["n_feasible_classes"]
     assert whole["predictor_calls"] % n_classes == 0
-    rounds = whole["predictor_calls"] // n_classes
-    # A searcher that mutates may leave the pool, by what it may propose.
-    assert pooled["predictor_calls"] < rounds * (4000 if searcher == "evolution" else 400 + 64 * 24)
+    assert pooled["predictor_calls"] < whole["predictor_calls"] / 2
     assert pooled["regret_points"] < 1.0
     assert pooled["queries"] == 60
 
 
-@pytest.mark.parametrize("predictor", ["gradient-boosting", "oracle"])
+@pytest.mark.parametrize("predictor", ["proxy-process", "ridge", "oracle"])
 def test_a_pool_of_one_spends_the_budget_all_the_same(bench, predictor):
     result = search(bench, predictor, budget=30, settings=SearchSettings(pool_size=1))
     assert (result["queries"], result["stop_reason"]) == (30, "budget")
@@ -230,7 +231,7 @@ def test_single_labels_come_from_seeds_that_exist(fake_bench):
 def test_equal_labels_fall_back_on_random_cells_with_the_reason(fake_bench):
     result = search(fake_bench(np.full(SPACE.size, 90.0)), budget=30)
     assert result["queries"] == 30
-    assert any("all equal" in note for note in result["notes"])
+    assert any("all labels are equal" in note for note in result["notes"])
     assert result["best"]["predicted_accuracy_pct"] is None
     assert result["regret_points"] == 0.0
 
@@ -343,7 +344,7 @@ def test_unknown_space_and_data_set_are_refused():
 
 
 def test_what_is_reported_as_predicted_was_said_before_the_label_was_known(bench, tmp_path):
-    result = search(bench, "gradient-boosting", budget=20, run_dir=tmp_path / "run", write=True, plots=False)
+    result = search(bench, budget=20, run_dir=tmp_path / "run", write=True, plots=False)
     said = {query.index: query.predicted_mean for query in read_ledger(tmp_path / "run").queries}
     assert [cell["predicted_accuracy_pct"] for cell in result["top"]] == [said[cell["index"]] for cell in result["top"]]
     assert any(value is None for value in said.values())

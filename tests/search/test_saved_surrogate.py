@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from nassurrogate import Surrogate
-from nassurrogate.benchmarks import LABEL
+from nassurrogate.benchmarks import LABEL, load_benchmark
 from nassurrogate.errors import InputError
-from nassurrogate.search import run
-from nassurrogate.search.guide import Blend, Forecast
+from nassurrogate.search import SearchSettings, run
+from nassurrogate.search.candidates import find_candidates
+from nassurrogate.search.surrogates import Blend, BlendedSurrogate, LearningSurrogate, Posterior
 
 FAST = {"members": 2, "rounds": 20}
 
@@ -33,8 +34,62 @@ def test_it_guides_from_the_first_query_and_its_labels_are_reported_apart(bench,
     assert result["queries"] == 20
     assert result["surrogate_labels"] == 200
     assert result["predictor"] == "gradient-boosting:default"
-    blind = search(bench, predictor="none", searcher="random")
-    assert result["best"]["val_accuracy_pct"] > blind["best"]["val_accuracy_pct"]
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset"),
+    [("gradient-boosting", "cifar100"), ("proxy-process", "cifar100"), ("ridge", "cifar10")],
+)
+def test_what_it_learned_finds_more_than_chance_from_the_first_query(bench, name, dataset):
+    """Of another data set, only the order of the labels helps."""
+    cells = np.random.default_rng(1).permutation(15_625)[:200]
+    learned = load_benchmark("nb201", dataset).column(LABEL).mean[cells]
+    surrogate = Surrogate("nb201", predictor=name, config=FAST if name == "gradient-boosting" else None)
+    surrogate.fit(cells.tolist(), learned)
+    guided, blind, first = [], [], []
+    for seed in range(3):
+        result = search(bench, surrogate=surrogate, seed=seed, listener=lambda event: first.append(event.query))
+        guided.append(result["regret_points"])
+        blind.append(search(bench, predictor="none", searcher="random", seed=seed)["regret_points"])
+    assert np.mean(guided) < np.mean(blind)
+    labels = [query.label for query in first if query is not None and query.number == 1]
+    assert np.mean(labels) > np.quantile(bench.column(LABEL).mean, 0.8)
+
+
+@pytest.mark.parametrize("name", ["gradient-boosting", "proxy-process"])
+def test_every_query_is_predicted_in_percent(bench, name):
+    surrogate = Surrogate("nb201", predictor=name, config=FAST if name == "gradient-boosting" else None)
+    surrogate.fit(range(0, 15_000, 100), bench.column(LABEL).mean[:15_000:100])
+    queries = []
+    options = {"predictor": "proxy-process", "budget": 8, "settings": SearchSettings(batch_size=3)}
+    search(bench, surrogate=surrogate, listener=lambda event: queries.append(event.query), **options)
+    paid = [query for query in queries if query is not None]
+    assert [query.phase for query in paid] == ["search"] * 7 + ["confirm"]
+    assert all(0 < query.predicted_mean < 110 for query in paid)
+
+
+def test_the_saved_one_weighs_by_its_number_of_labels(bench):
+    """Of very many labels, it decides; of very few, the one that learns beside it does."""
+    domain = find_candidates(bench, [], np.random.default_rng(0)).domain
+    cells = np.random.default_rng(1).permutation(15_625)
+    labels = bench.column(LABEL).mean
+
+    def posterior(n_saved, n_learned):
+        saved = Surrogate("nb201", predictor="ridge").fit(cells[:n_saved], -labels[cells[:n_saved]])
+        learning = LearningSurrogate(Surrogate("nb201", predictor="proxy-process"), np.random.default_rng(0))
+        blended = BlendedSurrogate(saved, learning, domain.representatives)
+        blended.add(domain.representatives[:1000])
+        blended.fit(cells[:n_learned].tolist(), labels[cells[:n_learned]].tolist())
+        others = domain.representatives[1000:1100].tolist()
+        found, single = blended.posterior(), blended.posterior_of(domain.representatives[:1000].tolist())
+        np.testing.assert_allclose(found.mean, single.mean, atol=1e-6)
+        np.testing.assert_allclose(found.std, single.std, atol=1e-6)
+        assert blended.posterior_of(others).is_finite
+        return np.corrcoef(found.mean, labels[domain.representatives[:1000]])[0, 1]
+
+    assert posterior(300, 1) < -0.5
+    assert posterior(300, 5) < -0.5
+    assert posterior(5, 300) > 0.5
 
 
 def test_a_path_and_the_object_do_the_same(bench, saved):
@@ -64,7 +119,10 @@ def test_a_surrogate_of_a_cost_or_without_labels_is_refused(bench):
 
 def test_a_blend_weighs_standardised_means():
     rng = np.random.default_rng(0)
-    saved, fitted = Forecast(rng.normal(60, 9, 50), np.full(50, 9.0)), Forecast(rng.normal(90, 2, 50), np.full(50, 2.0))
+    saved, fitted = (
+        Posterior(rng.normal(60, 9, 50), np.full(50, 9.0)),
+        Posterior(rng.normal(90, 2, 50), np.full(50, 2.0)),
+    )
     for weight, same in ((0.0, fitted), (1.0, saved)):
         mean = Blend.of(saved, fitted, weight)(saved, fitted).mean
         assert np.corrcoef(mean, same.mean)[0, 1] == pytest.approx(1)
@@ -75,6 +133,6 @@ def test_a_blend_weighs_standardised_means():
 
 
 def test_a_blend_ignores_what_says_nothing():
-    flat, telling = Forecast(np.full(3, 80.0), np.ones(3)), Forecast(np.array([1.0, 2.0, 3.0]), np.ones(3))
+    flat, telling = Posterior(np.full(3, 80.0), np.ones(3)), Posterior(np.array([1.0, 2.0, 3.0]), np.ones(3))
     assert Blend.of(flat, telling, 0.9)(flat, telling) is telling
     assert Blend.of(telling, flat, 0.1)(telling, flat) is telling

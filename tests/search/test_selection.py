@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nassurrogate.search.guide import Forecast, Guide
 from nassurrogate.search.ledger import Query
 from nassurrogate.search.selection import FOLDS, choose, expected_by_others
+from nassurrogate.search.surrogates import CannotLearn, OracleSurrogate, Posterior
 
 
 def paid(labels, kind):
@@ -61,33 +61,47 @@ def test_shrinking_picks_truly_better_cells_on_average(seed):
 # --- what others say of a cell ---------------------------------------------------------------------------------------
 
 
-class Neighbours(Guide):
+class Neighbours(OracleSurrogate):
     """Expects of a cell the mean label of those it was shown; remembers them."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, refits_at_once):
+        self.refits_at_once = refits_at_once
         self.shown = []
 
-    def fitted(self, indices, labels, progress=None):
+    def fit(self, indices, labels, progress=None):
         self.shown.append(set(indices))
-        mean = float(np.mean(labels))
-        return lambda wanted: Forecast(np.full(len(wanted), mean), np.ones(len(wanted)))
+        self.mean = float(np.mean(labels))
+
+    def predict(self, indices):
+        return Posterior(np.full(len(indices), self.mean), np.ones(len(indices)))
 
 
+@pytest.mark.parametrize("refits_at_once", [True, False])
 @settings(max_examples=20)
 @given(n=st.integers(2, 30), seed=st.integers(0, 99))
-def test_no_cell_is_expected_with_the_help_of_its_own_label(n, seed):
-    guide, queries = Neighbours(), paid([float(number) for number in range(n)], "single")
-    expected = expected_by_others(guide, queries, np.random.default_rng(seed))
-    assert len(guide.shown) == min(FOLDS, n)
+def test_no_cell_is_expected_with_the_help_of_its_own_label(refits_at_once, n, seed):
+    surrogate, queries = Neighbours(refits_at_once), paid([float(number) for number in range(n)], "single")
+    expected = expected_by_others(surrogate, queries, np.random.default_rng(seed))
+    assert len(surrogate.shown) == (n if refits_at_once else min(FOLDS, n))
     for index in range(n):
-        (without,) = [shown for shown in guide.shown if index not in shown]
+        (without,) = [shown for shown in surrogate.shown if index not in shown]
         assert expected[index] == pytest.approx(np.mean(sorted(without)))
+        assert len(without) == n - 1 or not refits_at_once
 
 
 def test_labels_too_few_to_learn_from_expect_nothing():
-    class Silent(Guide):
-        def fitted(self, indices, labels, progress=None):
-            return "no label yet"
+    class Silent(Neighbours):
+        def fit(self, indices, labels, progress=None):
+            raise CannotLearn("no label yet")
 
-    assert expected_by_others(Silent(), paid([90.0, 91.0], "single"), np.random.default_rng(0)) is None
+    queries = paid([90.0, 91.0], "single")
+    assert expected_by_others(Silent(True), queries, np.random.default_rng(0)) is None
+
+
+def test_what_is_no_number_is_no_expectation():
+    class Broken(Neighbours):
+        def predict(self, indices):
+            return Posterior(np.full(len(indices), np.nan), np.ones(len(indices)))
+
+    queries = paid([90.0, 91.0, 92.0], "single")
+    assert expected_by_others(Broken(True), queries, np.random.default_rng(0)) is None

@@ -2,8 +2,8 @@
 
 The proxies are columns of the table that ships with a space (see `probe_names`): statistics of networks with random
 weights. Which five, of those for which more should be better, was chosen on cifar10 inside `development_split`, by
-Kendall's τ with the labels there. Logarithms of ranks are summed, as AZ-NAS does (Lee & Ham, arXiv 2403.19232,
-equation 9): a network that is among the worst by one proxy is not made good by the others.
+Kendall's τ with the labels there. Logarithms of ranks are summed, as in AZ-NAS (Lee & Ham, CVPR 2024, arXiv
+2403.19232): a network that is among the worst by one proxy is not made good by the others.
 """
 
 from __future__ import annotations
