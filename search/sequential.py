@@ -61,8 +61,8 @@ class SequentialSearch:
         for index in self._random(schedule.n_init):
             account.pay(index, "init", "random")
         # However small it is asked to be, a pool has enough that is not evaluated yet.
-        size = max(self._settings.pool_size, 8 * account.limit)
-        pool = CandidatePool(self._domain, self._surrogate, size, self._rng)
+        pool_size = max(self._settings.pool_size, 8 * account.limit)
+        pool = CandidatePool(self._domain, self._surrogate, pool_size, self._rng)
         while account.left:
             confirming = account.left <= schedule.n_confirm
             left = account.left - (0 if confirming else schedule.n_confirm)
@@ -126,7 +126,7 @@ class SequentialSearch:
 
         def of_cells(indices: np.ndarray) -> np.ndarray:
             places = pool.places(indices)
-            found = values[places]
+            found: np.ndarray = values[places]
             if (places < 0).any():
                 found[places < 0] = objective(self._surrogate.posterior_of(indices[places < 0].tolist()))
             return found

@@ -70,7 +70,7 @@ class SearchSurrogate(ABC):
 
     @abstractmethod
     def best_score(self, labels: Sequence[float]) -> float | None:
-        """The best of the labels last learned, in that scale; None where it learned none."""
+        """The best of these labels, which it has learned, in that scale; None where it learned none."""
 
     @abstractmethod
     def predict(self, indices: Sequence[int]) -> Posterior:
@@ -122,7 +122,8 @@ class LearningSurrogate(SearchSurrogate):
 
     def fit(self, indices: Sequence[int], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         if len(set(labels)) < 2:
-            raise CannotLearn("all labels are equal, nothing can be ranked from them" if labels else "no label yet")
+            some = "all labels are equal" if len(labels) > 1 else "there is a single label"
+            raise CannotLearn(f"{some}, nothing can be ranked from that" if labels else "no label yet")
         # Whatever a predictor dislikes about the labels, what was evaluated must not be lost.
         try:
             self._surrogate.fit(list(indices), list(labels), progress=progress)
@@ -141,7 +142,7 @@ class LearningSurrogate(SearchSurrogate):
         return Posterior(*self._surrogate.posterior(self._archs(indices)))
 
     def best_score(self, labels: Sequence[float]) -> float | None:
-        return float(self._surrogate.predictor.encoded(np.array([max(labels)]))[0])
+        return float(self._surrogate.predictor.encoded(np.array([max(labels)]))[0]) if labels else None
 
     def predict(self, indices: Sequence[int]) -> Posterior:
         return Posterior(*self._surrogate.predict(self._archs(indices)))
@@ -173,6 +174,7 @@ class BlendedSurrogate(SearchSurrogate):
         few = len(representatives) <= _REFERENCE
         chosen = representatives if few else np.random.default_rng(0).choice(representatives, _REFERENCE, replace=False)
         self._reference: list[int] = chosen.tolist()
+        self._reference_posterior = self._saved_posterior(self._reference)
 
     def fit(self, indices: Sequence[int], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         try:
@@ -210,8 +212,7 @@ class BlendedSurrogate(SearchSurrogate):
         return Posterior(*self._saved.posterior(list(indices)))
 
     def _posterior_blend(self) -> Blend:
-        reference = self._saved_posterior(self._reference), self._learning.posterior_of(self._reference)
-        return Blend.of(*reference, self._weight)
+        return Blend.of(self._reference_posterior, self._learning.posterior_of(self._reference), self._weight)
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,19 @@ class FeaturePredictor(Predictor):
         mean, spread = self._learned.model(features)
         return mean[place], self._learned.calibration.std(spread)[place]
 
+    def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """In normal scores, with the raw spread: in labels' units it is widest where nobody wants to look."""
+        parts = [(np.empty(0), np.empty(0))]
+        for start in range(0, len(archs), _PIECE):
+            features, place = distinct_path_features(self.space, archs[start : start + _PIECE])
+            mean, spread = self._learned.model.scores(features)
+            parts.append((mean[place], spread[place]))
+        mean, std = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return mean, std
+
+    def encoded(self, targets: np.ndarray) -> np.ndarray:
+        return self._learned.model.scale.encode(np.asarray(targets, dtype=np.float64))
+
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         learned = self._learned
         return label_arrays(self.space, learned.archs, learned.labels), {"calibration": learned.calibration.as_dict()}
@@ -140,12 +153,17 @@ class LabelModel:
 
     def __call__(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(D, F) → (D,) means and (D,) spreads."""
-        if self.scorer is None:
-            return np.full(len(features), self.scale.values[0]), np.zeros(len(features))
-        # Rounded, for libraries of linear algebra that compute a row by its place.
-        mean, spread = (np.round(part, 9) for part in self.scorer(features))
+        mean, spread = self.scores(features)
         high, low = self.scale.decode(mean + spread), self.scale.decode(mean - spread)
         return self.scale.decode(mean), (high - low) / 2
+
+    def scores(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(D, F) → (D,) means and (D,) spreads, in normal scores."""
+        if self.scorer is None:
+            return np.zeros(len(features)), np.zeros(len(features))
+        # Rounded, for libraries of linear algebra that compute a row by its place.
+        mean, spread = (np.round(part, 9) for part in self.scorer(features))
+        return mean, spread
 
 
 @dataclass(frozen=True)

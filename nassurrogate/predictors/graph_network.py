@@ -164,6 +164,17 @@ class GraphNetworkPredictor(Predictor):
         mean, spread = self._in_units(scores)
         return mean[place], self._calibration.std(spread)[place]
 
+    def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """On the scale of the members, with their own spread: in labels' units it is widest for the worst."""
+        if not archs:
+            return np.empty(0), np.empty(0)
+        scores, place = self._different_scores(archs, None)
+        mean, spread = _over_members(scores)
+        return mean[place], spread[place]
+
+    def encoded(self, targets: np.ndarray) -> np.ndarray:
+        return self._scale.encode(np.asarray(targets, dtype=np.float64))
+
     def member_scores(self, archs: Sequence[Architecture], scorer: ChunkScorer | None = None) -> np.ndarray:
         """(M, B) what the members say of B > 0 architectures, on the scale they learned; see `scorer`."""
         scores, place = self._different_scores(archs, scorer)
@@ -233,9 +244,7 @@ class GraphNetworkPredictor(Predictor):
 
     def _in_units(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(M, B) scores of members → (B,) means and (B,) spreads in the unit of the labels."""
-        by_cell = np.ascontiguousarray(scores.T)  # along rows NumPy adds in one order, however many rows there are
-        mean = by_cell.mean(axis=1)
-        spread = by_cell.std(axis=1, ddof=1) if len(scores) > 1 else np.zeros_like(mean)
+        mean, spread = _over_members(scores)
         high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
         return self._scale.decode(mean), (high - low) / 2
 
@@ -249,6 +258,13 @@ class GraphNetworkPredictor(Predictor):
     def _part(self, ensemble: Ensemble, members: slice) -> Ensemble:
         weights = {name: value[members].clone() for name, value in ensemble.weights.items()}
         return Ensemble(self._network, weights, ensemble.seed, ensemble.device)
+
+
+def _over_members(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(M, B) scores → (B,) means and (B,) standard deviations."""
+    by_cell = np.ascontiguousarray(scores.T)  # along rows NumPy adds in one order, however many rows there are
+    mean = by_cell.mean(axis=1)
+    return mean, by_cell.std(axis=1, ddof=1) if len(scores) > 1 else np.zeros_like(mean)
 
 
 def _pools(members: int, folds: Sequence[Fold], n: int, rng: np.random.Generator) -> np.ndarray:

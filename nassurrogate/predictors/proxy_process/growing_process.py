@@ -102,6 +102,8 @@ class GrowingProcess:
     def candidates_posterior(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(C,) means and (C,) variances of all candidates, without the noise of a label, given (n,) labels."""
         at = slice(self.n_candidates)
+        if not self.n_candidates:
+            return np.empty(0), np.empty(0)
         return self._solve(values) @ self._whitened[: self.n_labels, at], np.maximum(self._variance[at], 0.0)
 
     def posterior(self, inputs: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -105,6 +105,8 @@ class ProxyProcess(Predictor):
 
     @one_blas_thread()
     def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        if not archs:
+            return np.empty(0), np.empty(0)
         score = in_chunks(lambda inputs: self._process.posterior(inputs, self._learned.residuals))
         different, place = np.unique(class_numbers(self.space, archs), return_inverse=True)
         pieces = np.split(different, range(_PIECE, len(different), _PIECE))
@@ -183,7 +185,7 @@ class _GrowingPosterior(CandidatePosterior):
     """Candidates of which a fit that adds a label updates what is known, instead of computing it again."""
 
     def __init__(self, predictor: ProxyProcess) -> None:
-        self._predictor = predictor
+        self._owner = predictor
         self._process = predictor._new_process()
         self._classes = np.empty(0, np.int64)
 
@@ -192,14 +194,14 @@ class _GrowingPosterior(CandidatePosterior):
 
     @one_blas_thread()
     def add(self, archs: Sequence[Architecture]) -> None:
-        classes = class_numbers(self._predictor.space, archs)
+        classes = class_numbers(self._owner.space, archs)
         for piece in np.split(classes, range(_PIECE, len(classes), _PIECE)):
-            self._process.add_candidates(self._predictor._inputs(piece))
+            self._process.add_candidates(self._owner._inputs(piece))
         self._classes = np.concatenate([self._classes, classes])
 
     @one_blas_thread()
     def posterior(self) -> tuple[np.ndarray, np.ndarray]:
-        learned = self._predictor._learned
-        self._process.label(learned.classes, self._predictor._inputs)
+        learned = self._owner._learned
+        self._process.label(learned.classes, self._owner._inputs)
         mean, variance = self._process.candidates_posterior(learned.residuals)
-        return mean + self._predictor._prior[self._classes], np.sqrt(variance)
+        return mean + self._owner._prior[self._classes], np.sqrt(variance)
