@@ -72,7 +72,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     panels[1, 1].legend([handles[i] for i in order], [labels[i] for i in order], fontsize=8, loc="lower right")
     seeds = len({row["seed"] for row in rows})
     figure.suptitle(
-        f"NAS-Bench-201: what is missing to the best cell, mean of {seeds} seeds\n"
+        f"NAS-Bench-201: mean regret to the best cell over {seeds} seeds\n"
         "grey: published searches, at their number of evaluations, with the test accuracy (%) of what they found",
         fontsize=10,
     )

@@ -25,7 +25,7 @@ def acquire(
             equation 15); `thompson`, one draw from N(mean, std) an architecture.
         mean: (B,) posterior means.
         std: (B,) posterior standard deviations, ≥ 0.
-        incumbent: what an improvement is counted from: see `falling_incumbent`.
+        incumbent: what an improvement is counted from: see `moving_incumbent`.
         beta: weight of the deviation in `ucb`.
         rng: draws for `thompson`.
 
@@ -40,19 +40,19 @@ def acquire(
     return _ACQUISITIONS[name](mean, std, incumbent, beta, rng)
 
 
-def falling_incumbent(best: float | None, expected: float, left: float) -> float:
-    """The level from which an improvement is counted: it falls while the budget is spent.
+def moving_incumbent(best: float | None, expected: float, left: float) -> float:
+    """What an improvement is measured against: it moves while the budget is spent.
 
-    Early on it is the best label seen, which is a lucky one: to expect more than that, a candidate must be uncertain,
-    and the search explores. In the end it is the best posterior mean, and the search takes what is good for sure.
-    Such cooling goes back to Lizotte's thesis ("Practical Bayesian Optimization", University of Alberta, 2008).
+    Early on it is close to the best label seen, usually a lucky one: only an uncertain candidate can be expected to
+    exceed it, and the search explores. It moves towards the best posterior mean, and the search exploits. Such cooling
+    goes back to Lizotte's thesis ("Practical Bayesian Optimization", University of Alberta, 2008).
 
     Args:
         best: the best label so far, in the scale of the posterior; None where the labels are of another scale.
         expected: the highest posterior mean of what was evaluated.
         left: share of the budget that is left, from 0 to 1.
 
-    >>> falling_incumbent(2.0, 1.0, left=1.0), falling_incumbent(2.0, 1.0, left=0.25), falling_incumbent(2.0, 1.0, 0.0)
+    >>> moving_incumbent(2.0, 1.0, left=1.0), moving_incumbent(2.0, 1.0, left=0.25), moving_incumbent(2.0, 1.0, 0.0)
     (2.0, 1.5, 1.0)
     """
     return expected if best is None else expected + math.sqrt(left) * (best - expected)

@@ -70,8 +70,9 @@ def run(
         dataset: name of the data set whose table is the ground truth; None: the benchmark's, or `"cifar10"`.
         budget: ground-truth accuracy queries, all of them; 1 … number of classes of the space.
         searcher: one of `searcher_names()`.
-        predictor: registered name, `name:preset` or class; `"none"`: the searcher pays for every look; `"oracle"`: the
-            truth guides, an upper bound. None: the saved surrogate's, or `proxy-process`.
+        predictor: registered name, `name:preset` or class; `"none"`: no surrogate, every proposal is evaluated;
+            `"oracle"`: predictions are the true values, an upper bound. None: the saved surrogate's, or
+            `proxy-process`.
         seed: of everything random; None draws one.
         constraints: one or several, such as `"latency_ms<=12"`, on metrics that cost no query.
         labels: a query returns the `"mean"` of the training seeds or a `"single"` one.
@@ -109,7 +110,7 @@ def run(
     rngs = dict(zip(("members", "search", "labels", "fits"), np.random.default_rng(seed).spawn(4), strict=True))
     prefer = truth.column(LABEL).mean if name == ORACLE else None
     candidates = find_candidates(truth, bounds, rngs["members"], prefer=prefer)
-    asked_surrogate = _search_surrogate(name, unfitted, candidates.domain, truth, rngs["fits"], saved)
+    search_surrogate = _search_surrogate(name, unfitted, candidates.domain, truth, rngs["fits"], saved)
     make_searcher(searcher, candidates.domain, np.random.default_rng(0))  # a space that it cannot search fails here
     asked = {
         "space": truth.space.name,
@@ -124,7 +125,7 @@ def run(
         "n_space": candidates.n_space,
         "n_feasible": candidates.n_feasible,
         "n_feasible_classes": candidates.n_feasible_classes,
-        "surrogate_labels": asked_surrogate.saved_labels if asked_surrogate is not None else 0,
+        "surrogate_labels": search_surrogate.saved_labels if search_surrogate is not None else 0,
     }
     folder = folder if folder is not None else default_folder(truth.space.name, truth.dataset, seed)
     header = {
@@ -147,7 +148,7 @@ def run(
             truth, candidates, budget=budget, kind=labels, rng=rngs["labels"], writer=writer, listener=listener
         )
         account.emit(Event("start", 0, budget, f"{candidates.describe()}; seed {seed}"))
-        found = _search(account, candidates, asked_surrogate, searcher, settings, rngs["search"])
+        found = _search(account, candidates, search_surrogate, searcher, settings, rngs["search"])
         order = found.pop("order")
         result = {
             "schema_version": SCHEMA_VERSION,
@@ -184,7 +185,7 @@ def _search(
     settings: SearchSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """Spend the account; the order of the paid cells, best first, and the counts."""
+    """Spend the budget; the order of the evaluated cells, best first, and the counts."""
     if surrogate is None:
         alone = make_searcher(searcher, candidates.domain, rng)
         search_truth(account, alone)

@@ -55,7 +55,8 @@ class CandidatePool:
         return self._surrogate.posterior()
 
     def expand(self, places: np.ndarray) -> bool:
-        """Add the feasible neighbours of the members in these places. Whether any had not been expanded before."""
+        """Add the feasible neighbours of the members in these places. Returns whether any was new."""
+        before = len(self.members)
         fresh = [int(index) for index in self.members[places] if int(index) not in self._expanded]
         self._expanded.update(fresh)
         space = self._domain.space
@@ -63,4 +64,4 @@ class CandidatePool:
         if around:
             indices = space.indices(around)
             self.add(indices[self._domain.feasible[indices]])
-        return bool(fresh)
+        return len(self.members) > before

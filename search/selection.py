@@ -1,4 +1,4 @@
-"""Which of the paid cells is reported as the best."""
+"""Which of the evaluated cells is reported as the best."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from nassurrogate.search.ledger import Query
 from nassurrogate.search.surrogates import CannotLearn, FitProgress, SearchSurrogate
 
 FOLDS = 5
+_MOST_FITS = 500
 _MEDIAN_OF_NORMAL = 0.6745
 """Median size of a standard normal deviate."""
 
@@ -24,10 +25,11 @@ def expected_by_others(
 ) -> np.ndarray | None:
     """(Q,) what the surrogate expects of every evaluated cell once it has learned the labels of others alone.
 
-    Each is predicted from all the others, or where a fit takes time, each of `FOLDS` random parts from the rest. None
+    Each is predicted from all the others, or where that takes long, each of `FOLDS` random parts from the rest. None
     where that gives no numbers: a rest may be too small, or too equal, to learn from.
     """
-    parts = len(queries) if surrogate.refits_at_once else min(FOLDS, len(queries))
+    one_by_one = surrogate.refits_at_once and len(queries) <= _MOST_FITS
+    parts = len(queries) if one_by_one else min(FOLDS, len(queries))
     indices, labels = [query.index for query in queries], [query.label for query in queries]
     expected = np.empty(len(queries))
     for held in np.array_split(rng.permutation(len(queries)), parts):
@@ -43,7 +45,7 @@ def expected_by_others(
 def choose(
     queries: Sequence[Query], expected: np.ndarray | None, *, label_noise_pct: float = 0.2
 ) -> tuple[np.ndarray, str]:
-    """Rank the paid cells, best first, and name the rule.
+    """Rank the evaluated cells, best first, and name the rule.
 
     - `measured`: by label. A label that is the mean of the training seeds is the quantity sought; without a surrogate
       there is nothing but labels.
@@ -54,7 +56,7 @@ def choose(
       at least 0.
 
     Args:
-        queries: the paid cells.
+        queries: the evaluated cells.
         expected: (Q,) see `expected_by_others`, in percent; None without a surrogate.
         label_noise_pct: standard deviation of one training, in percent: a run that trains every cell once cannot tell.
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from nassurrogate.search.account import Account, Event
-from nassurrogate.search.acquisition import acquire, falling_incumbent
+from nassurrogate.search.acquisition import acquire, moving_incumbent
 from nassurrogate.search.candidates import Candidates
 from nassurrogate.search.ledger import Phase
 from nassurrogate.search.pool import CandidatePool
@@ -74,21 +74,27 @@ class SequentialSearch:
         account, surrogate = self._account, self._surrogate
         indices, labels = account.indices, account.labels
         proposed: list[int] = []
+        believed: list[float] = []
         predicted: list[tuple[float, float]] = []
         try:
+            surrogate.fit(indices, labels, self._fit_progress)
             while len(proposed) < size:
-                surrogate.fit([*indices, *proposed], [*labels, *(mean for mean, _ in predicted)], self._fit_progress)
-                # Only a fit that takes no time can follow every proposal. It believes its own prediction of those that
-                # are not evaluated yet ("kriging believer": Ginsbourger et al., 2010).
+                if believed:
+                    # Only a fit that takes no time can follow every proposal. It believes its own prediction of those
+                    # that are not evaluated yet ("kriging believer": Ginsbourger et al., 2010).
+                    surrogate.fit([*indices, *proposed], [*labels, *believed], self._fit_progress)
                 new = self._propose(pool, 1 if surrogate.refits_at_once else size, phase, [*indices, *proposed])
-                said = surrogate.predict(new)
+                believed += surrogate.predict(new).mean.tolist()
                 proposed += new
-                predicted += zip(said.mean.tolist(), said.std.tolist(), strict=True)
+            if len(proposed) > 1 and surrogate.refits_at_once:
+                surrogate.fit(indices, labels, self._fit_progress)
+            prediction = surrogate.predict(proposed)
+            predicted = list(zip(prediction.mean.tolist(), prediction.std.tolist(), strict=True))
         except CannotLearn as reason:
             self._note_once(str(reason))
-            proposed += self._random(size - len(proposed), besides=proposed)
+            proposed = self._random(size)
         for place, index in enumerate(proposed):
-            if place < len(predicted):
+            if predicted:
                 account.pay(index, phase, self._searcher, predicted=predicted[place])
             else:
                 account.pay(index, phase, "random")
@@ -104,8 +110,12 @@ class SequentialSearch:
             objective, order = self._ranked(pool, name)
         if self._searcher == "exhaustive":
             order = order[~np.isin(order, pool.places(taken))]
-            return [int(index) for index in pool.members[order[:size]]]
-        return self._searched(pool, objective, size, taken)
+            found = [int(index) for index in pool.members[order[:size]]]
+        else:
+            found = self._searched(pool, objective, size, taken)
+        if not found:
+            raise CannotLearn("no candidate is left in the pool")
+        return found
 
     def _ranked(self, pool: CandidatePool, name: str) -> tuple[Objective, np.ndarray]:
         """The acquisition as it is now, and the pool's members from the best to the worst; equals by their mean."""
@@ -113,7 +123,7 @@ class SequentialSearch:
         if not posterior.is_finite:
             raise CannotLearn("the surrogate's predictions are not finite")
         evaluated = pool.places(account.indices)
-        incumbent = falling_incumbent(
+        incumbent = moving_incumbent(
             self._surrogate.best_score(account.labels),
             float(posterior.mean[evaluated].max() if len(evaluated) else posterior.mean.max()),
             account.left / account.limit,
@@ -152,9 +162,9 @@ class SequentialSearch:
                 visited[seen] = float(value)
         return sorted(visited, key=lambda index: -visited[index])[:size]
 
-    def _random(self, size: int, besides: Sequence[int] = ()) -> list[int]:
+    def _random(self, size: int) -> list[int]:
         domain = self._domain
-        taken = domain.class_of[np.asarray([*self._account.indices, *besides], dtype=np.int64)]
+        taken = domain.class_of[np.asarray(self._account.indices, dtype=np.int64)]
         fresh = domain.representatives[~np.isin(domain.class_of[domain.representatives], taken)]
         return [int(index) for index in self._rng.choice(fresh, size=min(size, len(fresh)), replace=False)]
 

@@ -51,6 +51,7 @@ class SearchSurrogate(ABC):
 
     def __init__(self) -> None:
         self.predictor_calls = 0
+        """Architectures whose posterior or label was predicted, every time that one was."""
 
     @abstractmethod
     def fit(self, indices: Sequence[int], labels: Sequence[float], progress: FitProgress | None = None) -> None:
@@ -86,7 +87,7 @@ class OracleSurrogate(SearchSurrogate):
         self._pool: list[int] = []
 
     def fit(self, indices: Sequence[int], labels: Sequence[float], progress: FitProgress | None = None) -> None:
-        """It knows already."""
+        """Does nothing: the truth needs no fit."""
 
     def add(self, indices: np.ndarray) -> None:
         self._pool += indices.tolist()
@@ -122,12 +123,12 @@ class LearningSurrogate(SearchSurrogate):
 
     def fit(self, indices: Sequence[int], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         if len(set(labels)) < 2:
-            some = "all labels are equal" if len(labels) > 1 else "there is a single label"
-            raise CannotLearn(f"{some}, nothing can be ranked from that" if labels else "no label yet")
+            several = "all labels are equal" if len(labels) > 1 else "there is only one label so far"
+            raise CannotLearn(f"{several}; two different ones are needed" if labels else "no label yet")
         # Whatever a predictor dislikes about the labels, what was evaluated must not be lost.
         try:
             self._surrogate.fit(list(indices), list(labels), progress=progress)
-        except InputError as error:
+        except (InputError, np.linalg.LinAlgError) as error:
             raise CannotLearn(f"no fit: {error}") from error
 
     def add(self, indices: np.ndarray) -> None:
@@ -145,6 +146,7 @@ class LearningSurrogate(SearchSurrogate):
         return float(self._surrogate.predictor.encoded(np.array([max(labels)]))[0]) if labels else None
 
     def predict(self, indices: Sequence[int]) -> Posterior:
+        self.predictor_calls += len(indices)
         return Posterior(*self._surrogate.predict(self._archs(indices)))
 
     def _archs(self, indices: Sequence[int] | np.ndarray) -> list[Architecture]:

@@ -217,14 +217,59 @@ def test_nb101_searches_are_stored_and_not_made_again(
     command = ["--table", str(shared_data / "nb101" / "nb101.npz"), "--seeds", "2", "--results", str(results)]
     assert search.main(command) == 0
     lines = script("stored_splits").read_lines(results)
-    assert sorted((line["way"], line["seed"]) for line in lines) == [
-        (way, seed) for way in ("mean test", "one run") for seed in (0, 1)
+    assert sorted((line["way"], line["budget"], line["seed"]) for line in lines) == [
+        (way, budget, seed) for way in ("mean test", "one run") for budget in (50, 150) for seed in (0, 1)
     ]
     assert {line["way"]: line["n_feasible_classes"] for line in lines} == {"one run": 30_001, "mean test": 423_624}
-    table = capsys.readouterr().out.splitlines()[-2:]
-    assert [line.split(" | ")[:2] for line in table] == [
-        ["| one run", "random search"], ["| mean test", "random search"]
-    ]  # fmt: skip
+    table = capsys.readouterr().out.splitlines()[-4:]
+    assert [line.split(" | ")[:3] for line in table] == [
+        [f"| {way}", budget, "random search"] for way in ("one run", "mean test") for budget in ("50", "150")
+    ]
     whole = results.read_text()
     assert search.main(command) == 0
     assert results.read_text() == whole
+
+
+# --- searches of NAS-Bench-201 -------------------------------------------------------------------------------------
+
+
+def _run(method: tuple[str, str], seed: int, curve: list[tuple[int, float]], **more: Any) -> dict[str, Any]:
+    return {
+        "dataset": "cifar10", "constraint": None, "predictor": method[0], "searcher": method[1], "budget": 100,
+        "labels": "mean", "seed": seed, "regret_points": curve[-1][1], "test_accuracy_pct": None, "curve": curve,
+        **more,
+    }  # fmt: skip
+
+
+def test_a_search_is_stored_with_its_curve(script: Any) -> None:
+    runs = script("search_runs")
+    task = next(task for task in runs.tasks(1) if task["predictor"] == "none" and task["constraint"])
+    row = runs.measure(task)
+    assert task.items() <= row.items()
+    numbers, regrets = zip(*row["curve"], strict=True)
+    assert list(numbers) == sorted(set(numbers))
+    assert list(regrets) == sorted(set(regrets), reverse=True)
+    assert regrets[-1] == row["regret_points"] == runs.regret_after(row, 100)
+    assert runs.regret_after(row, numbers[1] - 1) == regrets[0]
+    assert row["latency_ms"] <= 14.28
+
+
+def test_the_default_is_shown_by_budget_and_baselines_along_their_curve(script: Any) -> None:
+    runs = script("search_runs")
+    rows = [_run(runs.METHODS[1], seed, [(1, 4.0), (25, 2.0 + seed)]) for seed in (0, 1)]
+    rows += [_run(runs.DEFAULT, 0, [(1, 4.0), (9, 0.5)], budget=budget) for budget in (30, 100)]
+    lines = runs.regret_table(rows).splitlines()
+    assert lines[0] == "| data set | method | 20 | 30 | 50 | 100 |"
+    assert lines[2] == "| cifar10 | proxy-process, exhaustive | - | 0.500 | - | 0.500 |"
+    assert lines[3].startswith("| cifar10 | random, no surrogate | 4.000 ± 0.000 | 2.500 ± 0.707 |")
+
+
+def test_every_choice_of_the_search_is_one_change_and_stays_in_the_development_third(script: Any) -> None:
+    choose = script("choose_search")
+    for name, (config, settings, incumbent) in choose.VARIANTS.items():
+        changes = bool(config) + bool(settings) + (incumbent is not None)
+        assert changes == (name != "default"), name
+    rows = [choose.measure("default", prior, "half", 20, 0) for prior in choose.PRIORS]
+    assert all(row["regret_points"] >= 0 for row in rows)
+    assert next(choose.missing(rows))[:4] == ("default", "default", "half", 30)
+    assert f"| default | {rows[0]['regret_points']:.3f} | nan" in choose.report(rows)

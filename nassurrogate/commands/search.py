@@ -61,8 +61,8 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="proxy-process (default) or another one of `nassurrogate predictors`; none: the searcher pays for every "
-        "look; oracle: the truth guides, an upper bound",
+        help="proxy-process (default) or another one of `nassurrogate predictors`; none: no surrogate, every proposal "
+        "is evaluated; oracle: predictions are the true values, an upper bound",
     )  # fmt: skip
     parser.add_argument(
         "--surrogate", metavar="FILE", help="start from a model that `nassurrogate train` saved; no initial sample"

@@ -32,7 +32,7 @@ PredictorLike: TypeAlias = str | type[Predictor]
 ENTRY_POINT_GROUP = "nassurrogate.predictors"
 DEFAULT_PREDICTOR = "probe-former"
 SEARCH_PREDICTOR = "proxy-process"
-"""What a search asks unless told otherwise: it is refitted after every answer."""
+"""The default predictor of a search, refitted after every answer."""
 _BUILT_IN = {
     "probe-former": "nassurrogate.predictors.probe_former:ProbeFormer",
     "proxy-process": "nassurrogate.predictors.proxy_process:ProxyProcess",

@@ -122,7 +122,7 @@ class Predictor(ABC):
         return np.asarray(targets, dtype=np.float64)
 
     def candidate_posterior(self) -> CandidatePosterior:
-        """None at first; for a search that asks for the posterior of the same architectures again and again."""
+        """An empty pool of candidates, whose posterior a search asks for after every fit."""
         return CandidatePosterior(self)
 
     @abstractmethod

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """A single one meanwhile: on small matrices further threads only wait for each other, five times as long."""
+    """Limit BLAS to one thread inside the block: on small matrices further ones only burn time waiting for each other.
+
+    The limit is that of the whole process, so blocks in several Python threads may lift each other's.
+    """
     with _controller().limit(limits=1, user_api="blas"):
         yield
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nassurrogate.errors import InputError
-from nassurrogate.search.acquisition import acquire, acquisition_names, falling_incumbent
+from nassurrogate.search.acquisition import acquire, acquisition_names, moving_incumbent
 from nassurrogate.search.schedule import SearchSettings, plan
 
 shares = st.floats(0, 1)
@@ -55,18 +55,18 @@ def test_an_unknown_acquisition_is_refused():
 
 @given(scores, scores, shares, shares)
 def test_the_incumbent_falls_from_the_best_label_to_what_is_expected(best, expected, one, other):
-    early, late = (falling_incumbent(best, expected, left) for left in (max(one, other), min(one, other)))
+    early, late = (moving_incumbent(best, expected, left) for left in (max(one, other), min(one, other)))
     lowest, highest = sorted((best, expected))
     assert lowest - 1e-9 <= min(early, late)
     assert max(early, late) <= highest + 1e-9
     assert (early - late) * (best - expected) >= -1e-9
-    assert falling_incumbent(best, expected, 1.0) == pytest.approx(best)
-    assert falling_incumbent(best, expected, 0.0) == expected
+    assert moving_incumbent(best, expected, 1.0) == pytest.approx(best)
+    assert moving_incumbent(best, expected, 0.0) == expected
 
 
 @given(scores, shares)
 def test_without_a_label_in_its_scale_the_incumbent_is_what_is_expected(expected, left):
-    assert falling_incumbent(None, expected, left) == expected
+    assert moving_incumbent(None, expected, left) == expected
 
 
 # --- how a budget is split -------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The Gaussian process that searches ask: cells, zero-cost proxies, and what the proxies lead one to expect."""
+"""The default predictor of a search: a Gaussian process on cells and zero-cost proxies."""
 
 from nassurrogate.predictors.proxy_process.predictor import ProxyProcess, ProxyProcessConfig
 

@@ -1,4 +1,4 @@
-"""A Gaussian process whose labels and candidates both grow: every step costs what is new, and nothing is refitted.
+"""A Gaussian process whose labels and candidates both grow: a step costs only what is new.
 
 With L the lower Cholesky factor of the labels' covariance, a candidate c is kept as the column L⁻¹ k(labels, c): its
 posterior variance is k(c, c) less the column's square, its mean the product with L⁻¹ of the labels (Rasmussen &

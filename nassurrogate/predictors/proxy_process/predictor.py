@@ -1,13 +1,15 @@
-"""A Gaussian process on the canonical cell and its zero-cost proxies, which expects what the proxies say.
+"""A Gaussian process on the canonical cell and its zero-cost proxies, whose prior mean follows the proxies.
 
-A label is learned as the normal score of its rank, s. What a search has to know of the rest follows from
+A label is learned as the normal score of its rank, s, and modelled as
 
     s = z · w + f + noise,   w ~ N(slope, slope_std²),   f ~ the process of `cell_kernel`,
 
-where z is `proxy_scores`: computed of the whole space, without a label. The kernel's lengths are those of Probe-Former.
-The noise is far larger than there, so that a label is not taken at its word: the highest of some dozens is a lucky one
-as often as not. Slope and noise were chosen on cifar10 inside `development_split` by what a search finds (see
-`examples/choose_search.py`). It is made for accuracies: for what is better when smaller, z points the wrong way.
+where z is `proxy_scores`, computed for the whole space without a label. Ranks are those among the labels and z is
+relative to the space, so after many good labels the two are offset; the slope's deviation and f take that up. The
+kernel's lengths are those of Probe-Former. The noise is far larger than there: every label is treated as noisy, as the
+highest of some dozens is as often as not a lucky one. Slope and noise were chosen on cifar10 inside `development_split`
+by what a search finds (see `examples/choose_search.py`). The predictor is made for accuracies: for what is better when
+smaller, z points the wrong way.
 
 Shapes: n labels, B architectures.
 """
@@ -60,7 +62,7 @@ _PIECE = 1 << 13
 
 
 class ProxyProcess(Predictor):
-    """The predictor that a search asks unless told otherwise: a fit takes milliseconds.
+    """The default predictor of a search: a fit takes milliseconds.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -72,7 +74,7 @@ class ProxyProcess(Predictor):
     """
 
     name = "proxy-process"
-    description = "Gaussian process on canonical cells and zero-cost proxies, what searches ask; milliseconds"
+    description = "Gaussian process on canonical cells and zero-cost proxies, the default of a search; milliseconds"
     presets: ClassVar[Mapping[str, Any]] = {"default": ProxyProcessConfig()}
     initial_labels = 3
     refits_at_once = True
@@ -84,9 +86,9 @@ class ProxyProcess(Predictor):
     @one_blas_thread()
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         cells, labels = list(archs), np.array(targets, dtype=np.float64)
-        order = np.arange(len(labels))
-        if len(labels) > self.config.most_labels:
-            order = np.random.default_rng(self.seed).permutation(len(labels))[: self.config.most_labels]
+        # Labels that come later rarely displace those that were chosen before.
+        keys = np.random.default_rng(self.seed).random(len(labels))
+        order = np.sort(np.argsort(keys)[: self.config.most_labels])
         classes, scale = class_numbers(self.space, cells)[order], RankScale.of(labels)
         residuals = scale.encode(labels[order]) - self._prior[classes]
         self._learned = _Learned(cells, labels, order, classes, scale, residuals)
@@ -204,4 +206,4 @@ class _GrowingPosterior(CandidatePosterior):
         learned = self._owner._learned
         self._process.label(learned.classes, self._owner._inputs)
         mean, variance = self._process.candidates_posterior(learned.residuals)
-        return mean + self._owner._prior[self._classes], np.sqrt(variance)
+        return np.round(mean + self._owner._prior[self._classes], 9), np.round(np.sqrt(variance), 9)
