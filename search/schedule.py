@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 from nassurrogate.errors import InputError, brief, require_name, unknown_choice
@@ -61,7 +62,7 @@ class SearchSettings:
         for name in ("beta", "label_noise_pct"):
             value = getattr(self, name)
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not math.isfinite(value) or value < 0:
+            if not is_number or not 0 <= value <= sys.float_info.max:
                 raise InputError(f"{name} must be a finite number from 0, got {brief(value)}")
 
 

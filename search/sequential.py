@@ -58,6 +58,10 @@ class SequentialSearch:
         """Spend the whole account."""
         account = self._account
         schedule = plan(account.limit, self._settings, initial_labels=self._surrogate.initial_labels)
+        for name, planned in (("n_init", schedule.n_init), ("n_confirm", schedule.n_confirm)):
+            asked = getattr(self._settings, name)
+            if asked is not None and planned < asked and account.limit > 1:
+                account.note(f"{name} is {asked}, but of {account.limit} queries only {planned} can be such")
         for index in self._random(schedule.n_init):
             account.pay(index, "init", "random")
         # However small it is asked to be, a pool has enough that is not evaluated yet.
@@ -74,27 +78,28 @@ class SequentialSearch:
         account, surrogate = self._account, self._surrogate
         indices, labels = account.indices, account.labels
         proposed: list[int] = []
-        believed: list[float] = []
         predicted: list[tuple[float, float]] = []
+
+        def predictions(of: Sequence[int]) -> list[tuple[float, float]]:
+            prediction = surrogate.predict(of)
+            return list(zip(prediction.mean.tolist(), prediction.std.tolist(), strict=True))
+
         try:
-            surrogate.fit(indices, labels, self._fit_progress)
             while len(proposed) < size:
-                if believed:
-                    # Only a fit that takes no time can follow every proposal. It believes its own prediction of those
-                    # that are not evaluated yet ("kriging believer": Ginsbourger et al., 2010).
-                    surrogate.fit([*indices, *proposed], [*labels, *believed], self._fit_progress)
+                # Only a fit that takes no time can follow every proposal. It believes its own prediction of those that
+                # are not evaluated yet ("kriging believer": Ginsbourger et al., 2010).
+                surrogate.fit([*indices, *proposed], [*labels, *(mean for mean, _ in predicted)], self._fit_progress)
                 new = self._propose(pool, 1 if surrogate.refits_at_once else size, phase, [*indices, *proposed])
-                believed += surrogate.predict(new).mean.tolist()
+                predicted += predictions(new)
                 proposed += new
-            if len(proposed) > 1 and surrogate.refits_at_once:
+            if surrogate.refits_at_once and size > 1:  # what is recorded comes from labels, not from beliefs
                 surrogate.fit(indices, labels, self._fit_progress)
-            prediction = surrogate.predict(proposed)
-            predicted = list(zip(prediction.mean.tolist(), prediction.std.tolist(), strict=True))
+                predicted = predictions(proposed)
         except CannotLearn as reason:
             self._note_once(str(reason))
-            proposed = self._random(size)
+            proposed += self._random(size - len(proposed), besides=proposed)
         for place, index in enumerate(proposed):
-            if predicted:
+            if place < len(predicted):
                 account.pay(index, phase, self._searcher, predicted=predicted[place])
             else:
                 account.pay(index, phase, "random")
@@ -162,9 +167,9 @@ class SequentialSearch:
                 visited[seen] = float(value)
         return sorted(visited, key=lambda index: -visited[index])[:size]
 
-    def _random(self, size: int) -> list[int]:
+    def _random(self, size: int, besides: Sequence[int] = ()) -> list[int]:
         domain = self._domain
-        taken = domain.class_of[np.asarray(self._account.indices, dtype=np.int64)]
+        taken = domain.class_of[np.asarray([*self._account.indices, *besides], dtype=np.int64)]
         fresh = domain.representatives[~np.isin(domain.class_of[domain.representatives], taken)]
         return [int(index) for index in self._rng.choice(fresh, size=min(size, len(fresh)), replace=False)]
 

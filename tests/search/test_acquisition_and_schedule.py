@@ -78,7 +78,7 @@ def test_a_plan_spends_the_budget_exactly(budget, n_init, n_confirm, batch, init
     split = plan(budget, settings, initial_labels=initial_labels)
     assert split.n_init + split.n_search + split.n_confirm == budget
     assert min(split.n_init, split.n_search, split.n_confirm) >= 0
-    assert (split.n_init > 0) == (initial_labels > 0)
+    assert (split.n_init > 0) == ((initial_labels if n_init is None else n_init) > 0)
     assert split.n_init <= min(initial_labels if n_init is None else n_init, math.ceil(budget / 2))
     assert split.n_confirm == min(n_confirm, budget - split.n_init)
 
@@ -113,6 +113,7 @@ def test_a_slow_predictor_is_fitted_some_twenty_times(budget, batch, refits_at_o
         {"inner_proposals": -1},
         {"beta": float("inf")},
         {"beta": -1.0},
+        {"beta": 10**400},
         {"label_noise_pct": "0.2"},
         {"top": 0},
     ],

@@ -201,8 +201,7 @@ def test_a_space_too_large_to_be_kept_is_searched_through_a_pool(bench, searcher
     small, large = (SearchSettings(pool_size=size, inner_proposals=100) for size in (400, 32_768))
     pooled = search(bench, budget=60, searcher=searcher, settings=small)
     whole = search(bench, budget=60, searcher=searcher, settings=large)
-    n_classes = whole["n_feasible_classes"]
-    assert whole["predictor_calls"] % n_classes == 0
+    assert whole["predictor_calls"] > whole["n_feasible_classes"]
     assert pooled["predictor_calls"] < whole["predictor_calls"] / 2
     assert pooled["regret_points"] < 1.0
     assert pooled["queries"] == 60

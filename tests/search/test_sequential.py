@@ -105,10 +105,15 @@ def test_a_slow_predictor_is_fitted_some_twenty_times(bench):
 def test_in_a_batch_it_believes_what_it_predicted(bench):
     watched = spy()
     _, queries = searched(bench, 18, predictor=watched, settings=SearchSettings(batch_size=5, n_confirm=0))
-    said = [query.label if query.phase == "init" else query.predicted_mean for query in queries]
     labels = [query.label for query in queries]
-    starts = [3, 8, 13]
-    assert watched.fits == [labels[:start] + said[start : start + n] for start in starts for n in range(5)]
+    beliefs = [[*range(5), 0]] * 3  # the last fit of a batch, for what is recorded, believes nothing
+    fits = iter(watched.fits)
+    for start, counts in zip((3, 8, 13), beliefs, strict=True):
+        for n_believed in counts:
+            fit = next(fits)
+            assert (fit[:start], len(fit)) == (labels[:start], start + n_believed)
+            assert not n_believed or fit[start:] != labels[start : start + n_believed]
+    assert next(fits, None) is None
 
 
 def test_what_is_confirmed_has_the_highest_posterior_mean(bench):
@@ -234,3 +239,11 @@ def test_a_predictor_that_breaks_within_a_batch_leaves_what_it_had_proposed(benc
     result, queries = searched(bench, 18, predictor=Tires, settings=SearchSettings(batch_size=5))
     assert [query.proposed_by for query in queries] == ["random"] * 3 + ["exhaustive"] * 7 + ["random"] * 8
     assert len(result["notes"]) == 1
+
+
+@pytest.mark.parametrize("asked", [{"n_init": 8}, {"n_confirm": 12}])
+def test_settings_that_the_budget_has_no_room_for_are_noted(bench, asked):
+    result, _ = searched(bench, 10, settings=SearchSettings(**asked))
+    (name, wanted), *_ = asked.items()
+    assert [note for note in result["notes"] if note.startswith(f"{name} is {wanted}")]
+    assert result["queries"] == 10

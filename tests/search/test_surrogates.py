@@ -56,7 +56,6 @@ def test_predictions_are_in_percent_and_the_best_label_in_the_scale_of_the_poste
     surrogate.fit(SHOWN, labels)
     assert 0 < surrogate.predict(OTHERS).mean.min() < surrogate.predict(OTHERS).mean.max() < 110
     best, posterior = surrogate.best_score(labels), surrogate.posterior()
-    assert max(abs(best), np.abs(posterior.mean).max()) < 5, "no normal scores"
     assert abs(best - posterior.mean[np.argmax(labels)]) <= np.ptp(posterior.mean)
 
 
