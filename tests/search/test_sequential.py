@@ -152,7 +152,8 @@ def test_the_smallest_budgets_work(bench, budget, batch_size, predictor):
     for n_confirm in (0, 1, 9):
         chosen = SearchSettings(batch_size=batch_size, n_confirm=n_confirm)
         result, _ = searched(bench, budget, predictor=predictor, settings=chosen)
-        assert result["notes"] == [] or budget == 2  # of which one is random: a single label ranks nothing
+        told = [note for note in result["notes"] if not note.startswith("n_confirm is 9")]
+        assert told == [] or budget == 2  # of which one is random: a single label ranks nothing
         assert result["phases"]["confirm"] <= n_confirm
 
 
