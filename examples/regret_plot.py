@@ -53,7 +53,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         )
         for evaluations, text in _PUBLISHED.get(dataset, ()) if constraint is None else ():
             panel.axvline(evaluations, color="#BBBBBB", linewidth=1, zorder=0)
-            panel.text(evaluations - 2, 9, text, rotation=90, fontsize=7.5, color="#555555", ha="right", va="top")
+            panel.text(evaluations + 1, 9, text, rotation=90, fontsize=7.5, color="#555555", ha="left", va="top")
         panel.set_title(dataset if constraint is None else f"{dataset}, {constraint.replace('<=', ' ≤ ')}", fontsize=10)
         panel.grid(color="#E8E8E8")
         panel.set_axisbelow(True)
@@ -69,7 +69,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
         panel.set_ylabel("mean regret, points of validation accuracy")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     order = [labels.index(_STYLES[method][1]) for method in METHODS] + [len(labels) - 1]
-    panels[1, 1].legend([handles[i] for i in order], [labels[i] for i in order], fontsize=8, loc="lower right")
+    panels[1, 1].legend([handles[i] for i in order], [labels[i] for i in order], fontsize=8, loc="upper right")
     seeds = len({row["seed"] for row in rows})
     figure.suptitle(
         f"NAS-Bench-201: mean regret to the best cell over {seeds} seeds\n"
