@@ -48,9 +48,7 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
                budget=budget) for budget in BUDGETS
         ]  # fmt: skip
         ends = [float(np.mean([row["regret_points"] for row in runs])) for runs in own]
-        panel.plot(
-            BUDGETS, np.maximum(ends, _ZERO), "o", color=_STYLES[DEFAULT][0], label="nassurrogate, runs of that budget"
-        )
+        panel.plot(BUDGETS, np.maximum(ends, _ZERO), "o", color=_STYLES[DEFAULT][0], label="the same, budget as shown")
         for evaluations, text in _PUBLISHED.get(dataset, ()) if constraint is None else ():
             panel.axvline(evaluations, color="#BBBBBB", linewidth=1, zorder=0)
             panel.text(evaluations + 1, 9, text, rotation=90, fontsize=7.5, color="#555555", ha="left", va="top")

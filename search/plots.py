@@ -66,11 +66,9 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
         high = max(curve.max(), optimum or 0.0)
         low = min(float(np.quantile([query.label for query in ledger.queries], 0.1)), float(curve[0]), high - 0.5)
         low = max(low, high - 25.0)
-        below = sum(query.label < low for query in ledger.queries)
         margin = 0.05 * (high - low)
         axes.set_ylim(low - margin, high + margin)
-        if below:
-            axes.annotate(f"{below} cells below", (0.01, 0.015), xycoords="axes fraction", fontsize=8, color="#555555")
+        _tell_hidden(axes, sum(query.label < low for query in ledger.queries))
     axes.set_xlabel("queries")
     axes.set_ylabel("validation accuracy (%)")
     axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
@@ -86,8 +84,14 @@ def predicted_vs_true(ledger: Ledger) -> Figure:
     deviation = np.array([query.predicted_std or 0.0 for query in queries])
     axes.errorbar(truth, predicted, yerr=deviation, fmt="none", ecolor=_QUIET, elinewidth=0.8, zorder=1)
     _scatter_phases(axes, queries, truth.tolist(), predicted.tolist())
-    ends = (min(truth.min(), predicted.min()), max(truth.max(), predicted.max()))
-    axes.plot(ends, ends, color="black", linewidth=1, linestyle=":", label="equal")
+    # As above, what hardly trains must not squeeze the rest; an interval may reach beyond the frame.
+    high = float(max(truth.max(), predicted.max()))
+    low = max(min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), high - 0.5), high - 25.0)
+    margin = 0.05 * (high - low)
+    view = (low - margin, high + margin)
+    axes.plot(view, view, color="black", linewidth=1, linestyle=":", label="equal")
+    axes.set(xlim=view, ylim=view)
+    _tell_hidden(axes, int(((truth < view[0]) | (predicted < view[0])).sum()), at=0.2)
     axes.set_xlabel("measured validation accuracy (%)")
     axes.set_ylabel("predicted when proposed (%)")
     axes.legend(loc="best", fontsize=8)
@@ -147,6 +151,12 @@ def _scatter_phases(axes: Axes, queries: Sequence[Query], x: Sequence[float], y:
         at = [place for place, query in enumerate(queries) if query.phase == phase]
         if at:
             axes.scatter([x[i] for i in at], [y[i] for i in at], s=18, color=_COLOURS[phase], label=phase, zorder=3)
+
+
+def _tell_hidden(axes: Axes, count: int, at: float = 0.01) -> None:
+    """Say how many cells lie below what is shown, at this share of the width."""
+    if count:
+        axes.annotate(f"{count} cells below", (at, 0.015), xycoords="axes fraction", fontsize=8, color="#555555")
 
 
 def _optimum(ledger: Ledger, benchmark: Benchmark) -> float | None:
