@@ -71,12 +71,12 @@ class Account:
         self.budget = budget
         self.limit = min(budget, candidates.n_feasible_classes)
         """Queries that can be paid: a class is paid for once."""
-        self._kind: LabelKind = kind
+        self.kind: LabelKind = kind
         self._rng = rng
         self._writer = writer
         self._listener = listener
         self._began = time.monotonic()
-        self._classes: set[int] = set()
+        self._seeds: dict[int, set[int | None]] = {}
         self.queries: list[Query] = []
         self.notes: list[str] = []
 
@@ -96,11 +96,16 @@ class Account:
         return [query.label for query in self.queries]
 
     def pay(self, index: int, phase: Phase, proposed_by: str, *, predicted: tuple[float, float] | None = None) -> float:
-        """Query one cell, record it, and return its label in percent."""
+        """Query one cell, record it, and return its label in percent.
+
+        A class is evaluated once, but for further trainings of the same cell: see `can_train_again`.
+        """
         assert self.left > 0, "the budget is spent"
         assert self._domain.feasible[index], f"cell {index} is infeasible"
         class_id = int(self._domain.class_of[index])
-        assert class_id not in self._classes, f"the class of cell {index} is paid for already"
+        evaluated = {int(self._domain.class_of[known]) for known in self._seeds}
+        again = index in self._seeds and self.can_train_again(index)
+        assert again or class_id not in evaluated, f"the class of cell {index} is evaluated already"
         seed = self._draw_seed(index)
         measured = self._benchmark.query(index, LABEL, seed="mean" if seed is None else seed)
         arch = self._benchmark.space.parse(index)
@@ -123,7 +128,7 @@ class Account:
         )
         if self._writer is not None:
             self._writer.append(query)
-        self._classes.add(class_id)
+        self._seeds.setdefault(index, set()).add(seed)
         self.queries.append(query)
         self.emit(Event("query", len(self.queries), self.budget, query=query))
         return query.label
@@ -139,9 +144,25 @@ class Account:
         if self._listener is not None:
             self._listener(event)
 
+    @property
+    def trains_again(self) -> bool:
+        """Whether a query is a single training, and the benchmark has several of some cells."""
+        return self.kind == "single" and bool((self._benchmark.column(LABEL).n_seeds > 1).any())
+
+    def can_train_again(self, index: int) -> bool:
+        """Whether a further query of an evaluated cell would be another training of it, and not the same again."""
+        seeds = self._seeds[index]
+        return None not in seeds and bool(set(self._trainings(index)) - seeds)
+
     def _draw_seed(self, index: int) -> int | None:
         """The training run that is looked up; None for their mean. The mean of one run is that run, as noisy."""
-        there = np.flatnonzero(np.isfinite(self._benchmark.column(LABEL).values[index]))
-        if self._kind == "mean" and len(there) > 1:
+        there = self._trainings(index)
+        if self.kind == "mean" and len(there) > 1:
             return None
-        return int(self._rng.choice(there))
+        known = self._seeds.get(index, set())
+        return int(self._rng.choice([seed for seed in there if seed not in known]))
+
+    def _trainings(self, index: int) -> list[int]:
+        """The seeds of the trainings that the benchmark has."""
+        found: list[int] = np.flatnonzero(np.isfinite(self._benchmark.column(LABEL).values[index])).tolist()
+        return found

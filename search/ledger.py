@@ -27,7 +27,7 @@ class Query:
     Args:
         number: 1, 2, … in the order of payment.
         phase: `init`, `search` or `confirm`.
-        proposed_by: `random`, the searcher's name, or why a random cell was taken instead.
+        proposed_by: `random`, the searcher's name, or `again` for a further training of a cell evaluated before.
         arch: the string; `index` its official index, `key` its canonical key.
         label: the value that was paid for, in percent.
         label_kind: `mean` of the training seeds, or `single`.

@@ -11,17 +11,22 @@ import numpy as np
 from nassurrogate.benchmarks import LABEL, TEST, Benchmark
 from nassurrogate.search.candidates import Candidates
 from nassurrogate.search.ledger import PHASES, Query, finite_or_none
+from nassurrogate.search.selection import first_queries, mean_labels
 
 COSTS = ("latency_ms", "params_m", "flops_m")
 
 
-def describe_cell(benchmark: Benchmark, query: Query, constrained: Sequence[str] = ()) -> dict[str, Any]:
-    """One paid cell as JSON: its label, what was predicted before the label was known, and its free metrics.
+def describe_cell(
+    benchmark: Benchmark, query: Query, constrained: Sequence[str], label: float, n_queries: int
+) -> dict[str, Any]:
+    """One evaluated cell as JSON: its label, what was predicted before it was known, and its free metrics.
 
     Args:
         benchmark: where the free metrics are looked up; null for those it lacks.
-        query: what was paid.
+        query: its first one.
         constrained: further free metrics to name.
+        label: the mean over its queries.
+        n_queries: how many it had.
     """
     free = {
         name: finite_or_none(benchmark.query(query.index, name).value) if name in benchmark.columns else None
@@ -31,7 +36,8 @@ def describe_cell(benchmark: Benchmark, query: Query, constrained: Sequence[str]
         "arch": query.arch,
         "index": query.index,
         "key": query.key,
-        "val_accuracy_pct": query.label,
+        "val_accuracy_pct": label,
+        "queries": n_queries,
         "predicted_accuracy_pct": query.predicted_mean,
         **free,
         "feasible": query.feasible,
@@ -53,11 +59,15 @@ def summarise(
         benchmark: the truth.
         candidates: what could have been chosen.
         queries: all that was paid.
-        order: positions into `queries`, best first.
+        order: positions of the first queries of all evaluated cells, best first.
         top: how many cells to list.
         constrained: names of the constrained metrics.
     """
-    cells = [describe_cell(benchmark, queries[i], constrained) for i in order[:top].tolist()]
+    labels = dict(zip(first_queries(queries).tolist(), zip(*mean_labels(queries), strict=True), strict=True))
+    cells = [
+        describe_cell(benchmark, queries[place], constrained, float(labels[place][0]), int(labels[place][1]))
+        for place in order[:top].tolist()
+    ]
     truth = benchmark.column(LABEL).mean
     best = cells[0]
     tested = finite_or_none(benchmark.query(best["index"], TEST).value) if TEST in benchmark.columns else None

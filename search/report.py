@@ -30,7 +30,8 @@ def describe_result(result: Mapping[str, Any]) -> str:
     spent = ", ".join(f"{count} {phase}" for phase, count in result["phases"].items() if count)
     marked = " (ORACLE: guided by the truth itself, an upper bound)" if result["oracle"] else ""
     rule = _RULES.get(result["selected_by"], result["selected_by"])
-    accuracy = f"{best['val_accuracy_pct']:.2f} %{_predicted(best)}, selected by {rule}"
+    several = f", mean of {best['queries']} trainings" if best["queries"] > 1 else ""
+    accuracy = f"{best['val_accuracy_pct']:.2f} %{_predicted(best)}{several}, selected by {rule}"
     rows = [
         ("best cell", f"{best['arch']} (index {best['index']})"),
         ("validation accuracy", accuracy),

@@ -11,6 +11,8 @@ from nassurrogate.search.acquisition import acquisition_names
 
 _REFITS = 20
 """Fits that a run makes of a predictor whose fits take time."""
+_TRAINED_AGAIN = 0.16
+"""Share of a budget of single trainings that goes to further trainings of the best cells."""
 _GROWTH = 200
 """A batch is at least this part of what was evaluated: at thousands of labels a single one changes little."""
 
@@ -22,7 +24,8 @@ class SearchSettings:
     Args:
         n_init: random evaluations before the surrogate is used, at most half the budget (rounded up); None: the
             predictor's own number, 3 for the default one, 10 for most, 0 beside a saved surrogate.
-        n_confirm: final evaluations, of the highest posterior mean.
+        n_confirm: final evaluations: of the highest posterior mean, or where a label is a single training, further
+            trainings of the best cells, up to two each. None: 1, or of single trainings 16 % of the budget.
         batch_size: evaluations between two fits, for answers that come in parallel; None: one, or where a fit takes
             time as many as make 20 fits a run.
         acquisition: what decides the next query: `ei`, `ucb`, `mean` or `thompson`.
@@ -40,7 +43,7 @@ class SearchSettings:
     """
 
     n_init: int | None = None
-    n_confirm: int = 1
+    n_confirm: int | None = None
     batch_size: int | None = None
     acquisition: str = "ei"
     beta: float = 2.0
@@ -50,7 +53,8 @@ class SearchSettings:
     top: int = 10
 
     def __post_init__(self) -> None:
-        require_count("n_confirm", self.n_confirm, least=0)
+        if self.n_confirm is not None:
+            require_count("n_confirm", self.n_confirm, least=0)
         for name in ("pool_size", "top"):
             require_count(name, getattr(self, name))
         for name in ("n_init", "batch_size", "inner_proposals"):
@@ -93,13 +97,14 @@ class Plan:
         return max(least, n_evaluated // _GROWTH, 1)
 
 
-def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3) -> Plan:
+def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3, trains_again: bool = False) -> Plan:
     """Split a budget into an initial sample, the search, and a confirmation.
 
     Args:
         budget: evaluations in all, ≥ 1.
         settings: the strategy.
         initial_labels: what the predictor wants to see first; 0 where a model is there before the first query.
+        trains_again: whether the confirmation trains the best cells again.
 
     >>> plan(30, SearchSettings())
     Plan(n_init=3, n_search=26, n_confirm=1, fixed_batch=None)
@@ -108,7 +113,8 @@ def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3) -> P
     """
     wanted = initial_labels if settings.n_init is None else settings.n_init
     n_init = min(wanted, math.ceil(budget / 2))
-    n_confirm = min(settings.n_confirm, budget - n_init)
+    wanted = max(1, round(_TRAINED_AGAIN * budget)) if trains_again else 1
+    n_confirm = min(wanted if settings.n_confirm is None else settings.n_confirm, budget - n_init)
     return Plan(n_init, budget - n_init - n_confirm, n_confirm, settings.batch_size)
 
 

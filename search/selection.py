@@ -23,23 +23,40 @@ def is_noisy(queries: Sequence[Query]) -> bool:
 def expected_by_others(
     surrogate: SearchSurrogate, queries: Sequence[Query], rng: np.random.Generator, progress: FitProgress | None = None
 ) -> np.ndarray | None:
-    """(Q,) what the surrogate expects of every evaluated cell once it has learned the labels of others alone.
+    """(C,) what the surrogate expects of every evaluated cell once it has learned the labels of others alone.
 
     Each is predicted from all the others, or where that takes long, each of `FOLDS` random parts from the rest. None
     where that gives no numbers: a rest may be too small, or too equal, to learn from.
     """
-    one_by_one = surrogate.refits_at_once and len(queries) <= _MOST_FITS
-    parts = len(queries) if one_by_one else min(FOLDS, len(queries))
-    indices, labels = [query.index for query in queries], [query.label for query in queries]
-    expected = np.empty(len(queries))
-    for held in np.array_split(rng.permutation(len(queries)), parts):
-        known = np.setdiff1d(np.arange(len(queries)), held)
+    first = first_queries(queries)
+    one_by_one = surrogate.refits_at_once and len(first) <= _MOST_FITS
+    parts = len(first) if one_by_one else min(FOLDS, len(first))
+    expected = np.empty(len(first))
+    for held in np.array_split(rng.permutation(len(first)), parts):
+        keys = {queries[first[place]].key for place in held}
+        known = [query for query in queries if query.key not in keys]
         try:
-            surrogate.fit([indices[i] for i in known], [labels[i] for i in known], progress)
+            surrogate.fit([query.index for query in known], [query.label for query in known], progress)
         except CannotLearn:
             return None
-        expected[held] = surrogate.predict([indices[i] for i in held]).mean
+        expected[held] = surrogate.predict([queries[first[place]].index for place in held]).mean
     return expected if np.isfinite(expected).all() else None
+
+
+def first_queries(queries: Sequence[Query]) -> np.ndarray:
+    """(C,) positions of the first query of every evaluated cell: others of it are further trainings."""
+    seen: dict[str, int] = {}
+    for place, query in enumerate(queries):
+        seen.setdefault(query.key, place)
+    return np.array(list(seen.values()), dtype=np.int64)
+
+
+def mean_labels(queries: Sequence[Query]) -> tuple[np.ndarray, np.ndarray]:
+    """(C,) mean labels of the evaluated cells, and (C,) how many queries each had."""
+    labels: dict[str, list[float]] = {}
+    for query in queries:
+        labels.setdefault(query.key, []).append(query.label)
+    return np.array([np.mean(each) for each in labels.values()]), np.array([len(each) for each in labels.values()])
 
 
 def choose(
@@ -52,19 +69,27 @@ def choose(
     - `shrunk`: single labels with a surrogate. The best of many noisy labels is likely a lucky one, so a cell is worth
       the mean of its label and of what the surrogate expects of it without it, weighted by their precision. What the
       surrogate misses the labels by is its own error and their noise: with noise σ and a typical miss r (the median,
-      scaled as that of a normal distribution: a failed training must not count), the label's weight is 1 − σ² / r²,
-      at least 0.
+      scaled as that of a normal distribution: a failed training must not count), the variance of the surrogate's error
+      is r² − σ², at least 0, and that of the mean of k trainings is σ² / k.
+
+    Cells that were trained again come first: they are the best of the others, and less likely lucky.
 
     Args:
         queries: the evaluated cells.
-        expected: (Q,) see `expected_by_others`, in percent; None without a surrogate.
+        expected: (C,) see `expected_by_others`, in percent; None without a surrogate.
         label_noise_pct: standard deviation of one training, in percent: a run that trains every cell once cannot tell.
 
     Returns positions into `queries`, and the rule's name.
     """
-    labels = np.array([query.label for query in queries])
+    first, (labels, count) = first_queries(queries), mean_labels(queries)
+    confirmed = count > 1
     if expected is None or not is_noisy(queries):
-        return np.argsort(-labels, kind="stable"), "measured"
-    miss = float(np.median(np.abs(labels - expected))) / _MEDIAN_OF_NORMAL
-    weight = max(1 - (label_noise_pct / miss) ** 2, 0.0) if miss > 0 else 0.0
-    return np.argsort(-(weight * labels + (1 - weight) * expected), kind="stable"), "shrunk"
+        return first[np.lexsort((-labels, ~confirmed))], "measured"
+    singles = np.array([queries[place].label for place in first])
+    miss = float(np.median(np.abs(singles - expected))) / _MEDIAN_OF_NORMAL
+    noise = label_noise_pct**2
+    surrogate = max(miss**2 - noise, 0.0)
+    total = surrogate + noise / count
+    weight = np.divide(surrogate, total, out=np.ones_like(total), where=total > 0)
+    value = weight * labels + (1 - weight) * expected
+    return first[np.lexsort((-value, ~confirmed))], "shrunk"

@@ -15,7 +15,7 @@ from nassurrogate.search.ledger import Phase
 from nassurrogate.search.pool import CandidatePool
 from nassurrogate.search.schedule import SearchSettings, plan
 from nassurrogate.search.searcher import Searcher, make_searcher
-from nassurrogate.search.selection import expected_by_others
+from nassurrogate.search.selection import choose, expected_by_others
 from nassurrogate.search.surrogates import CannotLearn, Posterior, SearchSurrogate
 
 Objective: TypeAlias = Callable[[np.ndarray], np.ndarray]
@@ -57,7 +57,12 @@ class SequentialSearch:
     def run(self) -> None:
         """Spend the whole account."""
         account = self._account
-        schedule = plan(account.limit, self._settings, initial_labels=self._surrogate.initial_labels)
+        schedule = plan(
+            account.limit,
+            self._settings,
+            initial_labels=self._surrogate.initial_labels,
+            trains_again=account.trains_again,
+        )
         for name, planned in (("n_init", schedule.n_init), ("n_confirm", schedule.n_confirm)):
             asked = getattr(self._settings, name)
             if asked is not None and planned < asked and account.limit > 1:
@@ -68,10 +73,25 @@ class SequentialSearch:
         pool_size = max(self._settings.pool_size, 8 * account.limit)
         pool = CandidatePool(self._domain, self._surrogate, pool_size, self._rng)
         while account.left:
+            if account.left == schedule.n_confirm and account.trains_again:
+                self._train_again(max(1, schedule.n_confirm // 2))
+            if not account.left:
+                return
             confirming = account.left <= schedule.n_confirm
             left = account.left - (0 if confirming else schedule.n_confirm)
             size = schedule.batch_size(len(account.queries), refits_at_once=self._surrogate.refits_at_once)
             self._round(pool, min(size, left), "confirm" if confirming else "search")
+
+    def _train_again(self, n_best: int) -> None:
+        """Spend what is left on further trainings of the best cells; of more of them where some have no further one."""
+        account = self._account
+        order, _ = choose(account.queries, self.expected_by_others(), label_noise_pct=self._settings.label_noise_pct)
+        ranked = [account.queries[place].index for place in order]
+        while account.left and n_best <= len(ranked):
+            again = [index for index in ranked[:n_best] if account.can_train_again(index)]
+            for index in again[: account.left]:
+                account.pay(index, "confirm", "again")
+            n_best += not again
 
     def _round(self, pool: CandidatePool, size: int, phase: Phase) -> None:
         """Evaluate a batch."""

@@ -105,7 +105,7 @@ def test_a_slow_predictor_is_fitted_some_twenty_times(budget, batch, refits_at_o
         {"n_init": 0},
         {"n_init": 2.5},
         {"n_confirm": -1},
-        {"n_confirm": None},
+        {"n_confirm": 1.5},
         {"batch_size": 0},
         {"batch_size": True},
         {"pool_size": 0},

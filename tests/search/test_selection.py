@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nassurrogate.search.ledger import Query
-from nassurrogate.search.selection import FOLDS, choose, expected_by_others
+from nassurrogate.search.selection import FOLDS, choose, expected_by_others, first_queries, mean_labels
 from nassurrogate.search.surrogates import CannotLearn, OracleSurrogate, Posterior
 
 
@@ -105,3 +105,48 @@ def test_what_is_no_number_is_no_expectation():
 
     queries = paid([90.0, 91.0, 92.0], "single")
     assert expected_by_others(Broken(True), queries, np.random.default_rng(0)) is None
+
+
+# --- cells that were trained again -----------------------------------------------------------------------------------
+
+
+def trained(labels_of):
+    """Queries of the cells 0, 1, …: `labels_of[c]` are the labels of cell c's trainings, first trainings first."""
+    rounds = max(map(len, labels_of))
+    return [
+        Query(0, "search", "random", "|a|", cell, str(cell), labels[k], "single", k, 1.0, None, None, True, 0.0)
+        for k in range(rounds)
+        for cell, labels in enumerate(labels_of)
+        if k < len(labels)
+    ]
+
+
+def test_trainings_of_a_cell_are_averaged():
+    queries = trained([[90.0, 92.0], [95.0], [91.0, 93.0, 95.0]])
+    means, counts = mean_labels(queries)
+    assert (means.tolist(), counts.tolist()) == ([91.0, 95.0, 93.0], [2, 1, 3])
+    assert first_queries(queries).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("expected", [None, [90.0, 90.0, 90.0]])
+def test_what_was_trained_again_comes_before_a_lucky_label(expected):
+    queries = trained([[90.0, 92.0], [95.0], [91.0, 93.0, 95.0]])
+    order, _ = choose(queries, None if expected is None else np.array(expected))
+    assert order.tolist() == [2, 0, 1]
+
+
+def test_the_more_trainings_the_less_the_surrogate_counts():
+    """The mean of cell 0 is higher, and the surrogate expects more of cell 1."""
+    expected = np.array([90.0, 91.0, 90.0, 90.0, 90.0])
+    others = [[89.0], [91.0], [90.2]]
+    few, many = (trained([[91.0] * k, [90.7] * k, *others]) for k in (2, 200))
+    assert choose(few, expected, label_noise_pct=1.2)[0][0] == 1
+    assert choose(many, expected, label_noise_pct=1.2)[0][0] == 0
+
+
+def test_no_training_of_a_cell_is_among_those_that_say_what_to_expect_of_it():
+    surrogate, queries = Neighbours(True), trained([[90.0, 92.0], [95.0], [91.0, 93.0, 95.0]])
+    expected = expected_by_others(surrogate, queries, np.random.default_rng(0))
+    assert expected.tolist() == pytest.approx(
+        [(95 + 91 + 93 + 95) / 4, (90 + 92 + 91 + 93 + 95) / 5, (90 + 92 + 95) / 3]
+    )

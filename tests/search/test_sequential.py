@@ -32,7 +32,8 @@ def searched(bench: Benchmark, budget: int = 20, **options: Any) -> tuple[dict[s
 
     result = run(**{"seed": 0, **options}, budget=budget, benchmark=bench, write=False, listener=listen)
     assert len(queries) == budget
-    assert len(set(CLASSES[indices_of(queries)])) == budget
+    evaluated = [query for query in queries if query.proposed_by != "again"]
+    assert len(set(CLASSES[indices_of(evaluated)])) == len(evaluated)
     return result, queries
 
 
@@ -248,3 +249,31 @@ def test_settings_that_the_budget_has_no_room_for_are_noted(bench, asked):
     (name, wanted), *_ = asked.items()
     assert [note for note in result["notes"] if note.startswith(f"{name} is {wanted}")]
     assert result["queries"] == 10
+
+
+# --- single trainings ------------------------------------------------------------------------------------------------
+
+
+def test_the_best_of_single_trainings_are_trained_again(bench):
+    result, queries = searched(bench, 50, labels="single")
+    confirmed = [query for query in queries if query.phase == "confirm"]
+    assert len(confirmed) == 8
+    assert {query.proposed_by for query in confirmed} == {"again"}
+    assert {query.key for query in confirmed} <= {query.key for query in queries[:42]}
+    assert len({(query.key, query.label_seed) for query in queries}) == 50
+    assert len({(query.key, query.index) for query in queries}) == len({query.key for query in queries}) == 42
+    best = [query.label for query in queries if query.key == result["best"]["key"]]
+    assert result["best"]["queries"] == len(best) > 1
+    assert result["best"]["val_accuracy_pct"] == pytest.approx(np.mean(best))
+
+
+def test_where_there_is_one_training_each_none_is_repeated(fake_bench, bench):
+    once = fake_bench(bench.column(LABEL).mean)
+    _, queries = searched(once, 30, labels="single")
+    assert len({query.key for query in queries}) == 30
+    assert [query.phase for query in queries].count("confirm") == 1
+
+
+def test_means_are_evaluated_once(bench):
+    _, queries = searched(bench, 30)
+    assert len({query.key for query in queries}) == 30
