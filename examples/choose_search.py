@@ -15,6 +15,8 @@ prior, differences below 0.02 points mean little, and `ucb` or the best posterio
 the worse prior both are far behind, as they stay in one family of cells for long. The best label as the incumbent is
 far ahead there at 20 evaluations (and so is little noise), and behind the default from 30 on.
 
+A second table is of single labels: which share of the budget should train the best cells again.
+
 Every finished run is a line of `results/search_choices.jsonl`, and running again goes on where it stopped.
 """
 
@@ -81,6 +83,35 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any], Incumbent | None]] = {
 """Name → hyper-parameters of the process, settings of the search, incumbent."""
 
 
+SHARES = {"no further trainings": 0.0, "8 %": 0.08, "16 %": 0.16, "32 %": 0.32}
+"""Name → share of a budget of single trainings that trains the best cells again."""
+SINGLE, SINGLE_BUDGETS = "single labels", (30, 50, 100)
+
+
+def measure_single(variant: str, prior: str, task: str, budget: int, seed: int) -> dict[str, Any]:
+    """One search in which every query is one training of the table; regret is counted in their mean."""
+    from nassurrogate.benchmarks import LABEL, Benchmark, Column
+    from nassurrogate.benchmarks.protocols import development_split
+    from nassurrogate.search import SearchSettings, run
+
+    table = benchmark()
+    labels = np.full_like(table.column(LABEL).values, np.nan)
+    seen = development_split(table.space)
+    labels[seen] = table.column(LABEL).values[seen]
+    third = Benchmark(table.space, "third of cifar10", {LABEL: Column(labels, table.column(LABEL).source)})
+    settings = SearchSettings(n_confirm=round(SHARES[variant] * budget))
+    result = run(budget=budget, seed=seed, benchmark=third, labels="single", settings=settings, write=False)
+    means = third.column(LABEL).mean
+    return {
+        "variant": variant,
+        "prior": prior,
+        "task": task,
+        "budget": budget,
+        "seed": seed,
+        "regret_points": round(float(np.nanmax(means) - means[result["best"]["index"]]), 6),
+    }
+
+
 def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict[str, Any]:
     """One search, in points of regret."""
     from nassurrogate.benchmarks import LABEL, Benchmark, Column
@@ -131,6 +162,9 @@ def missing(stored: list[dict[str, Any]]) -> Iterator[tuple[str, str, str, int, 
     for seed, variant, prior, task, budget in product(range(SEEDS), VARIANTS, PRIORS, TASKS, BUDGETS):
         if (variant, prior, task, budget, seed) not in done:
             yield variant, prior, task, budget, seed
+    for seed, variant, budget in product(range(SEEDS), SHARES, SINGLE_BUDGETS):
+        if (variant, PRIORS[0], SINGLE, budget, seed) not in done:
+            yield variant, PRIORS[0], SINGLE, budget, seed
 
 
 def report(rows: list[dict[str, Any]]) -> str:
@@ -145,6 +179,19 @@ def report(rows: list[dict[str, Any]]) -> str:
             means.append(statistics.fmean(regrets) if regrets else float("nan"))
         body.append([variant, *(f"{mean:.3f}" for mean in means)])
     return markdown(["", *(f"{prior} prior, {budget}" for prior, budget in columns)], body)
+
+
+def single_report(rows: list[dict[str, Any]]) -> str:
+    """A line a share, a column a budget."""
+    body = []
+    for variant in SHARES:
+        means = []
+        for budget in SINGLE_BUDGETS:
+            wanted = {"variant": variant, "task": SINGLE, "budget": budget}
+            regrets = [row["regret_points"] for row in rows if wanted.items() <= row.items()]
+            means.append(f"{statistics.fmean(regrets):.3f}" if regrets else "-")
+        body.append([variant, *means])
+    return markdown(["", *map(str, SINGLE_BUDGETS)], body)
 
 
 def proxies_report() -> str:
@@ -184,7 +231,9 @@ def main() -> None:
     chosen = parser.parse_args()
     if not chosen.report:
         with one_thread_each(chosen.jobs) as pool, RESULTS.open("a", encoding="utf-8") as file:
-            waiting = [pool.submit(measure, *run) for run in missing(read_rows(RESULTS))]
+            waiting = [
+                pool.submit(measure_single if SINGLE in run else measure, *run) for run in missing(read_rows(RESULTS))
+            ]
             for number, future in enumerate(as_completed(waiting), start=1):
                 file.write(json.dumps(future.result()) + "\n")
                 file.flush()
@@ -192,6 +241,7 @@ def main() -> None:
                     print(f"{number} of {len(waiting)} runs", flush=True)
     print(proxies_report())
     print(f"\nMean regret on the development third, {SEEDS} seeds a task\n\n{report(read_rows(RESULTS))}")
+    print(f"\nThe same with single labels\n\n{single_report(read_rows(RESULTS))}")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ def run(
             `proxy-process`.
         seed: of everything random; None draws one.
         constraints: one or several, such as `"latency_ms<=12"`, on metrics that cost no query.
-        labels: a query returns the `"mean"` of the training seeds or a `"single"` one.
+        labels: a query returns the `"mean"` of the training seeds or a `"single"` one; then the last queries train the
+            best cells again.
         surrogate: a saved model, or its path, that guides the search from the first query (no initial sample); see
             `BlendedSurrogate` for how it shares with the refitted ones.
         run_dir: where the ledger, the summary and the plots go; None: `runs/<space>-<dataset>-<seed>-<time>`.

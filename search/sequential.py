@@ -72,15 +72,16 @@ class SequentialSearch:
         # However small it is asked to be, a pool has enough that is not evaluated yet.
         pool_size = max(self._settings.pool_size, 8 * account.limit)
         pool = CandidatePool(self._domain, self._surrogate, pool_size, self._rng)
+
+        def batch() -> int:
+            return schedule.batch_size(len(account.queries), refits_at_once=self._surrogate.refits_at_once)
+
+        while (left := account.left - schedule.n_confirm) > 0:
+            self._round(pool, min(batch(), left), "search")
+        if account.trains_again and account.left:
+            self._train_again(max(1, schedule.n_confirm // 2))
         while account.left:
-            if account.left == schedule.n_confirm and account.trains_again:
-                self._train_again(max(1, schedule.n_confirm // 2))
-            if not account.left:
-                return
-            confirming = account.left <= schedule.n_confirm
-            left = account.left - (0 if confirming else schedule.n_confirm)
-            size = schedule.batch_size(len(account.queries), refits_at_once=self._surrogate.refits_at_once)
-            self._round(pool, min(size, left), "confirm" if confirming else "search")
+            self._round(pool, min(batch(), account.left), "confirm")
 
     def _train_again(self, n_best: int) -> None:
         """Spend what is left on further trainings of the best cells; of more of them where some have no further one."""
