@@ -270,6 +270,8 @@ def test_every_choice_of_the_search_is_one_change_and_stays_in_the_development_t
         changes = bool(config) + bool(settings) + (incumbent is not None)
         assert changes == (name != "default"), name
     rows = [choose.measure("default", prior, "half", 20, 0) for prior in choose.PRIORS]
+    rows.append(choose.measure_single("16 %", choose.PRIORS[0], choose.SINGLE, 30, 0))
     assert all(row["regret_points"] >= 0 for row in rows)
+    assert f"| 16 % | {rows[-1]['regret_points']:.3f} | - | - |" in choose.single_report(rows)
     assert next(choose.missing(rows))[:4] == ("default", "default", "half", 30)
     assert f"| default | {rows[0]['regret_points']:.3f} | nan" in choose.report(rows)

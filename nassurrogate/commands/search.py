@@ -24,9 +24,9 @@ _DESCRIPTION = """\
 Search a space for the most accurate cell. Every look at an accuracy costs one
 query of the budget: the random cells at the start, those where the surrogate
 expects the largest improvement, one after the other, and the last one, which
-confirms its best (of single trainings the last few, which repeat the best).
-Predictions are free. The ledger of all queries, a summary
-and plots go to a run folder.
+confirms its best. Where a query is a single training, the last ones train the
+best cells again. Predictions are free. The ledger of all queries, a summary and
+plots go to a run folder.
 """
 _EXAMPLES = """\
 examples:
