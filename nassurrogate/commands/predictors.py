@@ -20,7 +20,7 @@ examples:
   nassurrogate search --budget 100 --predictor nar-former-v2:paper
 """
 _SEARCH_ONLY = {
-    "none": "no surrogate: the searcher pays for every look (search only)",
+    "none": "no surrogate, every proposal is evaluated (search only)",
     "oracle": "the truth itself, an upper bound (search only)",
 }
 
