@@ -102,14 +102,7 @@ def measure_single(variant: str, prior: str, task: str, budget: int, seed: int) 
     settings = SearchSettings(n_confirm=round(SHARES[variant] * budget))
     result = run(budget=budget, seed=seed, benchmark=third, labels="single", settings=settings, write=False)
     means = third.column(LABEL).mean
-    return {
-        "variant": variant,
-        "prior": prior,
-        "task": task,
-        "budget": budget,
-        "seed": seed,
-        "regret_points": round(float(np.nanmax(means) - means[result["best"]["index"]]), 6),
-    }
+    return _row((variant, prior, task, budget, seed), means, result)
 
 
 def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict[str, Any]:
@@ -146,13 +139,14 @@ def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict
             write=False,
         )
         proxy_prior.proxy_scores.cache_clear()
-    return {
-        "variant": variant,
-        "prior": prior,
-        "task": task,
-        "budget": budget,
-        "seed": seed,
-        "regret_points": round(float(np.nanmax(labels) - labels[result["best"]["index"]]), 6),
+    return _row((variant, prior, task, budget, seed), labels, result)
+
+
+def _row(of: tuple[str, str, str, int, int], truth: np.ndarray, result: dict[str, Any]) -> dict[str, Any]:
+    """The line of a run; regret is counted to the best of (size,) `truth`, NaN where a cell is not in the third."""
+    regret = float(np.nanmax(truth) - truth[result["best"]["index"]])
+    return dict(zip(("variant", "prior", "task", "budget", "seed"), of, strict=True)) | {
+        "regret_points": round(regret, 6)
     }
 
 

@@ -76,6 +76,7 @@ class Account:
         self._writer = writer
         self._listener = listener
         self._began = time.monotonic()
+        self._classes: set[int] = set()
         self._seeds: dict[int, set[int | None]] = {}
         self.queries: list[Query] = []
         self.notes: list[str] = []
@@ -103,9 +104,8 @@ class Account:
         assert self.left > 0, "the budget is spent"
         assert self._domain.feasible[index], f"cell {index} is infeasible"
         class_id = int(self._domain.class_of[index])
-        evaluated = {int(self._domain.class_of[known]) for known in self._seeds}
         again = index in self._seeds and self.can_train_again(index)
-        assert again or class_id not in evaluated, f"the class of cell {index} is evaluated already"
+        assert again or class_id not in self._classes, f"the class of cell {index} is evaluated already"
         seed = self._draw_seed(index)
         measured = self._benchmark.query(index, LABEL, seed="mean" if seed is None else seed)
         arch = self._benchmark.space.parse(index)
@@ -128,6 +128,7 @@ class Account:
         )
         if self._writer is not None:
             self._writer.append(query)
+        self._classes.add(class_id)
         self._seeds.setdefault(index, set()).add(seed)
         self.queries.append(query)
         self.emit(Event("query", len(self.queries), self.budget, query=query))

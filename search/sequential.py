@@ -66,7 +66,7 @@ class SequentialSearch:
         for name, planned in (("n_init", schedule.n_init), ("n_confirm", schedule.n_confirm)):
             asked = getattr(self._settings, name)
             if asked is not None and planned < asked and account.limit > 1:
-                account.note(f"{name} is {asked}, but of {account.limit} queries only {planned} can be such")
+                account.note(f"{name} is {asked}, but {account.limit} queries leave room for only {planned}")
         for index in self._random(schedule.n_init):
             account.pay(index, "init", "random")
         # However small it is asked to be, a pool has enough that is not evaluated yet.
@@ -200,7 +200,7 @@ class SequentialSearch:
             self._account.note(f"random proposals from query {len(self._account.queries) + 1} on: {reason}")
 
     def expected_by_others(self) -> np.ndarray | None:
-        """(Q,) what the surrogate expects of what was evaluated, without its own label (see `selection`)."""
+        """(C,) what the surrogate expects of every evaluated cell without its own labels (see `selection`)."""
         return expected_by_others(self._surrogate, self._account.queries, self._rng, self._fit_progress)
 
     def _fit_progress(self, done: int, total: int) -> None:
