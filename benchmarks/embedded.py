@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from nassurrogate.benchmarks.base import LABEL
 from nassurrogate.benchmarks.plain_pickle import load_plain_pickle
-from nassurrogate.benchmarks.table import LABEL, TRAIN_TIME, Column
+from nassurrogate.benchmarks.table import TRAIN_TIME, Column
 from nassurrogate.errors import InputError
 from nassurrogate.spaces import get_space
 

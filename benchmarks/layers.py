@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nassurrogate.benchmarks import store
-from nassurrogate.benchmarks.table import Benchmark, Column
+from nassurrogate.benchmarks.table import Column, TabularBenchmark
 from nassurrogate.errors import InputError, unknown_choice
-from nassurrogate.spaces import Space, get_space
+from nassurrogate.spaces import EnumerableSpace, get_space
 
 EMBEDDED = "embedded"
 """The name of the table that comes with the package, where a table is chosen."""
@@ -25,6 +25,7 @@ class Tables:
         how_to_get: what to do where nothing is imported and nothing embedded.
         embedded_metrics: what the package brings for each of these data sets; none: nothing is embedded.
         embedded_columns: reads it for one data set.
+        objective: what a search improves, where that is not `val_accuracy_pct`.
     """
 
     space_name: str
@@ -32,11 +33,14 @@ class Tables:
     how_to_get: str
     embedded_metrics: tuple[str, ...] = ()
     embedded_columns: Callable[[str], dict[str, Column]] = lambda dataset: {}
+    objective: str | None = None
 
     @property
-    def space(self) -> Space:
+    def space(self) -> EnumerableSpace:
         """The space."""
-        return get_space(self.space_name)
+        space = get_space(self.space_name)
+        assert isinstance(space, EnumerableSpace), f"a table of {self.space_name} has no order of rows"
+        return space
 
     @property
     def embedded_names(self) -> list[str]:
@@ -55,7 +59,7 @@ class Tables:
         embedded = self.embedded_columns(dataset) if self.embedded_metrics and dataset in self.datasets else {}
         return columns | {metric: column for metric, column in embedded.items() if metric not in columns}
 
-    def load(self, dataset: str, *, table: str | None = None) -> Benchmark:
+    def load(self, dataset: str, *, table: str | None = None) -> TabularBenchmark:
         """The table of one data set: the base columns, then those that imports add, oldest import first.
 
         Where several tables give a metric, the first one's column is taken whole; columns are never mixed cell by cell.
@@ -87,7 +91,7 @@ class Tables:
         for layer in (first, base, *imported.values()):
             columns |= {metric: column for metric, column in layer.items() if metric not in columns}
         sources = tuple(dict.fromkeys(column.source for column in columns.values()))
-        return Benchmark(self.space, dataset, columns, sources)
+        return TabularBenchmark(self.space, dataset, columns, sources, self.objective)
 
     def column_owners(self) -> dict[tuple[str, str], str]:
         """(data set or `"*"`, metric) → the table it is taken from unless another is chosen as the base."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nassurrogate.benchmarks.table import LABEL, Benchmark
+from nassurrogate.benchmarks.base import LABEL
+from nassurrogate.benchmarks.table import TabularBenchmark
 from nassurrogate.spaces import ArchLike
 from nassurrogate.spaces.base import is_single
 
@@ -23,12 +24,12 @@ class Oracle:
     True
     """
 
-    def __init__(self, benchmark: Benchmark) -> None:
+    def __init__(self, benchmark: TabularBenchmark, metric: str = LABEL) -> None:
         self.space = benchmark.space
-        self._mean = benchmark.column(LABEL).mean
+        self._mean = benchmark.column(metric).mean
 
     def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
-        """The true mean validation accuracy in percent and zeros, both of shape (B,); NaN where the table has none."""
+        """The true mean over the seeds, in the metric's unit, and zeros, both (B,); NaN where the table has none."""
         batch: Sequence[ArchLike] = [archs] if is_single(archs) else archs  # type: ignore[list-item, assignment]
         mean = self._mean[[self.space.index(arch) for arch in self.space.parse_many(batch)]]
         return mean, np.zeros_like(mean)

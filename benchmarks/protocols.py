@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nassurrogate.benchmarks.table import LABEL, TEST, Benchmark
+from nassurrogate.benchmarks.base import LABEL, TEST
+from nassurrogate.benchmarks.table import TabularBenchmark
 from nassurrogate.errors import InputError, brief, unknown_choice
-from nassurrogate.spaces import Space
+from nassurrogate.metric import Metric
+from nassurrogate.spaces import EnumerableSpace
 
 NB201_LABELS = (50, 78, 156, 469, 781, 1563)
 _CIFAR10 = ("cifar10",)
 NB101_LABELS = (100, 172, 424, 4236)
+GENERAL_LABELS = (20, 30, 50, 100)
+MOST_RANKED = 10_000
+"""How many architectures protocol G ranks at most."""
 SELECTION_CELLS = 200
 """How many more cells the literature looks up the target of, to choose among its models."""
 
@@ -31,6 +36,7 @@ class Protocol:
         sizes: the usual N.
         intervals: whether the coverage of intervals means something: not where the target is another column.
         new_classes: whether evaluated cells of which a training cell is a duplicate are left out.
+        general: on any space, of any benchmark; label and target are its objective, and `on` fills them in.
         leaky: replays the literature: the first N cells, one training run, model selection by the target of 200 more
             cells, and a test set of all cells, those that trained and selected among them.
     """
@@ -45,6 +51,16 @@ class Protocol:
     intervals: bool = False
     new_classes: bool = False
     leaky: bool = False
+    general: bool = False
+
+    def on(self, space: str, objective: Metric) -> Protocol:
+        """A general protocol on one space: its objective is label and target."""
+        return replace(self, space=space, label=objective.name, target=objective.name)
+
+    @property
+    def splits_overlap(self) -> bool:
+        """Whether split s of one seed is split s − 1 of the next."""
+        return not self.general and not self.leaky
 
     @property
     def default_dataset(self) -> str:
@@ -56,12 +72,12 @@ class Protocol:
         if self.datasets and dataset not in self.datasets:
             raise unknown_choice("data set", dataset, self.datasets, place=f" of protocol {self.id}")
 
-    def labels(self, benchmark: Benchmark) -> np.ndarray:
+    def labels(self, benchmark: TabularBenchmark) -> np.ndarray:
         """(size,) the labels: the mean over training seeds, or one training run; NaN where there is none."""
         column = benchmark.column(self.label)
         return column.values[:, 0] if self.leaky else column.mean
 
-    def draw(self, benchmark: Benchmark, labels: int, split: int, *, seed: int = 0) -> Draw:
+    def draw(self, benchmark: TabularBenchmark, labels: int, split: int, *, seed: int = 0) -> Draw:
         """The cells of one split. Raises `InputError` where the table has too few labels for it."""
         if self.leaky:
             return _published_cells(benchmark, self, labels)
@@ -94,6 +110,9 @@ PROTOCOLS = {
             "published", "A1 as the literature measures it: LEAKY", "nb201", LABEL, TEST, NB201_LABELS[1:], _CIFAR10,
             leaky=True,
         ),
+        Protocol(
+            "G", "the objective ranks itself, on any space", "", "", "", GENERAL_LABELS, intervals=True, general=True
+        ),
     )
 }  # fmt: skip
 
@@ -110,7 +129,13 @@ def get_protocol(name: str) -> Protocol:
 
 
 def split_cells(
-    benchmark: Benchmark, labels: int, split: int, *, seed: int = 0, label: str = LABEL, target: str | None = None
+    benchmark: TabularBenchmark,
+    labels: int,
+    split: int,
+    *,
+    seed: int = 0,
+    label: str = LABEL,
+    target: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the N training cells and of all others that have the target; the same split is nested in N.
 
@@ -135,7 +160,34 @@ def split_cells(
     return train, np.concatenate([others[wanted[others]], unlabelled])
 
 
-def _published_cells(benchmark: Benchmark, protocol: Protocol, labels: int) -> Draw:
+def split_seeds(seed: int, split: int) -> tuple[np.random.Generator, int]:
+    """What draws a split of protocol G, and the seed of its fits: two seeds share nothing.
+
+    Both come from `numpy.random.SeedSequence([seed, split])`, the seed from its first child.
+
+    >>> split_seeds(0, 1)[0].random() == split_seeds(1, 0)[0].random()
+    False
+    """
+    sequence = np.random.SeedSequence([seed, split])
+    return np.random.default_rng(sequence), int(sequence.spawn(1)[0].generate_state(1)[0] >> 1)
+
+
+def random_split(known: np.ndarray, labels: int, split: int, *, seed: int = 0, most: int = MOST_RANKED) -> Draw:
+    """Protocol G on a table: N of the architectures that have the objective train, at most `most` others are ranked.
+
+    The order is `numpy.random.default_rng(numpy.random.SeedSequence([seed, split])).permutation` of the known ones. Its
+    first N train, its last ones are ranked: all that are left, or `most`, which are then the same for every N.
+    Raises `InputError` where none would be left.
+
+    Args:
+        known: (n,) indices of the architectures that have the objective, in the order of the space.
+    """
+    _check_enough(labels, len(known) - 1)
+    order = known[split_seeds(seed, split)[0].permutation(len(known))]
+    return Draw(order[:labels], order[max(labels, len(order) - most) :])
+
+
+def _published_cells(benchmark: TabularBenchmark, protocol: Protocol, labels: int) -> Draw:
     wanted = np.isfinite(benchmark.column(protocol.target).mean)
     known = np.flatnonzero(wanted & np.isfinite(protocol.labels(benchmark)))
     _check_enough(labels, len(known) - SELECTION_CELLS)
@@ -147,7 +199,7 @@ def _check_enough(labels: int, most: int) -> None:
         raise InputError(f"labels must be from 1 to {most}, got {labels}")
 
 
-def development_split(space: Space) -> np.ndarray:
+def development_split(space: EnumerableSpace) -> np.ndarray:
     """Indices of all cells in a fixed third of the space's classes: where hyper-parameters are chosen, on cifar10.
 
     >>> from nassurrogate.spaces import get_space

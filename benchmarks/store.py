@@ -114,7 +114,13 @@ def save_import(
         "imported_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "n_cells": n_cells,
         "columns": [
-            {"dataset": dataset, "metric": metric, "source": column.source, "note": column.note}
+            {
+                "dataset": dataset,
+                "metric": metric,
+                "source": column.source,
+                "note": column.note,
+                "direction": column.direction,
+            }
             for (dataset, metric), column in columns.items()
         ],
     }
@@ -232,7 +238,9 @@ def load_import(name: str, space: str = "nb201", *, dataset: str | None = None) 
             values = tensors.get(f"{entry['dataset']}/{entry['metric']}")
             if values is None or values.ndim != 2 or values.dtype != np.float64:
                 raise InputError(f"{path} lacks a readable column {entry['metric']!r}; {again}")
-            columns[entry["dataset"], entry["metric"]] = Column(values, entry["source"], entry["note"])
+            columns[entry["dataset"], entry["metric"]] = Column(
+                values, entry["source"], entry["note"], entry.get("direction")
+            )
     return ImportedTable(_info(path, space, meta), columns)
 
 
@@ -282,6 +290,8 @@ def _parse_meta(text: str) -> dict[str, Any]:
     for entry in meta["columns"]:
         if not all(isinstance(entry[name], str) for name in ("dataset", "metric", "source", "note")):
             raise TypeError("columns")
+        if entry.get("direction") not in (None, "maximize", "minimize"):  # imports of old do not have it
+            raise TypeError("direction")
     return dict(meta)
 
 

@@ -5,43 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks.base import LABEL, Benchmark, Evaluation, require_metrics
 from nassurrogate.errors import InputError, unknown_choice
-from nassurrogate.spaces import Space
+from nassurrogate.metric import Direction, Metric, as_metric
+from nassurrogate.spaces import EnumerableSpace
 
-LABEL = "val_accuracy_pct"
-"""The metric a search pays for."""
-TEST = "test_accuracy_pct"
-"""The metric looked up once, for the final cell."""
 TRAIN_TIME = "train_time_s"
-
-_UNITS = {"_pct": "percent", "_ms": "ms", "_s": "s", "_m": "millions", "_mj": "mJ", "_mb": "MB", "_w": "W"}
-_PAID = re.compile(r"accuracy|loss|error|train(?:ing)?_time|(?:acc\d*|(?<![a-z0-9])(?:err|top-?\d+))(?![a-z0-9])")
-
-
-def is_paid(metric: str) -> bool:
-    """Whether knowing the metric means training the network (accuracy, loss, training time): such a query costs.
-
-    Names of one's own count too: were `test_acc_pct` free, a search could be bounded by test accuracy.
-
-    >>> is_paid("Test_Acc_pct"), is_paid("val_top1_pct"), is_paid("latency_ms"), is_paid("accelerator_ms")
-    (True, True, False, False)
-    """
-    return _PAID.search(metric.casefold()) is not None
-
-
-def unit_of(metric: str) -> str:
-    """The unit that the metric's name ends with, or `"unknown"`.
-
-    >>> unit_of("latency_ms"), unit_of("params_m"), unit_of("score")
-    ('ms', 'millions', 'unknown')
-    """
-    return next((unit for ending, unit in _UNITS.items() if metric.endswith(ending)), "unknown")
+_EPOCHS = re.compile(r"_(\d+)ep(?=_)")
 
 
 @dataclass(frozen=True)
@@ -52,11 +29,13 @@ class Column:
         values: (size, S) float64, one column a training seed (S = 1 for what has none); NaN where missing.
         source: where the numbers come from.
         note: what a user must know about them, such as the batch size of a latency.
+        direction: what the user said of a metric that is not known; None: what is known of its name.
     """
 
     values: np.ndarray
     source: str
     note: str = ""
+    direction: Direction | None = None
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float64)
@@ -98,8 +77,13 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Benchmark:
-    """Measured cells of one space on one data set.
+class TabularBenchmark(Benchmark):
+    """Measured architectures of one space on one data set.
+
+    Args:
+        space: numbers its architectures.
+        columns: by metric, rows in the order of the space.
+        own_objective: what a search improves unless told otherwise, where that is not `val_accuracy_pct`.
 
     >>> from nassurrogate.benchmarks import load_benchmark
     >>> bench = load_benchmark("nb201", "cifar10")
@@ -107,23 +91,25 @@ class Benchmark:
     90.769
     """
 
-    space: Space
+    space: EnumerableSpace
     dataset: str
     columns: dict[str, Column]
     sources: tuple[str, ...] = field(default=())
+    own_objective: str | None = None
 
-    def metrics(self) -> list[str]:
-        """Names of all metrics, sorted."""
-        return sorted(self.columns)
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:  # type: ignore[override]
+        """All metrics, sorted by name."""
+        return {name: as_metric(name, self.columns[name].direction) for name in sorted(self.columns)}
 
-    def free_metrics(self) -> list[str]:
-        """Metrics that cost no query: what can be known of a cell without training it."""
-        return [metric for metric in self.metrics() if not is_paid(metric)]
+    @property
+    def objective(self) -> Metric:
+        return super().objective if self.own_objective is None else self.metrics[self.own_objective]
 
     def column(self, metric: str) -> Column:
         """All values of a metric. Raises `InputError` for an unknown one."""
         if metric not in self.columns:
-            raise unknown_choice("metric", metric, self.metrics(), place=f" of {self.space.name}/{self.dataset}")
+            raise unknown_choice("metric", metric, self.metrics, place=f" of {self.space.name}/{self.dataset}")
         return self.columns[metric]
 
     def query(self, arch: Architecture | str | int, metric: str = LABEL, *, seed: int | str = "mean") -> Measurement:
@@ -140,13 +126,62 @@ class Benchmark:
         else:
             raise InputError(f"seed must be 'mean' or a number from 0, got {seed!r}")
         missing = "" if np.isfinite(value) else f"{column.source} has no {metric} (seed {seed}) for cell {index}"
-        return Measurement(
-            metric, value, unit_of(metric), seed, self._cost_s(column, index, seed) if is_paid(metric) else 0.0, missing
-        )
+        about = self.metrics[metric]
+        cost = self._cost_s(metric, index, seed) if about.needs_training else 0.0
+        return Measurement(metric, value, str(about.unit), seed, cost, missing)
 
-    def _cost_s(self, label: Column, index: int, seed: int | str) -> float:
-        recorded = self.columns.get(TRAIN_TIME)
-        if recorded is None or recorded.source != label.source:  # another table's trainings are not this label's
+    def evaluate(
+        self,
+        archs: Sequence[Architecture],
+        metrics: Sequence[str] | None = None,
+        *,
+        seed: int | None = None,
+        fidelity: int | None = None,
+    ) -> list[Evaluation]:
+        wanted = require_metrics(self, metrics)
+        columns = {name: self.column(self._at_fidelity(name, fidelity)) for name in wanted}
+        return [self._one(arch, columns, seed, fidelity) for arch in archs]
+
+    def _one(
+        self, arch: Architecture, columns: dict[str, Column], seed: int | None, fidelity: int | None
+    ) -> Evaluation:
+        index = self.space.index(arch)
+        asked: int | str = "mean" if seed is None else seed
+        found = {name: self.query(arch, self._at_fidelity(name, fidelity), seed=asked) for name in columns}
+        lacking = [each.missing for each in found.values() if each.missing]
+        if lacking:
+            return Evaluation(arch, status="missing", reason=lacking[0], seed=seed, fidelity=fidelity)
+        trained = [name for name in columns if self.metrics[name].needs_training]
+        n_seeds = {name: int(columns[name].n_seeds[index]) if seed is None else 1 for name in trained}
+        # One training gives all its metrics.
+        cost = max((found[name].cost_train_time_s for name in trained), default=0.0)
+        values = {name: each.value for name, each in found.items()}
+        return Evaluation(arch, values, n_seeds, cost, seed=seed, fidelity=fidelity)
+
+    def _at_fidelity(self, metric: str, fidelity: int | None) -> str:
+        """The name of a metric after so many epochs: `val_accuracy_12ep_pct`."""
+        if fidelity is None or not self.metrics[metric].needs_training:
+            return metric
+        stem, _, unit = metric.rpartition("_")
+        name = f"{stem}_{fidelity}ep_{unit}"
+        if name not in self.columns:
+            known = sorted({int(f.group(1)) for column in self.columns if (f := _EPOCHS.search(column))})
+            raise unknown_choice("fidelity", fidelity, map(str, known), place=f" of {metric} (epochs)")
+        return name
+
+    def lookup(self, archs: Sequence[Architecture], metric: str) -> np.ndarray:
+        self._require_free(metric)
+        return np.asarray(self.column(metric).mean[self.space.indices(archs)])
+
+    def seeds(self, arch: Architecture, metric: str) -> list[int]:
+        found: list[int] = np.flatnonzero(np.isfinite(self.column(metric).values[self.space.index(arch)])).tolist()
+        return found
+
+    def _cost_s(self, metric: str, index: int, seed: int | str) -> float:
+        """Seconds of the training behind a value, after as many epochs as the metric's name says."""
+        epochs = _EPOCHS.search(metric)
+        recorded = self.columns.get(TRAIN_TIME if epochs is None else f"train_time_{epochs.group(1)}ep_s")
+        if recorded is None or recorded.source != self.columns[metric].source:  # other trainings are not this label's
             return float("nan")
         times = recorded.values[index]
         if isinstance(seed, int):
@@ -156,8 +191,8 @@ class Benchmark:
     @cached_property
     def sha256(self) -> str:
         """Checksum of every number in the table, with the names of the metrics, the space and the data set."""
-        digest = hashlib.sha256(json.dumps([self.space.name, self.dataset, self.metrics()]).encode())
-        for metric in self.metrics():
+        digest = hashlib.sha256(json.dumps([self.space.name, self.dataset, list(self.metrics)]).encode())
+        for metric in self.metrics:
             digest.update(str(self.columns[metric].values.shape).encode())
             digest.update(np.ascontiguousarray(self.columns[metric].values).tobytes())
         return digest.hexdigest()

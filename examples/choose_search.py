@@ -90,7 +90,7 @@ SINGLE, SINGLE_BUDGETS = "single labels", (30, 50, 100)
 
 def measure_single(variant: str, prior: str, task: str, budget: int, seed: int) -> dict[str, Any]:
     """One search in which every query is one training of the table; regret is counted in their mean."""
-    from nassurrogate.benchmarks import LABEL, Benchmark, Column
+    from nassurrogate.benchmarks import LABEL, Column, TabularBenchmark
     from nassurrogate.benchmarks.protocols import development_split
     from nassurrogate.search import SearchSettings, run
 
@@ -98,7 +98,7 @@ def measure_single(variant: str, prior: str, task: str, budget: int, seed: int) 
     labels = np.full_like(table.column(LABEL).values, np.nan)
     seen = development_split(table.space)
     labels[seen] = table.column(LABEL).values[seen]
-    third = Benchmark(table.space, "third of cifar10", {LABEL: Column(labels, table.column(LABEL).source)})
+    third = TabularBenchmark(table.space, "third of cifar10", {LABEL: Column(labels, table.column(LABEL).source)})
     settings = SearchSettings(n_confirm=round(SHARES[variant] * budget))
     result = run(budget=budget, seed=seed, benchmark=third, labels="single", settings=settings, write=False)
     means = third.column(LABEL).mean
@@ -107,7 +107,7 @@ def measure_single(variant: str, prior: str, task: str, budget: int, seed: int) 
 
 def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict[str, Any]:
     """One search, in points of regret."""
-    from nassurrogate.benchmarks import LABEL, Benchmark, Column
+    from nassurrogate.benchmarks import LABEL, Column, TabularBenchmark
     from nassurrogate.benchmarks.protocols import development_split
     from nassurrogate.predictors.proxy_process import prior as proxy_prior
     from nassurrogate.search import SearchSettings, run, sequential
@@ -122,7 +122,9 @@ def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict
     labels = np.full(table.space.size, np.nan)
     labels[seen] = table.column(LABEL).mean[seen] + rng.normal(0.0, TASKS[task], len(seen))
     # Twice the same column: labels are then taken for means, as those of the table are.
-    third = Benchmark(table.space, f"third of cifar10, {task}", {LABEL: Column(np.column_stack([labels] * 2), "made")})
+    third = TabularBenchmark(
+        table.space, f"third of cifar10, {task}", {LABEL: Column(np.column_stack([labels] * 2), "made")}
+    )
     config, settings, incumbent = VARIANTS[variant]
     with ExitStack() as stack:
         if prior == "worse":

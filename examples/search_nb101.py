@@ -37,14 +37,14 @@ Run = tuple[str, int, str, str, int]
 
 def measure(way: str, budget: int, predictor: str, searcher: str, seed: int) -> dict[str, Any]:
     """One search."""
-    from nassurrogate.benchmarks import LABEL, TEST, Benchmark, load_benchmark
+    from nassurrogate.benchmarks import LABEL, TEST, TabularBenchmark, load_benchmark
     from nassurrogate.search import SearchSettings, run
 
     table = load_benchmark("nb101", "cifar10")
     settings = SearchSettings()
     if way == "mean test":
         settings = SearchSettings(label_noise_pct=0.0)
-        table = Benchmark(table.space, table.dataset, {**table.columns, LABEL: table.columns[TEST]})
+        table = TabularBenchmark(table.space, table.dataset, {**table.columns, LABEL: table.columns[TEST]})
     began = time.process_time()
     result = run(
         budget=budget,

@@ -204,8 +204,8 @@ def row_line(lines: Sequence[Line]) -> Line:
     from nassurrogate.benchmarks.evaluation import SplitResult
     from nassurrogate.benchmarks.evaluation.report import make_row
 
-    names = [item.name for item in fields(SplitResult)]
     first = lines[0]
+    names = [item.name for item in fields(SplitResult) if item.name in first]  # older lines have fewer measures
     results = [
         SplitResult(**{name: math.nan if line[name] is None else line[name] for name in names}) for line in lines
     ]
@@ -293,6 +293,6 @@ def _version() -> str:
 
 
 def _packages() -> dict[str, str]:
-    from nassurrogate.search.versions import package_versions
+    from nassurrogate.versions import package_versions
 
     return package_versions()

@@ -8,17 +8,19 @@ if TYPE_CHECKING:
     from nassurrogate.architecture import Architecture, CellGraph
     from nassurrogate.constraints import Constraint
     from nassurrogate.errors import InputError
+    from nassurrogate.metric import Metric
     from nassurrogate.spaces import get_space
     from nassurrogate.surrogate import Surrogate
 
 __version__ = "0.1.0"
-__all__ = ["Architecture", "CellGraph", "Constraint", "InputError", "Surrogate", "__version__", "get_space"]
+__all__ = ["Architecture", "CellGraph", "Constraint", "InputError", "Metric", "Surrogate", "__version__", "get_space"]
 
 _HOME = {
     "Architecture": "nassurrogate.architecture",
     "CellGraph": "nassurrogate.architecture",
     "Constraint": "nassurrogate.constraints",
     "InputError": "nassurrogate.errors",
+    "Metric": "nassurrogate.metric",
     "Surrogate": "nassurrogate.surrogate",
     "get_space": "nassurrogate.spaces",
 }

@@ -1,4 +1,4 @@
-"""What an architecture is: a frozen name for a cell, and the graph of operations that the cell computes."""
+"""What an architecture is: a frozen value that knows its space, and the graph of operations that it computes."""
 
 from __future__ import annotations
 
@@ -13,47 +13,51 @@ from nassurrogate.errors import InputError, brief
 if TYPE_CHECKING:
     import networkx as nx
 
+    from nassurrogate.spaces.base import Space
+
 INPUT, OUTPUT = "input", "output"
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """One cell of a search space, named by the string the space prints it as.
+    """One architecture of a search space, named by the string the space prints it as.
 
-    Two architectures are equal if their space and string are equal. Cells of different strings may still compute the
-    same function: compare `key` for that. Costs (latency, parameters, FLOPs) belong to the string, accuracy to the key.
+    Two architectures are equal if their space and string are equal. Different strings may still compute the same
+    function: compare `key` for that. Costs (latency, parameters, FLOPs) belong to the string, accuracy to the key.
 
     >>> from nassurrogate.spaces import get_space
     >>> cell = get_space("nb201").parse(0)
-    >>> cell.space, cell.index
+    >>> cell.space.name, cell.index
     ('nb201', 0)
     """
 
-    space: str
+    space: Space
     string: str
 
     @property
     def index(self) -> int:
-        """Position in the space's official enumeration."""
-        from nassurrogate.spaces import get_space
-
-        return get_space(self.space).index(self)
+        """Position in the space's official enumeration. Raises `InputError` for a space without one."""
+        return self.space.index(self)
 
     @property
     def key(self) -> str:
         """Canonical key of the function computed; equal keys are the same architecture for deduplication."""
-        from nassurrogate.spaces import get_space
+        return self.space.canonical_key(self)
 
-        return get_space(self.space).canonical_key(self)
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What every slot of a `CategoricalSpace` holds. Raises `InputError` for a space of another kind."""
+        return self.space.choices_of(self)
 
     def graph(self, *, reduced: bool = True) -> CellGraph:
-        """The cell as operations on nodes: reduced to what it computes, or (`reduced=False`) as it is wired."""
-        from nassurrogate.spaces import get_space
-
-        return get_space(self.space).graph(self, reduced=reduced)
+        """The operations on nodes: reduced to what is computed, or (`reduced=False`) as the architecture is wired."""
+        return self.space.graph(self, reduced=reduced)
 
     def __str__(self) -> str:
         return self.string
+
+    def __repr__(self) -> str:
+        return f"Architecture({self.space.name!r}, {self.string!r})"
 
 
 class CellGraph:

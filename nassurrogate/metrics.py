@@ -61,6 +61,18 @@ def _best_of_top_k(predicted: np.ndarray, true: np.ndarray, k: int) -> float:
     return float(true[np.argsort(-predicted, kind="stable")[:k]].max())
 
 
+def mean_absolute_percentage_error(predicted: np.ndarray, true: np.ndarray) -> float:
+    """The mean of |prediction − truth| / |truth| over (n,) pairs, in percent; truths of 0 are left out, NaN if all are.
+
+    >>> mean_absolute_percentage_error(np.array([11.0, 18.0, 1.0]), np.array([10.0, 20.0, 0.0]))
+    10.0
+    """
+    there = true != 0
+    if not there.any():
+        return float("nan")
+    return 100.0 * float(np.mean(np.abs(predicted[there] - true[there]) / np.abs(true[there])))
+
+
 def interval_half_width(std: np.ndarray, level: float = 0.9) -> np.ndarray:
     """(n,) half the width of a normal interval of this level around the mean, from (n,) standard deviations.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
@@ -14,19 +15,22 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.given_path import as_path
+from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
 from nassurrogate.predictors import (
-    DEFAULT_PREDICTOR,
     PredictorLike,
+    default_predictor,
+    make_predictor,
     predictor_class,
     predictor_names,
     resolve_predictor,
 )
-from nassurrogate.spaces import ArchLike, get_space
+from nassurrogate.spaces import ArchLike, Space, SpaceLike, get_space, space_names
 from nassurrogate.spaces.base import is_single
 
 if TYPE_CHECKING:
     from nassurrogate.predictors.base import Predictor, Progress
 
+_log = logging.getLogger(__name__)
 _LARGEST_TARGET = 1e30
 """Squares and sums of targets must fit the numbers that predictors learn in."""
 
@@ -35,15 +39,20 @@ class Surrogate:
     """A predictor of one metric over one search space.
 
     Args:
-        space: name of the search space.
-        predictor: registered name, `name:preset`, or a class, a subclass of `Predictor`.
-        metric: what the targets are; accuracies score higher when larger, every other metric when smaller.
+        space: the search space, or its name.
+        predictor: registered name, `name:preset`, or a class, a subclass of `Predictor`; None: `default_predictor` of
+            space and metric.
+        metric: what the targets are: a known name, or a `Metric` that says which direction is better.
         config: hyper-parameters that replace the preset's.
         seed: makes the fit reproducible.
         device: `"auto"`, `"cpu"`, `"cuda"`, …
         preset: the preset's name, for a predictor that is given without.
 
-    An architecture is an `Architecture`, its string or its index; any other sequence is a batch of them.
+    An architecture is an `Architecture` or its string, in some spaces an index or a dict of choices; any other sequence
+    is a batch of them.
+
+    Raises `InputError` for what is unknown, for a metric of unknown direction, and for a predictor that cannot read the
+    space.
 
     >>> surrogate = Surrogate("nb201", predictor="gradient-boosting", seed=0)
     >>> _ = surrogate.fit([0, 1, 2, 3], [85.5, 90.8, 72.1, 88.0])
@@ -53,10 +62,10 @@ class Surrogate:
 
     def __init__(
         self,
-        space: str = "nb201",
+        space: SpaceLike = "nb201",
         *,
-        predictor: PredictorLike = DEFAULT_PREDICTOR,
-        metric: str = "val_accuracy_pct",
+        predictor: PredictorLike | None = None,
+        metric: MetricLike = "val_accuracy_pct",
         config: Mapping[str, Any] | None = None,
         seed: int = 0,
         device: str = "auto",
@@ -64,17 +73,23 @@ class Surrogate:
     ) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 63:
             raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {brief(seed)}")
-        _check_metric(metric)
+        about = as_metric(metric)
+        self.higher_is_better: bool = about.larger_is_better
+        """Whether a larger value of the metric is better."""
+        self.about_metric: Metric = about
+        """All that is known of the metric; `metric` is its name."""
+        self.metric: str = about.name
         if not isinstance(device, str):
             raise InputError(f"device must be a name such as 'auto', 'cpu' or 'cuda', got {brief(device)}")
-        cls, named = resolve_predictor(predictor)
+        self.space: Space = get_space(space)
+        cls, named = resolve_predictor(default_predictor(self.space, about) if predictor is None else predictor)
         if preset is not None and named is not None and preset != named:
             raise InputError(f"preset {brief(preset)} contradicts the predictor {brief(predictor)}; leave one out")
         preset = named if preset is None else preset
-        self.space = get_space(space)
-        self.metric = metric
         self.seed = int(seed)
-        self.predictor = cls(self.space, preset=preset, config=config, seed=self.seed, device=device)
+        self.predictor = make_predictor(
+            cls, self.space, metric=about, preset=preset, config=config, seed=self.seed, device=device
+        )
         self.n_labels = 0
         self.label_stats: dict[str, float] = {}
         self.labels_sha256 = ""
@@ -82,10 +97,10 @@ class Surrogate:
     def fresh(self, *, seed: int) -> Surrogate:
         """One without labels, of the same space, predictor, preset, configuration, metric and device."""
         return Surrogate(
-            self.space.name,
+            self.space,
             predictor=type(self.predictor),
             preset=self.predictor.preset,
-            metric=self.metric,
+            metric=self.about_metric,
             config=self.predictor.config_dict(),
             seed=seed,
             device=self.predictor.device,
@@ -169,17 +184,12 @@ class Surrogate:
     def score(self, archs: ArchLike | Sequence[ArchLike]) -> float | np.ndarray:
         """How good: higher is better. A float for one architecture, shape (B,) for a batch.
 
-        For an accuracy it is the predicted mean in percent; for a metric to be minimised, minus the predicted mean.
+        It is the predicted mean in the metric's unit, or for a metric that is better when smaller, minus that.
         `score(a)` equals `score([…, a, …])[i]`.
         """
         mean, _ = self.predict(archs)
         score = mean if self.higher_is_better else -mean
         return float(score[0]) if is_single(archs) else score
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Whether a larger value of the metric is better: so it is for accuracies."""
-        return "accuracy" in self.metric
 
     def _require_fit(self) -> None:
         if not self.n_labels:
@@ -193,6 +203,7 @@ class Surrogate:
         Raises `InputError` before the first fit, or where the path cannot be written.
         """
         from nassurrogate.model_file import write_model
+        from nassurrogate.versions import FITTING_PACKAGES, package_versions
 
         self._require_fit()
         target = as_path(path, "the model's path")
@@ -206,6 +217,8 @@ class Surrogate:
                 "preset": self.predictor.preset,
                 "config": self.predictor.config_dict(),
                 "metric": self.metric,
+                "metric_info": self.about_metric.as_dict(),
+                "packages": package_versions(FITTING_PACKAGES),
                 "seed": self.seed,
                 "n_labels": self.n_labels,
                 "label_stats": self.label_stats,
@@ -215,13 +228,24 @@ class Surrogate:
         )
 
     @classmethod
-    def load(cls, path: str | Path, *, device: str = "auto", predictor: type[Predictor] | None = None) -> Surrogate:
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        device: str = "auto",
+        predictor: type[Predictor] | None = None,
+        space: Space | None = None,
+    ) -> Surrogate:
         """Read what `save` wrote; runs no code from the file.
+
+        A predictor that is saved as its labels learns them again: a warning is logged where the packages have other
+        versions than those that it was saved with.
 
         Args:
             path: the file.
             device: as in the constructor.
             predictor: the class of a predictor that is not registered; it must have the name that the file gives.
+            space: a space that is not registered, of the name that the file gives.
 
         Raises `InputError` for a file that is missing, damaged, foreign, or of a newer format.
         """
@@ -234,10 +258,10 @@ class Surrogate:
             if not isinstance(header["preset"], str):
                 raise InputError(f"the preset must be a name, got {brief(header['preset'])}")
             surrogate = cls(
-                header["space"],
+                _saved_space(header["space"], space),
                 predictor=_saved_class(header["predictor"], predictor),
                 preset=header["preset"],
-                metric=header["metric"],
+                metric=_saved_metric(header, str(path)),
                 config=header["config"],
                 seed=header["seed"],
                 device=device,
@@ -247,6 +271,7 @@ class Surrogate:
                 raise InputError(f"the number of labels must be a whole number from 1, got {brief(n_labels)}")
             surrogate.label_stats = {str(k): float(v) for k, v in header["label_stats"].items()}
             surrogate.labels_sha256 = str(header["labels_sha256"])
+            _warn_of_other_versions(header, tensors, str(path))
             surrogate.predictor.load_state(tensors, header["state"])
             surrogate.n_labels = n_labels
         except InputError as error:
@@ -270,6 +295,50 @@ def _saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]
     return predictor_class(name)
 
 
+def _saved_space(name: object, given: Space | None) -> Space:
+    """The space of a saved model: the registered one of its name, or the given one if it has that name."""
+    if given is not None:
+        if not isinstance(given, Space):
+            raise InputError(f"space must be a Space, got {brief(given)}")
+        if given.name != name:
+            raise InputError(f"it is of the space {brief(name)}, not of the given {given.name!r}")
+        return given
+    if not isinstance(name, str) or name not in space_names():
+        known = unknown_choice("space", name, space_names())
+        raise InputError(f"{known}; one that is not registered is given as an object: Surrogate.load(path, space=…)")
+    return get_space(name)
+
+
+def _saved_metric(header: Mapping[str, Any], place: str) -> Metric:
+    """What a file says of its metric; those written before it did took all but accuracies as better when smaller."""
+    name = header["metric"]
+    if "metric_info" in header:
+        told = Metric.from_dict(header["metric_info"])
+        if told.name != name:
+            raise InputError(f"its metric is {brief(name)} and {brief(told.name)} at once")
+        return told
+    known = known_metric(name)
+    if known.direction is not None:
+        return known
+    _log.warning("%s does not say whether a larger %s is better; it is taken to be better when smaller", place, name)
+    return as_metric(known, "minimize")
+
+
+def _warn_of_other_versions(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], place: str) -> None:
+    from nassurrogate.predictors.kept_labels import holds_labels
+    from nassurrogate.versions import version_changes
+
+    if "packages" not in header:
+        return
+    changes = version_changes(header["packages"])
+    if changes and holds_labels(tensors):
+        _log.warning(
+            "%s learns its labels again with other versions than it was saved with, so predictions may differ: %s",
+            place,
+            ", ".join(changes),
+        )
+
+
 def _numbers(targets: object) -> np.ndarray:
     """Targets as float64. Text that reads like a number is refused: it is the wrong column more often than not."""
     try:
@@ -281,16 +350,6 @@ def _numbers(targets: object) -> np.ndarray:
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise InputError(f"targets must be numbers, got {brief(targets)}") from error
     raise InputError(f"targets must be numbers, got {brief(targets)}")
-
-
-def _check_metric(metric: object) -> None:
-    if not isinstance(metric, str) or not metric.strip():
-        raise InputError(f"metric must be the name of what the targets are, such as latency_ms, got {brief(metric)}")
-    if "acc" in metric.casefold() and "accuracy" not in metric:
-        raise InputError(
-            f"unclear metric {brief(metric)}: an accuracy has 'accuracy' in its name, and all else is better when "
-            "smaller; did you mean 'val_accuracy_pct'?"
-        )
 
 
 def hash_labels(archs: Sequence[Architecture], targets: np.ndarray) -> str:

@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from nassurrogate.search.ledger import Ledger, Query, read_ledger
     from nassurrogate.search.loop import run
     from nassurrogate.search.schedule import SearchSettings
-    from nassurrogate.search.searcher import make_searcher, searcher_names
+    from nassurrogate.search.searcher import Searcher, searcher_names
 
-__all__ = ["Event", "Ledger", "Query", "SearchSettings", "make_searcher", "read_ledger", "run", "searcher_names"]
+__all__ = ["Event", "Ledger", "Query", "SearchSettings", "Searcher", "read_ledger", "run", "searcher_names"]
 
 _HOME = {
     "Event": "nassurrogate.search.account",
     "Ledger": "nassurrogate.search.ledger",
     "Query": "nassurrogate.search.ledger",
     "SearchSettings": "nassurrogate.search.schedule",
-    "make_searcher": "nassurrogate.search.searcher",
+    "Searcher": "nassurrogate.search.searcher",
     "read_ledger": "nassurrogate.search.ledger",
     "run": "nassurrogate.search.loop",
     "searcher_names": "nassurrogate.search.searcher",

@@ -1,21 +1,27 @@
-"""Pays for labels: every ground-truth query of a run goes through here, into the ledger."""
+"""Spends the budget: every ground-truth query of a run goes through here, into the ledger."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, Benchmark
-from nassurrogate.search.candidates import Candidates
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks import Benchmark, Evaluation, TabularBenchmark
+from nassurrogate.errors import InputError
+from nassurrogate.metric import Metric
+from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.ledger import LedgerWriter, Phase, Query, finite_or_none
+from nassurrogate.spaces import EnumerableSpace
 
 LabelKind: TypeAlias = Literal["mean", "single"]
 LABEL_KINDS: tuple[LabelKind, ...] = ("mean", "single")
+_MOST_FAILURES = 5
+"""Failed evaluations in a row from the start after which a run ends: all others would fail as well."""
 
 _log = logging.getLogger(__name__)
 
@@ -26,10 +32,12 @@ class Event:
 
     Args:
         kind: `start` (with what is searched), `query`, `fit`, or `note` (with a reason).
-        done: queries paid, or steps of the fit done.
+        done: queries made, or steps of the fit done.
         total: the budget, or all steps of the fit.
         message: one line, for `start` and `note`.
-        query: what was paid for, for `query`.
+        query: what was evaluated, for `query`.
+        run_dir: the run folder, for `start`; empty where nothing is written.
+        best: the best label so far with its unit, for `query`; empty while there is none.
     """
 
     kind: Literal["start", "query", "fit", "note"]
@@ -37,20 +45,24 @@ class Event:
     total: int
     message: str = ""
     query: Query | None = None
+    best: str = ""
+    run_dir: str = ""
 
 
 Listener: TypeAlias = Callable[[Event], None]
 
 
 class Account:
-    """The labels of a run: what was paid, for which cells, and what is left.
+    """The queries of a run: what was evaluated, what it gave, and how much of the budget is left.
 
     Args:
-        benchmark: the truth.
-        candidates: what may be paid for.
+        benchmark: the ground truth.
+        feasible: what may be evaluated.
+        objective: the metric that is a label.
         budget: queries in all.
-        kind: `mean` of the training seeds, or one seed drawn as in real life; where the table has one, it is that.
+        kind: `mean` of the training seeds, or one seed drawn as in real life; where there is but one, it is that.
         rng: draws the training seeds.
+        fidelity: of all queries; None: the full training.
         writer: the ledger on disk; None keeps it in memory only.
         listener: told of every event.
     """
@@ -58,87 +70,140 @@ class Account:
     def __init__(
         self,
         benchmark: Benchmark,
-        candidates: Candidates,
+        feasible: FeasibleSet,
+        objective: Metric,
         *,
         budget: int,
         kind: LabelKind,
         rng: np.random.Generator,
+        fidelity: int | None = None,
         writer: LedgerWriter | None = None,
         listener: Listener | None = None,
     ) -> None:
         self._benchmark = benchmark
-        self._domain = candidates.domain
+        self._feasible = feasible
+        self.objective = objective
         self.budget = budget
-        self.limit = min(budget, candidates.n_feasible_classes)
-        """Queries that can be paid: a class is paid for once."""
+        self.limit = budget if feasible.n_classes is None else min(budget, feasible.n_classes)
+        """Queries that can be made: equal functions are evaluated once."""
         self.kind: LabelKind = kind
         self._rng = rng
+        self._fidelity = fidelity
         self._writer = writer
         self._listener = listener
         self._began = time.monotonic()
-        self._classes: set[int] = set()
-        self._seeds: dict[int, set[int | None]] = {}
-        self.queries: list[Query] = []
+        self.taken: set[Hashable] = set()
+        """Keys of all that was evaluated, failures too."""
+        self._seeds: dict[Architecture, list[int | None]] = {}
+        self._evaluations: list[tuple[Query, Evaluation]] = []
         self.notes: list[str] = []
 
     @property
     def left(self) -> int:
-        """Queries that can still be paid."""
-        return self.limit - len(self.queries)
+        """Queries that can still be made."""
+        return self.limit - len(self._evaluations)
 
     @property
-    def indices(self) -> list[int]:
-        """Paid cells in the order of payment."""
-        return [query.index for query in self.queries]
+    def queries(self) -> list[Query]:
+        """All of them, in order."""
+        return [query for query, _ in self._evaluations]
+
+    @property
+    def labelled(self) -> list[Query]:
+        """Those that gave a label."""
+        return [query for query, evaluation in self._evaluations if evaluation.status == "ok"]
+
+    @property
+    def archs(self) -> list[Architecture]:
+        """What they are of."""
+        return [evaluation.arch for _, evaluation in self._evaluations if evaluation.status == "ok"]
 
     @property
     def labels(self) -> list[float]:
-        """Their labels, in percent."""
-        return [query.label for query in self.queries]
+        """Their labels, in the objective's unit."""
+        return [query.value for query in self.labelled]
 
-    def pay(self, index: int, phase: Phase, proposed_by: str, *, predicted: tuple[float, float] | None = None) -> float:
-        """Query one cell, record it, and return its label in percent.
+    def evaluate(
+        self, arch: Architecture, phase: Phase, proposed_by: str, *, predicted: tuple[float, float] | None = None
+    ) -> Evaluation:
+        """Query one architecture, and record what it gave.
 
-        A class is evaluated once, but for further trainings of the same cell: see `can_train_again`.
+        Equal functions are evaluated once, but for further trainings of the same architecture: see `can_train_again`.
+
+        Raises `InputError` where nothing but failures came from the start.
         """
+        key = self._feasible.keys([arch])[0]
+        again = arch in self._seeds and self.can_train_again(arch)
         assert self.left > 0, "the budget is spent"
-        assert self._domain.feasible[index], f"cell {index} is infeasible"
-        class_id = int(self._domain.class_of[index])
-        again = index in self._seeds and self.can_train_again(index)
-        assert again or class_id not in self._classes, f"the class of cell {index} is evaluated already"
-        seed = self._draw_seed(index)
-        measured = self._benchmark.query(index, LABEL, seed="mean" if seed is None else seed)
-        arch = self._benchmark.space.parse(index)
+        assert self._feasible.contains([arch])[0], f"{arch} is infeasible"
+        assert again or key not in self.taken, f"the function of {arch} is evaluated already"
+        seed = self._draw_seed(arch)
+        name = self.objective.name
+        evaluation = self._benchmark.evaluate([arch], [name], seed=seed, fidelity=self._fidelity)[0]
+        succeeded = evaluation.status == "ok"
+        n_seeds = evaluation.n_seeds.get(name, 1) if succeeded else 0
         mean, std = predicted if predicted is not None else (None, None)
         query = Query(
-            number=len(self.queries) + 1,
+            number=len(self._evaluations) + 1,
             phase=phase,
             proposed_by=proposed_by,
             arch=arch.string,
-            index=index,
+            index=arch.index if isinstance(arch.space, EnumerableSpace) else None,
             key=arch.key,
-            label=measured.value,
-            label_kind="mean" if seed is None else "single",
+            label=evaluation.values[name] if succeeded else None,
+            label_kind="mean" if seed is None and n_seeds > 1 else "single",
             label_seed=seed,
-            cost_train_time_s=finite_or_none(measured.cost_train_time_s),
+            cost_train_time_s=finite_or_none(evaluation.cost_s),
             predicted_mean=finite_or_none(mean),
             predicted_std=finite_or_none(std),
-            feasible=bool(self._domain.feasible[index]),
+            feasible=True,
             elapsed_s=round(time.monotonic() - self._began, 3),
+            values={metric: value for metric, value in evaluation.values.items() if np.isfinite(value)},
+            n_seeds=n_seeds,
+            status=evaluation.status,
+            reason=evaluation.reason,
+            fidelity=self._fidelity,
         )
         if self._writer is not None:
             self._writer.append(query)
-        self._classes.add(class_id)
-        self._seeds.setdefault(index, set()).add(seed)
-        self.queries.append(query)
-        self.emit(Event("query", len(self.queries), self.budget, query=query))
-        return query.label
+        self.taken.add(key)
+        if succeeded:
+            self._seeds.setdefault(arch, []).append(seed)
+        self._evaluations.append((query, evaluation))
+        self.emit(Event("query", len(self._evaluations), self.budget, query=query, best=self._best()))
+        self._watch(query)
+        return evaluation
+
+    def _best(self) -> str:
+        if not self.labelled:
+            return ""
+        best = self.objective.sign * max(self.objective.sign * label for label in self.labels)
+        return f"{best:.2f} %" if self.objective.is_percent else f"{best:.5g}"
+
+    def _watch(self, query: Query) -> None:
+        """Say what looks wrong while there is budget left to save."""
+        if query.label is None:
+            self.note(f"query {query.number} failed: {query.arch}: {query.reason}")
+            if len(self._evaluations) >= _MOST_FAILURES and not self.labelled:
+                raise InputError(
+                    f"the first {len(self._evaluations)} evaluations all failed, so the run ends; the last one: "
+                    f"{query.reason}"
+                )
+            return
+        is_first = len(self.labelled) == 1 and not isinstance(self._benchmark, TabularBenchmark)
+        if is_first and self.objective.is_percent and 0.0 < query.label < 1.0:
+            name = self.objective.name
+            self.note(
+                f"the first {name} is {query.label:.4g}, which reads like a fraction, but {name} is in percent; return "
+                "100 times the value, or declare what it is: objective=Metric('accuracy', unit='fraction', "
+                f"direction='{self.objective.direction}')"
+            )
 
     def note(self, reason: str) -> None:
         """Record why the run departs from its plan."""
         self.notes.append(reason)
         _log.warning("%s", reason)
-        self.emit(Event("note", len(self.queries), self.budget, reason))
+        self.emit(Event("note", len(self._evaluations), self.budget, reason))
 
     def emit(self, event: Event) -> None:
         """Tell the listener, if there is one."""
@@ -147,23 +212,28 @@ class Account:
 
     @property
     def trains_again(self) -> bool:
-        """Whether a query is a single training, and the benchmark has several of some cells."""
-        return self.kind == "single" and bool((self._benchmark.column(LABEL).n_seeds > 1).any())
+        """Whether a query is a single training, and there may be several of some architectures."""
+        if self.kind != "single":
+            return False
+        if isinstance(self._benchmark, TabularBenchmark):
+            return bool((self._benchmark.column(self.objective.name).n_seeds > 1).any())
+        arch = next(self._feasible.shuffled(np.random.default_rng(0)))
+        there = self._benchmark.seeds(arch, self.objective.name)
+        return there is None or len(there) > 1
 
-    def can_train_again(self, index: int) -> bool:
-        """Whether a further query of an evaluated cell would be another training of it, and not the same again."""
-        seeds = self._seeds[index]
-        return None not in seeds and bool(set(self._trainings(index)) - seeds)
+    def can_train_again(self, arch: Architecture) -> bool:
+        """Whether a further query of an evaluated architecture would be another training, and not the same again."""
+        done = self._seeds.get(arch, [])
+        there = self._benchmark.seeds(arch, self.objective.name)
+        return bool(done) and None not in done and (there is None or bool(set(there) - set(done)))
 
-    def _draw_seed(self, index: int) -> int | None:
-        """The training run that is looked up; None for their mean. The mean of one run is that run, as noisy."""
-        there = self._trainings(index)
+    def _draw_seed(self, arch: Architecture) -> int | None:
+        """The training that is looked up; None for the mean. The mean of one training is that one, as noisy."""
+        there = self._benchmark.seeds(arch, self.objective.name)
+        done = self._seeds.get(arch, [])
+        if there is None:
+            return len(done)
         if self.kind == "mean" and len(there) > 1:
             return None
-        known = self._seeds.get(index, set())
-        return int(self._rng.choice([seed for seed in there if seed not in known]))
-
-    def _trainings(self, index: int) -> list[int]:
-        """The seeds of the trainings that the benchmark has."""
-        found: list[int] = np.flatnonzero(np.isfinite(self._benchmark.column(LABEL).values[index])).tolist()
-        return found
+        fresh = [seed for seed in there if seed not in done]
+        return int(self._rng.choice(fresh)) if fresh else None

@@ -9,45 +9,105 @@ from typing import Any
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, Benchmark, load_benchmark
+from nassurrogate.benchmarks import (
+    LABEL,
+    TEST,
+    Benchmark,
+    CallableBenchmark,
+    Evaluate,
+    TabularBenchmark,
+    load_benchmark,
+)
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, brief, unknown_choice
-from nassurrogate.predictors import SEARCH_PREDICTOR, PredictorLike, predictor_names, split_preset
+from nassurrogate.metric import Metric, MetricLike, as_metric
+from nassurrogate.predictors import PredictorLike, default_predictor, predictor_names, split_preset
 from nassurrogate.search.account import LABEL_KINDS
 from nassurrogate.search.schedule import SearchSettings
+from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
 from nassurrogate.surrogate import Surrogate
 
-DEFAULT_SPACE, DEFAULT_DATASET = "nb201", "cifar10"
+DEFAULT_SPACE = "nb201"
 NO_PREDICTOR = "none"
 
 
-def ground_truth(space: str | None, dataset: str | None, table: str | None, benchmark: Benchmark | None) -> Benchmark:
-    """The given benchmark, or the named table. Raises `InputError` where the names contradict the benchmark."""
-    for name, value in (("space", space), ("dataset", dataset), ("table", table)):
+def ground_truth(
+    space: SpaceLike | None,
+    dataset: str | None,
+    table: str | None,
+    benchmark: Benchmark | None,
+    evaluate: Evaluate | None = None,
+    objective: MetricLike | None = None,
+) -> Benchmark:
+    """The given benchmark, a training function as one, or the named table.
+
+    Raises `InputError` where what is given contradicts itself.
+    """
+    for name, value in (("dataset", dataset), ("table", table)):
         if value is not None:
             _require("a name", name, value, str)
+    if space is not None:
+        _require("a name or a Space", "space", space, str | Space)
+    if evaluate is not None:
+        if benchmark is not None or table is not None:
+            raise InputError("evaluate is the ground truth; leave benchmark and table out")
+        if space is None:
+            raise InputError("evaluate needs the space whose architectures it trains: run(space=…, evaluate=…)")
+        metric = LABEL if objective is None else objective
+        return CallableBenchmark(space, evaluate, metric, dataset="own" if dataset is None else dataset)
     if benchmark is None:
-        space = DEFAULT_SPACE if space is None else space
-        return load_benchmark(space, DEFAULT_DATASET if dataset is None else dataset, table=table)
+        named = DEFAULT_SPACE if space is None else space
+        if isinstance(named, Space):
+            if get_space(named).name not in space_names() or get_space(named.name) is not named:
+                raise InputError(
+                    f"space {named.name!r} is not registered, so there is no table of it; give its ground truth: "
+                    "run(space=…, evaluate=…) or run(benchmark=…)"
+                )
+            named = named.name
+        return load_benchmark(named, dataset, table=table)
     _require("a Benchmark", "benchmark", benchmark, Benchmark)
+    given = space.name if isinstance(space, Space) else space
     there = {"space": benchmark.space.name, "dataset": benchmark.dataset}
-    for name, value in (("space", space), ("dataset", dataset)):
+    for name, value in (("space", given), ("dataset", dataset)):
         if value is not None and value != there[name]:
             raise InputError(
                 f"{name} {brief(value)} contradicts the given benchmark, whose {name} is {there[name]!r}; leave one out"
             )
     if table is not None:
-        raise InputError(
-            f"table {brief(table)} contradicts the given benchmark, which is a table itself; leave one out"
-        )
+        raise InputError(f"table {brief(table)} contradicts the given benchmark; leave one out")
     return benchmark
 
 
+def chosen_objective(objective: MetricLike | None, benchmark: Benchmark) -> Metric:
+    """What the search improves. Raises `InputError` for a metric that the benchmark lacks, or of unknown direction."""
+    if objective is None:
+        found = benchmark.objective
+    else:
+        given = as_metric(objective)
+        if given.name not in benchmark.metrics:
+            place = f" of {benchmark.space.name}/{benchmark.dataset}"
+            raise unknown_choice("objective", given.name, benchmark.metrics, place=place)
+        known = benchmark.metrics[given.name]
+        found = given if known.direction is None else as_metric(known, given.direction)
+    if found.name == TEST and benchmark.objective.name != TEST:
+        raise InputError(
+            f"a search never sees {TEST}: it is looked up once, for the final architecture; the objective of "
+            f"{benchmark.space.name}/{benchmark.dataset} is {benchmark.objective.name}"
+        )
+    _ = found.larger_is_better  # an unknown direction is told now
+    return found
+
+
 def check_budget(budget: object, benchmark: Benchmark) -> None:
-    """Raise `InputError` for what is no number of queries that could be paid."""
+    """Raise `InputError` for what is no number of queries that could be made."""
+    is_number = not isinstance(budget, bool) and isinstance(budget, int | np.integer)
+    if not isinstance(benchmark, TabularBenchmark):
+        if not is_number or budget < 1:  # type: ignore[operator]
+            raise InputError(f"budget must be a whole number from 1, got {brief(budget)}")
+        return
     most = benchmark.space.n_classes
-    if isinstance(budget, bool) or not isinstance(budget, int | np.integer) or not 1 <= budget <= most:
+    if not is_number or not 1 <= budget <= most:  # type: ignore[operator]
         raise InputError(
             f"budget must be a whole number from 1 to {most} (the different functions in {benchmark.space.name}), "
             f"got {brief(budget)}"
@@ -64,15 +124,17 @@ def checked_seed(seed: object) -> int:
 
 
 def check_kinds(
-    *, searcher: object, labels: object, device: object, listener: object, write: object, plots: object
+    *, labels: object, device: object, listener: object, write: object, plots: object, fidelity: object = None
 ) -> None:
     """Raise `InputError` for an argument of a type that is not its own."""
-    for name, value in (("searcher", searcher), ("labels", labels), ("device", device)):
+    for name, value in (("labels", labels), ("device", device)):
         _require("a name", name, value, str)
     for name, value in (("write", write), ("plots", plots)):
         _require("True or False", name, value, bool | np.bool_)
     if labels not in LABEL_KINDS:
         raise unknown_choice("kind of labels", labels, LABEL_KINDS)
+    if fidelity is not None and (isinstance(fidelity, bool) or not isinstance(fidelity, int) or fidelity < 1):
+        raise InputError(f"fidelity must be a whole number from 1, such as epochs, got {brief(fidelity)}")
     if listener is not None and not callable(listener):
         raise InputError(f"listener must be a function of one event, got {brief(listener)}")
 
@@ -96,16 +158,20 @@ def parsed_constraints(constraints: Sequence[Constraint | str] | Constraint | st
     return [bound if isinstance(bound, Constraint) else Constraint.parse(bound) for bound in listed]
 
 
-def loaded_surrogate(surrogate: str | Path | Surrogate | None, benchmark: Benchmark, device: str) -> Surrogate | None:
+def loaded_surrogate(
+    surrogate: str | Path | Surrogate | None, benchmark: Benchmark, objective: Metric, device: str
+) -> Surrogate | None:
     """The saved surrogate that a search starts from, if it can guide one on this benchmark."""
     if surrogate is None:
         return None
-    saved = surrogate if isinstance(surrogate, Surrogate) else Surrogate.load(surrogate, device=device)
-    place = "the surrogate" if isinstance(surrogate, Surrogate) else str(surrogate)
-    if saved.space.name != benchmark.space.name:
+    if isinstance(surrogate, Surrogate):
+        saved, place = surrogate, "the surrogate"
+    else:
+        saved, place = Surrogate.load(surrogate, device=device, space=benchmark.space), str(surrogate)
+    if saved.space != benchmark.space:
         raise InputError(f"{place} scores cells of {saved.space.name}, expected one for {benchmark.space.name}")
-    if saved.metric != LABEL:  # one that learned test accuracy would let it into the search
-        raise InputError(f"{place} predicts {saved.metric}, expected one that predicts {LABEL}")
+    if saved.metric != objective.name:  # one that learned test accuracy would let it into the search
+        raise InputError(f"{place} predicts {saved.metric}, expected one that predicts {objective.name}")
     if not saved.n_labels:
         raise InputError("the surrogate has no labels yet; call fit(archs, targets) first, or load a saved one")
     return saved
@@ -116,6 +182,7 @@ def unfitted_surrogate(
     changes: Mapping[str, Any] | None,
     saved: Surrogate | None,
     benchmark: Benchmark,
+    objective: Metric,
     device: str,
 ) -> Surrogate | None:
     """A surrogate of the predictor, preset and hyper-parameters that were asked for; None for `none` and `oracle`."""
@@ -126,17 +193,22 @@ def unfitted_surrogate(
             raise InputError(f"predictor {predictor!r} makes no use of a saved surrogate; leave one of the two out")
         if changes:
             raise InputError(f"predictor {predictor!r} has no hyper-parameters, got {brief(dict(changes))}")
+        if predictor == ORACLE and not isinstance(benchmark, TabularBenchmark):
+            raise InputError(f"predictor {ORACLE!r} needs a table that knows the truth; this ground truth is trained")
         return None
     preset: str | None = None
     if predictor is None and saved is not None:
         predictor, preset = type(saved.predictor), saved.predictor.preset
         changes = {**saved.predictor.config_dict(), **(changes or {})}
-    predictor = SEARCH_PREDICTOR if predictor is None else predictor
+    if predictor is None:
+        predictor = default_predictor(benchmark.space, objective, search=True)
     if not isinstance(predictor, type) and (
         not isinstance(predictor, str) or split_preset(predictor)[0] not in predictor_names()
     ):
         raise unknown_choice("predictor", predictor, [*predictor_names(), NO_PREDICTOR, ORACLE])
-    return Surrogate(benchmark.space.name, predictor=predictor, preset=preset, config=changes, device=device)
+    return Surrogate(
+        benchmark.space, predictor=predictor, metric=objective, preset=preset, config=changes, device=device
+    )
 
 
 def _require(expected: str, name: str, value: object, kind: Any) -> None:

@@ -1,142 +1,151 @@
-"""What may be proposed: the cells that keep every constraint, looked up exactly before the first query."""
+"""The feasible set of a run, found before the first query; where it is empty, the nearest bound that leaves any."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, Benchmark, is_paid
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks import Benchmark, TabularBenchmark
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, unknown_choice
-from nassurrogate.search.searcher import Domain
-from nassurrogate.spaces import Space
+from nassurrogate.metric import Metric, known_metric
+from nassurrogate.search.feasible_set import FeasibleSet, ListedSet
+from nassurrogate.search.open_set import OpenSet
+from nassurrogate.search.table_set import TableSet, first_of_each_class
 
 _log = logging.getLogger(__name__)
+MOST_LISTED = 1 << 15
+"""Architectures of a space up to which all are listed."""
+_CHECKED = 1000
+"""Random architectures that tell the feasible share of a larger one."""
 
 
-@dataclass(frozen=True)
-class Candidates:
-    """The part of a space that a run may pay for.
-
-    Args:
-        domain: the same for the searcher; its `feasible` leaves out cells whose label is missing.
-        satisfies: (size,) bool, which cells keep every constraint, labelled or not.
-        n_unlabelled: cells that keep every constraint but have no label in the table: never proposed, never paid.
-    """
-
-    domain: Domain
-    satisfies: np.ndarray
-    n_unlabelled: int
-
-    @property
-    def n_space(self) -> int:
-        """Strings in the space."""
-        return len(self.satisfies)
-
-    @property
-    def n_feasible(self) -> int:
-        """Strings that keep every constraint."""
-        return int(self.satisfies.sum())
-
-    @property
-    def n_feasible_classes(self) -> int:
-        """Classes that can be paid for: those with a labelled member that keeps every constraint."""
-        return len(self.domain.representatives)
-
-    def describe(self) -> str:
-        """One line for the user, before the search."""
-        missing = f"; {self.n_unlabelled} of them have no label and are left out" if self.n_unlabelled else ""
-        return (
-            f"{self.n_feasible:,} of {self.n_space:,} cells satisfy the constraints "
-            f"({self.n_feasible_classes:,} different functions){missing}"
-        )
-
-
-def find_candidates(
+def find_feasible(
     benchmark: Benchmark,
+    objective: Metric,
     constraints: Sequence[Constraint],
     rng: np.random.Generator,
     *,
     prefer: np.ndarray | None = None,
-) -> Candidates:
-    """The feasible part of a benchmark's space, from its free columns.
+) -> FeasibleSet:
+    """What a run on this benchmark may evaluate.
 
-    Every class is represented by one of its feasible members, drawn uniformly: twins cost differently, and a class is
-    paid for once. An infeasible twin never stands for a class, and never blocks it.
+    Equal functions are evaluated once, through one of their feasible members, drawn uniformly where they can be listed:
+    they cost differently. An infeasible member never stands for its class, and never blocks it.
 
     Args:
-        benchmark: whose columns decide. The label column tells only where labels are missing.
-        constraints: all must hold; no constraint means that every cell is feasible.
+        benchmark: looks up what is constrained. Of the objective only that tells where a table has none.
+        objective: what is evaluated.
+        constraints: all must hold; no constraint means that every architecture is feasible.
         rng: draws the representatives.
         prefer: (size,) a class is represented by its feasible member of the highest value instead (for the oracle).
 
-    Raises `InputError` for a metric that is unknown or costs a query, and where no cell is left.
+    Raises `InputError` for a metric that is unknown or costs a query, and where nothing is feasible.
     """
-    values = {constraint.metric: _free_values(benchmark, constraint) for constraint in constraints}
+    for constraint in constraints:
+        _require_free(benchmark, constraint)
+    if isinstance(benchmark, TabularBenchmark):
+        return _of_table(benchmark, objective, constraints, rng, prefer)
+    space = benchmark.space
+    if space.size is not None and space.size <= MOST_LISTED:
+        members = list(space.members())
+        whole = OpenSet(benchmark, constraints, members)
+        if whole.kept.any():
+            return _listed(whole, members, rng)
+        where = "there is"
+    else:
+        members = space.sample(min(_CHECKED, space.size or _CHECKED), rng)
+        whole = OpenSet(benchmark, constraints, members)
+        if whole.kept.any() or whole.draw(1, rng):
+            return whole
+        where = f"among {len(members):,} random ones"
+    values = {c.metric: benchmark.lookup(members, c.metric) for c in constraints}
+    raise _nobody(f"{space.name} architecture", where, constraints, values)
+
+
+def _of_table(
+    benchmark: TabularBenchmark,
+    objective: Metric,
+    constraints: Sequence[Constraint],
+    rng: np.random.Generator,
+    prefer: np.ndarray | None,
+) -> TableSet:
+    space = benchmark.space
+    values = {constraint.metric: benchmark.column(constraint.metric).mean for constraint in constraints}
     kept = [constraint.check(values[constraint.metric]) for constraint in constraints]
-    satisfies = np.logical_and.reduce([np.ones(benchmark.space.size, dtype=bool), *kept])
+    satisfies = np.logical_and.reduce([np.ones(space.size, dtype=bool), *kept])
     if not satisfies.any():
-        raise _nobody(benchmark, constraints, values, kept)
-    labelled = np.isfinite(benchmark.column(LABEL).mean)
+        raise _nobody(f"{space.name} cell", "there is", constraints, values)
+    labelled = np.isfinite(benchmark.column(objective.name).mean)
     feasible = satisfies & labelled
     n_unlabelled = int((satisfies & ~labelled).sum())
     if not feasible.any():
         raise InputError(
-            f"none of the {n_unlabelled} cells that satisfy the constraints has a {LABEL} in "
-            f"{benchmark.space.name}/{benchmark.dataset}; loosen the constraints or import a table that has them"
+            f"none of the {n_unlabelled} cells that satisfy the constraints has a {objective.name} in "
+            f"{space.name}/{benchmark.dataset}; loosen the constraints or import a table that has them"
         )
     if n_unlabelled:
-        _log.warning("%d feasible cells have no %s in the table and are never proposed", n_unlabelled, LABEL)
+        _log.warning("%d feasible cells have no %s in the table and are never proposed", n_unlabelled, objective.name)
     violations = {str(c): c.violation(values[c.metric]) for c in constraints}
     if not labelled.all():
         violations["no label"] = np.where(labelled, 0.0, 1.0)
-    order = rng.permutation(benchmark.space.size)
+    order = rng.permutation(space.size)
     if prefer is not None:
         order = order[np.argsort(-prefer[order], kind="stable")]
-    representatives = first_of_each_class(benchmark.space, order[feasible[order]])
-    return Candidates(Domain(benchmark.space, feasible, representatives, violations), satisfies, n_unlabelled)
+    representatives = first_of_each_class(space, order[feasible[order]])
+    return TableSet(space, satisfies, feasible, representatives, violations)
 
 
-def first_of_each_class(space: Space, indices: np.ndarray) -> np.ndarray:
-    """(C,) for every class among (n,) indices the one that comes first, in the order of class numbers."""
-    _, first = np.unique(space.class_ids()[indices], return_index=True)
-    return indices[first]
+def _listed(whole: OpenSet, members: Sequence[Architecture], rng: np.random.Generator) -> ListedSet:
+    """The same without a table, and so without arrays."""
+    keys = whole.keys(members)
+    chosen: dict[str, Architecture] = {}
+    for place in rng.permutation(len(members)).tolist():
+        if whole.kept[place]:
+            chosen.setdefault(keys[place], members[place])
+    order = [key for key in dict.fromkeys(keys) if key in chosen]
+    return ListedSet(whole, [chosen[key] for key in order], order)
 
 
-def _free_values(benchmark: Benchmark, constraint: Constraint) -> np.ndarray:
+def _require_free(benchmark: Benchmark, constraint: Constraint) -> None:
     metric, free = constraint.metric, benchmark.free_metrics()
-    if is_paid(metric):
+    about = benchmark.metrics.get(metric) or known_metric(metric)
+    if about.needs_training and (metric in benchmark.metrics or about.direction is not None):
         raise InputError(
-            f"cannot constrain {metric!r}: knowing it means training the cell, which costs a query; "
-            f"metrics that cost none: {', '.join(free)}"
+            f"cannot constrain {metric!r}: knowing it means training the network, which costs a query; "
+            f"metrics that cost none: {', '.join(free) or 'none'}"
         )
     if metric not in free:
         raise unknown_choice("metric", metric, free, place=f" in the constraint '{constraint}'")
-    return benchmark.column(metric).mean
 
 
-def _nobody(
-    benchmark: Benchmark, constraints: Sequence[Constraint], values: dict[str, np.ndarray], kept: Sequence[np.ndarray]
-) -> InputError:
-    name = benchmark.space.name
+def _nobody(kind: str, where: str, constraints: Sequence[Constraint], values: Mapping[str, np.ndarray]) -> InputError:
+    """Why nothing is feasible.
+
+    Args:
+        kind: what the space holds, such as `nb201 cell`.
+        where: which were looked at.
+        constraints: all that must hold.
+        values: metric → (n,) what was looked at.
+    """
+    kept = [constraint.check(values[constraint.metric]) for constraint in constraints]
     for constraint, satisfied in zip(constraints, kept, strict=True):
         if not satisfied.any():
             known = values[constraint.metric][np.isfinite(values[constraint.metric])]
             if not known.size:
-                reason = f"the table has no value of {constraint.metric}"
-                return InputError(f"no {name} cell satisfies {constraint}: {reason}")
+                return InputError(f"no {kind} satisfies {constraint}: no value of {constraint.metric} is known")
             least = constraint.operator in ("<=", "<")
             word, extreme = ("smallest", known.min()) if least else ("largest", known.max())
             hint = f"{constraint.metric}{constraint.operator[0]}={_loosened(float(extreme), least)}"
             return InputError(
-                f"no {name} cell satisfies {constraint}; the {word} {constraint.metric} there is is {extreme:.6g}: "
+                f"no {kind} satisfies {constraint}; the {word} {constraint.metric} {where} is {extreme:.6g}: "
                 f"{hint!r} is the nearest that leaves any"
             )
     alone = ", ".join(f"{constraint}: {mask.sum():,}" for constraint, mask in zip(constraints, kept, strict=True))
-    return InputError(f"no {name} cell satisfies all constraints together; cells that satisfy each alone: {alone}")
+    return InputError(f"no {kind} satisfies all constraints together; those that satisfy each alone: {alone}")
 
 
 def _loosened(extreme: float, upward: bool) -> str:

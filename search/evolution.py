@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from nassurrogate.search.searcher import MAX_ATTEMPTS, Domain, Searcher
+from nassurrogate.architecture import Architecture
+from nassurrogate.search.feasible_set import FeasibleSet
+from nassurrogate.search.searcher import Searcher
 
 
 class Evolution(Searcher):
     """A tournament picks the parent, one edit makes the child, the child joins the population and the oldest leaves it.
 
-    A child that is infeasible or of a known class is edited again: a random walk that soon finds a fresh one.
+    A child that is infeasible or known is edited again: a random walk that soon finds a fresh one.
 
     Args:
-        domain: what may be proposed.
+        feasible: what may be proposed.
         rng: the only source of randomness.
         population: how many live at once; the first ones are random.
         tournament: how many are drawn, without replacement, to find a parent.
-        max_attempts: edits that may fail before a random architecture takes the child's place.
+        options: see `Searcher`.
     """
 
     name: ClassVar[str] = "evolution"
@@ -28,36 +30,39 @@ class Evolution(Searcher):
 
     def __init__(
         self,
-        domain: Domain,
+        feasible: FeasibleSet,
         rng: np.random.Generator,
         *,
         population: int = 20,
         tournament: int = 8,
-        max_attempts: int = MAX_ATTEMPTS,
+        **options: Any,
     ) -> None:
-        super().__init__(domain, rng, max_attempts=max_attempts)
+        super().__init__(feasible, rng, **options)
         self.tournament = tournament
-        self._population: deque[tuple[int, float]] = deque(maxlen=population)
-        self._failed: int | None = None
+        self._population: deque[tuple[Architecture, float]] = deque(maxlen=population)
+        self._walk: Architecture | None = None
+        """The last child, if it could not be evaluated."""
 
-    def _propose(self) -> int:
-        if self._failed is not None:
-            start = self._failed
+    def _propose(self) -> Architecture | None:
+        if self._walk is not None:
+            start = self._walk
         elif len(self._population) < (self._population.maxlen or 0):
-            return int(self.rng.choice(self.fresh()))
+            return self.random_fresh()
         else:
             alive = len(self._population)
             drawn = self.rng.choice(alive, size=min(self.tournament, alive), replace=False)
             start = max((self._population[i] for i in drawn), key=lambda living: living[1])[0]
-        space = self.domain.space
-        return space.index(space.mutate(space.parse(start), self.rng))
+        return self.space.mutate(start, self.rng)
 
-    def _learn(self, index: int, value: float) -> None:
-        self._population.append((index, value))
-        self._failed = None
+    def _learn(self, arch: Architecture, values: tuple[float, ...]) -> None:
+        self._population.append((arch, values[0]))
+        self._walk = None
 
-    def _refused(self, index: int) -> None:
-        self._failed = index
+    def _refused(self, arch: Architecture | None) -> None:
+        self._walk = arch
 
-    def _repeated(self, index: int, value: float) -> None:
-        self._failed = index
+    def _repeated(self, arch: Architecture, values: tuple[float, ...] | None) -> None:
+        self._walk = arch
+
+    def _failed(self, arch: Architecture) -> None:
+        self._walk = None

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from nassurrogate.search.searcher import Searcher
+from nassurrogate.search.random_search import RandomSearch
 
 
-class Exhaustive(Searcher):
-    """Asks for every feasible class in one batch, in random order; on a free objective that ranks the whole space.
+class Exhaustive(RandomSearch):
+    """Goes through all of a candidate pool, so the best of a free objective is found for certain.
 
-    On the truth itself, where a batch is paid for one by one, it is random search.
+    On the truth itself, where every look costs a query, it is random search.
     """
 
     name: ClassVar[str] = "exhaustive"
-    description: ClassVar[str] = "scores every feasible class and takes the best"
-
-    def ask(self) -> list[int]:
-        fresh = self.fresh()
-        self.n_proposals += len(fresh)
-        return [int(index) for index in fresh[self.rng.permutation(len(fresh))]]
-
-    def _propose(self) -> int:
-        return int(self.rng.choice(self.fresh()))
+    description: ClassVar[str] = "scores every candidate and takes the best"

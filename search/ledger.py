@@ -1,11 +1,11 @@
-"""The append-only record of every query that was paid for: one JSON object a line, on disk before the next query."""
+"""The append-only record of every query: one JSON object a line, on disk before the next query."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -22,30 +22,35 @@ PHASES: tuple[Phase, ...] = ("init", "search", "confirm")
 
 @dataclass(frozen=True)
 class Query:
-    """One ground-truth accuracy query.
+    """One ground-truth query.
 
     Args:
-        number: 1, 2, … in the order of payment.
+        number: 1, 2, … in the order of evaluation.
         phase: `init`, `search` or `confirm`.
-        proposed_by: `random`, the searcher's name, or `again` for a further training of a cell evaluated before.
-        arch: the string; `index` its official index, `key` its canonical key.
-        label: the value that was paid for, in percent.
+        proposed_by: `random`, the searcher's name, or `again` for a further training of one evaluated before.
+        arch: the string; `index` its official index, None in a space without an order; `key` its canonical key.
+        label: the objective, in its unit; None if the evaluation failed.
         label_kind: `mean` of the training seeds, or `single`.
         label_seed: which training seed was drawn; None for a mean.
-        cost_train_time_s: simulated seconds of training; None where the table does not say.
-        predicted_mean: what the surrogate said when the cell was proposed, in percent; None without a surrogate.
-        predicted_std: its standard deviation, in percent.
-        feasible: whether the cell keeps every constraint.
+        cost_train_time_s: seconds of training, simulated by a table; None where the benchmark does not say.
+        predicted_mean: what the surrogate said when it was proposed, in the objective's unit; None without a surrogate.
+        predicted_std: its standard deviation, in the same unit.
+        feasible: whether it keeps every constraint.
         elapsed_s: seconds since the run began.
+        values: all that the evaluation gave, by metric; None in a ledger of an earlier release.
+        n_seeds: training seeds behind the label; None in a ledger of an earlier release.
+        status: `ok`, or `failed` or `missing`: then it is no label, and is never evaluated again.
+        reason: why it is not `ok`.
+        fidelity: such as the epochs; None for the full training.
     """
 
     number: int
     phase: Phase
     proposed_by: str
     arch: str
-    index: int
+    index: int | None
     key: str
-    label: float
+    label: float | None
     label_kind: Literal["mean", "single"]
     label_seed: int | None
     cost_train_time_s: float | None
@@ -53,6 +58,22 @@ class Query:
     predicted_std: float | None
     feasible: bool
     elapsed_s: float
+    values: Mapping[str, float] | None = None
+    n_seeds: int | None = None
+    status: str = "ok"
+    reason: str = ""
+    fidelity: int | None = None
+
+    @property
+    def value(self) -> float:
+        """The label of a query that is `ok`."""
+        assert self.label is not None, f"query {self.number} has no label"
+        return self.label
+
+
+def labelled(queries: Sequence[Query]) -> list[Query]:
+    """Those that gave a label."""
+    return [query for query in queries if query.label is not None]
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, Benchmark
+from nassurrogate.benchmarks import TEST, Benchmark, Evaluate, TabularBenchmark
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
+from nassurrogate.errors import InputError
 from nassurrogate.given_path import as_path
+from nassurrogate.metric import Metric, MetricLike
 from nassurrogate.predictors import PredictorLike
 from nassurrogate.search.account import Account, Event, LabelKind, Listener
 from nassurrogate.search.arguments import (
@@ -23,30 +25,35 @@ from nassurrogate.search.arguments import (
     check_kinds,
     checked_seed,
     checked_settings,
+    chosen_objective,
     ground_truth,
     loaded_surrogate,
     parsed_constraints,
     unfitted_surrogate,
 )
-from nassurrogate.search.candidates import Candidates, find_candidates
-from nassurrogate.search.outcome import summarise
+from nassurrogate.search.candidates import find_feasible
+from nassurrogate.search.feasible_set import FeasibleSet
+from nassurrogate.search.outcome import Outcome, spent
 from nassurrogate.search.run_folder import default_folder, open_run, write_summary
 from nassurrogate.search.schedule import SearchSettings
-from nassurrogate.search.searcher import DEFAULT_SEARCHER, Domain, make_searcher, searcher_class
+from nassurrogate.search.searcher import DEFAULT_SEARCHER, Searcher, SearcherLike, resolve_searcher
 from nassurrogate.search.selection import choose, is_noisy
 from nassurrogate.search.sequential import SequentialSearch, search_truth
 from nassurrogate.search.surrogates import BlendedSurrogate, LearningSurrogate, OracleSurrogate, SearchSurrogate
-from nassurrogate.search.versions import package_versions
+from nassurrogate.spaces import SpaceLike
 from nassurrogate.surrogate import Surrogate
+from nassurrogate.versions import package_versions
 
 SCHEMA_VERSION = 1
+_REFERENCE = 512
+"""Architectures over which the posteriors of two surrogates are standardised."""
 
 
 def run(
-    space: str | None = None,
+    space: SpaceLike | None = None,
     dataset: str | None = None,
     budget: int = 100,
-    searcher: str = DEFAULT_SEARCHER,
+    searcher: SearcherLike = DEFAULT_SEARCHER,
     predictor: PredictorLike | None = None,
     seed: int | None = None,
     constraints: Sequence[Constraint | str] | Constraint | str = (),
@@ -59,24 +66,27 @@ def run(
     listener: Listener | None = None,
     table: str | None = None,
     benchmark: Benchmark | None = None,
+    evaluate: Evaluate | None = None,
+    objective: MetricLike | None = None,
+    fidelity: int | None = None,
     write: bool = True,
     plots: bool = True,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Search a space for the most accurate cell under constraints, and say what it cost.
+    """Search a space for the best architecture under constraints, and say what it cost.
 
     Args:
-        space: name of the search space; None: the benchmark's, or `"nb201"`.
-        dataset: name of the data set whose table is the ground truth; None: the benchmark's, or `"cifar10"`.
-        budget: ground-truth accuracy queries, all of them; 1 … number of classes of the space.
-        searcher: one of `searcher_names()`.
+        space: the search space or its name; None: the benchmark's, or `"nb201"`.
+        dataset: name of the data set whose table is the ground truth; None: the benchmark's or the space's own.
+        budget: ground-truth queries, all of them; of a table at most as many as the space has different functions.
+        searcher: one of `searcher_names()`, or a class.
         predictor: registered name, `name:preset` or class; `"none"`: no surrogate, every proposal is evaluated;
-            `"oracle"`: predictions are the true values, an upper bound. None: the saved surrogate's, or
-            `proxy-process`.
+            `"oracle"`: predictions are the true values, an upper bound. None: the saved surrogate's, or what
+            `default_predictor` says of the space and the objective.
         seed: of everything random; None draws one.
         constraints: one or several, such as `"latency_ms<=12"`, on metrics that cost no query.
         labels: a query returns the `"mean"` of the training seeds or a `"single"` one; then the last queries train the
-            best cells again.
+            best architectures again.
         surrogate: a saved model, or its path, that guides the search from the first query (no initial sample); see
             `BlendedSurrogate` for how it shares with the refitted ones.
         run_dir: where the ledger, the summary and the plots go; None: `runs/<space>-<dataset>-<seed>-<time>`.
@@ -85,48 +95,66 @@ def run(
         listener: called with every `Event`.
         table: name of an import whose columns stand before the embedded ones, or `"embedded"` for these alone.
         benchmark: ground truth in place of a named table.
+        evaluate: ground truth by one's own training: `evaluate(arch)` or `evaluate(arch, seed, fidelity)`, which
+            returns the objective, or a dict of values by metric. What it raises is a failed evaluation.
+        objective: the metric that is improved, or its name; None: the benchmark's own, `val_accuracy_pct` where there
+            is one.
+        fidelity: of every query, such as the epochs; None: the full training.
         write: False keeps everything in memory.
         plots: whether plots are drawn into the run folder.
         device: of the predictor.
 
     Returns the fields that `--json` prints. `best` is always feasible. Raises `InputError` for input that is unusable,
-    before the first query; Ctrl-C passes through, and the ledger stands.
+    before the first query, and where the first five evaluations all fail; Ctrl-C passes through, and the ledger stands.
 
     >>> result = run(budget=4, seed=0, predictor="gradient-boosting", constraints=["latency_ms<=12"], write=False)
     >>> result["queries"], result["best"]["latency_ms"] <= 12
     (4, True)
+    >>> from nassurrogate.spaces import CategoricalSpace
+    >>> mine = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
+    >>> result = run(space=mine, evaluate=lambda arch: 90 + arch.choices["width"] / 64, budget=6, seed=0, write=False)
+    >>> result["best"]["choices"]["width"], result["regret_points"]
+    (64, None)
     """
     began = time.monotonic()
     settings = checked_settings(settings)
-    truth = ground_truth(space, dataset, table, benchmark)
+    truth = ground_truth(space, dataset, table, benchmark, evaluate, objective)
+    goal = chosen_objective(objective, truth)
     check_budget(budget, truth)
-    check_kinds(searcher=searcher, labels=labels, device=device, listener=listener, write=write, plots=plots)
-    searcher_class(searcher)
+    check_kinds(labels=labels, device=device, listener=listener, write=write, plots=plots, fidelity=fidelity)
+    searcher_cls = resolve_searcher(searcher)
     seed = checked_seed(seed)
     folder = as_path(run_dir, "run_dir") if run_dir is not None else None
-    saved = loaded_surrogate(surrogate, truth, device)
-    unfitted = unfitted_surrogate(predictor, predictor_config, saved, truth, device)
+    saved = loaded_surrogate(surrogate, truth, goal, device)
+    unfitted = unfitted_surrogate(predictor, predictor_config, saved, truth, goal, device)
     name = str(predictor) if unfitted is None else f"{unfitted.predictor.name}:{unfitted.predictor.preset}"
     bounds = parsed_constraints(constraints)
     rngs = dict(zip(("members", "search", "labels", "fits"), np.random.default_rng(seed).spawn(4), strict=True))
-    prefer = truth.column(LABEL).mean if name == ORACLE else None
-    candidates = find_candidates(truth, bounds, rngs["members"], prefer=prefer)
-    search_surrogate = _search_surrogate(name, unfitted, candidates.domain, truth, rngs["fits"], saved)
-    make_searcher(searcher, candidates.domain, np.random.default_rng(0))  # a space that it cannot search fails here
+    prefer = None
+    if name == ORACLE and isinstance(truth, TabularBenchmark):
+        prefer = goal.sign * truth.column(goal.name).mean
+    feasible = find_feasible(truth, goal, bounds, rngs["members"], prefer=prefer)
+    search_surrogate = _search_surrogate(name, unfitted, feasible, truth, goal, rngs["fits"], saved)
+    searcher_cls(feasible, np.random.default_rng(0))  # a space that it cannot search fails here
     asked = {
         "space": truth.space.name,
         "dataset": truth.dataset,
-        "searcher": searcher,
+        "searcher": searcher_cls.name,
         "predictor": name,
         "oracle": name == ORACLE,
         "budget": int(budget),
         "seed": seed,
         "labels": labels,
         "constraints": [str(bound) for bound in bounds],
-        "n_space": candidates.n_space,
-        "n_feasible": candidates.n_feasible,
-        "n_feasible_classes": candidates.n_feasible_classes,
+        "n_space": feasible.n_space,
+        "n_feasible": feasible.n_feasible,
+        "n_feasible_classes": feasible.n_classes,
         "surrogate_labels": search_surrogate.saved_labels if search_surrogate is not None else 0,
+        "objective": goal.as_dict(),
+        "fidelity": fidelity,
+        "is_table": isinstance(truth, TabularBenchmark),
+        "feasible_share": feasible.feasible_share,
+        "feasible_share_is_estimate": feasible.is_estimate,
     }
     folder = folder if folder is not None else default_folder(truth.space.name, truth.dataset, seed)
     header = {
@@ -146,24 +174,37 @@ def run(
     }
     with open_run(folder, header) if write else nullcontext() as writer:
         account = Account(
-            truth, candidates, budget=budget, kind=labels, rng=rngs["labels"], writer=writer, listener=listener
+            truth,
+            feasible,
+            goal,
+            budget=budget,
+            kind=labels,
+            rng=rngs["labels"],
+            fidelity=fidelity,
+            writer=writer,
+            listener=listener,
         )
-        account.emit(Event("start", 0, budget, f"{candidates.describe()}; seed {seed}"))
-        found = _search(account, candidates, search_surrogate, searcher, settings, rngs["search"])
+        told = f"{feasible.describe()}; seed {seed}"
+        account.emit(Event("start", 0, budget, told, run_dir=str(folder) if write else ""))
+        if goal.name == TEST:
+            account.note(
+                f"the objective is {TEST}, the only accuracy of {truth.space.name}: the search sees test accuracy"
+            )
+        found = _search(account, feasible, search_surrogate, searcher_cls, settings, rngs["search"])
         order = found.pop("order")
+        if not len(order):
+            raise InputError(
+                f"all {len(account.queries)} evaluations failed; the last one: {account.queries[-1].reason}"
+            )
+        queries = account.labelled
+        outcome = Outcome(truth, feasible, goal, queries, account.archs, [bound.metric for bound in bounds])
         result = {
             "schema_version": SCHEMA_VERSION,
             **asked,
-            "labels": "single" if is_noisy(account.queries) else labels,
+            "labels": "single" if is_noisy(queries) else labels,
             **found,
-            **summarise(
-                truth,
-                candidates,
-                account.queries,
-                order,
-                top=settings.top,
-                constrained=[bound.metric for bound in bounds],
-            ),
+            **spent(account.queries),
+            **outcome.summary(order, top=settings.top),
             "stop_reason": "budget" if len(account.queries) == budget else "exhausted",
             "notes": account.notes,
             "wall_s": round(time.monotonic() - began, 3),
@@ -180,22 +221,23 @@ def run(
 
 def _search(
     account: Account,
-    candidates: Candidates,
+    feasible: FeasibleSet,
     surrogate: SearchSurrogate | None,
-    searcher: str,
+    searcher_cls: type[Searcher],
     settings: SearchSettings,
     rng: np.random.Generator,
 ) -> dict[str, Any]:
-    """Spend the budget; the order of the evaluated cells, best first, and the counts."""
+    """Spend the budget; the order of what was evaluated, best first, and the counts."""
     if surrogate is None:
-        alone = make_searcher(searcher, candidates.domain, rng)
+        alone = searcher_cls(feasible, rng, objectives=(account.objective,))
         search_truth(account, alone)
-        searchers, expected = [alone], None
+        searchers = [alone]
+        order, rule = choose(account.labelled, None, sign=account.objective.sign)
     else:
-        search = SequentialSearch(account, candidates, surrogate, searcher, settings, rng)
+        search = SequentialSearch(account, feasible, surrogate, searcher_cls, settings, rng)
         search.run()
-        searchers, expected = search.searchers, search.expected_by_others() if is_noisy(account.queries) else None
-    order, rule = choose(account.queries, expected, label_noise_pct=settings.label_noise_pct)
+        searchers = search.searchers
+        order, rule = search.ranked()
     return {
         "order": order,
         "selected_by": ORACLE if isinstance(surrogate, OracleSurrogate) else rule,
@@ -211,12 +253,17 @@ def _search(
 def _search_surrogate(
     name: str,
     unfitted: Surrogate | None,
-    domain: Domain,
+    feasible: FeasibleSet,
     benchmark: Benchmark,
+    objective: Metric,
     rng: np.random.Generator,
     saved: Surrogate | None,
 ) -> SearchSurrogate | None:
     if unfitted is None:
-        return OracleSurrogate(benchmark) if name == ORACLE else None
+        if name == ORACLE and isinstance(benchmark, TabularBenchmark):
+            return OracleSurrogate(benchmark, objective)
+        return None
     learning = LearningSurrogate(unfitted, rng)
-    return learning if saved is None else BlendedSurrogate(saved, learning, domain.representatives)
+    if saved is None:
+        return learning
+    return BlendedSurrogate(saved, learning, feasible.draw(_REFERENCE, np.random.default_rng(0)))

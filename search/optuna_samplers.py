@@ -4,107 +4,136 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
-from nassurrogate.search.searcher import MAX_ATTEMPTS, Domain, Searcher
+from nassurrogate.search.feasible_set import FeasibleSet
+from nassurrogate.search.searcher import Searcher
 
 if TYPE_CHECKING:
     import optuna
 
-
-@runtime_checkable
-class SlotSpace(Protocol):
-    """A space whose architectures are one operation on each of a fixed number of slots."""
-
-    ops: tuple[str, ...]
-
-    def to_ops(self, arch: Architecture) -> Sequence[str]:
-        """The operation on every slot."""
-
-    def from_ops(self, ops: Sequence[str]) -> Architecture:
-        """The inverse of `to_ops`."""
+_NO_ARCHITECTURE = "no architecture"
+"""The constraint that genes break which no architecture has."""
 
 
 class OptunaSearcher(Searcher):
-    """A study with one categorical parameter a slot.
+    """A study with one categorical parameter for every gene of the space.
 
     Infeasible trials are told as such, with the violation of every constraint (free: constraints need no training).
-    A trial of a known class is told the known value (free as well). What is told without having been asked enters the
-    study as a finished trial.
+    A trial of a known function is told the known values (free as well). What is told without having been asked for
+    enters the study as a finished trial.
 
-    Raises `InputError` for a space without fixed slots.
+    Raises `InputError` for a space without genes.
     """
 
     inner_proposals: ClassVar[int] = 200  # a proposal takes Optuna milliseconds, more of them with every trial
+    several_objectives: ClassVar[bool] = True
 
-    def __init__(self, domain: Domain, rng: np.random.Generator, *, max_attempts: int = MAX_ATTEMPTS) -> None:
+    def __init__(self, feasible: FeasibleSet, rng: np.random.Generator, **options: Any) -> None:
         import optuna
 
-        super().__init__(domain, rng, max_attempts=max_attempts)
-        space = domain.space
-        if not isinstance(space, SlotSpace):
-            raise InputError(f"{self.name} needs a space with a fixed number of slots, which {space.name} is not")
-        self._slots: SlotSpace = space
-        n_slots = len(space.to_ops(space.parse(0)))
-        choice = optuna.distributions.CategoricalDistribution(space.ops)
+        super().__init__(feasible, rng, **options)
+        self._genes = self.space.genes
+        if not self._genes:
+            raise InputError(
+                f"{self.name} needs a space with genes, a fixed number of slots; {self.space.name} has none"
+            )
         self._distributions: dict[str, optuna.distributions.BaseDistribution] = {
-            f"op{slot}": choice for slot in range(n_slots)
+            gene.name: optuna.distributions.CategoricalDistribution(gene.choices)  # type: ignore[arg-type]
+            for gene in self._genes
         }
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
-            self.study = optuna.create_study(direction="maximize", sampler=self._sampler(int(rng.integers(2**31))))
+            sampler = self._sampler(int(rng.integers(2**31)))
+            self.study = optuna.create_study(directions=["maximize"] * len(self.objectives), sampler=sampler)
         finally:
             optuna.logging.set_verbosity(verbosity)
-        self._pending: tuple[int, optuna.Trial] | None = None
+        self._pending: dict[Architecture, optuna.Trial] = {}
+        self._last: tuple[Architecture | None, optuna.Trial] | None = None
 
     @abstractmethod
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         """The sampler that proposes."""
 
-    def _propose(self) -> int:
+    def _propose(self) -> Architecture | None:
         trial = self.study.ask(self._distributions)
-        index = self.domain.space.index(self._slots.from_ops([trial.params[name] for name in self._distributions]))
-        self._pending = (index, trial)
-        return index
+        # A choice is found by its place: to Python True equals 1.
+        codes = [
+            next(
+                code
+                for code, choice in enumerate(gene.choices)
+                if choice is value or (choice == value and type(choice) is type(value))
+            )
+            for gene, value in ((gene, trial.params[gene.name]) for gene in self._genes)
+        ]
+        try:
+            arch: Architecture | None = self.space.from_gene_codes(codes)
+        except InputError:  # not every combination of genes is an architecture; Optuna is told
+            arch = None
+        self._last = (arch, trial)
+        if arch is not None:
+            self._pending.setdefault(arch, trial)  # one that is asked for already keeps the trial it came from
+        return arch
 
-    def _learn(self, index: int, value: float) -> None:
+    def _learn(self, arch: Architecture, values: tuple[float, ...]) -> None:
         import optuna
 
-        if self._pending is not None and self._pending[0] == index:
-            self._finish(index, value)
+        trial = self._pending.pop(arch, None)
+        if trial is not None:
+            self._finish(trial, values, self._violations(arch))
             return
-        ops = self._slots.to_ops(self.domain.space.parse(index))
+        codes = self.space.gene_codes([arch])[0]
+        params = {gene.name: gene.choices[max(int(code), 0)] for gene, code in zip(self._genes, codes, strict=True)}
         self.study.add_trial(
             optuna.create_trial(
-                params=dict(zip(self._distributions, ops, strict=True)),
+                params=params,
                 distributions=self._distributions,
-                value=value,
-                constraints=self._violations(index),
+                values=list(values),
+                constraints=self._violations(arch),
             )
         )
 
-    def _refused(self, index: int) -> None:
-        # The value of an infeasible trial is never compared; Optuna only insists on a number.
-        self._finish(index, min(self._told.values(), default=0.0))
+    def _refused(self, arch: Architecture | None) -> None:
+        # The values of an infeasible trial are never compared; Optuna only insists on numbers.
+        broken = {_NO_ARCHITECTURE: 1.0} if arch is None else self._violations(arch)
+        self._finish(self._popped(), self.worst, broken)
 
-    def _repeated(self, index: int, value: float) -> None:
-        self._finish(index, value)
+    def _repeated(self, arch: Architecture, values: tuple[float, ...] | None) -> None:
+        import optuna
 
-    def _finish(self, index: int, value: float) -> None:
-        assert self._pending is not None
-        trial = self._pending[1]
-        self._pending = None
-        for key, violation in self._violations(index).items():
+        trial = self._popped()
+        if values is None:
+            self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        else:
+            self._finish(trial, values, self._violations(arch))
+
+    def _failed(self, arch: Architecture) -> None:
+        import optuna
+
+        trial = self._pending.pop(arch, None)
+        if trial is not None:
+            self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+    def _popped(self) -> optuna.Trial:
+        """The trial of the last proposal, which is not evaluated."""
+        assert self._last is not None
+        arch, trial = self._last
+        if arch is not None and self._pending.get(arch) is trial:
+            del self._pending[arch]
+        return trial
+
+    def _finish(self, trial: optuna.Trial, values: Sequence[float], violations: dict[str, float]) -> None:
+        for key, violation in violations.items():
             trial.set_constraint(key, violation)
-        self.study.tell(trial, value)
+        self.study.tell(trial, list(values))
 
-    def _violations(self, index: int) -> dict[str, float]:
-        return {key: float(values[index]) for key, values in self.domain.violations.items()}
+    def _violations(self, arch: Architecture) -> dict[str, float]:
+        return {key: float(values[0]) for key, values in self.feasible.violations([arch]).items()}
 
 
 class OptunaTPE(OptunaSearcher):

@@ -1,4 +1,4 @@
-"""What a run comes to: the best feasible cell, its regret, and what was paid."""
+"""What a run comes to: the best feasible architecture, its regret where the optimum is known, and what was spent."""
 
 from __future__ import annotations
 
@@ -8,91 +8,135 @@ from typing import Any
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, TEST, Benchmark
-from nassurrogate.search.candidates import Candidates
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks import LABEL, TEST, Benchmark, TabularBenchmark
+from nassurrogate.metric import Metric
+from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.ledger import PHASES, Query, finite_or_none
 from nassurrogate.search.selection import first_queries, mean_labels
+from nassurrogate.search.table_set import TableSet
 
 COSTS = ("latency_ms", "params_m", "flops_m")
 
 
-def describe_cell(
-    benchmark: Benchmark, query: Query, constrained: Sequence[str], label: float, n_queries: int
-) -> dict[str, Any]:
-    """One evaluated cell as JSON: its label, what was predicted before it was known, and its free metrics.
+class Outcome:
+    """Puts a run into the fields of its result.
 
     Args:
-        benchmark: where the free metrics are looked up; null for those it lacks.
-        query: its first one.
-        constrained: further free metrics to name.
-        label: the mean over its queries.
-        n_queries: how many it had.
-    """
-    free = {
-        name: finite_or_none(benchmark.query(query.index, name).value) if name in benchmark.columns else None
-        for name in (*COSTS, *constrained)
-    }
-    return {
-        "arch": query.arch,
-        "index": query.index,
-        "key": query.key,
-        "val_accuracy_pct": label,
-        "queries": n_queries,
-        "predicted_accuracy_pct": query.predicted_mean,
-        **free,
-        "feasible": query.feasible,
-    }
-
-
-def summarise(
-    benchmark: Benchmark,
-    candidates: Candidates,
-    queries: Sequence[Query],
-    order: np.ndarray,
-    *,
-    top: int,
-    constrained: Sequence[str] = (),
-) -> dict[str, Any]:
-    """The fields of the result that depend on what was found. Test accuracy is looked up here, once, for the best cell.
-
-    Args:
-        benchmark: the truth.
-        candidates: what could have been chosen.
-        queries: all that was paid.
-        order: positions of the first queries of all evaluated cells, best first.
-        top: how many cells to list.
+        benchmark: where what costs nothing is looked up.
+        feasible: what could have been chosen.
+        objective: what the labels are.
+        queries: those that gave a label.
+        archs: what they are of.
         constrained: names of the constrained metrics.
     """
-    labels = dict(zip(first_queries(queries).tolist(), zip(*mean_labels(queries), strict=True), strict=True))
-    cells = [
-        describe_cell(benchmark, queries[place], constrained, float(labels[place][0]), int(labels[place][1]))
-        for place in order[:top].tolist()
-    ]
-    truth = benchmark.column(LABEL).mean
-    best = cells[0]
-    tested = finite_or_none(benchmark.query(best["index"], TEST).value) if TEST in benchmark.columns else None
-    regret, optimum = None, None
-    feasible = np.flatnonzero(candidates.satisfies)
-    if np.isfinite(truth[feasible]).all():
-        ideal = int(feasible[truth[feasible].argmax()])
-        regret = float(truth[ideal] - truth[best["index"]])
-        optimum = {
-            "arch": benchmark.space.parse(ideal).string,
-            "index": ideal,
-            "val_accuracy_mean_pct": float(truth[ideal]),
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        feasible: FeasibleSet,
+        objective: Metric,
+        queries: Sequence[Query],
+        archs: Sequence[Architecture],
+        constrained: Sequence[str] = (),
+    ) -> None:
+        self._benchmark, self._feasible, self._objective = benchmark, feasible, objective
+        self._queries, self._archs = queries, archs
+        self._free = dict.fromkeys((*COSTS, *constrained))
+        values, counts = mean_labels(queries)
+        self._labels = dict(zip(first_queries(queries).tolist(), zip(values, counts, strict=True), strict=True))
+
+    def summary(self, order: np.ndarray, *, top: int) -> dict[str, Any]:
+        """The best, its regret, and the next best. Test accuracy is looked up here, once, for the best one.
+
+        Args:
+            order: positions of the first queries of all evaluated architectures, best first.
+            top: how many to list.
+        """
+        listed = [self._described(place) for place in order[:top].tolist()]
+        chosen = self._archs[order[0]]
+        true, regret, optimum = self._compared(chosen)
+        is_label = self._objective.name == LABEL
+        return {
+            "best": {
+                **listed[0],
+                "val_accuracy_mean_pct": true if is_label else None,
+                "test_accuracy_pct": self._tested(chosen),
+                "mean_value": true,
+            },
+            "regret_points": regret,
+            "optimum": optimum,
+            "top": listed,
         }
+
+    def _described(self, place: int) -> dict[str, Any]:
+        """One evaluated architecture as JSON, from its first query."""
+        query, arch = self._queries[place], self._archs[place]
+        label, n_queries = float(self._labels[place][0]), int(self._labels[place][1])
+        is_label = self._objective.name == LABEL
+        return {
+            "arch": query.arch,
+            "index": query.index,
+            "key": query.key,
+            "val_accuracy_pct": label if is_label else (query.values or {}).get(LABEL),
+            "queries": n_queries,
+            "predicted_accuracy_pct": query.predicted_mean if is_label else None,
+            **{name: self._looked_up(arch, name) for name in self._free},
+            "feasible": query.feasible,
+            "value": label,
+            "predicted_value": query.predicted_mean,
+            "values": dict(query.values or {}),
+            "choices": arch.choices if arch.space.genes and _has_choices(arch) else None,
+        }
+
+    def _looked_up(self, arch: Architecture, metric: str) -> float | None:
+        if metric not in self._benchmark.free_metrics():
+            return None
+        return finite_or_none(self._benchmark.lookup([arch], metric)[0])
+
+    def _tested(self, arch: Architecture) -> float | None:
+        if self._objective.name == TEST or TEST not in self._benchmark.metrics:
+            return self._labels_of(arch) if self._objective.name == TEST else None
+        if not isinstance(self._benchmark, TabularBenchmark):
+            return None
+        return finite_or_none(self._benchmark.query(arch, TEST).value)
+
+    def _labels_of(self, arch: Architecture) -> float:
+        return float(next(self._labels[place][0] for place in self._labels if self._archs[place] == arch))
+
+    def _compared(self, chosen: Architecture) -> tuple[float | None, float | None, dict[str, Any] | None]:
+        """The chosen one's true mean, its regret and the optimum; None where a table does not know them."""
+        if not (isinstance(self._benchmark, TabularBenchmark) and isinstance(self._feasible, TableSet)):
+            return None, None, None
+        truth = self._benchmark.column(self._objective.name).mean
+        true = float(truth[self._benchmark.space.index(chosen)])
+        feasible = np.flatnonzero(self._feasible.satisfies)
+        if not np.isfinite(truth[feasible]).all():
+            return finite_or_none(true), None, None
+        sign = self._objective.sign
+        ideal = int(feasible[(sign * truth[feasible]).argmax()])
+        optimum = {
+            "arch": self._benchmark.space.take([ideal])[0].string,
+            "index": ideal,
+            "val_accuracy_mean_pct": float(truth[ideal]) if self._objective.name == LABEL else None,
+            "value": float(truth[ideal]),
+        }
+        return true, float(sign * (truth[ideal] - true)), optimum
+
+
+def _has_choices(arch: Architecture) -> bool:
+    from nassurrogate.spaces import CategoricalSpace
+
+    return isinstance(arch.space, CategoricalSpace)
+
+
+def spent(queries: Sequence[Query]) -> dict[str, Any]:
+    """What was spent, failures included."""
     costs = [query.cost_train_time_s for query in queries if query.cost_train_time_s is not None]
     phases = Counter(query.phase for query in queries)
     return {
         "queries": len(queries),
         "phases": {phase: phases[phase] for phase in PHASES},
+        "n_failed": sum(query.label is None for query in queries),
         "label_cost_s": float(sum(costs)) if len(costs) == len(queries) else None,
-        "best": {
-            **best,
-            "val_accuracy_mean_pct": finite_or_none(float(truth[best["index"]])),
-            "test_accuracy_pct": tested,
-        },
-        "regret_points": regret,
-        "optimum": optimum,
-        "top": cells,
     }

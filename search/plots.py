@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, Benchmark
+from nassurrogate.benchmarks import LABEL, TEST, Benchmark, TabularBenchmark
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError
-from nassurrogate.search.ledger import PHASES, Ledger, Query, read_ledger
+from nassurrogate.metric import Metric, known_metric
+from nassurrogate.search.ledger import PHASES, Ledger, Query, labelled, read_ledger
 from nassurrogate.search.report import anytime
 from nassurrogate.search.run_folder import PLOTS
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _COLOURS = {"init": "#56B4E9", "search": "#0072B2", "confirm": "#D55E00"}
 _BEST, _BOUND, _QUIET = "#009E73", "#CC79A7", "#BBBBBB"
 _DPI = 150
+_AXES = {LABEL: "validation accuracy (%)", TEST: "test accuracy (%)"}
 
 
 def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
@@ -42,58 +44,73 @@ def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
             f"{benchmark.space.name}/{benchmark.dataset}"
         )
     figures = {"best_so_far": best_so_far(ledger, benchmark)}
-    if any(query.predicted_mean is not None for query in ledger.queries):
+    if any(query.predicted_mean is not None for query in labelled(ledger.queries)):
         figures["predicted_vs_true"] = predicted_vs_true(ledger)
     constraints = [Constraint.parse(text) for text in asked["constraints"]]
     for metric in dict.fromkeys(c.metric for c in constraints) or ["latency_ms"]:
-        if metric in benchmark.columns:
+        if metric in benchmark.free_metrics() and metric != _objective(ledger).name:
             figures[f"accuracy_vs_{metric}"] = accuracy_vs_cost(ledger, benchmark, metric)
     return [_save(figure, folder / PLOTS / f"{name}.png") for name, figure in figures.items()]
 
 
+def _objective(ledger: Ledger) -> Metric:
+    """What the labels are; a ledger of an earlier release does not say, for then there was but one."""
+    told = ledger.header["config"].get("objective")
+    return known_metric(LABEL) if told is None else Metric.from_dict(told)
+
+
+def _axis(objective: Metric) -> str:
+    unit = {"percent": "%"}.get(str(objective.unit), objective.unit)
+    return _AXES.get(objective.name, f"{objective.name} ({unit})")
+
+
 def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
-    """The best label against queries, with every label as a dot and the best feasible cell as a line."""
+    """The best label against queries, with every label as a dot and the best feasible one, if known, as a line."""
     figure, axes = _canvas(ledger, "Best so far")
+    objective, queries = _objective(ledger), labelled(ledger.queries)
+    labels = [query.value for query in queries]
+    _scatter_phases(axes, queries, [query.number for query in queries], labels)
+    curve = anytime(ledger.queries, sign=objective.sign)
     numbers = [query.number for query in ledger.queries]
-    _scatter_phases(axes, ledger.queries, numbers, [query.label for query in ledger.queries])
-    curve = anytime(ledger.queries)
     axes.step(numbers, curve, where="post", color="black", linewidth=1.8, label="best so far")
     optimum = _optimum(ledger, benchmark)
     if optimum is not None:
-        axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=f"best feasible cell, {optimum:.2f}")
-    if curve.size:
+        axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=f"best feasible, {optimum:.2f}")
+    if labels and objective.is_percent and objective.larger_is_better:
         # Untrainable cells would squeeze all that matters into one line; what lies below is told.
-        high = max(curve.max(), optimum or 0.0)
-        low = min(float(np.quantile([query.label for query in ledger.queries], 0.1)), float(curve[0]), high - 0.5)
+        high = max(np.nanmax(curve), optimum or 0.0)
+        low = min(float(np.quantile(labels, 0.1)), labels[0], high - 0.5)
         low = max(low, high - 25.0)
         margin = 0.05 * (high - low)
         axes.set_ylim(low - margin, high + margin)
-        _tell_hidden(axes, sum(query.label < low for query in ledger.queries))
+        _tell_hidden(axes, sum(label < low for label in labels))
     axes.set_xlabel("queries")
-    axes.set_ylabel("validation accuracy (%)")
-    axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
+    axes.set_ylabel(_axis(objective))
+    axes.legend(loc="lower right" if objective.larger_is_better else "upper right", fontsize=8, framealpha=0.9)
     return figure
 
 
 def predicted_vs_true(ledger: Ledger) -> Figure:
-    """What was predicted when a cell was proposed, with its standard deviation, against the label then paid for."""
+    """What was predicted at the proposal, with its standard deviation, against the label that was then measured."""
     figure, axes = _canvas(ledger, "Predicted against true")
-    queries = [query for query in ledger.queries if query.predicted_mean is not None]
-    truth = np.array([query.label for query in queries])
+    objective = _objective(ledger)
+    queries = [query for query in labelled(ledger.queries) if query.predicted_mean is not None]
+    truth = np.array([query.value for query in queries])
     predicted = np.array([query.predicted_mean for query in queries], dtype=np.float64)
     deviation = np.array([query.predicted_std or 0.0 for query in queries])
     axes.errorbar(truth, predicted, yerr=deviation, fmt="none", ecolor=_QUIET, elinewidth=0.8, zorder=1)
     _scatter_phases(axes, queries, truth.tolist(), predicted.tolist())
-    # As above, what hardly trains must not squeeze the rest; an interval may reach beyond the frame.
-    high = float(max(truth.max(), predicted.max()))
-    low = max(min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), high - 0.5), high - 25.0)
-    margin = 0.05 * (high - low)
+    high, low = float(max(truth.max(), predicted.max())), float(min(truth.min(), predicted.min()))
+    if objective.is_percent and objective.larger_is_better:
+        # As above, what hardly trains must not squeeze the rest; an interval may reach beyond the frame.
+        low = max(min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), high - 0.5), high - 25.0)
+    margin = 0.05 * (high - low) or 1.0
     view = (low - margin, high + margin)
     axes.plot(view, view, color="black", linewidth=1, linestyle=":", label="equal")
     axes.set(xlim=view, ylim=view)
     _tell_hidden(axes, int(((truth < view[0]) | (predicted < view[0])).sum()), at=0.2)
-    axes.set_xlabel("measured validation accuracy (%)")
-    axes.set_ylabel("predicted when proposed (%)")
+    axes.set_xlabel(f"measured {_axis(objective)}")
+    axes.set_ylabel("predicted when proposed")
     axes.legend(loc="best", fontsize=8)
     return figure
 
@@ -101,15 +118,16 @@ def predicted_vs_true(ledger: Ledger) -> Figure:
 def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figure:
     """The paid cells' labels against a free metric, over all cells in grey, with the bounds on the metric drawn in."""
     figure, axes = _canvas(ledger, f"Accuracy against {metric}")
-    cost = benchmark.column(metric).mean
-    truth = benchmark.column(LABEL).mean
-    known = np.isfinite(cost) & np.isfinite(truth)
-    axes.scatter(cost[known], truth[known], s=2, color=_QUIET, linewidths=0, rasterized=True, label="all cells")
-    at = cost[[query.index for query in ledger.queries]].tolist()
-    _scatter_phases(axes, ledger.queries, at, [query.label for query in ledger.queries])
-    if ledger.queries:
-        best = max(ledger.queries, key=lambda query: query.label)
-        place = [float(cost[best.index])], [best.label]
+    objective, queries = _objective(ledger), labelled(ledger.queries)
+    if isinstance(benchmark, TabularBenchmark):
+        cost, truth = benchmark.column(metric).mean, benchmark.column(objective.name).mean
+        known = np.isfinite(cost) & np.isfinite(truth)
+        axes.scatter(cost[known], truth[known], s=2, color=_QUIET, linewidths=0, rasterized=True, label="all cells")
+    at = benchmark.lookup([benchmark.space.parse(query.arch) for query in queries], metric).tolist()
+    _scatter_phases(axes, queries, at, [query.value for query in queries])
+    if queries:
+        best = max(range(len(queries)), key=lambda place: objective.sign * queries[place].value)
+        place = [at[best]], [queries[best].value]
         axes.scatter(*place, s=160, marker="*", color=_BEST, edgecolors="black", zorder=4, label="best label")
     for bound in map(Constraint.parse, ledger.header["config"]["constraints"]):
         if bound.metric == metric:
@@ -118,11 +136,11 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
             refused = (bound.bound, right) if bound.operator in ("<=", "<") else (left, bound.bound)
             axes.axvspan(*refused, color=_BOUND, alpha=0.08, linewidth=0)
             axes.set_xlim(left, right)
-    if known.any():
-        low, high = float(np.quantile(truth[known], 0.15)), float(truth[known].max())
-        axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
+        if known.any() and objective.larger_is_better:
+            low, high = float(np.quantile(truth[known], 0.15)), float(truth[known].max())
+            axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
     axes.set_xlabel(metric)
-    axes.set_ylabel("validation accuracy (%)")
+    axes.set_ylabel(_axis(objective))
     axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
     return figure
 
@@ -161,11 +179,14 @@ def _tell_hidden(axes: Axes, count: int, at: float = 0.01) -> None:
 
 def _optimum(ledger: Ledger, benchmark: Benchmark) -> float | None:
     """The best feasible cell's mean label, in percent; None where a feasible cell has none."""
+    if not isinstance(benchmark, TabularBenchmark):
+        return None
+    objective = _objective(ledger)
     feasible = np.ones(benchmark.space.size, dtype=bool)
     for constraint in map(Constraint.parse, ledger.header["config"]["constraints"]):
         feasible &= constraint.check(benchmark.column(constraint.metric).mean)
-    truth = benchmark.column(LABEL).mean[feasible]
-    return float(truth.max()) if truth.size and np.isfinite(truth).all() else None
+    truth = benchmark.column(objective.name).mean[feasible]
+    return objective.sign * float((objective.sign * truth).max()) if truth.size and np.isfinite(truth).all() else None
 
 
 def _save(figure: Figure, path: Path) -> Path:

@@ -1,54 +1,73 @@
 """The candidates of which a search keeps the posterior: of a small space all, of a large one a pool that grows.
 
-Shapes: C candidates, one a class; n indices.
+Shapes: C candidates, one of equal functions; n architectures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from nassurrogate.search.searcher import Domain
+from nassurrogate.architecture import Architecture
+from nassurrogate.search.feasible_set import FeasibleSet, ListedSet
 from nassurrogate.search.surrogates import Posterior, SearchSurrogate
+from nassurrogate.search.table_set import TableSet
+
+_DRAWN_OF_OPEN = 2048
+"""Random candidates of a space that cannot be listed: of so many architectures no more would come close to the best."""
 
 
 class CandidatePool:
-    """Representatives of feasible classes, known to the surrogate in the same order.
+    """Representatives of feasible functions, known to the surrogate in the same order.
 
     In a large space the pool starts with random candidates; `expand` adds the neighbours of good ones.
 
     Args:
-        domain: whose representatives are the candidates.
+        feasible: whose representatives are the candidates.
         surrogate: gives their posterior.
         size: candidates up to which all are in the pool; of more, half as many are drawn.
         rng: draws them.
     """
 
-    def __init__(self, domain: Domain, surrogate: SearchSurrogate, size: int, rng: np.random.Generator) -> None:
-        self._domain, self._surrogate = domain, surrogate
-        self._place = np.full(domain.space.n_classes, -1)
-        self._expanded: set[int] = set()
-        candidates = domain.representatives
-        self.is_whole = len(candidates) <= size
-        self.members = np.empty(0, np.int64)
-        """(C,) representatives, in the order of `posterior`."""
-        self.add(candidates if self.is_whole else rng.choice(candidates, max(size // 2, 1), replace=False))
+    def __init__(self, feasible: FeasibleSet, surrogate: SearchSurrogate, size: int, rng: np.random.Generator) -> None:
+        self._feasible, self._surrogate = feasible, surrogate
+        self._place: dict[Hashable, int] = {}
+        self.keys: list[Hashable] = []
+        """(C,) theirs."""
+        self._expanded: set[Architecture] = set()
+        self.members: list[Architecture] = []
+        """C representatives, in the order of `posterior`."""
+        self.is_whole = feasible.n_classes is not None and feasible.n_classes <= size
+        self.is_open = feasible.n_classes is None
+        if not self.is_whole:
+            drawn = size // 2 if not self.is_open else min(size // 2, _DRAWN_OF_OPEN)
+            self._take_in(feasible.draw(max(drawn, 1), rng))
+        elif isinstance(feasible, TableSet | ListedSet):
+            self._take_in(feasible.members())
 
-    def add(self, indices: Sequence[int] | np.ndarray) -> None:
-        """Take in the classes of feasible cells, those that are not in the pool yet."""
-        classes = np.unique(self._domain.class_of[np.asarray(indices, dtype=np.int64)])
-        new = classes[self._place[classes] < 0]
-        if len(new):
-            self._place[new] = len(self.members) + np.arange(len(new))
-            representatives = self._domain.representative_of[new]
-            self.members = np.concatenate([self.members, representatives])
-            self._surrogate.add(representatives)
+    def add(self, archs: Sequence[Architecture]) -> None:
+        """Take in the representatives of feasible architectures, those that are not in the pool yet."""
+        keys = self._feasible.keys(archs)
+        new = {key: arch for key, arch in zip(keys, archs, strict=True) if key not in self._place}
+        if new:
+            self._take_in(self._feasible.representatives(list(new.values())))
 
-    def places(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-        """(n,) where the classes of cells stand in `members`; −1 for those that are not in the pool."""
-        found: np.ndarray = self._place[self._domain.class_of[np.asarray(indices, dtype=np.int64)]]
-        return found
+    def _take_in(self, representatives: Sequence[Architecture]) -> None:
+        keys = self._feasible.keys(representatives)
+        self._place |= {key: len(self.keys) + place for place, key in enumerate(keys)}
+        self.keys += keys
+        self.members += representatives
+        self._surrogate.add(representatives)
+
+    def places(self, archs: Sequence[Architecture]) -> np.ndarray:
+        """(n,) where the functions of architectures stand in `members`; −1 for those that are not in the pool."""
+        keys = self._feasible.keys(archs)
+        return np.fromiter((self._place.get(key, -1) for key in keys), np.int64, len(keys))
+
+    def listed(self) -> ListedSet:
+        """The pool as a feasible set of its own."""
+        return ListedSet(self._feasible, self.members, self.keys)
 
     def posterior(self) -> Posterior:
         """(C,) after the surrogate's last fit."""
@@ -57,11 +76,10 @@ class CandidatePool:
     def expand(self, places: np.ndarray) -> bool:
         """Add the feasible neighbours of the members in these places. Returns whether any was new."""
         before = len(self.members)
-        fresh = [int(index) for index in self.members[places] if int(index) not in self._expanded]
+        fresh = [arch for arch in (self.members[place] for place in places.tolist()) if arch not in self._expanded]
         self._expanded.update(fresh)
-        space = self._domain.space
-        around = [cell for index in fresh for cell in space.neighbours(space.parse(index))]
+        around = [neighbour for arch in fresh for neighbour in self._feasible.space.neighbours(arch)]
         if around:
-            indices = space.indices(around)
-            self.add(indices[self._domain.feasible[indices]])
+            feasible = self._feasible.contains(around)
+            self.add([arch for arch, kept in zip(around, feasible.tolist(), strict=True) if kept])
         return len(self.members) > before

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from nassurrogate.search.searcher import MAX_ATTEMPTS, Domain, Searcher
+from nassurrogate.architecture import Architecture
+from nassurrogate.search.feasible_set import FeasibleSet
+from nassurrogate.search.searcher import Searcher
 
 
 class RandomSearch(Searcher):
-    """Goes through the feasible classes in random order (uniform over classes, each by one of its members)."""
+    """Goes through the feasible functions in random order (uniform over them, each by one of its architectures)."""
 
     name: ClassVar[str] = "random"
-    description: ClassVar[str] = "uniform over feasible classes, without repeats"
+    description: ClassVar[str] = "uniform over feasible functions, without repeats"
+    several_objectives: ClassVar[bool] = True
 
-    def __init__(self, domain: Domain, rng: np.random.Generator, *, max_attempts: int = MAX_ATTEMPTS) -> None:
-        super().__init__(domain, rng, max_attempts=max_attempts)
-        self._order = iter(rng.permutation(domain.representatives).tolist())
+    def __init__(self, feasible: FeasibleSet, rng: np.random.Generator, **options: Any) -> None:
+        super().__init__(feasible, rng, **options)
+        self._order = feasible.shuffled(rng)
 
-    def _propose(self) -> int:
+    def _propose(self) -> Architecture | None:
         following = next(self._order, None)
-        return int(self.rng.choice(self.fresh()) if following is None else following)
+        return self.random_fresh() if following is None else following

@@ -1,25 +1,35 @@
-"""What every searcher owes: ask for an architecture, be told its value. It knows neither tables nor surrogates."""
+"""What every searcher owes: ask for architectures, be told what they are worth. It knows neither tables nor surrogates.
+
+A third party adds one by an entry point: group `nassurrogate.searchers`, name = the searcher's name, value = the class,
+a subclass of `Searcher`. Without one, the class itself can be given to `nassurrogate.search.run`.
+"""
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import ClassVar
+from collections.abc import Hashable, Iterable, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from nassurrogate.errors import require_name, unknown_choice
-from nassurrogate.spaces import Space
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks import Evaluation
+from nassurrogate.errors import InputError, brief, require_name, unknown_choice
+from nassurrogate.metric import Metric
+from nassurrogate.search.feasible_set import FeasibleSet
 
-__all__ = ["DEFAULT_SEARCHER", "Domain", "Searcher", "make_searcher", "searcher_class", "searcher_names"]
+__all__ = ["DEFAULT_SEARCHER", "Searcher", "SearcherLike", "resolve_searcher", "searcher_class", "searcher_names"]
 
 DEFAULT_SEARCHER = "exhaustive"
+ENTRY_POINT_GROUP = "nassurrogate.searchers"
 MAX_ATTEMPTS = 200
 """Proposals that may be infeasible or repeated before a random fresh one takes their place."""
+WORTH = Metric("acquisition", direction="maximize", needs_training=False)
+"""The objective where a surrogate's acquisition is searched."""
 
 _log = logging.getLogger(__name__)
 _BUILT_IN = {
@@ -31,133 +41,187 @@ _BUILT_IN = {
 }
 
 
-@dataclass(frozen=True)
-class Domain:
-    """Where a searcher may look.
-
-    Args:
-        space: enumerates and mutates.
-        feasible: (size,) bool, which indices may be proposed; at least one.
-        representatives: (C,) one feasible index for every class that has any, in the order of class numbers.
-        violations: for every constraint (size,) float64, feasible where ≤ 0, +inf where unknown.
-    """
-
-    space: Space
-    feasible: np.ndarray
-    representatives: np.ndarray
-    violations: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-    @cached_property
-    def class_of(self) -> np.ndarray:
-        """(size,) the class number of every index."""
-        return self.space.class_ids()
-
-    @cached_property
-    def representative_of(self) -> np.ndarray:
-        """(n_classes,) the representative of every class; −1 for one without."""
-        found = np.full(self.space.n_classes, -1)
-        found[self.class_of[self.representatives]] = self.representatives
-        return found
-
-
 class Searcher(ABC):
-    """Proposes feasible architectures, one class at most once, and learns from their values. Larger values are better.
+    """Proposes feasible architectures, one of equal functions at most once, and learns from their values.
 
-    A subclass names itself and implements `_propose`; it may override `_learn`, `_refused` and `_repeated`. `ask`
-    guarantees what the loop relies on, whatever the subclass proposes: feasible, of a class that was never told, and
-    after `max_attempts` refusals a random such architecture instead.
+    A subclass names itself and implements `_propose`; it may override `_learn`, `_refused`, `_repeated` and `_failed`.
+    `ask` guarantees what the loop relies on, whatever the subclass proposes: feasible, of a function that was never
+    told nor asked for, and after `max_attempts` refusals a random such architecture instead.
 
     Args:
-        domain: what may be proposed.
+        feasible: what may be proposed.
         rng: the only source of randomness.
+        objectives: what is optimised, one metric or several, each in its own direction.
         max_attempts: proposals that may fail before a random one takes their place.
+
+    Raises `InputError` for several objectives where the searcher takes but one.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     inner_proposals: ClassVar[int] = 2000
     """How many proposals it makes on a free objective, refused ones too, unless told otherwise."""
+    several_objectives: ClassVar[bool] = False
+    """Whether it takes more than one."""
 
-    def __init__(self, domain: Domain, rng: np.random.Generator, *, max_attempts: int = MAX_ATTEMPTS) -> None:
-        self.domain = domain
+    def __init__(
+        self,
+        feasible: FeasibleSet,
+        rng: np.random.Generator,
+        *,
+        objectives: Sequence[Metric] = (WORTH,),
+        max_attempts: int = MAX_ATTEMPTS,
+    ) -> None:
+        if not objectives or (len(objectives) > 1 and not self.several_objectives):
+            raise InputError(f"searcher {self.name!r} takes one objective, got {len(objectives)}")
+        self.feasible = feasible
+        self.space = feasible.space
         self.rng = rng
+        self.objectives = tuple(objectives)
         self.max_attempts = max_attempts
         self.n_proposals = 0
         """All proposals, refused ones too."""
         self.n_infeasible = 0
         """Proposals that broke a constraint: free, since constraints are known without training."""
         self.n_repeats = 0
-        """Proposals of a class whose value was known already: free."""
+        """Proposals of a function whose value was known already: free."""
         self.n_fallbacks = 0
         """How often a random architecture took the place of `max_attempts` refused proposals."""
-        self._told: dict[int, float] = {}
+        self._told: dict[Hashable, tuple[float, ...] | None] = {}
+        self._asked: set[Hashable] = set()
 
-    def ask(self) -> list[int]:
-        """Indices to evaluate next: feasible, of different classes, none told before. Empty if none is left."""
-        if len(self._told) >= len(self.domain.representatives):
-            return []
+    def ask(self, n: int = 1) -> list[Architecture]:
+        """At most `n` architectures to evaluate next: feasible, different, none told or asked for before.
+
+        Fewer if no more are left.
+        """
+        found: list[Architecture] = []
+        while len(found) < n:
+            arch = self._ask_one()
+            if arch is None:
+                break
+            self._asked.add(self.feasible.keys([arch])[0])
+            found.append(arch)
+        return found
+
+    def _ask_one(self) -> Architecture | None:
+        most = self.feasible.n_classes
+        if most is not None and len(self._told.keys() | self._asked) >= most:
+            return None
         for _ in range(self.max_attempts):
-            index = self._propose()
+            arch = self._propose()
             self.n_proposals += 1
-            known = self._told.get(int(self.domain.class_of[index]))
-            if not self.domain.feasible[index]:
+            if arch is None or not self.feasible.contains([arch])[0]:
                 self.n_infeasible += 1
-                self._refused(index)
-            elif known is not None:
-                self.n_repeats += 1
-                self._repeated(index, known)
-            else:
-                return [index]
+                self._refused(arch)
+                continue
+            key = self.feasible.keys([arch])[0]
+            if key not in self._told and key not in self._asked:
+                return arch
+            self.n_repeats += 1
+            self._repeated(arch, self._told.get(key))
         self.n_fallbacks += 1
         _log.info("%s: %d proposals in a row infeasible or known; a random one follows", self.name, self.max_attempts)
-        return [int(self.rng.choice(self.fresh()))]
+        return self.random_fresh()
 
-    def tell(self, index: int, value: float) -> None:
-        """Give the value of an architecture, asked for or not; it must be finite."""
-        self._told[int(self.domain.class_of[index])] = value
-        self._learn(int(index), value)
+    def tell(self, evaluations: Iterable[Evaluation]) -> None:
+        """Give evaluations, asked for or not, with finite values of all objectives by name; or failed ones."""
+        for evaluation in evaluations:
+            key = self.feasible.keys([evaluation.arch])[0]
+            self._asked.discard(key)
+            if evaluation.status != "ok":
+                self._told.setdefault(key, None)
+                self._failed(evaluation.arch)
+                continue
+            values = tuple(metric.sign * evaluation.values[metric.name] for metric in self.objectives)
+            self._told[key] = values
+            self._learn(evaluation.arch, values)
 
-    def fresh(self) -> np.ndarray:
-        """(F,) representatives of the classes that were not told yet."""
-        told = np.zeros(self.domain.space.n_classes, dtype=bool)
-        told[list(self._told)] = True
-        candidates = self.domain.representatives
-        return np.asarray(candidates[~told[self.domain.class_of[candidates]]])
+    def refuse(self, keys: Iterable[Hashable]) -> None:
+        """Never propose functions of these keys: their evaluations failed."""
+        for key in keys:
+            self._told.setdefault(key, None)
+
+    def random_fresh(self) -> Architecture | None:
+        """A random feasible architecture of a function that is neither told nor asked for; None if none is left."""
+        return self.feasible.pick(self.rng, self._told.keys() | self._asked if self._asked else self._told)
+
+    @property
+    def worst(self) -> tuple[float, ...]:
+        """The lowest value told of every objective; 0 where nothing is told."""
+        known = [values for values in self._told.values() if values is not None]
+        return tuple(map(min, zip(*known, strict=True))) if known else (0.0,) * len(self.objectives)
 
     @abstractmethod
-    def _propose(self) -> int:
-        """An index of the space; it may be infeasible, or of a known class."""
+    def _propose(self) -> Architecture | None:
+        """An architecture of the space; it may be infeasible, or known. None: what was proposed is no architecture."""
 
-    # The three below may stay empty: a searcher that learns nothing is one.
-    def _learn(self, index: int, value: float) -> None:  # noqa: B027
-        """Take in a value."""
+    # The four below may stay empty: a searcher that learns nothing is one. Values are better when larger.
+    def _learn(self, arch: Architecture, values: tuple[float, ...]) -> None:  # noqa: B027
+        """Take in the value of every objective."""
 
-    def _refused(self, index: int) -> None:  # noqa: B027
-        """The last proposal broke a constraint."""
+    def _refused(self, arch: Architecture | None) -> None:  # noqa: B027
+        """The last proposal broke a constraint, or was no architecture."""
 
-    def _repeated(self, index: int, value: float) -> None:  # noqa: B027
-        """The last proposal is of a class whose value is known."""
+    def _repeated(self, arch: Architecture, values: tuple[float, ...] | None) -> None:  # noqa: B027
+        """The last proposal is known: its values, or None if it failed or is not told yet."""
+
+    def _failed(self, arch: Architecture) -> None:  # noqa: B027
+        """Its evaluation gave no value."""
+
+
+SearcherLike: TypeAlias = "str | type[Searcher]"
+"""What stands for a searcher everywhere: a registered name, or a class."""
 
 
 def searcher_names() -> list[str]:
-    """Names that `make_searcher` knows, the default first."""
-    return list(_BUILT_IN)
+    """Names that `searcher_class` knows: built in ones first, the default first of all, then plug-ins."""
+    plugged = sorted(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
+    return list(dict.fromkeys([*_BUILT_IN, *plugged]))
 
 
 def searcher_class(name: str) -> type[Searcher]:
-    """The class of a searcher. Raises `InputError` for an unknown name.
+    """The class of a searcher. Raises `InputError` for an unknown name or a plug-in that does not load.
 
     >>> searcher_class("evolution").name
     'evolution'
     """
     require_name("searcher", name)
-    if name not in _BUILT_IN:
-        raise unknown_choice("searcher", name, searcher_names())
-    module, _, attribute = _BUILT_IN[name].partition(":")
-    found: type[Searcher] = getattr(importlib.import_module(module), attribute)
-    return found
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        found: type[Searcher] = getattr(importlib.import_module(module), attribute)
+        return found
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name == name:
+            return _plugged_in(point)
+    raise unknown_choice("searcher", name, searcher_names())
 
 
-def make_searcher(name: str, domain: Domain, rng: np.random.Generator) -> Searcher:
-    """A fresh searcher over a domain. Raises `InputError` for an unknown name, or a space that it cannot search."""
-    return searcher_class(name)(domain, rng)
+def resolve_searcher(searcher: SearcherLike) -> type[Searcher]:
+    """The class of a name, or the class itself. Raises `InputError` for what is no complete searcher."""
+    if isinstance(searcher, str):
+        return searcher_class(searcher)
+    if not inspect.isclass(searcher):
+        raise InputError(
+            f"searcher must be a name such as {DEFAULT_SEARCHER!r} or a subclass of Searcher, got {brief(searcher)}"
+        )
+    return _checked(searcher, f"searcher was given as the class {searcher.__qualname__}")
+
+
+def _plugged_in(point: EntryPoint) -> type[Searcher]:
+    place = f"searcher {point.name!r} is registered as {point.value}"
+    try:
+        loaded = point.load()
+    except Exception as error:  # whatever a module of somebody else raises while it is imported
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{place} but does not load ({told[:200]})") from error
+    return _checked(loaded, place)
+
+
+def _checked(loaded: object, place: str) -> type[Searcher]:
+    if not (isinstance(loaded, type) and issubclass(loaded, Searcher)):
+        raise InputError(f"{place}, which is no subclass of Searcher")
+    missing = [*loaded.__abstractmethods__, *(a for a in ("name", "description") if not hasattr(loaded, a))]
+    if missing:
+        raise InputError(f"{place}, which does not define {', '.join(sorted(missing))}")
+    return loaded

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import itertools
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks import Evaluation
 from nassurrogate.search.account import Account, Event
 from nassurrogate.search.acquisition import acquire, moving_incumbent
-from nassurrogate.search.candidates import Candidates
+from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.ledger import Phase
 from nassurrogate.search.pool import CandidatePool
 from nassurrogate.search.schedule import SearchSettings, plan
-from nassurrogate.search.searcher import Searcher, make_searcher
-from nassurrogate.search.selection import choose, expected_by_others
+from nassurrogate.search.searcher import WORTH, Searcher
+from nassurrogate.search.selection import choose, expected_by_others, is_noisy
 from nassurrogate.search.surrogates import CannotLearn, Posterior, SearchSurrogate
 
-Objective: TypeAlias = Callable[[np.ndarray], np.ndarray]
-"""(n,) indices → (n,) acquisitions of their classes."""
+Acquisition: TypeAlias = Callable[[Sequence[Architecture]], np.ndarray]
+"""n architectures → (n,) acquisitions of their functions."""
 _CLIMBERS, _CLIMBS = 4, 8
 """Candidates whose neighbours join a pool at a time, and how often before a query at most."""
+_STARTS, _MOST_STEPS = 2, 40
+"""Candidates of an open space from which the search climbs before a query, and how far at most."""
 
 
 class SequentialSearch:
@@ -29,9 +33,9 @@ class SequentialSearch:
 
     Args:
         account: evaluates.
-        candidates: what may be proposed.
+        feasible: what may be proposed.
         surrogate: learns from what was evaluated.
-        searcher: name of the searcher that maximises the acquisition.
+        searcher: class of the searcher that maximises the acquisition.
         settings: the strategy.
         rng: of the initial sample, the pool, the acquisition and the searchers.
     """
@@ -39,14 +43,14 @@ class SequentialSearch:
     def __init__(
         self,
         account: Account,
-        candidates: Candidates,
+        feasible: FeasibleSet,
         surrogate: SearchSurrogate,
-        searcher: str,
+        searcher: type[Searcher],
         settings: SearchSettings,
         rng: np.random.Generator,
     ) -> None:
         self._account = account
-        self._domain = candidates.domain
+        self._feasible = feasible
         self._surrogate = surrogate
         self._searcher = searcher
         self._settings = settings
@@ -67,41 +71,54 @@ class SequentialSearch:
             asked = getattr(self._settings, name)
             if asked is not None and planned < asked and account.limit > 1:
                 account.note(f"{name} is {asked}, but {account.limit} queries leave room for only {planned}")
-        for index in self._random(schedule.n_init):
-            account.pay(index, "init", "random")
+        for arch in self._random(schedule.n_init):
+            account.evaluate(arch, "init", "random")
         # However small it is asked to be, a pool has enough that is not evaluated yet.
         pool_size = max(self._settings.pool_size, 8 * account.limit)
-        pool = CandidatePool(self._domain, self._surrogate, pool_size, self._rng)
+        pool = CandidatePool(self._feasible, self._surrogate, pool_size, self._rng)
 
         def batch() -> int:
-            return schedule.batch_size(len(account.queries), refits_at_once=self._surrogate.refits_at_once)
+            return schedule.batch_size(len(account.labelled), refits_at_once=self._surrogate.refits_at_once)
 
-        while (left := account.left - schedule.n_confirm) > 0:
-            self._round(pool, min(batch(), left), "search")
+        found = True
+        while found and (left := account.left - schedule.n_confirm) > 0:
+            found = self._round(pool, min(batch(), left), "search")
         if account.trains_again and account.left:
             self._train_again(max(1, schedule.n_confirm // 2))
-        while account.left:
-            self._round(pool, min(batch(), account.left), "confirm")
+        while found and account.left:
+            found = self._round(pool, min(batch(), account.left), "confirm")
 
     def _train_again(self, n_best: int) -> None:
-        """Spend what is left on further trainings of the best cells; of more of them where some have no further one."""
+        """Spend what is left on further trainings of the best; of more of them where some have no further one."""
         account = self._account
-        order, _ = choose(account.queries, self.expected_by_others(), label_noise_pct=self._settings.label_noise_pct)
-        ranked = [account.queries[place].index for place in order]
+        order = self.ranked()[0]
+        ranked = [account.archs[place] for place in order]
         while account.left and n_best <= len(ranked):
-            again = [index for index in ranked[:n_best] if account.can_train_again(index)]
-            for index in again[: account.left]:
-                account.pay(index, "confirm", "again")
+            again = [arch for arch in ranked[:n_best] if account.can_train_again(arch)]
+            for arch in again[: account.left]:
+                account.evaluate(arch, "confirm", "again")
             n_best += not again
 
-    def _round(self, pool: CandidatePool, size: int, phase: Phase) -> None:
-        """Evaluate a batch."""
+    def ranked(self) -> tuple[np.ndarray, str]:
+        """Positions of the labelled queries of different architectures, best first, and the rule (see `choose`)."""
+        account = self._account
+        expected = None
+        if is_noisy(account.labelled):
+            expected = expected_by_others(
+                self._surrogate, account.labelled, account.archs, self._rng, self._fit_progress
+            )
+        # Of other labels than percentages nobody knows the noise of a training.
+        noise = self._settings.label_noise_pct if account.objective.is_percent else 0.0
+        return choose(account.labelled, expected, sign=account.objective.sign, label_noise_pct=noise)
+
+    def _round(self, pool: CandidatePool, size: int, phase: Phase) -> bool:
+        """Evaluate a batch. Returns whether anything was left to evaluate."""
         account, surrogate = self._account, self._surrogate
-        indices, labels = account.indices, account.labels
-        proposed: list[int] = []
+        archs, labels = account.archs, account.labels
+        proposed: list[Architecture] = []
         predicted: list[tuple[float, float]] = []
 
-        def predictions(of: Sequence[int]) -> list[tuple[float, float]]:
+        def predictions(of: Sequence[Architecture]) -> list[tuple[float, float]]:
             prediction = surrogate.predict(of)
             return list(zip(prediction.mean.tolist(), prediction.std.tolist(), strict=True))
 
@@ -109,106 +126,144 @@ class SequentialSearch:
             while len(proposed) < size:
                 # Only a fit that takes no time can follow every proposal. It believes its own prediction of those that
                 # are not evaluated yet ("kriging believer": Ginsbourger et al., 2010).
-                surrogate.fit([*indices, *proposed], [*labels, *(mean for mean, _ in predicted)], self._fit_progress)
-                new = self._propose(pool, 1 if surrogate.refits_at_once else size, phase, [*indices, *proposed])
+                surrogate.fit([*archs, *proposed], [*labels, *(mean for mean, _ in predicted)], self._fit_progress)
+                new = self._propose(pool, 1 if surrogate.refits_at_once else size, phase, [*archs, *proposed])
+                if surrogate.failure:
+                    self._note_once(
+                        f"the saved surrogate alone proposes from query {len(account.queries) + 1} on",
+                        surrogate.failure,
+                    )
                 predicted += predictions(new)
                 proposed += new
             if surrogate.refits_at_once and size > 1:  # what is recorded comes from labels, not from beliefs
-                surrogate.fit(indices, labels, self._fit_progress)
+                surrogate.fit(archs, labels, self._fit_progress)
                 predicted = predictions(proposed)
         except CannotLearn as reason:
-            self._note_once(str(reason))
+            self._note_once(f"random proposals from query {len(account.queries) + 1} on", str(reason))
             proposed += self._random(size - len(proposed), besides=proposed)
-        for place, index in enumerate(proposed):
+        for place, arch in enumerate(proposed):
             if place < len(predicted):
-                account.pay(index, phase, self._searcher, predicted=predicted[place])
+                account.evaluate(arch, phase, self._searcher.name, predicted=predicted[place])
             else:
-                account.pay(index, phase, "random")
+                account.evaluate(arch, phase, "random")
+        return bool(proposed)
 
-    def _propose(self, pool: CandidatePool, size: int, phase: Phase, taken: Sequence[int]) -> list[int]:
-        """The best `size` representatives by acquisition, of classes that are not taken."""
+    def _propose(
+        self, pool: CandidatePool, size: int, phase: Phase, taken: Sequence[Architecture]
+    ) -> list[Architecture]:
+        """The best `size` representatives by acquisition, of functions that are not taken."""
         pool.add(taken)
         name = "mean" if phase == "confirm" else self._settings.acquisition
-        objective, order = self._ranked(pool, name)
-        for _ in range(_CLIMBS if not pool.is_whole else 0):
+        acquisition, order = self._ranked(pool, name)
+        if pool.is_open:
+            ends = self._climbed([pool.members[place] for place in order[:_STARTS]], acquisition, taken)
+            pool.add(ends)
+            acquisition, order = self._ranked(pool, name)
+        for _ in range(_CLIMBS if not (pool.is_whole or pool.is_open) else 0):
             if not pool.expand(order[:_CLIMBERS]):
                 break
-            objective, order = self._ranked(pool, name)
-        if self._searcher == "exhaustive":
-            order = order[~np.isin(order, pool.places(taken))]
-            found = [int(index) for index in pool.members[order[:size]]]
+            acquisition, order = self._ranked(pool, name)
+        if self._searcher.name == "exhaustive":
+            known = self._taken(taken)
+            fresh = (place for place in order.tolist() if pool.keys[place] not in known)
+            found = [pool.members[place] for place in itertools.islice(fresh, size)]
         else:
-            found = self._searched(pool, objective, size, taken)
+            found = self._searched(pool, acquisition, size, taken)
         if not found:
             raise CannotLearn("no candidate is left in the pool")
         return found
 
-    def _ranked(self, pool: CandidatePool, name: str) -> tuple[Objective, np.ndarray]:
+    def _climbed(
+        self, starts: Sequence[Architecture], acquisition: Acquisition, taken: Sequence[Architecture]
+    ) -> list[Architecture]:
+        """From every start the way up, neighbour by neighbour, to where no feasible and fresh one is better.
+
+        In a space that cannot be listed the best is far from whatever is drawn at random.
+        """
+        known, ways = self._taken(taken), []
+        for arch in starts:
+            height = float(acquisition([arch])[0])
+            for _ in range(_MOST_STEPS):
+                around = self._feasible.space.neighbours(arch)
+                kept = self._feasible.contains(around).tolist()
+                keys = self._feasible.keys(around)
+                around = [n for n, k, key in zip(around, kept, keys, strict=True) if k and key not in known]
+                values = acquisition(around) if around else np.empty(0)
+                if not around or values.max() <= height:
+                    break
+                arch, height = around[int(values.argmax())], float(values.max())
+            ways.append(arch)
+        return ways
+
+    def _ranked(self, pool: CandidatePool, name: str) -> tuple[Acquisition, np.ndarray]:
         """The acquisition as it is now, and the pool's members from the best to the worst; equals by their mean."""
         account, posterior = self._account, pool.posterior()
         if not posterior.is_finite:
             raise CannotLearn("the surrogate's predictions are not finite")
-        evaluated = pool.places(account.indices)
+        evaluated = pool.places(account.archs)
         incumbent = moving_incumbent(
             self._surrogate.best_score(account.labels),
             float(posterior.mean[evaluated].max() if len(evaluated) else posterior.mean.max()),
             account.left / account.limit,
         )
 
-        def objective(of: Posterior) -> np.ndarray:
+        def acquired(of: Posterior) -> np.ndarray:
             return acquire(name, of.mean, of.std, incumbent=incumbent, beta=self._settings.beta, rng=self._rng)
 
-        values = objective(posterior)
+        values = acquired(posterior)
 
-        def of_cells(indices: np.ndarray) -> np.ndarray:
-            places = pool.places(indices)
+        def of_archs(archs: Sequence[Architecture]) -> np.ndarray:
+            places = pool.places(archs)
             found: np.ndarray = values[places]
-            if (places < 0).any():
-                found[places < 0] = objective(self._surrogate.posterior_of(indices[places < 0].tolist()))
+            others = np.flatnonzero(places < 0).tolist()
+            if others:
+                found[others] = acquired(self._surrogate.posterior_of([archs[place] for place in others]))
             return found
 
-        return of_cells, np.lexsort((posterior.mean, values))[::-1]
+        return of_archs, np.lexsort((posterior.mean, values))[::-1]
 
-    def _searched(self, pool: CandidatePool, objective: Objective, size: int, taken: Sequence[int]) -> list[int]:
+    def _searched(
+        self, pool: CandidatePool, acquisition: Acquisition, size: int, taken: Sequence[Architecture]
+    ) -> list[Architecture]:
         """The best `size` of what a fresh searcher visits, which maximises the acquisition."""
-        domain = self._domain
-        searcher = make_searcher(self._searcher, replace(domain, representatives=pool.members), self._rng.spawn(1)[0])
+        searcher = self._searcher(pool.listed(), self._rng.spawn(1)[0])
         self.searchers.append(searcher)
         # It starts from what is evaluated, the best last: then those are the youngest of a population.
-        known = np.array(taken, dtype=np.int64)
-        values = objective(known)
-        for place in np.argsort(values, kind="stable"):
-            searcher.tell(int(known[place]), float(values[place]))
+        known = acquisition(taken)
+        searcher.tell(_worth(taken[place], known[place]) for place in np.argsort(known, kind="stable").tolist())
+        failed = self._account.taken - set(self._feasible.keys(self._account.archs))
+        searcher.refuse(failed)
         most = self._settings.inner_proposals or searcher.inner_proposals
-        visited: dict[int, float] = {}
+        visited: dict[Architecture, float] = {}
         while (searcher.n_proposals < most or len(visited) < size) and (asked := searcher.ask()):
-            representatives = domain.representative_of[domain.class_of[np.array(asked)]]
-            for index, seen, value in zip(asked, representatives.tolist(), objective(representatives), strict=True):
-                searcher.tell(index, float(value))
-                visited[seen] = float(value)
-        return sorted(visited, key=lambda index: -visited[index])[:size]
+            representatives = self._feasible.representatives(asked)
+            values = acquisition(representatives)
+            searcher.tell(map(_worth, asked, values))
+            visited |= dict(zip(representatives, values.tolist(), strict=True))
+        return sorted(visited, key=lambda arch: -visited[arch])[:size]
 
-    def _random(self, size: int, besides: Sequence[int] = ()) -> list[int]:
-        domain = self._domain
-        taken = domain.class_of[np.asarray([*self._account.indices, *besides], dtype=np.int64)]
-        fresh = domain.representatives[~np.isin(domain.class_of[domain.representatives], taken)]
-        return [int(index) for index in self._rng.choice(fresh, size=min(size, len(fresh)), replace=False)]
+    def _random(self, size: int, besides: Sequence[Architecture] = ()) -> list[Architecture]:
+        return self._feasible.draw(size, self._rng, self._taken(besides))
 
-    def _note_once(self, reason: str) -> None:
+    def _taken(self, besides: Sequence[Architecture]) -> set[Hashable]:
+        """Keys of what is evaluated or proposed."""
+        return self._account.taken | set(self._feasible.keys(besides))
+
+    def _note_once(self, what: str, reason: str) -> None:
         if reason not in self._reasons:
             self._reasons.add(reason)
-            self._account.note(f"random proposals from query {len(self._account.queries) + 1} on: {reason}")
-
-    def expected_by_others(self) -> np.ndarray | None:
-        """(C,) what the surrogate expects of every evaluated cell without its own labels (see `selection`)."""
-        return expected_by_others(self._surrogate, self._account.queries, self._rng, self._fit_progress)
+            self._account.note(f"{what}: {reason}")
 
     def _fit_progress(self, done: int, total: int) -> None:
         self._account.emit(Event("fit", done, total))
 
 
+def _worth(arch: Architecture, value: float) -> Evaluation:
+    return Evaluation(arch, {WORTH.name: float(value)})
+
+
 def search_truth(account: Account, searcher: Searcher) -> None:
     """Spend the account on a searcher whose objective is the truth itself: the baseline without a predictor."""
     while account.left and (asked := searcher.ask()):
-        for index in asked[: account.left]:
-            searcher.tell(index, account.pay(index, "search", searcher.name))
+        for arch in asked[: account.left]:
+            searcher.tell([account.evaluate(arch, "search", searcher.name)])

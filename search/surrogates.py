@@ -1,29 +1,47 @@
 """What a search asks: a surrogate that learns the labels so far, a saved one beside it, or the truth itself.
 
-Shapes: C candidates in the order in which they were added, n indices.
+Scores are labels, or what a surrogate learns in their place, better when larger. Whatever a predictor raises becomes
+`CannotLearn`: what was evaluated must not be lost to a fault of a predictor.
+
+Shapes: C candidates in the order in which they were added, n architectures.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.benchmarks import Benchmark
+from nassurrogate.benchmarks import TabularBenchmark
 from nassurrogate.benchmarks.oracle import Oracle
 from nassurrogate.errors import InputError
+from nassurrogate.metric import Metric
 from nassurrogate.surrogate import Surrogate
 
 FitProgress = Callable[[int, int], None]
-_REFERENCE = 512
-"""Candidates over which the posteriors of two surrogates are standardised."""
 
 
 class CannotLearn(Exception):
-    """The labels so far allow no prediction; the message says why."""
+    """The labels so far, or a fault of the predictor, allow no prediction; the message says why."""
+
+
+@contextmanager
+def _survived(what: str) -> Iterator[None]:
+    """Turn whatever a predictor raises into `CannotLearn`, with its type."""
+    try:
+        yield
+    except CannotLearn:
+        raise
+    except InputError as error:
+        raise CannotLearn(f"no {what}: {error}") from error
+    except Exception as error:  # out of memory, linear algebra, a fault of a plug-in: the run goes on without it
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise CannotLearn(f"no {what}: {told[:200]}") from error
 
 
 @dataclass(frozen=True)
@@ -52,105 +70,121 @@ class SearchSurrogate(ABC):
     def __init__(self) -> None:
         self.predictor_calls = 0
         """Architectures whose posterior or label was predicted, every time that one was."""
+        self.failure = ""
+        """Why the last fit learned nothing, where the search goes on with another surrogate."""
 
     @abstractmethod
-    def fit(self, indices: Sequence[int], labels: Sequence[float], progress: FitProgress | None = None) -> None:
-        """Learn the labels so far, in percent; forgets earlier ones. Raises `CannotLearn`."""
+    def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
+        """Learn the labels so far, in the metric's unit; forgets earlier ones. Raises `CannotLearn`."""
 
     @abstractmethod
-    def add(self, indices: np.ndarray) -> None:
-        """Put (n,) further candidates into the pool."""
+    def add(self, archs: Sequence[Architecture]) -> None:
+        """Put n further candidates into the pool."""
 
     @abstractmethod
     def posterior(self) -> Posterior:
-        """Of all candidates in the pool, in the scale in which the surrogate learns."""
+        """Of the scores of all candidates in the pool, in the surrogate's own scale. Raises `CannotLearn`."""
 
     @abstractmethod
-    def posterior_of(self, indices: Sequence[int]) -> Posterior:
+    def posterior_of(self, archs: Sequence[Architecture]) -> Posterior:
         """The same of others."""
 
     @abstractmethod
     def best_score(self, labels: Sequence[float]) -> float | None:
-        """The best of these labels, which it has learned, in that scale; None where it learned none."""
+        """The score of the best of these labels, which it has learned, in that scale; None where it learned none."""
 
     @abstractmethod
-    def predict(self, indices: Sequence[int]) -> Posterior:
-        """Of labels that are not known, in percent."""
+    def predict(self, archs: Sequence[Architecture]) -> Posterior:
+        """Of labels that are not known, in the metric's unit. Raises `CannotLearn`."""
 
 
 class OracleSurrogate(SearchSurrogate):
     """The truth: the upper bound of every search."""
 
-    def __init__(self, benchmark: Benchmark) -> None:
+    def __init__(self, benchmark: TabularBenchmark, objective: Metric) -> None:
         super().__init__()
-        self._oracle = Oracle(benchmark)
-        self._pool: list[int] = []
+        self._oracle = Oracle(benchmark, objective.name)
+        self._sign = objective.sign
+        self._pool: list[Architecture] = []
 
-    def fit(self, indices: Sequence[int], labels: Sequence[float], progress: FitProgress | None = None) -> None:
+    def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         """Does nothing: the truth needs no fit."""
 
-    def add(self, indices: np.ndarray) -> None:
-        self._pool += indices.tolist()
+    def add(self, archs: Sequence[Architecture]) -> None:
+        self._pool += archs
 
     def posterior(self) -> Posterior:
-        return self.predict(self._pool)
+        return self.posterior_of(self._pool)
 
-    def posterior_of(self, indices: Sequence[int]) -> Posterior:
-        return self.predict(indices)
+    def posterior_of(self, archs: Sequence[Architecture]) -> Posterior:
+        true = self.predict(archs)
+        return Posterior(self._sign * true.mean, true.std)
 
     def best_score(self, labels: Sequence[float]) -> float | None:
-        return max(labels, default=None)
+        return max((self._sign * label for label in labels), default=None)
 
-    def predict(self, indices: Sequence[int]) -> Posterior:
-        self.predictor_calls += len(indices)
-        return Posterior(*self._oracle.predict(list(indices)))
+    def predict(self, archs: Sequence[Architecture]) -> Posterior:
+        self.predictor_calls += len(archs)
+        return Posterior(*self._oracle.predict(archs))
 
 
 class LearningSurrogate(SearchSurrogate):
     """One surrogate that is fitted again and again, on all labels so far.
 
     Args:
-        unfitted: its space, predictor, preset, configuration and device.
+        unfitted: its space, predictor, preset, configuration, metric and device.
         rng: draws its seed.
     """
 
     def __init__(self, unfitted: Surrogate, rng: np.random.Generator) -> None:
         super().__init__()
         self._surrogate = unfitted.fresh(seed=int(rng.integers(2**31)))
+        self._sign = 1 if self._surrogate.higher_is_better else -1
         self._pool = self._surrogate.predictor.candidate_posterior()
+        self._unreadable = ""
         self.initial_labels = self._surrogate.predictor.initial_labels
         self.refits_at_once = self._surrogate.predictor.refits_at_once
 
-    def fit(self, indices: Sequence[int], labels: Sequence[float], progress: FitProgress | None = None) -> None:
+    def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         if len(set(labels)) < 2:
             several = "all labels are equal" if len(labels) > 1 else "there is only one label so far"
             raise CannotLearn(f"{several}; two different ones are needed" if labels else "no label yet")
-        # Whatever a predictor dislikes about the labels, what was evaluated must not be lost.
-        try:
-            self._surrogate.fit(list(indices), list(labels), progress=progress)
-        except (InputError, np.linalg.LinAlgError) as error:
-            raise CannotLearn(f"no fit: {error}") from error
+        with _survived("fit"):
+            self._surrogate.fit(list(archs), list(labels), progress=progress)
 
-    def add(self, indices: np.ndarray) -> None:
-        self._pool.add(self._archs(indices))
+    def add(self, archs: Sequence[Architecture]) -> None:
+        try:
+            with _survived("candidates"):
+                self._pool.add(list(archs))
+        except CannotLearn as reason:  # told when it is asked for a posterior
+            self._unreadable = str(reason)
 
     def posterior(self) -> Posterior:
+        if self._unreadable:
+            raise CannotLearn(self._unreadable)
         self.predictor_calls += len(self._pool)
-        return Posterior(*self._pool.posterior())
+        with _survived("prediction"):
+            return self._scores(*self._pool.posterior())
 
-    def posterior_of(self, indices: Sequence[int]) -> Posterior:
-        self.predictor_calls += len(indices)
-        return Posterior(*self._surrogate.posterior(self._archs(indices)))
+    def posterior_of(self, archs: Sequence[Architecture]) -> Posterior:
+        self.predictor_calls += len(archs)
+        with _survived("prediction"):
+            return self._scores(*self._surrogate.posterior(list(archs)))
+
+    def _scores(self, mean: np.ndarray, std: np.ndarray) -> Posterior:
+        return Posterior(mean if self._sign > 0 else -mean, std)
 
     def best_score(self, labels: Sequence[float]) -> float | None:
-        return float(self._surrogate.predictor.encoded(np.array([max(labels)]))[0]) if labels else None
+        if not labels:
+            return None
+        best = self._sign * max(self._sign * label for label in labels)
+        with _survived("prediction"):
+            return self._sign * float(self._surrogate.predictor.encoded(np.array([best]))[0])
 
-    def predict(self, indices: Sequence[int]) -> Posterior:
-        self.predictor_calls += len(indices)
-        return Posterior(*self._surrogate.predict(self._archs(indices)))
-
-    def _archs(self, indices: Sequence[int] | np.ndarray) -> list[Architecture]:
-        return self._surrogate.space.parse_many(np.asarray(indices, dtype=np.int64).tolist())
+    def predict(self, archs: Sequence[Architecture]) -> Posterior:
+        self.predictor_calls += len(archs)
+        with _survived("prediction"):
+            return Posterior(*self._surrogate.predict(list(archs)))
 
 
 class BlendedSurrogate(SearchSurrogate):
@@ -163,58 +197,79 @@ class BlendedSurrogate(SearchSurrogate):
     Args:
         saved: a fitted surrogate.
         learning: the one that is refitted.
-        representatives: (C,) indices of all candidates, one a class: some of them are the reference.
+        reference: architectures over which both are standardised.
     """
 
-    def __init__(self, saved: Surrogate, learning: LearningSurrogate, representatives: np.ndarray) -> None:
+    def __init__(self, saved: Surrogate, learning: LearningSurrogate, reference: Sequence[Architecture]) -> None:
         super().__init__()
         self._saved, self._learning = saved, learning
+        self._sign = 1 if saved.higher_is_better else -1
         self.saved_labels = saved.n_labels
         self.refits_at_once = learning.refits_at_once
         self._weight = 1.0
         self._pool = Posterior(np.empty(0), np.empty(0))
-        few = len(representatives) <= _REFERENCE
-        chosen = representatives if few else np.random.default_rng(0).choice(representatives, _REFERENCE, replace=False)
-        self._reference: list[int] = chosen.tolist()
-        self._reference_posterior = self._saved_posterior(self._reference)
+        self._members: list[Architecture] = []
+        self._reference = list(reference)
 
-    def fit(self, indices: Sequence[int], labels: Sequence[float], progress: FitProgress | None = None) -> None:
+    def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         try:
-            self._learning.fit(indices, labels, progress)
+            self._learning.fit(archs, labels, progress)
             self._weight = self.saved_labels / (self.saved_labels + len(labels))
-        except CannotLearn:
+            self.failure = ""
+        except CannotLearn as reason:
             self._weight = 1.0
+            # Until two labels differ there is nothing to learn yet, which is no failure.
+            self.failure = str(reason) if len(set(labels)) > 1 else ""
 
-    def add(self, indices: np.ndarray) -> None:
-        self._learning.add(indices)
-        new = self._saved_posterior(indices.tolist())
-        self._pool = Posterior(np.concatenate([self._pool.mean, new.mean]), np.concatenate([self._pool.std, new.std]))
+    def add(self, archs: Sequence[Architecture]) -> None:
+        self._learning.add(archs)
+        self._members += archs
 
     def posterior(self) -> Posterior:
-        if self._weight == 1.0:
-            return self._pool
-        return self._posterior_blend()(self._pool, self._learning.posterior())
+        new = self._members[len(self._pool.mean) :]
+        if new:
+            told = self._saved_posterior(new)
+            pool = self._pool
+            self._pool = Posterior(np.concatenate([pool.mean, told.mean]), np.concatenate([pool.std, told.std]))
+        return self._blended(self._pool, self._learning.posterior)
 
-    def posterior_of(self, indices: Sequence[int]) -> Posterior:
-        saved = self._saved_posterior(indices)
-        return saved if self._weight == 1.0 else self._posterior_blend()(saved, self._learning.posterior_of(indices))
+    def posterior_of(self, archs: Sequence[Architecture]) -> Posterior:
+        return self._blended(self._saved_posterior(archs), lambda: self._learning.posterior_of(archs))
+
+    def _blended(self, saved: Posterior, learned: Callable[[], Posterior]) -> Posterior:
+        """Both; the saved one alone where the other has learned nothing, or fails."""
+        if self._weight == 1.0:
+            return saved
+        try:
+            return self._posterior_blend(saved, learned())
+        except CannotLearn as reason:
+            self._weight, self.failure = 1.0, str(reason)
+            return saved
 
     def best_score(self, labels: Sequence[float]) -> float | None:
         return None if self._weight == 1.0 else self._learning.best_score(labels)
 
-    def predict(self, indices: Sequence[int]) -> Posterior:
-        saved = Posterior(*self._saved.predict(list(indices)))
-        if self._weight == 1.0:
-            return saved
-        reference = Posterior(*self._saved.predict(self._reference)), self._learning.predict(self._reference)
-        return Blend.of(*reference, self._weight)(saved, self._learning.predict(indices))
+    def predict(self, archs: Sequence[Architecture]) -> Posterior:
+        with _survived("prediction"):
+            saved = Posterior(*self._saved.predict(list(archs)))
+            if self._weight == 1.0:
+                return saved
+            reference = Posterior(*self._saved.predict(self._reference)), self._learning.predict(self._reference)
+            return Blend.of(*reference, self._weight)(saved, self._learning.predict(archs))
 
-    def _saved_posterior(self, indices: Sequence[int]) -> Posterior:
-        self.predictor_calls += len(indices)
-        return Posterior(*self._saved.posterior(list(indices)))
+    def _saved_posterior(self, archs: Sequence[Architecture]) -> Posterior:
+        self.predictor_calls += len(archs)
+        with _survived("prediction"):
+            mean, std = self._saved.posterior(list(archs))
+        return Posterior(mean if self._sign > 0 else -mean, std)
 
-    def _posterior_blend(self) -> Blend:
-        return Blend.of(self._reference_posterior, self._learning.posterior_of(self._reference), self._weight)
+    @cached_property
+    def _reference_posterior(self) -> Posterior:
+        return self._saved_posterior(self._reference)
+
+    def _posterior_blend(self, saved: Posterior, learned: Posterior) -> Posterior:
+        reference = self._learning.posterior_of(self._reference)
+        return Blend.of(self._reference_posterior, reference, self._weight)(saved, learned)
 
 
 @dataclass(frozen=True)

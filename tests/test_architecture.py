@@ -17,7 +17,7 @@ MATRIX = [[0, 1, 2, 0], [0, 0, 1, 0], [0, 0, 0, 3], [0, 0, 0, 0]]
 
 def test_architectures_are_values() -> None:
     one, same, other = (get_space("nb201").parse(i) for i in (0, 0, 1))
-    assert one == same == Architecture("nb201", one.string)
+    assert one == same == Architecture(get_space("nb201"), one.string)
     assert len({one, same, other}) == 2
     assert copy.deepcopy(one) == pickle.loads(pickle.dumps(one)) == one
     assert str(one) == one.string

@@ -171,7 +171,7 @@ def test_a_column_of_a_data_frame_and_a_tensor_are_targets():
         (2.5, "expected a batch"),
         (b"|none~0|", "expected a batch"),
         ({0, 1}, "expected a batch"),
-        ({0: 1.0, 1: 2.0}, "expected a batch"),
+        ({0: 1.0, 1: 2.0}, "a batch of architectures, got one"),
         (np.array(3), r"an array of shape \(\)"),
         (np.array([[0, 1]]), r"an array of shape \(1, 2\)"),
     ],
@@ -218,7 +218,7 @@ def test_refused_labels_leave_the_earlier_fit_and_a_failed_fit_leaves_none(monke
         ),
         ({"predictor": "nar-former-v2:"}, "unknown preset ''"),
         ({"predictor": ""}, "unknown predictor ''"),
-        ({"predictor": None}, "predictor must be a name"),
+        ({"predictor": 5}, "predictor must be a name"),
         (
             {"config": {"epoch": 5}},
             "unknown hyper-parameter 'epoch' of predictor 'probe-former'.*did you mean 'epochs'",
@@ -231,8 +231,9 @@ def test_refused_labels_leave_the_earlier_fit_and_a_failed_fit_leaves_none(monke
         ({"seed": 2**63}, "seed must be a whole number"),
         ({"metric": ""}, "metric must be"),
         ({"metric": 5}, "metric must be"),
-        ({"metric": "val_acc"}, "did you mean 'val_accuracy_pct'"),
-        ({"metric": "Accuracy"}, "unclear metric"),
+        ({"metric": "usefulness"}, "larger or a smaller 'usefulness' is better is not known; .*direction='maximize'"),
+        ({"metric": "val_accuracy_std_pct"}, "larger or a smaller 'val_accuracy_std_pct' is better is not known"),
+        ({"space": 5}, "space must be a name such as 'nb201', or a Space, got 5"),
     ],
 )
 def test_bad_construction(options, told):

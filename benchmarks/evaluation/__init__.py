@@ -1,17 +1,17 @@
-"""Predictors measured by the protocols: random splits, held-out cells, and no fit made twice."""
+"""Predictors measured by the protocols: random splits, held-out architectures, and no fit made twice."""
 
 from __future__ import annotations
 
 from nassurrogate.benchmarks.evaluation.fit import ChoosesModel
 from nassurrogate.benchmarks.evaluation.measures import SplitResult
 from nassurrogate.benchmarks.evaluation.published import PublishedRow, published_rows
-from nassurrogate.benchmarks.evaluation.report import Evaluation, Row
+from nassurrogate.benchmarks.evaluation.report import ProtocolResult, Row
 from nassurrogate.benchmarks.evaluation.runner import DEFAULT_FOLDER, evaluate
 
 __all__ = [
     "DEFAULT_FOLDER",
     "ChoosesModel",
-    "Evaluation",
+    "ProtocolResult",
     "PublishedRow",
     "Row",
     "SplitResult",

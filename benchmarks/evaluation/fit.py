@@ -1,11 +1,11 @@
-"""One fit of an evaluation: all that a predictor may see, and what it then says of every cell."""
+"""One fit of an evaluation: all that a predictor may see, and what it then says of what is ranked."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -14,8 +14,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 import nassurrogate
-from nassurrogate.predictors import ENTRY_POINT_GROUP
-from nassurrogate.spaces import get_space
+from nassurrogate.architecture import Architecture
+from nassurrogate.metric import Metric, MetricLike
+from nassurrogate.predictors import ENTRY_POINT_GROUP, Predictor
+from nassurrogate.spaces import EnumerableSpace, Space, SpaceLike, get_space
 from nassurrogate.surrogate import Surrogate, hash_labels
 
 _CHUNK = 1 << 16
@@ -32,71 +34,92 @@ class ChoosesModel(Protocol):
 
 @dataclass(frozen=True)
 class Fit:
-    """What a predictor is given: labels of N cells, and nothing of any other cell's.
+    """What a predictor is given: labels of N architectures, and nothing of any other one's.
 
     Attributes:
-        about: which cells of which table these are, JSON-able; part of the fit's identity.
+        about: which architectures of which benchmark these are, JSON-able; part of the fit's identity.
+        space: its name, or a space that is not registered.
         predictor: `name:preset`.
         config: all hyper-parameters.
-        metric: the name of the labels.
-        cells, targets: (N,) indices, (N,) labels.
+        metric: what the labels are.
+        cells, targets: (N,) indices or strings, (N,) labels.
         selection: indices and targets that a leaky protocol chooses the model by.
+        ranked: strings of the architectures that are scored, in this order; None: the whole space in its own.
+        given_class: of a predictor that is not registered.
     """
 
     about: Mapping[str, Any]
-    space: str
+    space: SpaceLike
     predictor: str
     config: Mapping[str, Any]
-    metric: str
+    metric: MetricLike
     seed: int
     device: str
-    cells: np.ndarray
+    cells: np.ndarray | Sequence[str]
     targets: np.ndarray
     selection: tuple[np.ndarray, np.ndarray] | None = None
+    ranked: Sequence[str] | None = None
+    given_class: type[Predictor] | None = None
 
     def surrogate(self) -> Surrogate:
         """A surrogate that has learned nothing yet. Raises `InputError` for what cannot be made."""
         return Surrogate(
             self.space,
-            predictor=self.predictor,
+            predictor=self.predictor if self.given_class is None else self.given_class,
+            preset=None if self.given_class is None else self.predictor.partition(":")[2],
             metric=self.metric,
             config=self.config,
             seed=self.seed,
             device=self.device,
         )
 
+    @property
+    def n_ranked(self) -> int:
+        """How many architectures are scored."""
+        if self.ranked is not None:
+            return len(self.ranked)
+        size = get_space(self.space).size
+        assert size is not None, "a whole space is scored in its own order"
+        return size
+
     @cached_property
     def identity(self) -> dict[str, Any]:
         """Everything that the predictions depend on: fits of equal identity are the same fit."""
         space = get_space(self.space)
-        archs = space.parse_many(self.cells.tolist())
+        archs = space.parse_many(list(self.cells))
         chosen_on = self.selection and hash_labels(space.parse_many(self.selection[0].tolist()), self.selection[1])
-        return {
+        identity = {
             **self.about,
-            "space": self.space,
-            "metric": self.metric,
+            "space": space.name,
+            "metric": self.metric.name if isinstance(self.metric, Metric) else self.metric,
             "predictor": self.predictor,
-            "predictor_version": _version(self.predictor.partition(":")[0]),
+            "predictor_version": _version(self.predictor.partition(":")[0], self.given_class),
             "config": dict(self.config),
             "fit_seed": self.seed,
             "device": self.device,
             "labels_sha256": hash_labels(archs, self.targets),
             "selection_sha256": chosen_on,
         }
+        if self.ranked is not None:
+            identity["ranked_sha256"] = _hash(list(self.ranked))
+            identity["space_sha256"] = _hash_reading(space, archs)
+        if isinstance(self.metric, Metric):
+            identity["metric_about"] = self.metric.as_dict()
+        return identity
 
     @cached_property
     def name(self) -> str:
         """A file's name: readable, and different for different identities."""
         text = json.dumps(self.identity, sort_keys=True)
-        told = [self.predictor, self.space, self.about["dataset"], self.about["kind"], f"n{len(self.cells)}"]
-        told += [f"seed{self.about['seed']}", f"split{self.about['split']}"]
+        told = [self.predictor, self.identity["space"], self.about["dataset"], self.about["kind"]]
+        told += [f"n{len(self.cells)}", f"seed{self.about['seed']}", f"split{self.about['split']}"]
         readable = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in "-".join(told))
         return f"{readable[:150]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """(size,) mean and standard deviation of every cell of the space, and how long it took."""
+    """(n,) mean and standard deviation of all that is ranked, or of the whole space, and how long it took."""
 
     mean: np.ndarray
     std: np.ndarray
@@ -105,15 +128,21 @@ class Prediction:
 
 
 def run_fit(fit: Fit) -> Prediction:
-    """Fit, and score the whole space. Raises what the predictor raises."""
+    """Fit, and score what is ranked. Raises what the predictor raises."""
     surrogate = fit.surrogate()
     space = surrogate.space
-    space.class_ids()  # a process builds its space once: not part of the times below
-    archs = space.all()
+    archs: Sequence[Architecture]
+    if fit.ranked is None:
+        assert isinstance(space, EnumerableSpace)
+        archs = space.all()
+    else:
+        archs = space.parse_many(list(fit.ranked))
+    if isinstance(space, EnumerableSpace):
+        space.class_ids()  # a process builds its space once: not part of the times below
     if fit.selection is not None and isinstance(surrogate.predictor, ChoosesModel):
         surrogate.predictor.choose_model_on(space.parse_many(fit.selection[0].tolist()), fit.selection[1])
     began = time.perf_counter()
-    surrogate.fit(fit.cells.tolist(), fit.targets)
+    surrogate.fit(list(fit.cells), fit.targets)
     fitted = time.perf_counter()
     parts = [surrogate.predict(archs[start : start + _CHUNK]) for start in range(0, len(archs), _CHUNK)]
     scored = time.perf_counter()
@@ -121,8 +150,20 @@ def run_fit(fit: Fit) -> Prediction:
     return Prediction(mean, std, fitted - began, scored - fitted)
 
 
-def _version(predictor: str) -> str:
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
+def _hash_reading(space: Space, archs: Sequence[Architecture]) -> str:
+    """Tells spaces of one name apart: what it says of the training architectures."""
+    costs = {metric: values.tolist() for metric, values in space.costs(archs).items()}
+    return _hash([space.canonical_keys(archs), costs])
+
+
+def _version(predictor: str, given: type[Predictor] | None) -> str:
     """The version of whoever made the predictor."""
+    if given is not None:
+        return f"class {given.__module__}.{given.__qualname__}"
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == predictor and point.dist is not None:
             return f"{point.dist.name} {point.dist.version}"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nassurrogate.benchmarks.base import Benchmark
 from nassurrogate.benchmarks.evaluation.fit import Prediction
 from nassurrogate.benchmarks.protocols import Draw, Protocol, development_split
-from nassurrogate.benchmarks.table import Benchmark
+from nassurrogate.benchmarks.table import TabularBenchmark
+from nassurrogate.metric import Metric
 from nassurrogate.metrics import (
     interval_coverage,
     interval_half_width,
     kendall_tau,
+    mean_absolute_percentage_error,
     spearman_rho,
     top_k_rank_percentile,
     top_k_regret,
@@ -28,18 +31,22 @@ class SplitResult:
     Attributes:
         predictor: as it was asked for.
         labels, split: N, and the number of the split.
-        evaluated_cells: how many cells the metrics are over.
+        evaluated_cells: how many architectures the metrics are over.
         kendall_tau, spearman: of predictions against targets.
-        kendall_tau_new_classes: without cells that compute the same function as a training cell.
+        kendall_tau_new_classes: without architectures that compute the same function as one in training.
         kendall_tau_outside_development: without the classes that hyper-parameters are chosen on, where they are this
             data set's.
-        top10_regret_points: the best target less the best one among the predicted top 10.
-        top10_rank_percentile: how many cells, in percent, are better than the best one among the predicted top 10.
+        top10_regret_points: from the best target to the best one among the predicted top 10, in the target's unit; the
+            smallest is the best of a metric that is better when smaller.
+        top10_rank_percentile: how many architectures, in percent, are better than that one.
         coverage90: the share of targets in the 90 % interval, where the protocol defines it.
-        interval90_width_points: the mean width of that interval.
+        interval90_width_points: the mean width of that interval, in the target's unit.
         reference_tau: of the labels against the targets of the evaluated cells.
-        fit_s, score_s: seconds of the fit, and of scoring the whole space. The first fit of a process waits for the
+        fit_s, score_s: seconds of the fit, and of scoring what is ranked. The first fit of a process waits for the
             imports of its library too: medians are what to read.
+        mape_pct: the mean of |prediction − target| / |target| in percent, of a metric that belongs to the architecture
+            and is nowhere negative; targets of 0 are left out.
+        mape_left_out: how many those are.
     """
 
     predictor: str
@@ -57,51 +64,116 @@ class SplitResult:
     reference_tau: float
     fit_s: float
     score_s: float
+    mape_pct: float = _NAN
+    mape_left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """What predictions of M architectures are compared with.
+
+    Attributes:
+        target: (M,) true values.
+        is_new: (M,) whether no training architecture computes the same function.
+        outside_development: (M,) whether no hyper-parameter was chosen on it; None where none was on this data set.
+        reference_tau: of the labels against the targets; NaN where they are one column.
+    """
+
+    target: np.ndarray
+    is_new: np.ndarray
+    outside_development: np.ndarray | None = None
+    reference_tau: float = _NAN
+
+
+def measure(
+    predictor: str,
+    labels: int,
+    split: int,
+    prediction: Prediction,
+    ranked: Ranked,
+    metric: Metric,
+    *,
+    intervals: bool,
+) -> SplitResult:
+    """The metrics of one split.
+
+    Args:
+        predictor: as it was asked for.
+        labels: N.
+        prediction: means and deviations of the M architectures of `ranked`.
+        metric: what the targets are: which direction is better, and whether relative errors mean something.
+        intervals: whether the coverage of intervals does.
+    """
+    mean, std, true = prediction.mean, prediction.std, ranked.target
+    tau = kendall_tau(mean, true)
+    # All zeros, as of a single network, are no interval.
+    usable = intervals and bool(np.isfinite(std).all() and (std >= 0).all() and (std > 0).any())
+    relative = metric.belongs_to == "architecture" and bool((true >= 0).all() and (true > 0).any())
+    positive = true > 0
+    return SplitResult(
+        predictor=predictor,
+        labels=labels,
+        split=split,
+        evaluated_cells=len(true),
+        kendall_tau=tau,
+        kendall_tau_new_classes=tau if ranked.is_new.all() else _tau(mean[ranked.is_new], true[ranked.is_new]),
+        kendall_tau_outside_development=(
+            _NAN
+            if ranked.outside_development is None
+            else _tau(mean[ranked.outside_development], true[ranked.outside_development])
+        ),
+        spearman=spearman_rho(mean, true),
+        top10_regret_points=top_k_regret(metric.sign * mean, metric.sign * true),
+        top10_rank_percentile=top_k_rank_percentile(metric.sign * mean, metric.sign * true),
+        coverage90=interval_coverage(mean, std, true) if usable else _NAN,
+        interval90_width_points=2 * float(interval_half_width(std).mean()) if usable else _NAN,
+        reference_tau=ranked.reference_tau,
+        fit_s=prediction.fit_s,
+        score_s=prediction.score_s,
+        mape_pct=mean_absolute_percentage_error(mean, true) if relative else _NAN,
+        mape_left_out=int((~positive).sum()) if relative else 0,
+    )
+
+
+def _tau(predicted: np.ndarray, true: np.ndarray) -> float:
+    return kendall_tau(predicted, true) if len(true) > 1 else _NAN
+
+
+def is_developed_on(benchmark: Benchmark) -> bool:
+    """Whether hyper-parameters were chosen on this data set."""
+    return (benchmark.space.name, benchmark.dataset) == ("nb201", "cifar10")
 
 
 class Judge:
     """Compares predictions with the targets of one benchmark, as one protocol says."""
 
-    def __init__(self, protocol: Protocol, benchmark: Benchmark) -> None:
+    def __init__(self, protocol: Protocol, benchmark: TabularBenchmark) -> None:
         self.protocol = protocol
+        self.metric = benchmark.metrics[protocol.target]
         self.labels = protocol.labels(benchmark)
         self.target = benchmark.column(protocol.target).mean
         self.class_of = benchmark.space.class_ids()
         self.development = np.zeros(benchmark.space.size, dtype=bool)
-        self.developed_here = (benchmark.space.name, benchmark.dataset) == ("nb201", "cifar10")
+        self.developed_here = is_developed_on(benchmark)
         if self.developed_here:
             self.development[development_split(benchmark.space)] = True
 
     def evaluated(self, draw: Draw) -> np.ndarray:
         """Indices of the cells that the metrics of a split are over."""
-        return draw.test[self._is_new(draw)] if self.protocol.new_classes else draw.test
+        return draw.test[self._is_new(draw.test, draw)] if self.protocol.new_classes else draw.test
 
     def judge(self, predictor: str, split: int, draw: Draw, prediction: Prediction) -> SplitResult:
-        """The metrics of one split."""
+        """The metrics of one split, from a prediction of the whole space."""
         cells = self.evaluated(draw)
-        mean, true = prediction.mean[cells], self.target[cells]
-        tau = kendall_tau(mean, true)
-        fresh = draw.test[self._is_new(draw)]
-        others = cells[~self.development[cells]]
-        std = prediction.std[cells]
-        # All zeros, as of a single network, are no interval.
-        usable = self.protocol.intervals and bool(np.isfinite(std).all() and (std >= 0).all() and (std > 0).any())
-        return SplitResult(
-            predictor=predictor,
-            labels=len(draw.train),
-            split=split,
-            evaluated_cells=len(cells),
-            kendall_tau=tau,
-            kendall_tau_new_classes=tau if len(fresh) == len(cells) else self._tau(prediction.mean, fresh),
-            kendall_tau_outside_development=self._tau(prediction.mean, others) if self.developed_here else _NAN,
-            spearman=spearman_rho(mean, true),
-            top10_regret_points=top_k_regret(mean, true),
-            top10_rank_percentile=top_k_rank_percentile(mean, true),
-            coverage90=interval_coverage(mean, std, true) if usable else _NAN,
-            interval90_width_points=2 * float(interval_half_width(std).mean()) if usable else _NAN,
-            reference_tau=self._reference(self.labels, cells),
-            fit_s=prediction.fit_s,
-            score_s=prediction.score_s,
+        ranked = Ranked(
+            self.target[cells],
+            self._is_new(cells, draw),
+            ~self.development[cells] if self.developed_here else None,
+            self._reference(self.labels, cells),
+        )
+        of_cells = replace(prediction, mean=prediction.mean[cells], std=prediction.std[cells])
+        return measure(
+            predictor, len(draw.train), split, of_cells, ranked, self.metric, intervals=self.protocol.intervals
         )
 
     def references(self) -> tuple[float, float]:
@@ -120,10 +192,7 @@ class Judge:
         if self.protocol.label == self.protocol.target:
             return _NAN
         both = cells[np.isfinite(labels[cells]) & np.isfinite(self.target[cells])]
-        return self._tau(labels, both)
+        return _tau(labels[both], self.target[both])
 
-    def _tau(self, predicted: np.ndarray, cells: np.ndarray) -> float:
-        return kendall_tau(predicted[cells], self.target[cells]) if len(cells) > 1 else _NAN
-
-    def _is_new(self, draw: Draw) -> np.ndarray:
-        return ~np.isin(self.class_of[draw.test], self.class_of[draw.train])
+    def _is_new(self, cells: np.ndarray, draw: Draw) -> np.ndarray:
+        return ~np.isin(self.class_of[cells], self.class_of[draw.train])

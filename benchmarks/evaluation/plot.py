@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from nassurrogate.benchmarks.evaluation.report import Evaluation
+    from nassurrogate.benchmarks.evaluation.report import ProtocolResult
 
 FORMATS = ("png", "svg", "pdf")
 # Okabe and Ito's colours, which the colour-blind tell apart.
@@ -40,7 +40,7 @@ def plot_format(path: Path) -> str:
     return ending
 
 
-def draw_tau(evaluation: Evaluation, path: Path) -> Path:
+def draw_tau(evaluation: ProtocolResult, path: Path) -> Path:
     """Write the plot, whole or not at all. Raises `InputError` where that fails."""
     kind = plot_format(path)
     figure = tau_against_labels(evaluation)
@@ -51,7 +51,7 @@ def draw_tau(evaluation: Evaluation, path: Path) -> Path:
     return path
 
 
-def tau_against_labels(evaluation: Evaluation) -> Figure:
+def tau_against_labels(evaluation: ProtocolResult) -> Figure:
     """Mean τ with the standard deviation over the splits as bars, labels on a logarithmic axis."""
     # Figure with its own Agg canvas: pyplot would keep state and might open a window.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -13,7 +13,6 @@ import numpy as np
 from nassurrogate.atomic_file import write_atomically
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction, run_fit
 from nassurrogate.errors import InputError
-from nassurrogate.spaces import get_space
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ class BusyElsewhereError(Exception):
 class PredictionStore:
     """Predictions on disk, or without a folder nowhere.
 
-    A file holds `mean` and `std`, (size,) float64, and `meta`: JSON of the fit's identity and times. What a killed
+    A file holds `mean` and `std`, (n,) float64, and `meta`: JSON of the fit's identity and times. What a killed
     process leaves behind is never read. Several processes may share a folder.
     """
 
@@ -79,7 +78,7 @@ class PredictionStore:
             raise
         except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             return type(error).__name__
-        shape = (get_space(fit.space).size,)
+        shape = (fit.n_ranked,)
         if any(part.shape != shape or part.dtype != np.float64 for part in (found.mean, found.std)):
             return f"not {shape[0]} float64 numbers"
         return found

@@ -16,6 +16,7 @@ from nassurrogate.benchmarks.evaluation.measures import SplitResult
 from nassurrogate.benchmarks.evaluation.published import published_rows
 from nassurrogate.benchmarks.protocols import Protocol
 from nassurrogate.errors import InputError
+from nassurrogate.metric import Metric
 
 SCHEMA_VERSION = 1
 LEAKY_NOTE = (
@@ -23,12 +24,18 @@ LEAKY_NOTE = (
     "accuracy of 200 more, and all of them are in the test set"
 )
 
+OVERLAP_NOTE = (
+    "splits of neighbouring seeds overlap: seed 0's split 1 is seed 1's split 0; choose seeds as far apart as there "
+    "are splits"
+)
+
 
 @dataclass(frozen=True)
 class Row:
     """One predictor at one number of labels: means over the splits, None where a split has no value.
 
-    Standard deviations are those of a sample, None for a single split; the fields are explained at `SplitResult`.
+    `mape_left_out` is the sum over the splits. Standard deviations are those of a sample, None for a single split; the
+    fields are explained at `SplitResult`.
     """
 
     predictor: str
@@ -49,10 +56,12 @@ class Row:
     reference_tau_mean: float | None
     fit_s_median: float
     score_s_median: float
+    mape_pct_mean: float | None = None
+    mape_left_out: int | None = None
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class ProtocolResult:
     """Predictors measured by one protocol on one data set.
 
     Attributes:
@@ -61,6 +70,12 @@ class Evaluation:
         rows: predictors in the order they were asked for, each by number of labels.
         splits: what the rows are made of.
         run_dir: where the predictions stand, so that nothing is fitted twice; None where they were not kept.
+        table_sha256: of the benchmark's numbers; None where it is no table.
+        metric: the target, in whose unit regret and width of intervals are.
+        other_notes: what else a reader must know.
+        queries, queries_read: evaluations that were made now, and those of an earlier run that were used, by protocol G
+            on a benchmark that is no table.
+        failed: architectures that were left out, because their evaluation gave no value.
     """
 
     protocol: Protocol
@@ -71,12 +86,21 @@ class Evaluation:
     rows: tuple[Row, ...]
     splits: tuple[SplitResult, ...]
     run_dir: str | None
-    table_sha256: str
+    table_sha256: str | None
+    metric: Metric
+    other_notes: tuple[str, ...] = ()
+    queries: int = 0
+    queries_read: int = 0
+    failed: int = 0
 
     @property
     def notes(self) -> list[str]:
         """What a reader of the figures must know."""
-        return [LEAKY_NOTE] if self.protocol.leaky else []
+        notes = [LEAKY_NOTE] if self.protocol.leaky else []
+        notes += [OVERLAP_NOTE] if self.protocol.splits_overlap else []
+        if self.failed:
+            notes.append(f"{self.failed} architectures are left out: their evaluation failed")
+        return [*notes, *self.other_notes]
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the single splits, JSON-able."""
@@ -87,6 +111,8 @@ class Evaluation:
             "dataset": self.dataset,
             "label": self.protocol.label,
             "target": self.protocol.target,
+            "unit": self.metric.unit,
+            "direction": self.metric.direction,
             "leaky": self.protocol.leaky,
             "notes": self.notes,
             "seed": self.seed,
@@ -96,6 +122,9 @@ class Evaluation:
             "published": [row.fields() for row in published_rows(self.protocol.id)],
             "table_sha256": self.table_sha256,
             "run_dir": self.run_dir,
+            "queries": self.queries,
+            "queries_read": self.queries_read,
+            "failed": self.failed,
         }
 
     def write_csv(self, path: str | Path) -> Path:
@@ -148,6 +177,8 @@ def make_row(predictor: str, preset: str, results: Sequence[SplitResult]) -> Row
         reference_tau_mean=mean("reference_tau"),
         fit_s_median=statistics.median(result.fit_s for result in results),
         score_s_median=statistics.median(result.score_s for result in results),
+        mape_pct_mean=mean("mape_pct"),
+        mape_left_out=sum(result.mape_left_out for result in results) if math.isfinite(results[0].mape_pct) else None,
     )
 
 

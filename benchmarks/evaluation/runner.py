@@ -1,28 +1,32 @@
-"""`evaluate`: checks what is asked, has the missing fits made, and judges their predictions."""
+"""`evaluate`: checks what is asked, has the missing fits made, and measures their predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from nassurrogate.benchmarks import Benchmark, load_benchmark
+from nassurrogate.benchmarks import LABEL, TEST, Benchmark, TabularBenchmark, load_benchmark
+from nassurrogate.benchmarks.evaluation.contenders import Contender, Predictors, resolve_contenders
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
-from nassurrogate.benchmarks.evaluation.measures import Judge, SplitResult
+from nassurrogate.benchmarks.evaluation.measures import SplitResult
+from nassurrogate.benchmarks.evaluation.plan import Asked, GeneralPlan, Plan, TablePlan
 from nassurrogate.benchmarks.evaluation.prediction_store import PredictionStore
-from nassurrogate.benchmarks.evaluation.report import Evaluation, make_row, optional
+from nassurrogate.benchmarks.evaluation.queries import OnQuery, Queries
+from nassurrogate.benchmarks.evaluation.random_splits import QueriedSplits, RandomSplits, TableSplits
+from nassurrogate.benchmarks.evaluation.report import ProtocolResult, make_row, optional
 from nassurrogate.benchmarks.evaluation.workers import describe, make_fits
-from nassurrogate.benchmarks.protocols import Protocol, get_protocol
+from nassurrogate.benchmarks.protocols import MOST_RANKED, Protocol, get_protocol
 from nassurrogate.errors import InputError, brief, unknown_choice
-from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_names
-from nassurrogate.surrogate import Surrogate
+from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
+from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
 
 DEFAULT_FOLDER = Path("runs") / "evaluate"
 """Shared by all protocols: A1, A3 and A4 on one data set are judgements of the same fits."""
-ALL = "all"
 Progress: TypeAlias = Callable[[int, int, str], None]
 """Called with (fits done, fits in all, what was done last)."""
 
@@ -33,7 +37,7 @@ def evaluate(
     dataset: str | None = None,
     labels: int | Sequence[int] | None = None,
     splits: int = 10,
-    predictors: str | Sequence[str] = DEFAULT_PREDICTOR,
+    predictors: Predictors = None,
     config: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     jobs: int = 1,
@@ -43,21 +47,32 @@ def evaluate(
     benchmark: Benchmark | None = None,
     device: str = "auto",
     progress: Progress | None = None,
-) -> Evaluation:
-    """Measure predictors by a protocol: fit them on N labels, rank the other cells, compare with the truth.
+    space: SpaceLike | None = None,
+    objective: MetricLike | None = None,
+    test_size: int | None = None,
+    on_query: OnQuery | None = None,
+) -> ProtocolResult:
+    """Measure predictors by a protocol: fit them on N labels, rank other architectures, compare with the truth.
 
     A fit is given its N labels and the unlabelled space, nothing else; it is stored, and never made again: another
     protocol on the same labels, or the same call after a crash, takes it from the folder. After a change of a
     predictor's code within one release, name another folder.
 
+    Where the benchmark is no table, every label and every target of protocol G is a query. How many there will be is
+    logged before the first one. Answers, failures too, are kept in the folder, and no architecture is queried twice
+    while the function stays the same. What its globals and files hold cannot be seen: after a change of those, name
+    another folder.
+
     Args:
         protocol: one of `nassurrogate.benchmarks.protocols.PROTOCOLS`.
-        dataset: name of the data set; None: the protocol's first.
+        dataset: name of the data set; None: the protocol's first, or the space's own.
         labels: one N or several; None: the protocol's.
         splits: how many random splits; of the protocol `published`, which has but one, seeds of the fit.
-        predictors: a registered name or `name:preset`, several, or `"all"` that are registered.
+        predictors: a registered name, `name:preset` or a class, several, or `"all"` that are registered and can read
+            the space; None: the default one of the space and the metric.
         config: hyper-parameters that replace the preset's, by predictor as named in `predictors`.
-        seed: split s is drawn, and its fit seeded, by `seed + s`.
+        seed: split s of A1 to A6 is drawn, and its fit seeded, by `seed + s`, so that seed 0's split 1 is seed 1's
+            split 0; those of G come from `SeedSequence([seed, s])`, and two seeds share nothing.
         jobs: processes; with more than one each has one thread, and a script needs `if __name__ == "__main__":`.
         run_dir: where the fits stand; None: `runs/evaluate`. Several processes may share a folder.
         write: False keeps nothing and looks into no folder.
@@ -65,6 +80,12 @@ def evaluate(
         benchmark: ground truth in place of the named table.
         device: of the predictors.
         progress: see `Progress`.
+        space: of protocol G: a name, or a space; None: the benchmark's.
+        objective: of protocol G, label and target: a name, or a `Metric` where its direction is not known; None: the
+            benchmark's own.
+        test_size: of protocol G: how many architectures are ranked at most, 2 to 10,000; None: 10,000, or 200 where
+            each is a query.
+        on_query: called with (queries made, queries planned, the architecture).
 
     Raises `InputError` for input that is unusable, before the first fit, and where a predictor refuses its labels;
     `RuntimeError` where a process of several dies. Fits that were finished stand.
@@ -74,23 +95,44 @@ def evaluate(
     True
     """
     chosen = get_protocol(protocol)
-    truth = _ground_truth(chosen, dataset, table, benchmark)
+    if not chosen.general:
+        _refuse_generality(chosen, space, objective, test_size)
+    elif test_size is not None:
+        _check_whole("test_size", test_size, 2, MOST_RANKED)
     sizes = _sizes(labels if labels is not None else chosen.sizes)
     for name, number in (("splits", splits), ("jobs", jobs)):
         _check_whole(name, number, 1)
     _check_whole("seed", seed, 0)
-    for size in sizes:
-        chosen.draw(truth, size, 0, seed=seed)
-    contenders = _contenders(chosen, predictors, config or {}, device)
     if run_dir is not None and not str(run_dir):
         raise InputError("run_dir is empty; give the folder's name, or '.' for the current one")
     folder = (Path(run_dir) if run_dir is not None else DEFAULT_FOLDER) if write else None
     store = PredictionStore(folder)
+    plan: Plan
+    queries: Queries | None = None
+    if chosen.general:
+        truth = _any_ground_truth(space, dataset, table, benchmark)
+        metric = _objective(truth, objective)
+        chosen = chosen.on(truth.space.name, metric)
+        known_as = _as_given(truth.space)
+        contenders, notes = resolve_contenders(known_as, metric, predictors, config or {}, device)
+        random_splits = _random_splits(truth, metric, seed, test_size, folder)
+        notes = [*_test_accuracy_notes(truth, metric), *notes]
+        queries = random_splits.queries
+        asked = Asked(contenders, sizes, splits, seed, device)
+        plan = GeneralPlan(chosen, truth, asked, space=known_as, objective=metric, splits=random_splits)
+        _check_sendable(known_as, contenders, jobs)
+        random_splits.prepare(sizes, splits, on_query)
+    else:
+        truth = _table(chosen, dataset, table, benchmark)
+        metric = truth.metrics[chosen.target]
+        for size in sizes:
+            chosen.draw(truth, size, 0, seed=seed)
+        contenders, notes = resolve_contenders(chosen.space, chosen.label, predictors, config or {}, device)
+        plan = TablePlan(chosen, truth, Asked(contenders, sizes, splits, seed, device))
     store.open()
-    plan = _Plan(chosen, truth, contenders, sizes, splits, seed, device)
     results = _results(plan, store, jobs, progress)
-    reference, of_classes = plan.judge.references()
-    return Evaluation(
+    reference, of_classes = plan.references()
+    return ProtocolResult(
         protocol=chosen,
         dataset=truth.dataset,
         seed=seed,
@@ -104,82 +146,21 @@ def evaluate(
         splits=tuple(results[key] for key in sorted(results)),
         run_dir=str(folder) if folder is not None else None,
         table_sha256=truth.sha256,
+        metric=metric,
+        other_notes=tuple(notes),
+        queries=queries.made if queries is not None else 0,
+        queries_read=queries.read if queries is not None else 0,
+        failed=queries.failed if queries is not None else 0,
     )
 
 
-@dataclass(frozen=True)
-class _Contender:
-    """A predictor as it was asked for, and what that means."""
-
-    name: str
-    full_name: str
-    config: dict[str, Any]
-
-    @property
-    def preset(self) -> str:
-        return self.full_name.partition(":")[2]
-
-
-@dataclass
-class _Plan:
-    """All fits of an evaluation, and who judges them."""
-
-    protocol: Protocol
-    truth: Benchmark
-    contenders: Sequence[_Contender]
-    sizes: Sequence[int]
-    splits: int
-    seed: int
-    device: str
-    judge: Judge = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.judge = Judge(self.protocol, self.truth)
-
-    def fits(self) -> Iterator[tuple[str, Fit]]:
-        """With the contender's name; small fits first."""
-        for size in self.sizes:
-            for split in range(self.splits):
-                for contender in self.contenders:
-                    yield contender.name, self._fit(contender, size, split)
-
-    def result(self, name: str, fit: Fit, prediction: Prediction) -> SplitResult:
-        """The judgement of a finished fit."""
-        split = fit.about["split"]
-        draw = self.protocol.draw(self.truth, len(fit.cells), split, seed=self.seed)
-        return self.judge.judge(name, split, draw, prediction)
-
-    def _fit(self, contender: _Contender, size: int, split: int) -> Fit:
-        draw = self.protocol.draw(self.truth, size, split, seed=self.seed)
-        chosen_on = None
-        if draw.selection is not None:
-            chosen_on = draw.selection, self.judge.target[draw.selection]
-        return Fit(
-            about={
-                "dataset": self.truth.dataset,
-                "kind": "first-cells-one-run" if self.protocol.leaky else f"{self.protocol.label}-mean",
-                "seed": self.seed,
-                "split": split,
-                "n_labels": size,
-            },
-            space=self.truth.space.name,
-            predictor=contender.full_name,
-            config=contender.config,
-            metric=self.protocol.label,
-            seed=self.seed + split,
-            device=self.device,
-            cells=draw.train,
-            targets=self.judge.labels[draw.train],
-            selection=chosen_on,
-        )
-
-
 def _results(
-    plan: _Plan, store: PredictionStore, jobs: int, progress: Progress | None
+    plan: Plan, store: PredictionStore, jobs: int, progress: Progress | None
 ) -> dict[tuple[str, int, int], SplitResult]:
-    """(predictor, labels, split) → result; judged as soon as there is a prediction, which is then let go."""
+    """(predictor, labels, split) → result; measured as soon as there is a prediction, which is then let go."""
     results: dict[tuple[str, int, int], SplitResult] = {}
-    total = len(plan.contenders) * len(plan.sizes) * plan.splits
+    asked = plan.asked
+    total = len(asked.contenders) * len(asked.sizes) * asked.splits
     names: dict[str, str] = {}
 
     def keep(name: str, fit: Fit, prediction: Prediction) -> None:
@@ -208,13 +189,15 @@ def _results(
 # --- what is asked -------------------------------------------------------------------------------------------------
 
 
-def _ground_truth(protocol: Protocol, dataset: str | None, table: str | None, benchmark: Benchmark | None) -> Benchmark:
+def _table(protocol: Protocol, dataset: str | None, table: str | None, benchmark: Benchmark | None) -> TabularBenchmark:
     name = benchmark.dataset if benchmark is not None else dataset if dataset is not None else protocol.default_dataset
     if benchmark is None:
         protocol.check_dataset(name)
         benchmark = load_benchmark(protocol.space, name, table=table)
     elif benchmark.space.name != protocol.space:
         raise InputError(f"protocol {protocol.id} is on {protocol.space}, got a benchmark of {benchmark.space.name}")
+    if not isinstance(benchmark, TabularBenchmark):
+        raise InputError(f"protocol {protocol.id} needs a table, got {type(benchmark).__name__}; protocol G takes any")
     for column in (protocol.label, protocol.target):
         if column not in benchmark.columns or not np.isfinite(benchmark.column(column).mean).any():
             raise InputError(
@@ -223,6 +206,98 @@ def _ground_truth(protocol: Protocol, dataset: str | None, table: str | None, be
                 f"index and {name}_{column})"
             )
     return benchmark
+
+
+def _refuse_generality(
+    protocol: Protocol, space: SpaceLike | None, objective: MetricLike | None, test_size: int | None
+) -> None:
+    if space is not None and get_space(space).name != protocol.space:
+        name = get_space(space).name
+        raise InputError(f"protocol {protocol.id} is on {protocol.space}, got the space {name!r}; protocol G is on any")
+    for name, given in (("objective", objective), ("test_size", test_size)):
+        if given is not None:
+            raise InputError(
+                f"{name} goes with protocol G alone, got {brief(given)}: {protocol.id} learns {protocol.label}, its "
+                f"target is {protocol.target}"
+            )
+
+
+def _any_ground_truth(
+    space: SpaceLike | None, dataset: str | None, table: str | None, benchmark: Benchmark | None
+) -> Benchmark:
+    if benchmark is not None:
+        if not isinstance(benchmark, Benchmark):
+            raise InputError(f"benchmark must be a Benchmark such as CallableBenchmark, got {brief(benchmark)}")
+        if space is not None and get_space(space) != benchmark.space:
+            raise InputError(
+                f"the benchmark is of space {benchmark.space.name!r}, got the space {get_space(space).name!r}"
+            )
+        return benchmark
+    if space is None:
+        raise InputError("protocol G is on any space: name one with --space (in Python: space=… or benchmark=…)")
+    known_as = _as_given(get_space(space))
+    if isinstance(known_as, Space):
+        raise InputError(
+            f"space {known_as.name!r} has no ground truth here; give benchmark=CallableBenchmark(space, evaluate)"
+        )
+    return load_benchmark(known_as, dataset, table=table)
+
+
+def _as_given(space: Space) -> SpaceLike:
+    """The name of a registered space, else the space itself."""
+    return space.name if space.name in space_names() and get_space(space.name) == space else space
+
+
+def _objective(benchmark: Benchmark, objective: MetricLike | None) -> Metric:
+    """The metric that is learned and ranked by; its direction is known."""
+    if objective is None:
+        found = benchmark.objective
+    else:
+        name = objective.name if isinstance(objective, Metric) else objective
+        if name not in benchmark.metrics:
+            place = f" of {benchmark.space.name}/{benchmark.dataset}"
+            raise unknown_choice("metric", name, benchmark.metrics, place=place)
+        said = objective.direction if isinstance(objective, Metric) else None
+        found = as_metric(benchmark.metrics[name], said)
+        if isinstance(objective, Metric) and replace(objective, direction=None) != replace(
+            known_metric(name), direction=None
+        ):  # it says more than the direction
+            found = replace(objective, direction=found.direction)
+    _ = found.sign  # raises where the direction is unknown
+    return found
+
+
+def _random_splits(
+    truth: Benchmark, metric: Metric, seed: int, test_size: int | None, folder: Path | None
+) -> RandomSplits:
+    if isinstance(truth, TabularBenchmark):
+        return TableSplits(truth, metric, seed, test_size)
+    return QueriedSplits(truth, metric, seed, test_size, folder)
+
+
+def _test_accuracy_notes(truth: Benchmark, metric: Metric) -> list[str]:
+    if metric.name != TEST:
+        return []
+    only = LABEL not in truth.metrics
+    return [f"{truth.space.name} has test accuracy only: labels are test accuracies" if only
+            else "labels are test accuracies, which no search may see"]  # fmt: skip
+
+
+def _check_sendable(space: SpaceLike, contenders: Sequence[Contender], jobs: int) -> None:
+    """Raise `InputError` for what other processes could not be sent, before anything is queried."""
+    if jobs == 1:
+        return
+    for what, value in [("the space", space), *((c.full_name, c.given_class) for c in contenders)]:
+        try:
+            ForkingPickler.dumps(value)
+        except InputError:
+            raise
+        except Exception as error:  # pickle raises whatever the value's parts raise
+            told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise InputError(
+                f"{what} cannot be sent to another process ({told}); define it at the top of a module, or use one "
+                "process (jobs=1)"
+            ) from error
 
 
 def _sizes(labels: int | Sequence[int]) -> list[int]:
@@ -234,28 +309,8 @@ def _sizes(labels: int | Sequence[int]) -> list[int]:
     return [int(size) for size in sizes]
 
 
-def _check_whole(name: str, number: object, low: int) -> None:
-    if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < low:
-        raise InputError(f"{name} must be a whole number from {low}, got {brief(number)}")
-
-
-def _contenders(
-    protocol: Protocol, predictors: str | Sequence[str], config: Mapping[str, Mapping[str, Any]], device: str
-) -> list[_Contender]:
-    names = [predictors] if isinstance(predictors, str) else list(predictors)
-    names = [name for given in names for name in (predictor_names() if given == ALL else [given])]
-    if not names:
-        raise InputError("predictors must name at least one")
-    for name in config:
-        if name not in names:
-            raise unknown_choice("predictor", name, names, place=" in config")
-    found: dict[str, _Contender] = {}
-    for name in names:
-        made = Surrogate(
-            protocol.space, predictor=name, metric=protocol.label, config=config.get(name, {}), device=device
-        ).predictor
-        full_name = f"{made.name}:{made.preset}"
-        if full_name in found:
-            raise InputError(f"the predictor {full_name} is named twice: {found[full_name].name!r} and {name!r}")
-        found[full_name] = _Contender(name, full_name, made.config_dict())
-    return list(found.values())
+def _check_whole(name: str, number: object, low: int, high: int | None = None) -> None:
+    whole = not isinstance(number, bool) and isinstance(number, int | np.integer)
+    if not whole or number < low or (high is not None and number > high):  # type: ignore[operator]
+        most = "" if high is None else f" to {high}"
+        raise InputError(f"{name} must be a whole number from {low}{most}, got {brief(number)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,13 +13,16 @@ from typing import Final
 from nassurrogate.benchmarks import store
 from nassurrogate.benchmarks.table import Column
 from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.metric import Direction
 
 PTH, NATS_FOLDER, NATS_FILE, OWN_TABLE = "NAS-Bench-201 .pth", "NATS-tss folder", "NATS-tss file", "own table"
 TFRECORD, NB101_NPZ = "NAS-Bench-101 TFRecord", "NAS-Bench-101 .npz"
+MACRO_TABLE = "NAS-Bench-Macro table"
 _OWN = "a CSV or Parquet table with a column 'arch' or 'index'"
 _IMPORTABLE: Final = {
     "nb201": f"NAS-Bench-201-v1_1-096897.pth, the folder NATS-tss-v1_0-3ffb9-simple, or {_OWN}",
     "nb101": f"nasbench_full.tfrecord, nasbench_only108.tfrecord, an .npz file with an array 'hash', or {_OWN}",
+    "macro": f"nas-bench-macro_cifar10.json, the same as CSV (arch, test_acc_1, test_acc_2, …), or {_OWN}",
 }
 """Space → what can be imported for it."""
 
@@ -53,19 +56,22 @@ def import_file(
     name: str | None = None,
     dataset: str | None = None,
     missing_value: float | None = None,
+    directions: Mapping[str, Direction] | None = None,
     replace: bool = False,
     progress: Progress | None = None,
 ) -> ImportSummary:
     """Converts a benchmark file once, into the user's cache; it is then part of `load_benchmark`.
 
     Args:
-        space: `"nb201"` or `"nb101"`.
+        space: `"nb201"`, `"nb101"` or `"macro"`.
         path: for nb201 the official `NAS-Bench-201-v1_1-096897.pth` or the folder `NATS-tss-v1_0-3ffb9-simple`; for
             nb101 the official `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or arrays (see `nb101_npz`); for
-            any space a CSV or Parquet table of one's own (see `own_table`). The kind is told by the content.
+            macro the official `nas-bench-macro_cifar10.json` (see `macro_table`); for any space a CSV or Parquet table
+            of one's own (see `own_table`). The kind is told by the content.
         name: what the import is called; by default after the file.
         dataset: for an own table: the data set of the columns that do not name one.
         missing_value: for an own table: the number that stands for "missing", such as −1.
+        directions: for an own table: metric → `"maximize"` or `"minimize"`, of those whose names are not known.
         replace: whether an import of the same name is replaced.
         progress: called with the bytes done and in all.
 
@@ -78,15 +84,15 @@ def import_file(
     if not replace and store.import_path(space, name).exists():
         raise InputError(f"an import named {name!r} exists; give another name, or replace it (--replace)")
     kind = detect_kind(space, path)
-    if kind != OWN_TABLE and (dataset is not None or missing_value is not None):
+    if kind != OWN_TABLE and (dataset is not None or missing_value is not None or directions):
         raise InputError(
-            f"{path.name} is an official file, which names its data sets itself; dataset and missing_value are for "
-            "one's own tables"
+            f"{path.name} is an official file, which names its data sets itself; dataset, missing_value and the "
+            "direction of metrics are for one's own tables"
         )
     if dataset is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", dataset):
         raise InputError(f"a data set cannot be named {brief(dataset)}; expected letters, digits, '_', '-' and '.'")
     try:
-        columns, n_cells = _read(space, path, kind, dataset, missing_value, progress)
+        columns, n_cells = _read(space, path, kind, dataset, missing_value, directions, progress)
     except InputError as error:
         raise error if path.name in str(error) else InputError(f"{path.name}: {error}") from error
     except OSError as error:
@@ -111,7 +117,7 @@ def detect_kind(space: str, path: Path) -> str:
         raise InputError(f"cannot read {path} ({error.strerror or error})") from error
     if not head:
         raise InputError(f"{path} is empty")
-    official = (_nb101_kind if space == "nb101" else _nb201_kind)(path, head)
+    official = _OFFICIAL_KIND[space](path, head)
     if official is not None:
         return official
     if head[:4] == b"PAR1":
@@ -137,6 +143,15 @@ def _nb101_kind(path: Path, head: bytes) -> str | None:
     return NB101_NPZ if path.suffix == ".npz" or zipfile.is_zipfile(path) else None
 
 
+def _macro_kind(path: Path, head: bytes) -> str | None:
+    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    is_csv = b"test_acc_1" in begin.split(b"\n", 1)[0]
+    return MACRO_TABLE if path.suffix == ".json" or begin[:1] == b"{" or is_csv else None
+
+
+_OFFICIAL_KIND: Final = {"nb201": _nb201_kind, "nb101": _nb101_kind, "macro": _macro_kind}
+
+
 def _folder_kind(path: Path) -> str:
     if (path / "meta.pickle.pbz2").is_file():
         return NATS_FOLDER
@@ -144,7 +159,13 @@ def _folder_kind(path: Path) -> str:
 
 
 def _read(
-    space: str, path: Path, kind: str, dataset: str | None, missing_value: float | None, progress: Progress | None
+    space: str,
+    path: Path,
+    kind: str,
+    dataset: str | None,
+    missing_value: float | None,
+    directions: Mapping[str, Direction] | None,
+    progress: Progress | None,
 ) -> tuple[Columns, int]:
     if kind == PTH:
         from nassurrogate.benchmarks.importers.nb201_pth import read_pth
@@ -153,7 +174,7 @@ def _read(
     if kind == OWN_TABLE:
         from nassurrogate.benchmarks.importers.own_table import read_own_table
 
-        return read_own_table(space, path, dataset=dataset, missing_value=missing_value)
+        return read_own_table(space, path, dataset=dataset, missing_value=missing_value, directions=directions)
     if kind == TFRECORD:
         from nassurrogate.benchmarks.importers.nb101_tfrecord import read_tfrecord
 
@@ -162,12 +183,16 @@ def _read(
         from nassurrogate.benchmarks.importers.nb101_npz import read_nb101_npz
 
         return read_nb101_npz(path, progress=progress)
+    if kind == MACRO_TABLE:
+        from nassurrogate.benchmarks.importers.macro_table import read_macro_table
+
+        return read_macro_table(path, progress=progress)
     from nassurrogate.benchmarks.importers.nats_tss import read_nats_file, read_nats_folder
 
     return (read_nats_folder if kind == NATS_FOLDER else read_nats_file)(path, progress=progress)
 
 
-_SUFFIXES: Final = (".pth", ".csv", ".parquet", ".pt", ".tfrecord", ".npz")
+_SUFFIXES: Final = (".pth", ".csv", ".parquet", ".pt", ".tfrecord", ".npz", ".json")
 
 
 def _default_name(path: Path) -> str:

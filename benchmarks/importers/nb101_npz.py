@@ -19,10 +19,11 @@ from typing import Final
 
 import numpy as np
 
+from nassurrogate.benchmarks.base import TEST
 from nassurrogate.benchmarks.importers.nb101_tfrecord import EPOCHS, METRICS, Columns, metric_name
 from nassurrogate.benchmarks.importers.plain_npz import read_npz
 from nassurrogate.benchmarks.nb101 import DATASET
-from nassurrogate.benchmarks.table import TEST, TRAIN_TIME, Column
+from nassurrogate.benchmarks.table import TRAIN_TIME, Column
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.spaces import get_space
 from nassurrogate.spaces.nb101 import NB101

@@ -9,6 +9,8 @@ Every other column is a metric whose name ends with its unit: `_pct`, `_ms`, `_s
 - A metric without such a prefix (`edgegpu_latency_ms`) belongs to the `dataset` argument, or to every data set if none
   is given. Metrics of training cannot belong to every data set.
 - `_seed<N>` at the end (`cifar10_val_accuracy_pct_seed777`) makes the column one training seed of the metric.
+- Whether a larger value is better follows from the metric's name (see `nassurrogate.metric`), or from what the user
+  says; of a name that is not known it stays unknown.
 
 Empty fields are missing values. Times, energies and powers must be positive: −1 for "does not run" would satisfy every
 upper bound, so it is refused unless `missing_value=-1` declares it missing.
@@ -19,6 +21,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,21 +29,16 @@ import numpy as np
 
 from nassurrogate.benchmarks.embedded import FILES
 from nassurrogate.benchmarks.store import ANY_DATASET
-from nassurrogate.benchmarks.table import Column, is_paid
-from nassurrogate.errors import InputError, brief
-from nassurrogate.spaces import Space, get_space
+from nassurrogate.benchmarks.table import Column
+from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.metric import UNITS, Direction, as_metric, ends_with_unit, known_metric
+from nassurrogate.spaces import EnumerableSpace, get_space
 
 Columns = dict[str, list[Any]]
 """Column name → one value a row: text from CSV; text, numbers or None from Parquet."""
 KNOWN_DATASETS: Final = tuple(FILES)
-UNITS: Final = (
-    "pct", "s", "ms", "us", "ns", "m", "k", "g", "j", "mj", "uj", "w", "mw", "b", "kb", "mb", "gb", "nats", "bits",
-    "count",
-)  # fmt: skip
 MISSING: Final = ("", "NA", "N/A", "null", "None")
 """Fields that hold no value, besides `nan`."""
-POSITIVE_UNITS: Final = ("s", "ms", "us", "ns", "j", "mj", "uj", "w", "mw")
-"""Times, energies and powers, of which 0 or less cannot be measured."""
 MAX_FILE_BYTES: Final = 1 << 30
 MAX_COLUMNS: Final = 1_000
 _TRAINING = re.compile(r"(?P<dataset>.+)_(?P<metric>(?:val|test|train)_(?:accuracy|loss|error|time)\w*)")
@@ -49,19 +47,30 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 def read_own_table(
-    space_name: str, path: Path, *, dataset: str | None = None, missing_value: float | None = None
+    space_name: str,
+    path: Path,
+    *,
+    dataset: str | None = None,
+    missing_value: float | None = None,
+    directions: Mapping[str, Direction] | None = None,
 ) -> tuple[dict[tuple[str, str], Column], int]:
     """((data set, metric) → column, number of cells) of a CSV or Parquet file; `"*"` stands for every data set.
+
+    Args:
+        directions: metric, with or without its data set → which direction is better, of those that are not known.
 
     Raises `InputError`, with the row's number counted from 1 after the header, for anything the module refuses.
     """
     space = get_space(space_name)
+    if not isinstance(space, EnumerableSpace):
+        raise InputError(f"space {space.name!r} numbers no architectures, so it has no table; use train --csv instead")
     table = _read_columns(space, path)
     rows = _cells(space, table, path.name)
     metrics = [name for name in table if name not in ("arch", "index")]
     if not metrics:
         raise InputError(f"{path.name} has no metric column besides {', '.join(table)}")
     placed = _place(metrics, dataset, path.name)
+    better = _directions(placed, directions or {}, path.name)
     columns: dict[tuple[str, str], Column] = {}
     for (belongs_to, metric), by_seed in placed.items():
         if len(by_seed) > 1 and None in by_seed:
@@ -75,11 +84,27 @@ def read_own_table(
         note = "" if seeds == [None] else f"seeds {', '.join(map(str, seeds))}"
         if np.isnan(values).all():
             raise InputError(f"{path.name}: column {by_seed[seeds[0]]!r} is empty")
-        columns[belongs_to, metric] = Column(values, path.name, note)
+        columns[belongs_to, metric] = Column(values, path.name, note, better.get(metric))
     return columns, len(rows)
 
 
-def _read_columns(space: Space, path: Path) -> Columns:
+def _directions(
+    placed: Mapping[tuple[str, str], Any], given: Mapping[str, Direction], source: str
+) -> dict[str, Direction]:
+    """Metric → the direction that the user gives it. Raises `InputError` for a column that is not there or is known."""
+    found: dict[str, Direction] = {}
+    for name, direction in given.items():
+        named = {metric for dataset, metric in placed if name in (metric, f"{dataset}_{metric}")}
+        if not named:
+            raise unknown_choice("metric", name, dict.fromkeys(m for _, m in placed), place=f" of {source}")
+        for metric in named:
+            as_metric(metric, direction)  # which must not contradict what is known
+            if found.setdefault(metric, direction) != direction:
+                raise InputError(f"{source}: {metric} cannot be better when larger and when smaller")
+    return found
+
+
+def _read_columns(space: EnumerableSpace, path: Path) -> Columns:
     if path.stat().st_size > MAX_FILE_BYTES:
         raise InputError(
             f"{path.name} is larger than {MAX_FILE_BYTES >> 20} MiB; a table of {space.size} cells is smaller"
@@ -92,7 +117,7 @@ def _read_columns(space: Space, path: Path) -> Columns:
     return columns
 
 
-def _read_csv(space: Space, path: Path) -> Columns:
+def _read_csv(space: EnumerableSpace, path: Path) -> Columns:
     rows: list[list[str]] = []
     try:
         # The standard reader: it knows which row it is in, and `float` reads every decimal exactly.
@@ -115,7 +140,7 @@ def _read_csv(space: Space, path: Path) -> Columns:
     return {str(name): [row[place].strip() for row in rows] for place, name in enumerate(names)}
 
 
-def _read_parquet(space: Space, path: Path) -> Columns:
+def _read_parquet(space: EnumerableSpace, path: Path) -> Columns:
     import pyarrow
     import pyarrow.parquet
 
@@ -152,7 +177,7 @@ def _check_header(names: list[object], source: str) -> None:
         )
 
 
-def _cells(space: Space, table: Columns, source: str) -> np.ndarray:
+def _cells(space: EnumerableSpace, table: Columns, source: str) -> np.ndarray:
     """(rows,) the official index of every row."""
     rows: np.ndarray | None = None
     if "index" in table:
@@ -203,11 +228,11 @@ def _place(names: list[str], dataset: str | None, source: str) -> dict[tuple[str
             if full.startswith(f"{prefix}_"):
                 belongs_to, metric = prefix, full[len(prefix) + 1 :]
                 break
-        if "_" not in metric or (metric.rsplit("_", 1)[-1] not in UNITS and "_per_" not in metric):
+        if not ends_with_unit(metric):
             raise InputError(
                 f"{source}: column {name!r} does not end with its unit; known: " + ", ".join(f"_{u}" for u in UNITS)
             )
-        if belongs_to == ANY_DATASET and is_paid(metric):
+        if belongs_to == ANY_DATASET and known_metric(metric).needs_training:
             raise InputError(
                 f"{source}: column {name!r} does not say which data set it is of; name it cifar10_{name}, or give the "
                 "data set"
@@ -243,14 +268,15 @@ def _numbers(table: Columns, name: str, metric: str, missing_value: float | None
             raise InputError(f"{source}, row {row + 1}: {name} is {values[row]:g}; expected {expected}")
 
     refuse_any(np.isinf(values), "a finite number or nothing")
-    if metric.endswith("_pct"):
+    about = known_metric(metric)
+    if about.is_percent:
         refuse_any((values < 0) | (values > 100), "percent, 0 to 100")
         present = values[~np.isnan(values)]
-        if "accuracy" in metric and len(present) and 0 < present.max() <= 1:
+        if about.direction == "maximize" and len(present) and 0 < present.max() <= 1:
             raise InputError(
                 f"{source}: {name} is at most {present.max():g}; it looks like fractions, expected percent"
             )
-    if metric.rsplit("_", 1)[-1] in POSITIVE_UNITS:
+    if about.is_positive:
         refuse_any(
             values <= 0,
             "a positive number or nothing; if it stands for 'does not run', say so with the missing value "

@@ -16,7 +16,7 @@ import numpy as np
 
 from nassurrogate.benchmarks.table import Column
 from nassurrogate.errors import InputError, brief
-from nassurrogate.spaces import get_space
+from nassurrogate.spaces.nb201 import NB201
 
 NAN: Final = float("nan")
 OFFICIAL_SEEDS: Final = (777, 888, 999)
@@ -127,7 +127,7 @@ class TrialTable:
     """
 
     def __init__(self, source: str) -> None:
-        self._space = get_space("nb201")
+        self._space = NB201()
         self._source = source
         self._values: dict[tuple[str, str, int], np.ndarray] = {}
         self._seeds: set[int] = set()

@@ -11,6 +11,7 @@ from nassurrogate.errors import InputError, unknown_choice
 
 if TYPE_CHECKING:
     from nassurrogate.benchmarks.table import Column
+    from nassurrogate.metric import Direction
 
 _DESCRIPTION = """\
 The tables of ground truth: the embedded one, which is always there, and those
@@ -49,6 +50,7 @@ examples:
   nassurrogate data import nb201 NATS-tss-v1_0-3ffb9-simple --name nats
   nassurrogate data import nb101 nasbench_only108.tfrecord
   nassurrogate data import nb201 latency.csv --name phone --dataset cifar10 --missing-value -1
+  nassurrogate data import nb201 mine.csv --larger-is-better robustness_count
 """
 _CHECK_DESCRIPTION = """\
 Verify every byte of every table. If all are good they are listed; otherwise the
@@ -89,6 +91,11 @@ def add_to(commands: Subparsers) -> None:
     imported.add_argument(
         "--missing-value", type=number, metavar="NUMBER", help="own table: what stands for 'missing', such as -1"
     )
+    for option, which in (("--larger-is-better", "larger"), ("--smaller-is-better", "smaller")):
+        imported.add_argument(
+            option, action="append", default=[], metavar="METRIC",
+            help=f"own table: a metric that is better when {which}, where its name does not say so; repeatable",
+        )  # fmt: skip
     imported.add_argument("--replace", action="store_true", help="replace an import of the same name")
     imported.set_defaults(run=run_import)
 
@@ -141,13 +148,14 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
                 entry["dataset"],
                 entry["metric"],
                 entry["unit"],
+                _BETTER[entry["direction"]],
                 str(entry["n_seeds"]),
                 f"{entry['n_cells']:,}",
                 entry["table"],
                 "; ".join([*remark, *([entry["note"]] if entry["note"] else [])]),
             )
         )
-    header = ("data set", "metric", "unit", "seeds", "cells", "table", "note")
+    header = ("data set", "metric", "unit", "better", "seeds", "cells", "table", "note")
     fields = {
         "schema_version": 1,
         "space": args.space,
@@ -170,6 +178,7 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
             name=args.name,
             dataset=args.dataset,
             missing_value=args.missing_value,
+            directions=_directions(args),
             replace=args.replace,
             progress=lambda done, total: progress.update(
                 "import", done, total, f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
@@ -186,6 +195,17 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
     ]
     console.result("\n".join(lines), {"schema_version": 1, **_import_fields(info), "shadowed": summary.shadowed})
     return 0
+
+
+def _directions(args: argparse.Namespace) -> dict[str, Direction]:
+    twice = set(args.larger_is_better) & set(args.smaller_is_better)
+    if twice:
+        raise InputError(f"{min(twice)!r} cannot be better when larger and when smaller")
+    larger: dict[str, Direction] = dict.fromkeys(args.larger_is_better, "maximize")
+    return larger | dict.fromkeys(args.smaller_is_better, "minimize")
+
+
+_BETTER = {"maximize": "larger", "minimize": "smaller", None: "unknown"}
 
 
 def run_check(args: argparse.Namespace, console: Console) -> int:
@@ -214,10 +234,10 @@ def run_check(args: argparse.Namespace, console: Console) -> int:
 
 def run_remove(args: argparse.Namespace, console: Console) -> int:
     """Delete an import."""
-    from nassurrogate.benchmarks import dataset_names
+    from nassurrogate.benchmarks import tables_of
     from nassurrogate.benchmarks.store import remove_import
 
-    dataset_names(args.space)
+    tables_of(args.space)
     info = remove_import(args.name, args.space)
     console.result(f"removed {info.name} ({info.path})", {"schema_version": 1, "removed": _import_fields(info)})
     return 0
@@ -229,18 +249,20 @@ def _describe(
     import numpy as np
 
     from nassurrogate.benchmarks.layers import COMPUTED
-    from nassurrogate.benchmarks.table import is_paid, unit_of
+    from nassurrogate.metric import as_metric
 
     if column.source == COMPUTED:
         table = "computed"
+    about = as_metric(metric, column.direction)
     return {
         "table": table,
         "dataset": dataset,
         "metric": metric,
-        "unit": unit_of(metric),
+        "unit": about.unit,
+        "direction": about.direction,
         "n_seeds": int(column.n_seeds.max()),
         "n_cells": int(np.isfinite(column.mean).sum()),
-        "costs_a_query": is_paid(metric),
+        "costs_a_query": about.needs_training,
         "taken_from": "computed" if table == "computed" else owners.get((dataset, metric), table),
         "source": column.source,
         "note": column.note,

@@ -1,4 +1,4 @@
-"""`nassurrogate evaluate`: how well predictors rank the cells that they have not seen."""
+"""`nassurrogate evaluate`: how well predictors rank the architectures that they have not seen."""
 
 from __future__ import annotations
 
@@ -6,38 +6,48 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nassurrogate.commands.options import Subparsers, add_command, assignments, whole_number
+from nassurrogate.commands.options import Subparsers, add_command, add_direction, assignments, whole_number
 from nassurrogate.commands.output_file import check_writable
 from nassurrogate.console import Console, Progress, aligned
 from nassurrogate.errors import InputError
 
 if TYPE_CHECKING:
-    from nassurrogate.benchmarks.evaluation import Evaluation, Row
+    from nassurrogate.benchmarks.evaluation import ProtocolResult, Row
+    from nassurrogate.metric import MetricLike
 
 _DESCRIPTION = """\
-Measure predictors by a protocol: fit them on the labels of N random cells, let
-them rank all others, compare with the truth; mean over the splits. Every fit is
-kept in the run folder and never made twice: the same command goes on where it
-stopped, and A1, A3 and A4 share their fits.
+Measure predictors by a protocol: fit them on the labels of N random
+architectures, let them rank others, compare with the truth; mean over the
+splits. Every fit is kept in the run folder and never made twice: the same
+command goes on where it stopped, and A1, A3 and A4 share their fits.
 
-protocols (label -> target; evaluated on the cells not in training):
+protocols (label -> target; evaluated on the architectures not in training):
   A1         nb201 cifar10: validation accuracy -> test accuracy (imported)
   A2         the same on cifar100 and ImageNet16-120
   A3         A1 without duplicates of training cells
   A4         nb201, any data set: validation accuracy -> itself
   A5         nb101: one-run validation accuracy -> test accuracy
   A6         nb101: test accuracy -> itself
+  G          any space: its objective -> itself, on at most 10,000 others
   published  as the literature does on nb201 cifar10: LEAKY
+
+Splits of A1 to A6 overlap between seeds: seed 0's split 1 is seed 1's split 0.
+Two seeds of G share nothing. Where no table knows the objective, every label
+and every target of G is an evaluation; how many there will be is said before
+the first one, and they are kept in the run folder too.
 """
 _EXAMPLES = """\
 examples:
   nassurrogate evaluate --protocol A4 --labels 78,156 --splits 10
   nassurrogate evaluate --protocol A4 --dataset cifar100 --predictor all --jobs 2 --csv rows.csv --plot tau.png
   nassurrogate evaluate --protocol A1 --predictor nar-former-v2:paper,gradient-boosting --json
+  nassurrogate evaluate --protocol G --space macro --labels 20,30 --predictor space-process
+  nassurrogate evaluate --protocol G --space nb201 --objective latency_ms --labels 100
 
-regret: points to the best evaluated cell, of the best among the predicted top
-10; rank %: how many cells are better than that one; cover: the share of targets
-in the 90 % interval, width its mean width in points.
+regret: from the best ranked architecture to the best among the predicted top
+10, in the unit of the target; rank %: how many are better than that one; cover:
+the share of targets in the 90 % interval, width its mean width; MAPE %: mean
+relative error, of costs such as a latency.
 """
 
 
@@ -47,15 +57,18 @@ def add_to(commands: Subparsers) -> None:
         commands, "evaluate", "measure how well predictors rank unseen cells",
         description=_DESCRIPTION, examples=_EXAMPLES,
     )  # fmt: skip
-    parser.add_argument("--protocol", default="A4", metavar="NAME", help="A1 to A6 or published (default: A4)")
-    parser.add_argument("--dataset", help="data set (default: the protocol's first)")
+    parser.add_argument("--protocol", default="A4", metavar="NAME", help="A1 to A6, G or published (default: A4)")
+    parser.add_argument("--space", metavar="NAME", help="search space of protocol G (see `nassurrogate spaces`)")
+    parser.add_argument("--dataset", help="data set (default: the protocol's first, or the space's own)")
     parser.add_argument("--labels", metavar="N[,N...]", help="training labels (default: the protocol's)")
     parser.add_argument(
         "--splits", type=whole_number, default=10, metavar="S",
         help="random splits, or with published seeds of the fit (default: 10)",
     )  # fmt: skip
     parser.add_argument(
-        "--predictor", metavar="NAME[:PRESET][,...]", help="what is measured; all: every one (default: the default one)"
+        "--predictor",
+        metavar="NAME[:PRESET][,...]",
+        help="what is measured; all: every one that can read the space (default: the default one)",
     )
     parser.add_argument(
         "--config", action="append", default=[], metavar="NAME=VALUE",
@@ -67,6 +80,12 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--table", metavar="NAME", help="import whose columns come before all others, or 'embedded' for none"
     )
+    parser.add_argument("--objective", metavar="NAME", help="label and target of protocol G (default: the benchmark's)")
+    add_direction(parser)
+    parser.add_argument(
+        "--test-size", type=whole_number, metavar="M",
+        help="architectures that protocol G ranks at most (default: 10000; 200 where each is an evaluation)",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.add_argument("--csv", metavar="FILE", help="write the rows as CSV")
     parser.add_argument("--plot", metavar="FILE", help="draw tau against labels: .png, .svg or .pdf")
@@ -87,10 +106,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.run_dir == "":  # an unset variable of a script must not fill the current folder
         raise InputError("--run-dir is empty; give the folder's name, or '.' for the current one")
     folder = Path(args.run_dir) if args.run_dir is not None else DEFAULT_FOLDER
-    predictors = _listed(args.predictor, "--predictor") if args.predictor is not None else [DEFAULT_PREDICTOR]
+    predictors = _listed(args.predictor, "--predictor") if args.predictor is not None else None
     changes = assignments(args.config, "--config")
-    if changes and (len(predictors) > 1 or predictors == ["all"]):
+    if changes and predictors is None:
+        if args.protocol == "G":
+            raise InputError("--config goes with one predictor; name it with --predictor")
+        predictors = [DEFAULT_PREDICTOR]
+    if changes and predictors is not None and (len(predictors) > 1 or predictors == ["all"]):
         raise InputError(f"--config goes with one predictor, got {', '.join(predictors)}")
+    objective = _objective(args)
     with console.progress() as progress:
         watcher = _Watcher(progress)
         try:
@@ -100,17 +124,22 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 labels=_numbers(args.labels) if args.labels is not None else None,
                 splits=args.splits,
                 predictors=predictors,
-                config={predictors[0]: changes} if changes else None,
+                config={predictors[0]: changes} if changes and predictors is not None else None,
                 seed=args.seed,
                 jobs=args.jobs,
                 run_dir=folder,
                 table=args.table,
                 device=args.device,
                 progress=watcher,
+                space=args.space,
+                objective=objective,
+                test_size=args.test_size,
+                on_query=watcher.on_query,
             )
         except KeyboardInterrupt:
             if not watcher.done:
-                raise KeyboardInterrupt("before the first fit was done") from None
+                queries = f"; {watcher.queries} evaluations stand in {folder}" if watcher.queries else ""
+                raise KeyboardInterrupt(f"before the first fit was done{queries}") from None
             told = f"{watcher.done} of {watcher.total} fits stand in {folder}; the same command goes on from there"
             raise KeyboardInterrupt(told) from None
     if args.csv is not None:
@@ -126,11 +155,26 @@ class _Watcher:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self.done = self.total = 0
+        self.done = self.total = self.queries = 0
 
     def __call__(self, done: int, total: int, detail: str) -> None:
         self.done, self.total = done, total
         self._progress.update("fits", done, total, f"{done}/{total} {detail}")
+
+    def on_query(self, done: int, total: int, arch: str) -> None:
+        """One more evaluation was made."""
+        self.queries = done
+        self._progress.update("evaluations", done, total)
+
+
+def _objective(args: argparse.Namespace) -> MetricLike | None:
+    from nassurrogate.metric import as_metric
+
+    if args.direction is None:
+        return args.objective  # type: ignore[no-any-return]
+    if args.objective is None:
+        raise InputError("--larger-is-better and --smaller-is-better say how --objective is read; name that too")
+    return as_metric(args.objective, args.direction)
 
 
 def _listed(text: str, option: str) -> list[str]:
@@ -149,13 +193,29 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"--labels expects whole numbers, separated by commas, got {text!r}") from None
 
 
-def _describe(found: Evaluation) -> str:
-    header = ("predictor", "labels", "splits", "tau", "new classes", "rho", "regret", "rank %", "cover", "width",
-              "fit s", "score s")  # fmt: skip
-    table = aligned(header, [_cells(row) for row in found.rows], numeric=header[1:])
+def _describe(found: ProtocolResult) -> str:
+    header = ["predictor", "labels", "splits", "tau", "new classes", "rho", "regret", "rank %", "cover", "width",
+              "fit s", "score s"]  # fmt: skip
+    rows = [_cells(row) for row in found.rows]
+    if any(row.mape_pct_mean is not None for row in found.rows):
+        header.insert(6, "MAPE %")
+        rows = [
+            [*cells[:6], _shown(row.mape_pct_mean, 2), *cells[6:]] for cells, row in zip(rows, found.rows, strict=True)
+        ]
+    table = aligned(header, rows, numeric=header[1:])
     about = f"protocol {found.protocol.id} on {found.protocol.space}/{found.dataset}, seed {found.seed}: "
     about += found.protocol.summary
+    if found.protocol.general:
+        better = "larger" if found.metric.larger_is_better else "smaller"
+        about += f"; objective {found.metric.name} ({found.metric.unit}, {better} is better)"
     lines = [about, *found.notes, "", table, ""]
+    left_out = sum(row.mape_left_out or 0 for row in found.rows)
+    if left_out:
+        lines.append(f"MAPE leaves out {left_out} targets of 0")
+    if found.queries or found.queries_read:
+        lines.append(
+            f"evaluations: {found.queries} were made, {found.queries_read} were there before, {found.failed} failed"
+        )
     if found.reference_tau is not None:
         lines.append(
             f"the labels themselves agree with the target at tau {found.reference_tau:.3f}; averaged over cells that "
@@ -165,8 +225,8 @@ def _describe(found: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    return (
+def _cells(row: Row) -> list[str]:
+    return [
         row.predictor,
         str(row.labels),
         str(row.splits),
@@ -179,7 +239,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _shown(row.interval90_width_points_mean, 2),
         _shown(row.fit_s_median, 2),
         _shown(row.score_s_median, 2),
-    )
+    ]
 
 
 def _spread(mean: float | None, deviation: float | None) -> str:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import sys
 from pathlib import Path
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, unknown_choice
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace, Space
 
 MAX_ROWS = 10_000_000
 MAX_BYTES = 1 << 28
 """Of a file of cells or labels. Some are never at an end: /dev/zero, or a pipe that goes on and on."""
-_INDEX = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
 def cell_of(space: Space, text: str) -> Architecture:
-    """The cell of a string or of an index given as text."""
-    text = text.strip()
-    return space.parse(int(text) if _INDEX.fullmatch(text) else text)
+    """The architecture that a person writes: its string, or of cells their index."""
+    return space.parse_text(text)
 
 
 def read_text(source: Path | None) -> str:
@@ -61,7 +58,9 @@ def read_cells(space: Space, lines: list[str], place: str) -> list[Architecture]
 
 
 def read_labels(space: Space, path: Path, metric: str) -> tuple[list[Architecture], list[float]]:
-    """The cells and values of a CSV file with the columns `arch` or `index`, and `metric`; other columns are ignored.
+    """The architectures and values of a CSV file with a column `arch`, and one of the metric; others are ignored.
+
+    Of cells, whose indices everybody shares, a column `index` will do in the place of `arch`.
 
     Raises `InputError`, with the number of the line, for whatever cannot be read.
     """
@@ -73,7 +72,8 @@ def read_labels(space: Space, path: Path, metric: str) -> tuple[list[Architectur
             reader = csv.DictReader(file, strict=True, skipinitialspace=True)
             names = [name.strip() for name in reader.fieldnames or []]
             reader.fieldnames = names
-            key = next((name for name in ("arch", "index") if name in names), None)
+            keys = ("arch", "index") if isinstance(space, CellSpace) else ("arch",)
+            key = next((name for name in keys if name in names), None)
             if key is None:
                 raise unknown_choice("column", "arch", names, place=f" of {path}, which says which cell a row is of")
             if metric not in names:

@@ -83,11 +83,21 @@ def add_space(parser: Parser) -> None:
 def add_table(parser: Parser) -> None:
     """`--dataset` and `--table`."""
     parser.add_argument(
-        "--dataset", default="cifar10", help="data set (default: cifar10; see `nassurrogate data list`)"
+        "--dataset", help="data set (default: the space's own, such as cifar10; see `nassurrogate data list`)"
     )
     parser.add_argument(
         "--table", metavar="NAME", help="import whose columns come before all others, or 'embedded' for none"
     )
+
+
+def add_direction(parser: Parser) -> None:
+    """`--larger-is-better` and `--smaller-is-better`, as `args.direction`: None, `"maximize"` or `"minimize"`."""
+    either = parser.add_mutually_exclusive_group()
+    for option, direction in (("--larger-is-better", "maximize"), ("--smaller-is-better", "minimize")):
+        either.add_argument(
+            option, dest="direction", action="store_const", const=direction,
+            help="of a metric whose name does not say which",
+        )  # fmt: skip
 
 
 def whole_number(text: str) -> int:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nassurrogate.commands.options import Subparsers, add_command
+from nassurrogate.commands.options import Subparsers, add_command, add_direction
 from nassurrogate.console import Console, aligned
 from nassurrogate.errors import InputError
+
+if TYPE_CHECKING:
+    from nassurrogate.metric import Metric
+    from nassurrogate.predictors import Predictor
+    from nassurrogate.spaces import Space
 
 _DESCRIPTION = """\
 List the predictors, plug-ins included, with their presets; the first predictor
 and the first preset of each are the defaults. `none` and `oracle` are not
 predictors, but `search --predictor` takes them.
+
+With --space: which of them work on a space, what they read there, and which one
+is the default, as it depends on the space and on the metric.
 """
 _EXAMPLES = """\
 examples:
   nassurrogate predictors
+  nassurrogate predictors --space nb201
+  nassurrogate predictors --space nb201 --metric latency_ms
   nassurrogate search --budget 100 --predictor nar-former-v2:paper
 """
 _SEARCH_ONLY = {
@@ -30,13 +40,23 @@ def add_to(commands: Subparsers) -> None:
     parser = add_command(
         commands, "predictors", "list the predictors and their presets", description=_DESCRIPTION, examples=_EXAMPLES
     )
+    parser.add_argument("--space", help="say which predictors work on this search space, and what they read of it")
+    parser.add_argument("--metric", help="what is predicted, with --space (default: val_accuracy_pct)")
+    add_direction(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
+    from nassurrogate.metric import as_metric
     from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_class, predictor_names
+    from nassurrogate.spaces import get_space
 
+    if args.space is None and (args.metric is not None or args.direction is not None):
+        raise InputError("--metric says what is predicted on a space; give --space too")
+    if args.space is not None:
+        metric = as_metric("val_accuracy_pct" if args.metric is None else args.metric, args.direction)
+        return _on_space(get_space(args.space), metric, console)
     found: list[dict[str, Any]] = []
     for name in predictor_names():
         try:
@@ -53,3 +73,44 @@ def run(args: argparse.Namespace, console: Console) -> int:
     text = aligned(("name", "presets", "description"), rows)
     console.result(text, {"schema_version": 1, "predictors": found, "search_only": _SEARCH_ONLY})
     return 0
+
+
+def _on_space(space: Space, metric: Metric, console: Console) -> int:
+    """Which predictors work on a space for a metric, and what they read there."""
+    from nassurrogate.predictors import default_predictor, predictor_class, predictor_names
+
+    metric.larger_is_better  # noqa: B018 (an unknown direction is refused here as where a surrogate is made)
+    default, of_search = default_predictor(space, metric), default_predictor(space, metric, search=True)
+    found: list[dict[str, Any]] = []
+    for name in predictor_names():
+        entry: dict[str, Any] = {"name": name, "works": True, "reason": "", "uses": []}
+        try:
+            entry["uses"] = _made(predictor_class(name), space, metric).uses()
+        except InputError as error:
+            entry |= {"works": False, "reason": str(error)}
+        except Exception as error:  # whatever a plug-in raises must not hide the others
+            entry |= {"works": False, "reason": " ".join(f"{type(error).__name__}: {error}".split())[:200]}
+        found.append({**entry, "default": name == default, "default_of_search": name == of_search})
+    rows = []
+    for entry in found:
+        roles = ["train, score, evaluate"] if entry["default"] else []
+        roles += ["search"] if entry["default_of_search"] else []
+        remark = ", ".join(entry["uses"]) if entry["works"] else entry["reason"]
+        rows.append((entry["name"], "yes" if entry["works"] else "no", "; ".join(roles), remark))
+    text = aligned(("name", "works", "default of", "reads"), rows)
+    fields = {
+        "schema_version": 1,
+        "space": space.name,
+        "metric": metric.name,
+        "default": default,
+        "default_of_search": of_search,
+        "predictors": found,
+    }
+    console.result(f"{metric.name} ({metric.better}) on {space.name}\n\n{text}", fields)
+    return 0
+
+
+def _made(cls: type[Predictor], space: Space, metric: Metric) -> Predictor:
+    from nassurrogate.predictors import make_predictor
+
+    return make_predictor(cls, space, metric=metric, device="cpu")

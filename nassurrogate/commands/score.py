@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING
 from nassurrogate.commands.options import Subparsers, add_command, whole_number
 from nassurrogate.console import Console, aligned
 from nassurrogate.errors import InputError
+from nassurrogate.metric import UNKNOWN_UNIT
 
 if TYPE_CHECKING:
     from nassurrogate.architecture import Architecture
     from nassurrogate.spaces import Space
 
+MAX_ALL = 10_000_000
+"""Architectures of a space that `--all` scores."""
+
 _DESCRIPTION = """\
-Score cells with a saved surrogate: predicted mean and standard deviation in the
-metric's unit. A cell is given by its string or its index, as an argument, or
-one a line in a file or on stdin (`-`).
+Score architectures with a saved surrogate: predicted mean and standard
+deviation in the metric's unit. An architecture is given by its string, a cell
+by its index too, as an argument, or one a line in a file or on stdin (`-`).
 """
 _EXAMPLES = """\
 examples:
@@ -51,7 +55,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise InputError(f"--top must be a whole number from 1, got {args.top}")
     import numpy as np
 
-    from nassurrogate.benchmarks.table import unit_of
+    from nassurrogate.spaces import EnumerableSpace
     from nassurrogate.surrogate import Surrogate
 
     surrogate = Surrogate.load(args.model, device=args.device)
@@ -59,32 +63,38 @@ def run(args: argparse.Namespace, console: Console) -> int:
     mean, std = surrogate.predict(cells)
     score = mean if surrogate.higher_is_better else -mean
     order = np.argsort(-score, kind="stable")[: args.top] if args.top is not None else np.arange(len(cells))
+    # A space without an official order has no indices, and the table then no such column.
+    in_order = surrogate.space if isinstance(surrogate.space, EnumerableSpace) else None
     found = [
         {
-            "index": surrogate.space.index(cells[place]),
+            "index": None if in_order is None else in_order.index(cells[place]),
             "arch": cells[place].string,
             "predicted": float(mean[place]),
             "predicted_std": float(std[place]),
         }
         for place in order.tolist()
     ]
-    unit = unit_of(surrogate.metric)
+    about = surrogate.about_metric
+    unit = "in a unit unknown" if about.unit == UNKNOWN_UNIT else f"in {about.unit}"
     console.note(
-        f"{surrogate.metric} in {unit}, predicted by {surrogate.predictor.name}:{surrogate.predictor.preset} "
+        f"{about.name} ({about.better}) {unit}, predicted by {surrogate.predictor.name}:{surrogate.predictor.preset} "
         f"from {surrogate.n_labels} labels"
     )
+    first = 0 if in_order is not None else 1
     rows = [
-        (str(cell["index"]), f"{cell['predicted']:.4f}", f"{cell['predicted_std']:.4f}", str(cell["arch"]))
+        (str(cell["index"]), f"{cell['predicted']:.4f}", f"{cell['predicted_std']:.4f}", str(cell["arch"]))[first:]
         for cell in found
     ]
-    text = aligned(("index", "predicted", "std", "arch"), rows, numeric=("index", "predicted", "std"))
+    header = ("index", "predicted", "std", "arch")[first:]
+    text = aligned(header, rows, numeric=("index", "predicted", "std"))
     fields = {
         "schema_version": 1,
         "model": args.model,
         "space": surrogate.space.name,
         "predictor": f"{surrogate.predictor.name}:{surrogate.predictor.preset}",
         "metric": surrogate.metric,
-        "unit": unit,
+        "unit": about.unit,
+        "direction": about.direction,
         "n_labels": surrogate.n_labels,
         "n_scored": len(cells),
         "scores": found,
@@ -97,12 +107,15 @@ def _cells(args: argparse.Namespace, space: Space) -> list[Architecture]:
     from nassurrogate.commands.label_file import cell_of, read_cells, read_text
 
     if args.all:
-        return list(space.all())
+        if space.size is None or space.size > MAX_ALL:
+            size = "an unknown number of" if space.size is None else f"{space.size:,}"
+            raise InputError(f"--all scores at most {MAX_ALL:,} architectures; space {space.name!r} has {size}")
+        return list(space.members())
     if args.file is not None or args.archs == ["-"]:
         source = Path(args.file) if args.file not in (None, "-") else None
         place = "stdin" if source is None else args.file
         cells = read_cells(space, read_text(source).splitlines(), place)
         if not cells:
-            raise InputError(f"{place} names no cell; expected one string or index a line")
+            raise InputError(f"{place} names no cell; expected one architecture a line")
         return cells
     return [cell_of(space, text) for text in args.archs]

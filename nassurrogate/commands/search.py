@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import argparse
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nassurrogate.commands.options import Subparsers, add_command, add_space, add_table, assignments, whole_number
+from nassurrogate.commands.options import (
+    Subparsers,
+    add_command,
+    add_direction,
+    add_space,
+    add_table,
+    assignments,
+    whole_number,
+)
 from nassurrogate.console import Console, Progress
 from nassurrogate.errors import InputError, unknown_choice
 
@@ -21,11 +28,11 @@ SETTINGS = (
 """The fields of `SearchSettings`, which is not imported for `--help`."""
 
 _DESCRIPTION = """\
-Search a space for the most accurate cell. Every look at an accuracy costs one
-query of the budget: the random cells at the start, those where the surrogate
+Search a space for the best architecture. Every look at the objective costs one
+query of the budget: the random ones at the start, those where the surrogate
 expects the largest improvement, one after the other, and the last one, which
 confirms its best. Where a query is a single training, the last ones train the
-best cells again. Predictions are free. The ledger of all queries, a summary and
+best again. Predictions are free. The ledger of all queries, a summary and
 plots go to a run folder.
 """
 _EXAMPLES = """\
@@ -33,6 +40,7 @@ examples:
   nassurrogate search --space nb201 --budget 30
   nassurrogate search --budget 100 --seed 0 --constraint "latency_ms<=14.28" --json
   nassurrogate search --budget 50 --dataset cifar100 --searcher evolution
+  nassurrogate search --space macro --budget 30
   nassurrogate search --budget 100 --predictor none --searcher random      # baseline
   nassurrogate search --budget 20 --surrogate model.safetensors
   nassurrogate search --budget 100 --predictor nar-former-v2:paper --labels single
@@ -50,20 +58,30 @@ def add_to(commands: Subparsers) -> None:
     add_table(parser)
     parser.add_argument(
         "--budget", type=whole_number, default=100, metavar="N",
-        help="ground-truth accuracy queries, all of them (default: 100)",
+        help="ground-truth queries, all of them (default: 100)",
     )  # fmt: skip
     parser.add_argument(
         "--constraint", action="append", default=[], metavar="TEXT", dest="constraints",
         help="bound on a metric that costs no query, such as 'latency_ms<=12' or 'params_m<1'; repeatable",
     )  # fmt: skip
     parser.add_argument(
+        "--objective", metavar="METRIC",
+        help="what is improved (default: the benchmark's own, val_accuracy_pct where there is one)",
+    )  # fmt: skip
+    add_direction(parser)
+    parser.add_argument(
+        "--fidelity", type=whole_number, metavar="N", help="of every query, such as the epochs (default: full training)"
+    )
+    parser.add_argument(
         "--searcher", default="exhaustive", metavar="NAME",
-        help="exhaustive (default), random, evolution, optuna-tpe or optuna-nsga2",
+        help="exhaustive (default), random, evolution, optuna-tpe, optuna-nsga2 or another one of "
+        "`nassurrogate searchers`",
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="proxy-process (default) or another one of `nassurrogate predictors`; none: no surrogate, every proposal "
-        "is evaluated; oracle: predictions are the true values, an upper bound",
+        help="default: proxy-process, or where that has nothing to read space-process; see `nassurrogate predictors "
+        "--space NAME`; none: no surrogate, every proposal is evaluated; oracle: predictions are the true values, an "
+        "upper bound",
     )  # fmt: skip
     parser.add_argument(
         "--surrogate", metavar="FILE", help="start from a model that `nassurrogate train` saved; no initial sample"
@@ -91,10 +109,11 @@ def add_to(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
+    from nassurrogate.metric import as_metric
     from nassurrogate.search import SearchSettings
     from nassurrogate.search import run as run_search
     from nassurrogate.search.report import describe_result
-    from nassurrogate.search.run_folder import LEDGER, default_folder
+    from nassurrogate.search.run_folder import LEDGER
 
     changes = assignments(args.settings, "--set")
     for name in changes:
@@ -104,16 +123,19 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.seed is not None and args.seed < 0:
         raise InputError(f"seed must be a whole number from 0, got {args.seed}")
     seed = args.seed if args.seed is not None else secrets.randbelow(2**31)
-    # Chosen here rather than by the loop, so that Ctrl-C can say where the ledger is.
     if args.run_dir == "":  # an unset variable of a script must not fill the current folder
         raise InputError("--run-dir is empty; give the folder's name, or '.' for the current one")
-    folder = Path(args.run_dir) if args.run_dir is not None else default_folder(args.space, args.dataset, seed)
+    if args.direction is not None and args.objective is None:
+        raise InputError("--larger-is-better and --smaller-is-better say how --objective is read; name that too")
+    objective = None if args.objective is None else as_metric(args.objective, args.direction)
     with console.progress() as progress:
         watcher = _Watcher(console, progress)
         try:
             result = run_search(
                 space=args.space,
                 dataset=args.dataset,
+                objective=objective,
+                fidelity=args.fidelity,
                 budget=args.budget,
                 searcher=args.searcher,
                 predictor=args.predictor,
@@ -121,7 +143,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 constraints=args.constraints,
                 labels=args.labels,
                 surrogate=args.surrogate,
-                run_dir=folder,
+                run_dir=args.run_dir,
                 settings=settings,
                 predictor_config=assignments(args.config, "--config"),
                 listener=watcher,
@@ -132,7 +154,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         except KeyboardInterrupt:
             if not watcher.n_queries:
                 raise KeyboardInterrupt("before the first query") from None
-            raise KeyboardInterrupt(f"the {watcher.n_queries} queries so far stand in {folder / LEDGER}") from None
+            ledger = f"{watcher.run_dir}/{LEDGER}"
+            raise KeyboardInterrupt(f"the {watcher.n_queries} queries so far stand in {ledger}") from None
     console.table(f"best {len(result['top'])} of {result['queries']} queries", *_top(result))
     console.result(describe_result(result), result)
     return 0
@@ -144,31 +167,37 @@ class _Watcher:
     def __init__(self, console: Console, progress: Progress) -> None:
         self._console = console
         self._progress = progress
-        self._best = float("-inf")
         self.n_queries = 0
+        self.run_dir = ""
 
     def __call__(self, event: Event) -> None:
         if event.kind == "start":
             self._console.note(event.message)
+            self.run_dir = event.run_dir
         elif event.kind == "fit":
             self._progress.update("fit", event.done, event.total, minor=True)
         elif event.query is not None:
             self.n_queries = event.done
-            self._best = max(self._best, event.query.label)
-            detail = f"{event.done}/{event.total} {event.query.phase}, best {self._best:.2f} %"
+            best = f"best {event.best}" if event.best else "no label yet"
+            detail = f"{event.done}/{event.total} {event.query.phase}, {best}"
             self._progress.update("queries", event.done, event.total, detail)
         # Notes are logged as warnings as well, and shown as such.
 
 
 def _top(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    percent = result["objective"]["unit"] == "percent"
+    name = result["objective"]["name"]
     columns = {
         "index": ("index", "d"),
-        "val_accuracy_pct": ("measured %", ".2f"),
-        "predicted_accuracy_pct": ("predicted %", ".2f"),
+        "arch": ("arch", "s"),
+        "value": ("measured %", ".2f") if percent else (name, ".5g"),
+        "predicted_value": ("predicted %" if percent else "predicted", ".2f" if percent else ".5g"),
         "latency_ms": ("latency ms", ".2f"),
         "params_m": ("params M", ".3f"),
         "flops_m": ("FLOPs M", ".1f"),
     }
+    if result["top"][0]["index"] is not None and result["top"][0]["choices"] is None:
+        del columns["arch"]  # long strings of cells; the index names them
     shown = [name for name in columns if any(cell[name] is not None for cell in result["top"])]
     rows = [
         ["" if cell[name] is None else format(cell[name], columns[name][1]) for name in shown] for cell in result["top"]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nassurrogate.commands.options import Subparsers, add_command
 from nassurrogate.console import Console
+from nassurrogate.errors import InputError
+
+if TYPE_CHECKING:
+    from nassurrogate.spaces import Space
 
 _EXAMPLES = """\
 examples:
@@ -29,31 +33,54 @@ def add_to(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
-    from nassurrogate.benchmarks import dataset_names, tables_of
     from nassurrogate.spaces import get_space, space_names
 
     found: list[dict[str, Any]] = []
+    lines: list[str] = []
     for name in space_names():
-        space = get_space(name)
-        found.append(
-            {
-                "name": name,
-                "description": space.description,
-                "size": space.size,
-                "n_classes": space.n_classes,
-                "ops": list(space.ops),
-                "datasets": dataset_names(name),
-            }
-        )
-    lines = []
-    for entry in found:
-        margin = " " * (len(entry["name"]) + 2)
-        lines += [
-            f"{entry['name']}  {entry['size']:,} cells, {entry['n_classes']:,} different functions",
-            f"{margin}{entry['description']}",
-            f"{margin}operations: {', '.join(entry['ops'])}",
-            f"{margin}data sets: "
-            + (", ".join(entry["datasets"]) or f"none yet; {tables_of(entry['name']).how_to_get}"),
-        ]
+        try:
+            space = get_space(name)
+        except InputError as error:  # a plug-in that does not load must not hide the others
+            console.note(f"warning: {error}")
+            continue
+        entry = _fields(space)
+        found.append(entry)
+        lines += _lines(space, entry)
     console.result("\n".join(lines), {"schema_version": 1, "spaces": found})
     return 0
+
+
+def _fields(space: Space) -> dict[str, Any]:
+    from nassurrogate.benchmarks import dataset_names
+    from nassurrogate.spaces import CellSpace, EnumerableSpace
+
+    return {
+        "name": space.name,
+        "description": space.description,
+        "size": space.size,
+        "n_classes": space.n_classes if isinstance(space, EnumerableSpace) else None,
+        "ops": list(space.ops) if isinstance(space, CellSpace) else [],
+        "slots": {} if isinstance(space, CellSpace) else {gene.name: list(gene.choices) for gene in space.genes},
+        "datasets": dataset_names(space.name),
+    }
+
+
+def _lines(space: Space, entry: dict[str, Any]) -> list[str]:
+    kind = "cells" if entry["ops"] else "architectures"
+    size = f"{entry['size']:,} {kind}" if entry["size"] is not None else f"an unknown number of {kind}"
+    classes = f", {entry['n_classes']:,} different functions" if entry["n_classes"] is not None else ""
+    lines = [f"{size}{classes}", space.description]
+    if entry["ops"]:
+        lines.append(f"operations: {', '.join(entry['ops'])}")
+    lines.append(f"data sets: {', '.join(entry['datasets']) or _how_to_get(space.name)}")
+    margin = " " * (len(space.name) + 2)
+    return [f"{space.name}  {lines[0]}", *(margin + line for line in lines[1:] if line)]
+
+
+def _how_to_get(name: str) -> str:
+    from nassurrogate.benchmarks import tables_of
+
+    try:
+        return f"none yet; {tables_of(name).how_to_get}"
+    except InputError:  # a space without tables
+        return "none; a benchmark of your own brings one"

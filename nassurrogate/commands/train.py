@@ -5,35 +5,52 @@ from __future__ import annotations
 import argparse
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nassurrogate.commands.options import Subparsers, add_command, add_space, add_table, assignments, whole_number
+from nassurrogate.commands.options import (
+    Subparsers,
+    add_command,
+    add_direction,
+    add_space,
+    add_table,
+    assignments,
+    whole_number,
+)
 from nassurrogate.commands.output_file import check_writable
-from nassurrogate.console import Console
-from nassurrogate.errors import InputError
+from nassurrogate.console import Console, Progress
+from nassurrogate.errors import InputError, unknown_choice
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from nassurrogate.architecture import Architecture
-    from nassurrogate.benchmarks import Benchmark
+    from nassurrogate.benchmarks import Benchmark, TabularBenchmark
+    from nassurrogate.metric import Metric
     from nassurrogate.spaces import Space
     from nassurrogate.surrogate import Surrogate
 
+_MOST_LISTED = 100_000
+"""Architectures of a space that are listed to draw from; of a larger one they are drawn one by one."""
+_DRAWS_EACH = 100
+"""Draws for every architecture that is wanted, after which there are no more to be found."""
 _DESCRIPTION = """\
 Fit a surrogate and save it as one safetensors file. The labels are either
-those of N random cells of the benchmark (mean over the training seeds: N paid
-queries, each for another function: twins are not paid for twice), or your own,
-from a CSV file with a column `arch` (or `index`) and a column named after the
-metric.
+those of N random architectures of the benchmark (of a table the mean over the
+training seeds: N paid queries, each for another function: twins are not paid
+for twice), or your own, from a CSV file with a column `arch` (of cells, `index`
+will do) and a column named after the metric.
 """
 _EXAMPLES = """\
 examples:
   nassurrogate train --space nb201 --dataset cifar10 --labels 100 --seed 0 --out model.safetensors
   nassurrogate train --csv mine.csv --metric val_accuracy_pct --out mine.safetensors
+  nassurrogate train --csv mine.csv --metric usefulness --larger-is-better --out mine.safetensors
   nassurrogate train --labels 156 --predictor gradient-boosting --out boosting.safetensors
 
-With labels of the benchmark, Kendall's tau on all other cells is printed: an
+With labels of a table, Kendall's tau on all other cells is printed: an
 evaluation against the table after the fit, which the fit does not see.
 """
 
@@ -44,14 +61,19 @@ def add_to(commands: Subparsers) -> None:
     add_space(parser)
     add_table(parser)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--labels", type=whole_number, metavar="N", help="random cells of the benchmark to pay for")
+    source.add_argument(
+        "--labels", type=whole_number, metavar="N", help="random architectures of the benchmark to pay for"
+    )
     source.add_argument("--csv", metavar="FILE", help="your own labels")
-    parser.add_argument("--metric", default="val_accuracy_pct", help="what is learned (default: val_accuracy_pct)")
+    parser.add_argument(
+        "--metric", help="what is learned (default: the benchmark's objective; val_accuracy_pct with --csv)"
+    )
+    add_direction(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="the model file to write; an old one is replaced")
     parser.add_argument(
         "--predictor",
         metavar="NAME[:PRESET]",
-        help="probe-former (default) or another one of `nassurrogate predictors`",
+        help="one of `nassurrogate predictors` (default: by space and metric; of the accuracy of cells probe-former)",
     )
     parser.add_argument(
         "--seed", type=whole_number, metavar="N", help="of the draw and of the fit (default: drawn, and printed)"
@@ -66,70 +88,100 @@ def add_to(commands: Subparsers) -> None:
 
 @dataclass(frozen=True)
 class _Labels:
-    """What is learned from: cells, their values, where they come from in words, and the simulated seconds they cost."""
+    """What is learned from.
 
-    cells: list[Architecture]
+    Args:
+        archs: n architectures.
+        targets: n values.
+        origin: where they come from, in words.
+        cost_s: the seconds of training behind them.
+        failed: evaluations that gave no label, and why the first did not.
+    """
+
+    archs: list[Architecture]
     targets: list[float]
     origin: str
     cost_s: float | None = None
-    benchmark: Benchmark | None = None
+    failed: tuple[int, str] = (0, "")
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
-    from nassurrogate.predictors import DEFAULT_PREDICTOR
+    from nassurrogate.benchmarks import TabularBenchmark, load_benchmark
+    from nassurrogate.metric import as_metric
     from nassurrogate.surrogate import Surrogate
 
     out = Path(args.out)
     check_writable(out, "the model")
     seed = args.seed if args.seed is not None else secrets.randbelow(2**31)
+    benchmark = load_benchmark(args.space, args.dataset, table=args.table) if args.csv is None else None
+    metric = as_metric(_metric_of(benchmark, args.metric), args.direction)
     surrogate = Surrogate(
-        args.space,
-        predictor=args.predictor if args.predictor is not None else DEFAULT_PREDICTOR,
-        metric=args.metric,
+        args.space if benchmark is None else benchmark.space,
+        predictor=args.predictor,
+        metric=metric,
         config=assignments(args.config, "--config"),
         seed=seed,
         device=args.device,
     )
-    labels = _drawn(args, surrogate.space, seed) if args.csv is None else _read(args, surrogate.space)
-    console.note(f"learning {args.metric} from {labels.origin}; seed {seed}")
     with console.progress() as progress:
+        if benchmark is None:
+            labels = _read(args, surrogate.space)
+        elif isinstance(benchmark, TabularBenchmark):
+            labels = _drawn(args, benchmark, metric, seed)
+        else:
+            labels = _evaluated(args, benchmark, metric, seed, progress)
+        if labels.failed[0]:
+            console.note(
+                f"warning: {labels.failed[0]} evaluations failed and are no labels; the first: {labels.failed[1]}"
+            )
+        if metric.is_percent and metric.direction == "maximize" and 0 < max(map(abs, labels.targets)) < 1:
+            console.note(
+                f"warning: all {metric.name} lie between 0 and 1, which look like fractions; percent run to 100"
+            )
+        console.note(f"learning {metric.name} ({metric.better}) from {labels.origin}; seed {seed}")
         began = time.monotonic()
-        surrogate.fit(labels.cells, labels.targets, progress=lambda done, total: progress.update("fit", done, total))
+        surrogate.fit(labels.archs, labels.targets, progress=lambda done, total: progress.update("fit", done, total))
         fit_s = time.monotonic() - began
     surrogate.save(out)
-    tau = _tau(surrogate, labels) if labels.benchmark is not None else None
+    table = benchmark if isinstance(benchmark, TabularBenchmark) else None
     fields = {
         "schema_version": 1,
         "model": str(out),
         "space": args.space,
-        "dataset": args.dataset if labels.benchmark is not None else None,
-        "labels_from": "benchmark" if labels.benchmark is not None else args.csv,
-        "metric": args.metric,
+        "dataset": None if benchmark is None else benchmark.dataset,
+        "labels_from": args.csv if benchmark is None else "benchmark",
+        "metric": metric.name,
+        "unit": metric.unit,
+        "direction": metric.direction,
         "predictor": f"{surrogate.predictor.name}:{surrogate.predictor.preset}",
         "seed": seed,
         "n_labels": surrogate.n_labels,
+        "n_failed": labels.failed[0],
         "label_stats": surrogate.label_stats,
         "labels_sha256": surrogate.labels_sha256,
         "label_cost_s": labels.cost_s,
         "fit_s": round(fit_s, 3),
-        "evaluation": None if labels.benchmark is None else {"kendall_tau": tau, "cells": "all not in training"},
+        "evaluation": None
+        if table is None
+        else {"kendall_tau": _tau(surrogate, table, labels), "cells": "all not in training"},
     }
-    console.result(_describe(fields, labels), fields)
+    console.result(_describe(fields, labels, metric, is_table=table is not None), fields)
     return 0
 
 
-def _describe(fields: dict[str, Any], labels: _Labels) -> str:
+def _describe(fields: dict[str, Any], labels: _Labels, metric: Metric, *, is_table: bool) -> str:
     stats = fields["label_stats"]
     rows = [
         ("model", fields["model"]),
         ("predictor", f"{fields['predictor']}, seed {fields['seed']}"),
         ("labels", labels.origin),
-        (fields["metric"], f"{stats['min']:.4g} to {stats['max']:.4g}, mean {stats['mean']:.4g}"),
+        (metric.name, f"{stats['min']:.4g} to {stats['max']:.4g}, mean {stats['mean']:.4g}; {metric.better}"),
         ("fit", f"{fields['fit_s']:.1f} s"),
     ]
     if labels.cost_s is not None:
-        rows.append(("simulated training", f"{labels.cost_s / 3600:.1f} h"))
+        took = f"{labels.cost_s / 3600:.1f} h" if is_table or labels.cost_s >= 360 else f"{labels.cost_s:.1f} s"
+        rows.append(("simulated training" if is_table else "training", took))
     if fields["evaluation"] is not None:
         tau = fields["evaluation"]["kendall_tau"]
         told = "undefined" if tau is None else f"{tau:.3f}"
@@ -138,7 +190,21 @@ def _describe(fields: dict[str, Any], labels: _Labels) -> str:
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 
 
-def _drawn(args: argparse.Namespace, space: Space, seed: int) -> _Labels:
+def _metric_of(benchmark: Benchmark | None, name: str | None) -> Metric | str:
+    """What is learned: what is asked for, or the benchmark's objective."""
+    from nassurrogate.benchmarks import LABEL
+
+    if benchmark is None:
+        return LABEL if name is None else name
+    if name is None:
+        return benchmark.objective
+    if name not in benchmark.metrics:
+        place = f" of {benchmark.space.name}/{benchmark.dataset}"
+        raise unknown_choice("metric", name, benchmark.metrics, place=place)
+    return benchmark.metrics[name]
+
+
+def _drawn(args: argparse.Namespace, benchmark: TabularBenchmark, metric: Metric, seed: int) -> _Labels:
     """N different cells that have the label, drawn uniformly: classes where it is paid for, as a search pays for them.
 
     What costs a training belongs to the class, and a class is paid for once, through a random member; what costs
@@ -146,53 +212,106 @@ def _drawn(args: argparse.Namespace, space: Space, seed: int) -> _Labels:
     """
     import numpy as np
 
-    from nassurrogate.benchmarks import is_paid, load_benchmark
-    from nassurrogate.search.candidates import first_of_each_class
-
-    benchmark = load_benchmark(args.space, args.dataset, table=args.table)
-    values = benchmark.column(args.metric).mean
-    paid = is_paid(args.metric)
+    space = benchmark.space
+    values = benchmark.column(metric.name).mean
     rng = np.random.default_rng(seed)
     known = rng.permutation(np.flatnonzero(np.isfinite(values)))
     kind = "cells"
-    if paid:
-        known, kind = rng.permutation(first_of_each_class(space, known)), "different functions"
-    place = f"{args.space}/{args.dataset}"
+    if metric.needs_training:
+        _, first = np.unique(space.class_ids()[known], return_index=True)
+        known, kind = rng.permutation(known[first]), "different functions"
+    place = f"{space.name}/{benchmark.dataset}"
     if not 1 <= args.labels <= len(known):
         raise InputError(
-            f"--labels must be a whole number from 1 to {len(known)} (the {kind} with {args.metric} in {place}), "
+            f"--labels must be a whole number from 1 to {len(known)} (the {kind} with {metric.name} in {place}), "
             f"got {args.labels}"
         )
     drawn = known[: args.labels].tolist()
-    costs = [benchmark.query(index, args.metric).cost_train_time_s for index in drawn]
+    costs = [benchmark.query(arch, metric.name).cost_train_time_s for arch in space.take(drawn)]
     return _Labels(
-        space.parse_many(drawn),
+        space.take(drawn),
         values[drawn].tolist(),
-        f"{len(drawn)} random cells of {place}" + (f": {len(drawn)} paid queries" if paid else ""),
-        float(np.sum(costs)) if paid and np.isfinite(costs).all() else None,
-        benchmark,
+        f"{len(drawn)} random cells of {place}" + (f": {len(drawn)} paid queries" if metric.needs_training else ""),
+        float(np.sum(costs)) if metric.needs_training and np.isfinite(costs).all() else None,
     )
 
 
+def _evaluated(
+    args: argparse.Namespace, benchmark: Benchmark, metric: Metric, seed: int, progress: Progress
+) -> _Labels:
+    """N random architectures, of different functions where each is a query; those that fail give no label."""
+    import numpy as np
+
+    space, place = benchmark.space, f"{benchmark.space.name}/{benchmark.dataset}"
+    rng = np.random.default_rng(seed)
+    if not metric.needs_training and metric.name in benchmark.free_metrics():
+        archs = _different(space, args.labels, rng, lambda arch: arch.string)
+        values = benchmark.lookup(archs, metric.name)
+        known = np.flatnonzero(np.isfinite(values)).tolist()
+        failed = len(archs) - len(known), f"{place} has no {metric.name} of it"
+        origin = f"{len(known)} random architectures of {place}"
+        labels = _Labels([archs[i] for i in known], values[known].tolist(), origin, failed=failed)
+    else:
+        archs = _different(space, args.labels, rng, lambda arch: arch.key)
+        done = []
+        for arch in archs:
+            done += benchmark.evaluate([arch], [metric.name])
+            progress.update("labels", len(done), len(archs))
+        good = [each for each in done if each.status == "ok"]
+        bad = [each.reason for each in done if each.status != "ok"]
+        cost_s = float(np.sum([each.cost_s for each in done]))
+        labels = _Labels(
+            [each.arch for each in good],
+            [each.values[metric.name] for each in good],
+            f"{len(good)} random architectures of {place}: {len(archs)} paid queries",
+            cost_s if np.isfinite(cost_s) else None,
+            (len(bad), bad[0] if bad else ""),
+        )
+    if not labels.archs:
+        first = labels.failed[1]
+        raise InputError(f"none of {len(archs)} architectures of {place} has a {metric.name}; the first: {first}")
+    return labels
+
+
+def _different(
+    space: Space, n: int, rng: np.random.Generator, identity: Callable[[Architecture], str]
+) -> list[Architecture]:
+    """`n` random architectures, no two of which are the same. Raises `InputError` where so many are not found."""
+    if n < 1:
+        raise InputError(f"--labels must be a whole number from 1, got {n}")
+    if space.size is not None and space.size <= _MOST_LISTED:
+        every = list(space.members())
+        order = (every[place] for place in rng.permutation(len(every)))
+    else:
+        order = (space.sample(1, rng)[0] for _ in range(_DRAWS_EACH * n))
+    found: dict[str, Architecture] = {}
+    for arch in order:
+        found.setdefault(identity(arch), arch)
+        if len(found) == n:
+            return list(found.values())
+    raise InputError(f"--labels must be at most {len(found)}, the functions found in space {space.name!r}, got {n}")
+
+
 def _read(args: argparse.Namespace, space: Space) -> _Labels:
+    from nassurrogate.benchmarks import LABEL
     from nassurrogate.commands.label_file import read_labels
 
-    cells, targets = read_labels(space, Path(args.csv), args.metric)
-    return _Labels(cells, targets, f"{len(cells)} rows of {args.csv}")
+    metric = LABEL if args.metric is None else args.metric
+    archs, targets = read_labels(space, Path(args.csv), metric)
+    return _Labels(archs, targets, f"{len(archs)} rows of {args.csv}")
 
 
-def _tau(surrogate: Surrogate, labels: _Labels) -> float | None:
+def _tau(surrogate: Surrogate, benchmark: TabularBenchmark, labels: _Labels) -> float | None:
     """Kendall's τ-b between prediction and label over all cells outside the training set; None where undefined."""
     import numpy as np
 
     from nassurrogate.metrics import kendall_tau
 
-    assert labels.benchmark is not None
-    truth = labels.benchmark.column(surrogate.metric).mean
+    truth = benchmark.column(surrogate.metric).mean
     known = np.flatnonzero(np.isfinite(truth))
-    others = np.setdiff1d(known, [surrogate.space.index(cell) for cell in labels.cells])
+    others = np.setdiff1d(known, benchmark.space.indices(labels.archs))
     if len(others) < 2:
         return None
-    mean, _ = surrogate.predict(others.tolist())
+    mean, _ = surrogate.predict(benchmark.space.take(others))
     value = kendall_tau(mean, truth[others])
     return value if np.isfinite(value) else None

@@ -10,16 +10,21 @@ from __future__ import annotations
 import importlib
 import inspect
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from nassurrogate.errors import InputError, brief, require_name, unknown_choice
+from nassurrogate.metric import Metric
 from nassurrogate.predictors.base import Predictor
+from nassurrogate.spaces import CellSpace, Space
 
 __all__ = [
     "DEFAULT_PREDICTOR",
+    "OPEN_PREDICTOR",
     "SEARCH_PREDICTOR",
     "Predictor",
     "PredictorLike",
+    "default_predictor",
+    "make_predictor",
     "predictor_class",
     "predictor_names",
     "resolve_predictor",
@@ -33,9 +38,12 @@ ENTRY_POINT_GROUP = "nassurrogate.predictors"
 DEFAULT_PREDICTOR = "probe-former"
 SEARCH_PREDICTOR = "proxy-process"
 """The default predictor of a search, refitted after every answer."""
+OPEN_PREDICTOR = "space-process"
+"""The default predictor where those two have nothing to read, or read the wrong thing."""
 _BUILT_IN = {
     "probe-former": "nassurrogate.predictors.probe_former:ProbeFormer",
     "proxy-process": "nassurrogate.predictors.proxy_process:ProxyProcess",
+    "space-process": "nassurrogate.predictors.space_process:SpaceProcess",
     "nar-former-v2": "nassurrogate.predictors.nar_former_v2:NarFormerV2",
     "gradient-boosting": "nassurrogate.predictors.gradient_boosting:GradientBoosting",
     "gcn": "nassurrogate.predictors.gcn:GCN",
@@ -46,6 +54,35 @@ _BUILT_IN = {
     "mlp-ensemble": "nassurrogate.predictors.mlp_ensemble:MlpEnsemble",
     "ensemble": "nassurrogate.predictors.stacked_ensemble:StackedEnsemble",
 }
+
+
+def default_predictor(space: Space, metric: Metric, *, search: bool = False) -> str:
+    """The name of the predictor that is used where none is named.
+
+    Where zero-cost proxies ship, Probe-Former for an accuracy or a loss, in a search the faster Proxy-Process; for what
+    belongs to the architecture, and on all other spaces, Space-Process.
+
+    >>> from nassurrogate.metric import known_metric
+    >>> from nassurrogate.spaces import get_space
+    >>> space = get_space("nb201")
+    >>> default_predictor(space, known_metric("val_accuracy_pct")), default_predictor(space, known_metric("latency_ms"))
+    ('probe-former', 'space-process')
+    """
+    from nassurrogate.predictors.probe_table import has_probes
+
+    if metric.belongs_to == "function" and isinstance(space, CellSpace) and has_probes(space):
+        return SEARCH_PREDICTOR if search else DEFAULT_PREDICTOR
+    return OPEN_PREDICTOR
+
+
+def make_predictor(cls: type[Predictor], space: Space, *, metric: Metric, **options: Any) -> Predictor:
+    """A predictor that knows its metric, also where its class has a constructor that takes none."""
+    parameters = inspect.signature(cls).parameters.values()
+    if any(p.name == "metric" or p.kind is p.VAR_KEYWORD for p in parameters):
+        return cls(space, metric=metric, **options)
+    made = cls(space, **options)
+    made.metric = metric
+    return made
 
 
 def predictor_names() -> list[str]:

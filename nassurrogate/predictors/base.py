@@ -14,7 +14,8 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, require_name, unknown_choice
-from nassurrogate.spaces import Space
+from nassurrogate.metric import Metric, known_metric
+from nassurrogate.spaces import CellSpace, Space
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (steps done, steps in all) during a long fit."""
@@ -55,6 +56,7 @@ class Predictor(ABC):
       generators of `random`, NumPy and PyTorch;
     - it works from 1 label, with all labels equal (then it may predict a constant), and with 10,000;
     - cells of equal canonical key get equal predictions, unless `reads_canonical_cells` says that they need not;
+    - it works on every space that is one of `requires`, and asks of others nothing;
     - `predict` of no architectures gives two empty arrays;
     - its configuration refuses, with an `InputError`, values that no fit could use.
 
@@ -64,11 +66,16 @@ class Predictor(ABC):
         config: hyper-parameters that replace the preset's, by field name.
         seed: makes the fit reproducible.
         device: `"auto"`, `"cpu"`, `"cuda"` or `"cuda:1"`; ignored by predictors that run on the CPU only.
+        metric: what the targets are; None: `val_accuracy_pct`.
+
+    Raises `InputError` for a space that it cannot read, and for unknown presets and hyper-parameters.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     presets: ClassVar[Mapping[str, Any]]
+    requires: ClassVar[type[Space]] = Space  # type: ignore[type-abstract]  # any kind of space
+    """What a space must be: `CellSpace` for one that reads cells, `Space` for one that works on any."""
     initial_labels: ClassVar[int] = 10
     """How many random architectures a search evaluates before it asks this predictor for the first time."""
     refits_at_once: ClassVar[bool] = False
@@ -82,8 +89,11 @@ class Predictor(ABC):
         config: Mapping[str, Any] | None = None,
         seed: int = 0,
         device: str = "auto",
+        metric: Metric | None = None,
     ) -> None:
+        require_space(type(self), space)
         self.space = space
+        self.metric = metric if metric is not None else known_metric("val_accuracy_pct")
         self.preset = preset if preset is not None else next(iter(self.presets))
         require_name("preset", self.preset)
         if self.preset not in self.presets:
@@ -91,6 +101,10 @@ class Predictor(ABC):
         self.config = _with_changes(self.presets[self.preset], config if config is not None else {}, self.name)
         self.seed = seed
         self.device = device
+
+    def uses(self) -> list[str]:
+        """What it reads of this space for this metric, a few words each, such as `"canonical graph"`; for `--space`."""
+        return []
 
     @property
     def reads_canonical_cells(self) -> bool:
@@ -139,6 +153,18 @@ class Predictor(ABC):
     def config_dict(self) -> dict[str, Any]:
         """The hyper-parameters, JSON-able."""
         return asdict(self.config)
+
+
+def require_space(predictor: type[Predictor], space: Space) -> None:
+    """Raise `InputError` unless a predictor can read a space."""
+    if isinstance(space, predictor.requires):
+        return
+    name = brief(getattr(space, "name", space))
+    if predictor.requires is CellSpace:
+        lacks = f"reads cells (graphs with operations on nodes), which space {name} has none of"
+    else:
+        lacks = f"works on spaces of the kind {predictor.requires.__name__}, which {name} is not"
+    raise InputError(f"predictor {predictor.name!r} {lacks}; space-process works on any space")
 
 
 def _with_changes(preset: Any, changes: Mapping[str, Any], predictor: str) -> Any:

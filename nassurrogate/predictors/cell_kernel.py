@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from nassurrogate.predictors.path_features import feature_names, path_names
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ KERNEL = Kernel()
 
 
 def kernel_inputs(
-    space: Space, path_features: np.ndarray, probes: np.ndarray | None, kernel: Kernel = KERNEL
+    space: CellSpace, path_features: np.ndarray, probes: np.ndarray | None, kernel: Kernel = KERNEL
 ) -> np.ndarray:
     """Features in units of their length scales, so that the squared distance of two rows is r².
 
@@ -68,7 +68,7 @@ def kernel_inputs(
 
 
 @lru_cache(maxsize=4)
-def _column_lengths(space: Space, kernel: Kernel) -> np.ndarray:
+def _column_lengths(space: CellSpace, kernel: Kernel) -> np.ndarray:
     """(F,) what a difference in a path feature is divided by: its block's length times √(columns of the block)."""
     last = len(kernel.lengths_of_paths) - 1
     of_paths = np.array([min(len(path), last) for path in path_names(space)])

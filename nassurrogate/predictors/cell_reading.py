@@ -14,7 +14,7 @@ import numpy as np
 from nassurrogate.predictors.graph_batch import GraphBatch, from_codes
 from nassurrogate.predictors.path_features import class_path_features
 from nassurrogate.predictors.probe_table import has_probes, normal_scores, probe_features
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace
 
 LARGEST_TABLE = 1 << 14
 """Classes of a space up to which all of them are read, and scored, at once."""
@@ -45,13 +45,13 @@ class ReadCells:
         return ReadCells(graph, self.paths[rows], None if self.probes is None else self.probes[rows])
 
 
-def is_tabulated(space: Space) -> bool:
+def is_tabulated(space: CellSpace) -> bool:
     """Whether the space is so small that its classes are read once and for all."""
     return space.n_classes <= LARGEST_TABLE
 
 
 @lru_cache(maxsize=4)
-def class_scores(space: Space) -> np.ndarray:
+def class_scores(space: CellSpace) -> np.ndarray:
     """(n_classes, P) float32, read-only: normal scores of what is told of a class beside its graph.
 
     The probes, where a table of them is shipped, and what networks cost, where that belongs to the class.
@@ -62,17 +62,27 @@ def class_scores(space: Space) -> np.ndarray:
     return scores
 
 
-def read(space: Space, classes: np.ndarray) -> ReadCells:
+def read_parts(space: CellSpace, *, probes: bool) -> list[str]:
+    """What is read of a space, in words; `probes` says whether more than the graph is."""
+    parts = ["canonical graph", "path counts"]
+    if probes and has_probes(space):
+        parts.append("zero-cost proxies")
+    if probes and space.class_costs.shape[1]:
+        parts.append("exact costs")
+    return parts
+
+
+def read(space: CellSpace, classes: np.ndarray) -> ReadCells:
     """The cells of D classes, by their numbers."""
     return _read_all(space).take(classes) if is_tabulated(space) else _read(space, classes)
 
 
 @lru_cache(maxsize=4)
-def _read_all(space: Space) -> ReadCells:
+def _read_all(space: CellSpace) -> ReadCells:
     return _read(space, np.arange(space.n_classes))
 
 
-def _read(space: Space, classes: np.ndarray) -> ReadCells:
+def _read(space: CellSpace, classes: np.ndarray) -> ReadCells:
     graph = from_codes(space.class_graphs.take(classes))
     scores = class_scores(space)
     return ReadCells(graph, class_path_features(space, classes), scores[classes] if scores.shape[1] else None)

@@ -11,7 +11,7 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture, CellGraph
 from nassurrogate.predictors.graph_batch import GraphBatch, encode
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace
 
 _SMALLEST = 1024
 _string = attrgetter("string")
@@ -89,7 +89,7 @@ class CellTable:
 
 
 @lru_cache(maxsize=8)
-def cell_table(space: Space, vocabulary: tuple[str, ...], *, reduced: bool) -> CellTable:
+def cell_table(space: CellSpace, vocabulary: tuple[str, ...], *, reduced: bool) -> CellTable:
     """The table that all predictors of a space share; of reduced cells (with depths as positions) or wired ones."""
     return CellTable(
         lambda arch: space.graph(arch, reduced=reduced), vocabulary, space.max_nodes, depth_as_position=reduced

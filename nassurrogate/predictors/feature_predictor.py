@@ -20,7 +20,7 @@ from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
 from nassurrogate.predictors.kept_labels import label_arrays, read_labels
 from nassurrogate.predictors.label_scale import RankScale
 from nassurrogate.predictors.path_features import distinct_path_features, path_features
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace, Space
 
 Scorer: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(D, F) features → (D,) means and (D,) spreads, in normal scores; a row's depend on that row alone."""
@@ -42,6 +42,8 @@ class FeaturePredictor(Predictor):
     that is safe to read from strangers. It is exact with the same releases of the libraries.
     """
 
+    requires = CellSpace
+    space: CellSpace
     library: ClassVar[str | None] = None
     """The module that a fit imports, where that is an optional one."""
 
@@ -52,6 +54,9 @@ class FeaturePredictor(Predictor):
                 f"predictor {self.name!r} needs {self.library}, which is not installed; "
                 'run: pip install "nassurrogate[peers]"'
             )
+
+    def uses(self) -> list[str]:
+        return ["canonical graph", "path counts"]
 
     @abstractmethod
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:

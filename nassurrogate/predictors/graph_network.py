@@ -26,7 +26,7 @@ from nassurrogate.predictors.graph_batch import GraphBatch, relabelled
 from nassurrogate.predictors.label_scale import FractionScale, RankScale
 from nassurrogate.predictors.model_choice import minus_tau
 from nassurrogate.predictors.torch_device import one_thread, torch_device
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace, Space
 
 # Rows that are scored together, and in which precision, by kind of device.
 _SCORING = {"cpu": (64, torch.float64), "cuda": (8192, torch.float32)}
@@ -79,11 +79,17 @@ class GraphNetworkPredictor(Predictor):
     Its network has to compute a row from that row of its inputs alone.
     """
 
+    requires = CellSpace
+    space: CellSpace
+
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
         self._scorer: ChunkScorer | None = None
         self._selection: Labelled | None = None
         torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
+
+    def uses(self) -> list[str]:
+        return ["canonical graph" if self.reads_canonical_cells else "raw graph"]
 
     @abstractmethod
     def _network(self) -> nn.Module:

@@ -84,3 +84,30 @@ class FractionScale:
     def decode(self, scores: np.ndarray) -> np.ndarray:
         """The inverse of `encode`."""
         return scores * 100.0
+
+
+@dataclass(frozen=True)
+class StandardScale:
+    """Labels as deviations from their mean, in their standard deviation.
+
+    Args:
+        centre: the mean.
+        width: the standard deviation, > 0.
+    """
+
+    centre: float
+    width: float
+
+    @classmethod
+    def of(cls, labels: np.ndarray) -> StandardScale:
+        """The scale of (n,) labels; equal ones have the width 1."""
+        width = float(labels.std())
+        return cls(float(labels.mean()), width if width > 0 else 1.0)
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """(n,) labels → (n,) scores."""
+        return np.asarray((labels - self.centre) / self.width)
+
+    def decode(self, scores: np.ndarray) -> np.ndarray:
+        """The inverse of `encode`."""
+        return np.asarray(scores * self.width + self.centre)

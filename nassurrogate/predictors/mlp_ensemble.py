@@ -91,7 +91,7 @@ class MlpEnsemble(FeaturePredictor):
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
-        self._n_paths = len(path_names(space))
+        self._n_paths = len(path_names(self.space))
 
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
         return next(self._learn_each([task], like))

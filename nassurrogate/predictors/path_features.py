@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace
 
 _LARGEST_TABLE = 1 << 14
 """Classes of a space up to which the features of all of them are computed once and kept."""
@@ -20,12 +20,12 @@ _CHUNK = 512
 """Graphs whose paths are counted together: bounds the memory."""
 
 
-def path_names(space: Space) -> list[tuple[str, ...]]:
+def path_names(space: CellSpace) -> list[tuple[str, ...]]:
     """The columns of `path_features` that count paths: every sequence of at most `max_depth` operations."""
     return [path for length in range(space.max_depth + 1) for path in product(space.computing_ops, repeat=length)]
 
 
-def feature_names(space: Space) -> list[str]:
+def feature_names(space: CellSpace) -> list[str]:
     """Names of the columns of `path_features`."""
     return [
         *("paths " + (">".join(path) or "direct") for path in path_names(space)),
@@ -36,7 +36,7 @@ def feature_names(space: Space) -> list[str]:
     ]
 
 
-def path_features(space: Space, archs: Sequence[Architecture]) -> np.ndarray:
+def path_features(space: CellSpace, archs: Sequence[Architecture]) -> np.ndarray:
     """(B, F) path counts, node counts per operation, number of nodes and edges, longest path (−1: no path).
 
     Cells of equal canonical key have equal features.
@@ -51,19 +51,19 @@ def path_features(space: Space, archs: Sequence[Architecture]) -> np.ndarray:
     return np.asarray(features[place])
 
 
-def distinct_path_features(space: Space, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+def distinct_path_features(space: CellSpace, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
     """`path_features` with isomorphic cells once: (D, F) rows, and (B,) the row of each architecture."""
     classes, place = np.unique(class_numbers(space, archs), return_inverse=True)
     return class_path_features(space, classes), place
 
 
-def class_numbers(space: Space, archs: Sequence[Architecture]) -> np.ndarray:
+def class_numbers(space: CellSpace, archs: Sequence[Architecture]) -> np.ndarray:
     """(B,) the number of every architecture's class."""
     numbers: np.ndarray = space.class_ids()[space.indices(archs)]
     return numbers
 
 
-def class_path_features(space: Space, classes: np.ndarray) -> np.ndarray:
+def class_path_features(space: CellSpace, classes: np.ndarray) -> np.ndarray:
     """(D, F) `path_features` of the classes of these numbers, read-only where they are kept."""
     if space.n_classes <= _LARGEST_TABLE:
         features: np.ndarray = _features_of_all(space)[classes]
@@ -72,14 +72,14 @@ def class_path_features(space: Space, classes: np.ndarray) -> np.ndarray:
 
 
 @cache
-def _features_of_all(space: Space) -> np.ndarray:
+def _features_of_all(space: CellSpace) -> np.ndarray:
     """(n_classes, F): the features of every class of a small space."""
     features = _features(space, np.arange(space.n_classes))
     features.flags.writeable = False
     return features
 
 
-def _features(space: Space, classes: np.ndarray) -> np.ndarray:
+def _features(space: CellSpace, classes: np.ndarray) -> np.ndarray:
     """(D, F), some at a time; those of equal size are counted together."""
     features = np.empty((len(classes), len(feature_names(space))))
     sizes = space.class_graphs.n_nodes[classes]

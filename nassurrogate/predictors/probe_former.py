@@ -33,7 +33,7 @@ from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, HeldOut
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
 from nassurrogate.predictors.cell_process import CellProcess
-from nassurrogate.predictors.cell_reading import ReadCells, chunks, is_tabulated, read
+from nassurrogate.predictors.cell_reading import ReadCells, chunks, is_tabulated, read, read_parts
 from nassurrogate.predictors.core_threads import on_all_cores
 from nassurrogate.predictors.kept_labels import label_arrays, read_labels
 from nassurrogate.predictors.label_scale import RankScale
@@ -41,7 +41,7 @@ from nassurrogate.predictors.part_average import PartAverage
 from nassurrogate.predictors.path_features import class_numbers
 from nassurrogate.predictors.relation_ensemble import RelationConfig, RelationEnsemble
 from nassurrogate.predictors.torch_device import torch_device
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace, Space
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,15 @@ class ProbeFormer(Predictor):
     name = "probe-former"
     description = "relation transformer and Gaussian process on canonical cells and random-network probes; seconds"
     presets: ClassVar[Mapping[str, Any]] = {"default": ProbeFormerConfig()}
+    requires = CellSpace
+    space: CellSpace
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
         torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
+
+    def uses(self) -> list[str]:
+        return read_parts(self.space, probes=self.config.probes)
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         self._learn_process(list(archs), np.array(targets, dtype=np.float64))

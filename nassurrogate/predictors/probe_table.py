@@ -17,7 +17,7 @@ import numpy as np
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.label_scale import mean_ranks
 from nassurrogate.predictors.probe_names import PROBE_NAMES
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace, Space
 
 SCRIPT = "examples/make_probes.py"
 _MOST_HALVES = 1 << 16
@@ -32,7 +32,7 @@ def has_probes(space: Space) -> bool:
 
 
 @cache
-def probe_features(space: Space) -> np.ndarray:
+def probe_features(space: CellSpace) -> np.ndarray:
     """(n_classes, P) float32, read-only: the probes of every class as normal scores of their ranks.
 
     Row c is class c of `space.class_ids()`, column p is `PROBE_NAMES[p]`. Raises `InputError` for a space without a
@@ -59,7 +59,7 @@ def probe_features(space: Space) -> np.ndarray:
     return features
 
 
-def write_probes(file: BinaryIO, space: Space, scores: np.ndarray, settings: dict[str, Any]) -> None:
+def write_probes(file: BinaryIO, space: CellSpace, scores: np.ndarray, settings: dict[str, Any]) -> None:
     """Write the table that `probe_features` reads.
 
     Args:

@@ -21,7 +21,7 @@ from nassurrogate.predictors.losses import rank_loss
 from nassurrogate.predictors.relation_scoring import RelationScorer
 from nassurrogate.predictors.relation_transformer import RelationTransformer, node_features, relation_bias
 from nassurrogate.predictors.torch_device import one_thread, torch_device
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace
 from nassurrogate.spaces.graph_codes import op_vocabulary
 
 _PREFIX = "weights."
@@ -80,18 +80,18 @@ class RelationEnsemble:
         ensemble: their weights.
     """
 
-    def __init__(self, space: Space, config: RelationConfig, ensemble: Ensemble) -> None:
+    def __init__(self, space: CellSpace, config: RelationConfig, ensemble: Ensemble) -> None:
         self._space, self._config, self._ensemble = space, config, ensemble
 
     @classmethod
-    def untrained(cls, space: Space, config: RelationConfig, seed: int, device: str) -> RelationEnsemble:
+    def untrained(cls, space: CellSpace, config: RelationConfig, seed: int, device: str) -> RelationEnsemble:
         """Members that start at random."""
         build = partial(_network, space, config)
         return cls(space, config, Ensemble.untrained(build, config.members, seed, torch_device(device)))
 
     @classmethod
     def restored(
-        cls, space: Space, config: RelationConfig, tensors: Mapping[str, np.ndarray], seed: int, device: str
+        cls, space: CellSpace, config: RelationConfig, tensors: Mapping[str, np.ndarray], seed: int, device: str
     ) -> RelationEnsemble:
         """The inverse of `state`. Raises `InputError` for tensors that are not the weights of such networks."""
         saved = {name.removeprefix(_PREFIX): part for name, part in tensors.items() if name.startswith(_PREFIX)}
@@ -173,6 +173,6 @@ class RelationEnsemble:
         return feature, bias, mask, torch.tensor(told, dtype=torch.float32)
 
 
-def _network(space: Space, config: RelationConfig) -> RelationTransformer:
+def _network(space: CellSpace, config: RelationConfig) -> RelationTransformer:
     n_ops, n_probes = len(op_vocabulary(space.computing_ops)), class_scores(space).shape[1] if config.probes else 0
     return RelationTransformer(n_ops, n_probes, config.width, config.blocks, config.ffn_ratio)

@@ -16,7 +16,7 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief
-from nassurrogate.predictors import resolve_predictor
+from nassurrogate.predictors import make_predictor, resolve_predictor
 from nassurrogate.predictors.base import Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
 from nassurrogate.predictors.feature_predictor import FeaturePredictor, LabelModel, Scorer, Task
@@ -138,7 +138,10 @@ class StackedEnsemble(FeaturePredictor):
         try:
             cls, preset = resolve_predictor(name)
             if issubclass(cls, FeaturePredictor):
-                return cls(self.space, preset=preset, seed=self.seed, device=self.device)
+                options = {"preset": preset, "seed": self.seed, "device": self.device}
+                member = make_predictor(cls, self.space, metric=self.metric, **options)
+                assert isinstance(member, FeaturePredictor)
+                return member
         except InputError as error:
             raise InputError(f"{place}: {error}") from error
         raise InputError(f"{place} must read path features, as 'ridge' does; {name!r} does not")

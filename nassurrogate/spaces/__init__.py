@@ -1,38 +1,105 @@
-"""Search spaces, one file each."""
+"""Search spaces, one file each, and the registry that finds them.
+
+A third party adds one by an entry point: group `nassurrogate.spaces`, name = the space's name, value = the `Space` or a
+function without arguments that returns it. Without one, the space itself can be given wherever a name is taken.
+"""
 
 from __future__ import annotations
 
+import importlib
 from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from nassurrogate.errors import require_name, unknown_choice
-from nassurrogate.spaces.base import ArchLike, Space
+from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.spaces.base import ArchLike, Gene, Space
+from nassurrogate.spaces.enumerable import CellSpace, EnumerableSpace
 
-__all__ = ["ArchLike", "Space", "get_space", "space_names"]
+if TYPE_CHECKING:
+    from nassurrogate.spaces.categorical import CategoricalSpace, Slot
+
+__all__ = [
+    "ArchLike",
+    "CategoricalSpace",
+    "CellSpace",
+    "EnumerableSpace",
+    "Gene",
+    "Slot",
+    "Space",
+    "SpaceLike",
+    "get_space",
+    "space_names",
+]
+
+SpaceLike: TypeAlias = "str | Space"
+"""What stands for a space everywhere: a registered name, or the space itself."""
+ENTRY_POINT_GROUP = "nassurrogate.spaces"
+_BUILT_IN = {
+    "nb201": "nassurrogate.spaces.nb201:NB201",
+    "nb101": "nassurrogate.spaces.nb101:NB101",
+    "macro": "nassurrogate.spaces.macro:Macro",
+}
 
 
 def space_names() -> list[str]:
-    """Names that `get_space` knows."""
-    return ["nb201", "nb101"]
+    """Names that `get_space` knows: built in ones first, then plug-ins."""
+    plugged = sorted(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
+    return list(dict.fromkeys([*_BUILT_IN, *plugged]))
 
 
-def get_space(name: str) -> Space:
-    """The search space of that name, one shared instance. Raises `InputError` for an unknown name.
+def get_space(space: SpaceLike) -> Space:
+    """The search space of that name, one shared instance; a space is returned as it is.
+
+    Raises `InputError` for an unknown name, and for a space that goes by the name of a registered one.
 
     >>> get_space("nb201").size
     15625
     """
-    require_name("space", name)
-    return _the_only(name)
+    if isinstance(space, Space):
+        _check_own_name(space)
+        return space
+    if not isinstance(space, str):
+        raise InputError(f"space must be a name such as 'nb201', or a Space, got {brief(space)}")
+    return _the_only(space)
+
+
+def _check_own_name(space: Space) -> None:
+    name = getattr(space, "name", None)
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"a space needs a name, got {brief(name)}")
+    if name in _BUILT_IN and _the_only(name) is not space:
+        raise InputError(f"the space given goes by the name of another one, {name!r}; give it a name of its own")
 
 
 @cache
 def _the_only(name: str) -> Space:
-    if name == "nb201":
-        from nassurrogate.spaces.nb201 import NB201
-
-        return NB201()
-    if name == "nb101":
-        from nassurrogate.spaces.nb101 import NB101
-
-        return NB101()
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        made: Space = getattr(importlib.import_module(module), attribute)()
+        return made
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name == name:
+            return _plugged_in(point)
     raise unknown_choice("space", name, space_names())
+
+
+def _plugged_in(point: EntryPoint) -> Space:
+    place = f"space {point.name!r} is registered as {point.value}"
+    try:
+        loaded = point.load()
+        space = loaded if isinstance(loaded, Space) else loaded()
+    except Exception as error:  # whatever a module of somebody else raises while it is imported
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{place} but does not load ({told[:200]})") from error
+    if not isinstance(space, Space):
+        raise InputError(f"{place}, which is no Space")
+    if space.name != point.name:
+        raise InputError(f"{place}, but calls itself {brief(space.name)}")
+    return space
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: most commands need no space of their own.
+    if name in ("CategoricalSpace", "Slot"):
+        return getattr(importlib.import_module("nassurrogate.spaces.categorical"), name)
+    raise AttributeError(f"module 'nassurrogate.spaces' has no attribute {name!r}")

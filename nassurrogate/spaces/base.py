@@ -1,119 +1,108 @@
-"""What every search space offers."""
+"""What a search space offers: `Space` is all that a search needs; `EnumerableSpace` and `CellSpace` offer more."""
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence, Set
-from functools import cached_property
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture, CellGraph
 from nassurrogate.errors import InputError, brief
-from nassurrogate.spaces.graph_codes import GraphCodes
 
 if TYPE_CHECKING:
-    import networkx as nx
+    import torch
 
-ArchLike: TypeAlias = "Architecture | str | int | np.integer[Any]"
-"""What stands for an architecture everywhere: the value itself, its string, or its index in the official order."""
+ArchLike: TypeAlias = "Architecture | str | int | np.integer[Any] | Mapping[str, Any]"
+"""What stands for an architecture everywhere: the value itself, its string, or what the space reads beside that, such
+as an index in the official order or a dict of choices."""
 
 
 def is_single(archs: object) -> bool:
     """Whether `archs` is one architecture rather than a batch."""
-    return isinstance(archs, Architecture | str | int | np.integer)
+    return isinstance(archs, Architecture | str | int | np.integer | Mapping)
 
 
-class Space(ABC):
-    """A set of architectures: enumerates, samples, parses, prints, mutates and crosses them, and says which are equal.
+@dataclass(frozen=True)
+class Gene:
+    """One categorical slot of an architecture.
 
-    Indices run over the official order, 0 … `size` − 1. Classes are sets of architectures of equal canonical key,
-    numbered 0 … `n_classes` − 1 in the order of their first member.
+    Args:
+        name: of the slot.
+        choices: C different values.
+        levels: (C,) where each choice stands on the slot's scale, from 0 to 1, if the choices have an order; else None.
     """
 
     name: str
-    description: str
-    ops: tuple[str, ...]
-    """All operations an architecture's string may name."""
-    computing_ops: tuple[str, ...]
-    """The operations that survive in a reduced graph."""
-    max_depth: int
-    """Most computing operations on one path from input to output."""
-    max_nodes: int
-    """Most nodes of a reduced graph, input and output included."""
-    size: int
-    n_classes: int
+    choices: tuple[Hashable, ...]
+    levels: tuple[float, ...] | None = None
+
+
+class Space(ABC):
+    """A set of architectures, of any size: samples, parses, prints, edits and crosses them, says which are equal.
+
+    A space is a value: it never changes, and it can be handed in wherever a name is taken. To make it known by its
+    name, list it in a package's entry points, group `nassurrogate.spaces`: a `Space`, or a function without arguments
+    that returns one. `nassurrogate.testing.SpaceContract` asks all that a space owes.
+    """
+
+    name: str
+    description: str = ""
+    size: int | None = None
+    """How many architectures there are; None: unknown, or not to be counted on."""
+
+    def __eq__(self, other: object) -> bool:
+        # An architecture may come back from another process, with a copy of its space.
+        return self is other or (type(self) is type(other) and self.name == getattr(other, "name", None))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    # --- names ---------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def parse(self, arch: ArchLike) -> Architecture:
-        """The architecture for a value, string or index. Raises `InputError` for what is none."""
+        """The architecture for a value or string. Raises `InputError` for what is none."""
+
+    def parse_text(self, text: str) -> Architecture:
+        """The architecture that a person writes, on the command line or in a file."""
+        return self.parse(text.strip())
 
     def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
         """`parse` over a batch. Raises `InputError` for what is no batch, or holds what is no architecture."""
-        if is_single(archs) or not isinstance(archs, Iterable) or isinstance(archs, bytes | bytearray | Set | Mapping):
+        if is_single(archs) or not isinstance(archs, Iterable) or isinstance(archs, bytes | bytearray | Set):
             raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
         if isinstance(archs, np.ndarray) and archs.ndim == 0:
             raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
         return [self.parse(arch) for arch in archs]
 
-    @abstractmethod
+    def format(self, arch: Architecture) -> str:
+        """The string that `parse` reads."""
+        return arch.string
+
+    def _own(self, arch: Architecture) -> Architecture:
+        """The architecture, if it is one of this space. Raises `InputError` otherwise."""
+        if arch.space is not self and arch.space != self:
+            raise InputError(
+                f"expected an architecture of {self.name}, got {brief(arch.string)} of space {arch.space.name!r}"
+            )
+        return arch
+
     def index(self, arch: Architecture) -> int:
-        """Position in the official order."""
+        """Position in the official order. Raises `InputError` for a space without one."""
+        raise InputError(f"space {self.name!r} has no official order; name its architectures by their strings")
 
-    def indices(self, archs: Sequence[Architecture]) -> np.ndarray:
-        """(n,) int64: `index` over a batch."""
-        return np.fromiter(map(self.index, archs), np.int64, len(archs))
+    def choices_of(self, arch: Architecture) -> dict[str, Any]:
+        """What every slot holds. Raises `InputError` for a space that is not declared by choices."""
+        raise InputError(f"space {self.name!r} is not declared by choices; its architectures are strings")
 
-    def __len__(self) -> int:
-        return self.size
-
-    @abstractmethod
-    def all(self) -> Sequence[Architecture]:
-        """Every architecture in the official order; element i has index i."""
-
-    @abstractmethod
-    def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
-        """The graph reduced to what is computed, in canonical order; or the wiring as it is (`reduced=False`)."""
-
-    @abstractmethod
-    def canonical_key(self, arch: Architecture) -> str:
-        """One string per function computed."""
-
-    @abstractmethod
-    def class_ids(self) -> np.ndarray:
-        """(size,) int32: the class number of every index; equal numbers mean equal canonical keys."""
-
-    @cached_property
-    def first_of_class(self) -> np.ndarray:
-        """(n_classes,) the index of the first architecture of every class."""
-        first = np.unique(self.class_ids(), return_index=True)[1]
-        first.flags.writeable = False
-        return first
-
-    @cached_property
-    def class_graphs(self) -> GraphCodes:
-        """The reduced graph of every class, in canonical order of nodes."""
-        graphs = [self.graph(self.parse(index)) for index in self.first_of_class]
-        return GraphCodes.of(graphs, self.computing_ops, self.max_nodes)
-
-    @cached_property
-    def class_costs(self) -> np.ndarray:
-        """(n_classes, K) what the networks of a class cost; K is 0 where its members cost differently."""
-        return np.empty((self.n_classes, 0))
-
-    def classes_sha256(self) -> str:
-        """What tells that a table was made for these classes in this order.
-
-        SHA-256 of their canonical keys, each followed by a newline (UTF-8), unless the space has a checksum already.
-        """
-        keys = (self.canonical_key(self.parse(index)) for index in self.first_of_class)
-        return hashlib.sha256("".join(f"{key}\n" for key in keys).encode()).hexdigest()
+    # --- moves ---------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:
-        """`n` different architectures, uniform over strings. Raises `InputError` if `n` exceeds `size`."""
+        """`n` different architectures, uniform over strings. Raises `InputError` if there are fewer."""
 
     @abstractmethod
     def neighbours(self, arch: Architecture) -> list[Architecture]:
@@ -127,14 +116,61 @@ class Space(ABC):
     def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
         """A child that takes each of its genes from one parent or the other, drawn uniformly."""
 
-    @abstractmethod
-    def to_networkx(self, arch: Architecture) -> nx.DiGraph[int]:
-        """The cell in the space's own drawing."""
+    def members(self) -> Iterator[Architecture]:
+        """Every architecture once. Raises `InputError` for a space that does not list them."""
+        raise InputError(f"space {self.name!r} does not list its architectures")
+
+    # --- identity ------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def from_networkx(self, graph: nx.DiGraph[Any]) -> Architecture:
-        """The inverse of `to_networkx`."""
+    def canonical_key(self, arch: Architecture) -> str:
+        """One string per function computed."""
 
-    @abstractmethod
-    def free_metrics(self, dataset: str) -> dict[str, np.ndarray]:
-        """What is computed exactly from the string at no cost: `params_m` and `flops_m`, (size,) float64 each."""
+    def canonical_keys(self, archs: Sequence[Architecture]) -> list[str]:
+        """`canonical_key` over a batch."""
+        return [self.canonical_key(arch) for arch in archs]
+
+    def canonical_forms(self, archs: Sequence[Architecture]) -> list[Architecture] | None:
+        """For each of n architectures the one that stands for all of its key; None for a space that cannot name it."""
+        return None
+
+    # --- what it is made of --------------------------------------------------------------------------------------
+
+    def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
+        """The graph reduced to what is computed, or the wiring as it is. Raises `InputError` for a space without."""
+        raise InputError(f"space {self.name!r} offers no graphs")
+
+    def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> dict[str, np.ndarray]:
+        """What is computed exactly from the string: (n,) values by metric, such as `params_m`; none by default.
+
+        Args:
+            archs: n architectures.
+            dataset: where costs depend on it, as through the size of the images; None: the space's own.
+        """
+        return {}
+
+    @property
+    def genes(self) -> tuple[Gene, ...]:
+        """The categorical slots, always as many; empty for a space that is not made of slots."""
+        return ()
+
+    def gene_codes(self, archs: Sequence[Architecture]) -> np.ndarray:
+        """(n, G) int64: for every gene the position of its choice; −1 where the slot is not active."""
+        raise InputError(f"space {self.name!r} has no genes")
+
+    def from_gene_codes(self, codes: Sequence[int]) -> Architecture:
+        """The architecture of (G,) positions. Raises `InputError` where no architecture has them."""
+        raise InputError(f"space {self.name!r} has no genes")
+
+    def build(self, arch: Architecture) -> torch.nn.Module:
+        """The network. Raises `InputError` for a space that builds none."""
+        raise InputError(f"space {self.name!r} builds no networks; declare it with build=")
+
+    @property
+    def genes_form_a_chain(self) -> bool:
+        """Whether genes of equal choices stand in the order of the network, so that neighbours are alike."""
+        return False
+
+    def proxy_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:
+        """(n,) zero-cost scores, higher for what is likely more accurate; None by default."""
+        return None

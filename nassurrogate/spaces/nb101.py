@@ -13,8 +13,10 @@ import numpy as np
 
 from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
 from nassurrogate.errors import InputError, brief
-from nassurrogate.spaces.base import ArchLike, Space
+from nassurrogate.spaces.base import ArchLike, Gene
 from nassurrogate.spaces.canonical import graph_key, parse_key
+from nassurrogate.spaces.enumerable import CellSpace, check_sample_size
+from nassurrogate.spaces.gene_codes import checked_codes
 from nassurrogate.spaces.graph_codes import GraphCodes
 from nassurrogate.spaces.nb101_moves import cross, edits
 from nassurrogate.spaces.nb101_spec import ModuleSpec, checked_spec, parse_spec
@@ -24,12 +26,17 @@ from nassurrogate.spaces.nb101_wiring import MAX_VERTICES, NO_OP, OPS, adjacency
 if TYPE_CHECKING:
     import networkx as nx
 
+EDGE_GENES = tuple((x, y) for y in range(1, MAX_VERTICES) for x in range(y))
+GENES = (
+    *(Gene(f"edge{x}{y}", (0, 1)) for x, y in EDGE_GENES),
+    *(Gene(f"op{vertex}", OPS) for vertex in range(1, MAX_VERTICES - 1)),
+)
 _HASH = re.compile(r"[0-9a-f]{32}")
 _HASH_BYTES = 16
 _FORMS = "its official hash, a module spec as JSON, its canonical key, or its index"
 
 
-class NB101(Space):
+class NB101(CellSpace):
     """Cells with an operation out of three on every inner vertex.
 
     An architecture is named by its official module hash, and given as that, as a module spec (JSON of the matrix and
@@ -68,7 +75,7 @@ class NB101(Space):
         return array("Q", np.frombuffer(self._names, ">u8")[::2].astype(np.uint64).tobytes())
 
     def _at(self, index: int) -> Architecture:
-        return Architecture(self.name, self._names[_HASH_BYTES * index : _HASH_BYTES * (index + 1)].hex())
+        return Architecture(self, self._names[_HASH_BYTES * index : _HASH_BYTES * (index + 1)].hex())
 
     def _index_of(self, name: str) -> int | None:
         index = bisect_left(self._prefixes, int(name[:16], 16))
@@ -86,7 +93,7 @@ class NB101(Space):
         return _AllCells(self)
 
     def index(self, arch: Architecture) -> int:
-        string = arch.string if isinstance(arch, Architecture) and arch.space == self.name else ""
+        string = arch.string if isinstance(arch, Architecture) and arch.space is self else ""
         found = self._index_of(string) if _HASH.fullmatch(string) else None
         return found if found is not None else self.index(self.parse(arch))
 
@@ -96,23 +103,23 @@ class NB101(Space):
 
     def _found(self, archs: Sequence[Architecture]) -> np.ndarray:
         """(n,) the indices of cells that are named by their hashes; −1 for others."""
-        names = [arch.string for arch in archs]
-        if not all(map(_HASH.fullmatch, names)):
-            return np.full(len(names), -1)
+        names = [arch.string for arch in archs if arch.space is self]
+        if len(names) < len(archs) or not all(map(_HASH.fullmatch, names)):
+            return np.full(len(archs), -1)
         return self.find(np.frombuffer(bytes.fromhex("".join(names)), np.uint8).reshape(-1, _HASH_BYTES))
 
     def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
         """`parse` over a batch; one of nothing but cells is looked up at once."""
         if isinstance(archs, list) and {type(arch) for arch in archs} == {Architecture}:
             cells: list[Architecture] = archs
-            if {cell.space for cell in cells} == {self.name} and (self._found(cells) >= 0).all():
+            if all(cell.space is self for cell in cells) and (self._found(cells) >= 0).all():
                 return list(cells)
         return super().parse_many(archs)
 
     def parse(self, arch: ArchLike) -> Architecture:
         if isinstance(arch, Architecture):
-            if arch.space != self.name:
-                raise InputError(f"expected an nb101 cell, got {brief(arch.string)} of space {arch.space!r}")
+            if arch.space is not self:
+                raise InputError(f"expected an nb101 cell, got {brief(arch.string)} of space {arch.space.name!r}")
             arch = arch.string
         if isinstance(arch, str):
             return self._parse_string(arch.strip())
@@ -127,7 +134,7 @@ class NB101(Space):
         if _HASH.fullmatch(name):
             if self._index_of(name) is None:
                 raise InputError(f"no nb101 cell has the hash {name}")
-            return Architecture(self.name, name)
+            return Architecture(self, name)
         if string[:1] in ("{", "["):
             return self._of(parse_spec(string))
         try:
@@ -139,7 +146,7 @@ class NB101(Space):
     def _of(self, spec: ModuleSpec) -> Architecture:
         name = spec.hash()
         assert self._index_of(name) is not None, f"the enumeration lacks {spec}"
-        return Architecture(self.name, name)
+        return Architecture(self, name)
 
     def from_spec(self, matrix: object, ops: object) -> Architecture:
         """The cell of a module spec, as the official `ModelSpec(matrix, ops)` takes it.
@@ -223,14 +230,13 @@ class NB101(Space):
     # --- moves ---------------------------------------------------------------------------------------------------
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n <= self.size:
-            raise InputError(f"cannot sample {brief(n)} different cells; expected a number from 0 to {self.size}")
+        check_sample_size(self, n)
         return [self._at(int(index)) for index in rng.choice(self.size, size=n, replace=False)]
 
     def neighbours(self, arch: Architecture) -> list[Architecture]:
         """All cells one edit away (see `nb101_moves`), in index order."""
         edited = (edit() for edit in edits(self.to_spec(arch)))
-        return [Architecture(self.name, name) for name in sorted({spec.hash() for spec in edited if spec is not None})]
+        return [Architecture(self, name) for name in sorted({spec.hash() for spec in edited if spec is not None})]
 
     def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
         """A neighbour by an edit that is drawn uniformly from all that leave a cell."""
@@ -245,6 +251,35 @@ class NB101(Space):
         """A child of both, vertex facing vertex in canonical order (see `nb101_moves.cross`)."""
         one, other = (self._spec(self.index(parent), "canonical_") for parent in (first, second))
         return self._of(cross(one, other, rng))
+
+    @property
+    def genes(self) -> tuple[Gene, ...]:
+        """21 possible edges of seven vertices, five operations: the encoding of the paper's own searches (section 4).
+
+        Not every combination is a cell; see `from_gene_codes`.
+        """
+        return GENES
+
+    def gene_codes(self, archs: Sequence[Architecture]) -> np.ndarray:
+        """A cell of fewer vertices leaves out the last ones before its output."""
+        indices = self.indices(archs)
+        adjacency, ops = self._wirings[""]
+        codes = np.zeros((len(indices), len(GENES)), dtype=np.int64)
+        for row, index in enumerate(indices.tolist()):
+            last = int(self.cells["n_vertices"][index]) - 1
+            edges = np.argwhere(adjacency[index])
+            edges[edges == last] = MAX_VERTICES - 1
+            codes[row, [EDGE_GENES.index((int(x), int(y))) for x, y in edges]] = 1
+        codes[:, len(EDGE_GENES) :] = np.where(ops[indices] == NO_OP, 0, ops[indices])
+        return codes
+
+    def from_gene_codes(self, codes: Sequence[int]) -> Architecture:
+        """Raises `InputError` for a graph of more than nine edges, or without a path from input to output."""
+        codes = checked_codes(self, codes)
+        matrix = np.zeros((MAX_VERTICES, MAX_VERTICES), dtype=np.int64)
+        for (x, y), there in zip(EDGE_GENES, codes[: len(EDGE_GENES)], strict=True):
+            matrix[x, y] = there
+        return self.from_spec(matrix, [INPUT, *(OPS[code] for code in codes[len(EDGE_GENES) :]), OUTPUT])
 
     # --- costs ---------------------------------------------------------------------------------------------------
 

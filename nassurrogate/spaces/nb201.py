@@ -13,8 +13,10 @@ import numpy as np
 
 from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
 from nassurrogate.errors import InputError, brief, nearest
-from nassurrogate.spaces.base import ArchLike, Space
+from nassurrogate.spaces.base import ArchLike, Gene
 from nassurrogate.spaces.canonical import graph_key, reduce_wiring
+from nassurrogate.spaces.enumerable import CellSpace, check_sample_size
+from nassurrogate.spaces.gene_codes import checked_codes
 from nassurrogate.spaces.nb201_costs import INPUT_SHAPES, network_macs, network_params
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 """The six edges in the order in which the official string names them."""
 TEMPLATE = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
+GENES = tuple(Gene(f"op{edge}", OPS) for edge in range(len(EDGES)))
 STRINGS_SHA256 = "b24e2a8b6802be1326de041d81d564998ca8aa923055352f3a95c30d59ce7048"
 """SHA-256 of all official strings in index order, each followed by a newline (UTF-8)."""
 _PATTERN = re.compile(r"\|([^|~+]*)~0\|\+\|([^|~+]*)~0\|([^|~+]*)~1\|\+\|([^|~+]*)~0\|([^|~+]*)~1\|([^|~+]*)~2\|")
@@ -43,7 +46,7 @@ def _wiring() -> np.ndarray:
 WIRING = _wiring()
 
 
-class NB201(Space):
+class NB201(CellSpace):
     """Four nodes, an operation out of five on each of six edges; node 0 is the cell's input, node 3 its output.
 
     An architecture is named by its official string or its official index. The index order is that of all cells of
@@ -79,7 +82,7 @@ class NB201(Space):
     @cached_property
     def _all(self) -> tuple[Architecture, ...]:
         return tuple(
-            Architecture(self.name, TEMPLATE.format(*(OPS[code] for code in codes))) for codes in self.op_codes.tolist()
+            Architecture(self, TEMPLATE.format(*(OPS[code] for code in codes))) for codes in self.op_codes.tolist()
         )
 
     @cached_property
@@ -94,8 +97,8 @@ class NB201(Space):
 
     def parse(self, arch: ArchLike) -> Architecture:
         if isinstance(arch, Architecture):
-            if arch.space != self.name:
-                raise InputError(f"expected an nb201 cell, got {brief(arch.string)} of space {arch.space!r}")
+            if arch.space is not self:
+                raise InputError(f"expected an nb201 cell, got {brief(arch.string)} of space {arch.space.name!r}")
             arch = arch.string
         if isinstance(arch, str):
             index = self._index_of.get(arch)
@@ -207,8 +210,7 @@ class NB201(Space):
     # --- moves ---------------------------------------------------------------------------------------------------
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n <= self.size:
-            raise InputError(f"cannot sample {brief(n)} different cells; expected a number from 0 to {self.size}")
+        check_sample_size(self, n)
         return [self._all[i] for i in rng.choice(self.size, size=n, replace=False)]
 
     def neighbours(self, arch: Architecture) -> list[Architecture]:
@@ -230,6 +232,17 @@ class NB201(Space):
         takes_first = rng.random(len(EDGES)) < 0.5
         pairs = zip(takes_first, self.to_ops(first), self.to_ops(second), strict=True)
         return self.from_ops([a if take else b for take, a, b in pairs])
+
+    @property
+    def genes(self) -> tuple[Gene, ...]:
+        """The operations on the six edges, in the order of the official string."""
+        return GENES
+
+    def gene_codes(self, archs: Sequence[Architecture]) -> np.ndarray:
+        return np.asarray(self.op_codes[self.indices(archs)], dtype=np.int64)
+
+    def from_gene_codes(self, codes: Sequence[int]) -> Architecture:
+        return self.from_ops([OPS[code] for code in checked_codes(self, codes)])
 
     # --- costs ---------------------------------------------------------------------------------------------------
 

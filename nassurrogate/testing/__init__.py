@@ -1,7 +1,8 @@
-"""Test-suites for plug-ins: what a predictor owes, asked by pytest (`pip install nassurrogate[kit]`).
+"""Test-suites for plug-ins: what a predictor or a space owes, asked by pytest (`pip install nassurrogate[kit]`).
 
-A third party subclasses `PredictorContract` in a test module of its own, and pytest collects the tests with it; the
-repository's own predictors pass the same ones. See `nassurrogate.testing.predictor_contract`.
+A third party subclasses `PredictorContract` or `SpaceContract` in a test module of its own, and pytest collects the
+tests with it; the repository's own predictors and spaces pass the same ones. See the modules
+`nassurrogate.testing.predictor_contract` and `space_contract`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ except ImportError as error:
 # Before they are imported: a failed assertion then shows its values, as it does in test modules.
 pytest.register_assert_rewrite(
     "nassurrogate.testing.fit_contract",
+    "nassurrogate.testing.makeup_contract",
     "nassurrogate.testing.predict_contract",
+    "nassurrogate.testing.space_contract",
+    "nassurrogate.testing.space_subject",
     "nassurrogate.testing.state_contract",
 )
 
 from nassurrogate.testing.predictor_contract import PredictorContract  # noqa: E402
+from nassurrogate.testing.space_contract import SpaceContract  # noqa: E402
 
-__all__ = ["PredictorContract"]
+__all__ = ["PredictorContract", "SpaceContract"]

@@ -16,7 +16,7 @@ import pytest
 from scipy.stats import kendalltau, norm, spearmanr
 
 from nassurrogate import predictors
-from nassurrogate.benchmarks import LABEL, TEST, Benchmark, Column, evaluate, load_benchmark
+from nassurrogate.benchmarks import LABEL, TEST, Column, TabularBenchmark, evaluate, load_benchmark
 from nassurrogate.benchmarks.evaluation import ChoosesModel, published_rows
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor
@@ -85,7 +85,9 @@ def table():
     """Made-up labels of two runs, and a target that is another number."""
     rng = np.random.default_rng(0)
     label, target = rng.uniform(50, 90, (SIZE, 2)), rng.uniform(50, 90, SIZE)
-    return Benchmark(get_space("nb201"), "cifar10", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")})
+    return TabularBenchmark(
+        get_space("nb201"), "cifar10", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")}
+    )
 
 
 def test_a_fit_sees_n_labels_of_the_label_column_and_nothing_else(table):
@@ -102,7 +104,7 @@ def test_other_cells_of_the_table_have_no_influence():
     train = np.random.default_rng(0).permutation(SIZE)[:60]
     values = np.random.default_rng(0).uniform(10, 95, SIZE)
     values[train] = truth.column(LABEL).mean[train]
-    other = Benchmark(truth.space, "cifar10", {LABEL: Column(values, "made up")})
+    other = TabularBenchmark(truth.space, "cifar10", {LABEL: Column(values, "made up")})
     files = []
     for benchmark, folder in ((truth, "first"), (other, "second")):
         evaluate("A4", benchmark=benchmark, labels=60, splits=1, predictors="gradient-boosting", config=QUICK,
@@ -259,7 +261,7 @@ def test_whatever_a_prediction_depends_on_makes_another_fit(table, change):
 
 def test_other_labels_are_another_fit(table):
     evaluate("A4", benchmark=table, labels=5, splits=1, predictors="spy")
-    moved = Benchmark(table.space, table.dataset, {LABEL: Column(table.column(LABEL).mean + 1, "made up")})
+    moved = TabularBenchmark(table.space, table.dataset, {LABEL: Column(table.column(LABEL).mean + 1, "made up")})
     evaluate("A4", benchmark=moved, labels=5, splits=1, predictors="spy")
     assert len(Spy.fits) == 2
 

@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from nassurrogate.benchmarks import LABEL, Benchmark, Column, evaluate
+from nassurrogate.benchmarks import LABEL, Column, TabularBenchmark, evaluate
 from nassurrogate.benchmarks.evaluation.fit import Fit, run_fit
 from nassurrogate.benchmarks.evaluation.prediction_store import BusyElsewhereError, PredictionStore
 from nassurrogate.benchmarks.evaluation.workers import make_fits
@@ -22,7 +22,7 @@ QUICK = {"rounds": 5, "members": 1}
 @pytest.fixture(scope="module")
 def table():
     values = np.random.default_rng(0).uniform(50, 90, 15_625)
-    return Benchmark(get_space("nb201"), "cifar10", {LABEL: Column(values, "made up")})
+    return TabularBenchmark(get_space("nb201"), "cifar10", {LABEL: Column(values, "made up")})
 
 
 def _fit(split: int = 0, **changes) -> Fit:

@@ -265,5 +265,5 @@ def test_other_files_are_refused_with_what_can_be_imported(tmp_path: Path) -> No
         import_file("nb201", Path("/dev/zero"))
     with pytest.raises(InputError, match="cannot read"):
         import_file("nb201", tmp_path / "absent.pth")
-    with pytest.raises(InputError, match="unknown space 'nb202'; known: nb201, nb101; did you mean 'nb201'"):
+    with pytest.raises(InputError, match="unknown space 'nb202'; known: nb201, nb101, macro; did you mean 'nb201'"):
         import_file("nb202", tmp_path / "notes.txt")

@@ -9,13 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nassurrogate.benchmarks import LABEL, TEST, Benchmark, Column, load_benchmark
-from nassurrogate.benchmarks.protocols import PROTOCOLS, development_split, get_protocol, split_cells
+from nassurrogate.benchmarks import LABEL, TEST, Column, TabularBenchmark, load_benchmark
+from nassurrogate.benchmarks.protocols import (
+    PROTOCOLS,
+    development_split,
+    get_protocol,
+    random_split,
+    split_cells,
+    split_seeds,
+)
 from nassurrogate.errors import InputError
 from nassurrogate.metrics import (
     interval_coverage,
     interval_half_width,
     kendall_tau,
+    mean_absolute_percentage_error,
     spearman_rho,
     top_k_rank_percentile,
     top_k_regret,
@@ -33,7 +41,7 @@ def partial():
     """A table that knows 40 cells only."""
     values = np.full((15_625, 1), np.nan)
     values[100:140, 0] = np.linspace(60, 90, 40)
-    return Benchmark(get_space("nb201"), "made-up", {LABEL: Column(values, "made up")})
+    return TabularBenchmark(get_space("nb201"), "made-up", {LABEL: Column(values, "made up")})
 
 
 def test_a_split_parts_the_cells_and_is_nested(cifar10):
@@ -71,7 +79,9 @@ def test_bad_splits(partial, numbers, told):
 def test_cells_without_the_target_are_not_tested_and_those_without_a_label_are():
     label, target = np.full(15_625, np.nan), np.full(15_625, np.nan)
     label[100:140], target[120:160] = 1.0, 2.0
-    table = Benchmark(get_space("nb201"), "made-up", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")})
+    table = TabularBenchmark(
+        get_space("nb201"), "made-up", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")}
+    )
     train, test = split_cells(table, 10, 0, target=TEST)
     assert (train == 100 + np.random.default_rng(0).permutation(40)[:10]).all()
     assert sorted(test) == [cell for cell in range(120, 160) if cell not in train]
@@ -80,7 +90,9 @@ def test_cells_without_the_target_are_not_tested_and_those_without_a_label_are()
 def test_a_protocol_draws_what_its_columns_say():
     rng = np.random.default_rng(0)
     label, target = rng.uniform(50, 90, (15_625, 2)), rng.uniform(50, 90, 15_625)
-    table = Benchmark(get_space("nb201"), "cifar10", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")})
+    table = TabularBenchmark(
+        get_space("nb201"), "cifar10", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")}
+    )
     for name in ("A1", "A3", "A4"):
         draw = get_protocol(name).draw(table, 50, 2, seed=1)
         assert (draw.train == np.random.default_rng(3).permutation(15_625)[:50]).all()
@@ -95,11 +107,38 @@ def test_a_protocol_draws_what_its_columns_say():
     assert (leaky.labels(table) == label[:, 0]).all()
 
 
+def test_a_random_split_is_nested_ranks_at_most_ten_thousand_and_the_same_ones():
+    known = np.arange(100, 15_100)
+    draws = [random_split(known, labels, 3, seed=5) for labels in (20, 30, 4_000, 6_000)]
+    order = known[np.random.default_rng(np.random.SeedSequence([5, 3])).permutation(15_000)]
+    for draw, labels in zip(draws, (20, 30, 4_000, 6_000), strict=True):
+        assert (draw.train == order[:labels]).all()
+        assert (draw.test == order[-min(10_000, 15_000 - labels) :]).all()
+    assert len(draws[-1].test) == 9_000
+    few = random_split(known, 20, 3, seed=5, most=50)
+    assert (few.test == order[-50:]).all()
+    with pytest.raises(InputError, match="labels must be from 1 to 14999, got 15000"):
+        random_split(known, 15_000, 0)
+
+
+def test_two_seeds_of_random_splits_share_nothing():
+    first, second = ({split_seeds(seed, split)[1] for split in range(50)} for seed in (0, 1))
+    assert len(first) == len(second) == 50
+    assert not first & second
+    known = np.arange(15_625)
+    trained = [tuple(random_split(known, 20, split, seed=seed).train) for seed in (0, 1) for split in range(20)]
+    assert len(set(trained)) == 40
+    assert trained[0] == tuple(random_split(known, 20, 0, seed=0).train)
+    assert split_seeds(0, 1)[1] == split_seeds(0, 1)[1] < 2**31
+
+
 def test_protocols_are_those_of_the_literature_and_ours():
-    assert list(PROTOCOLS) == ["A1", "A2", "A3", "A4", "A5", "A6", "published"]
-    assert {p.id for p in PROTOCOLS.values() if p.intervals} == {"A4", "A6"}
-    assert {p.id for p in PROTOCOLS.values() if p.label == p.target} == {"A4", "A6"}
+    assert list(PROTOCOLS) == ["A1", "A2", "A3", "A4", "A5", "A6", "published", "G"]
+    assert {p.id for p in PROTOCOLS.values() if p.intervals} == {"A4", "A6", "G"}
+    assert {p.id for p in PROTOCOLS.values() if p.label == p.target} == {"A4", "A6", "G"}
     assert {p.id for p in PROTOCOLS.values() if p.leaky} == {"published"}
+    assert {p.id for p in PROTOCOLS.values() if p.splits_overlap} == {"A1", "A2", "A3", "A4", "A5", "A6"}
+    assert PROTOCOLS["G"].sizes == (20, 30, 50, 100)
     with pytest.raises(InputError, match="unknown protocol 'A7'; known: A1"):
         get_protocol("A7")
     with pytest.raises(InputError, match="unknown data set 'cifar100' of protocol A1; known: cifar10"):
@@ -137,6 +176,12 @@ def test_rank_percentile_counts_the_better_ones(order, k):
     predicted, true = np.arange(15.0), np.array(order, float)
     best = max(true[-k:])
     assert top_k_rank_percentile(predicted, true, k) == pytest.approx(100 * sum(t > best for t in true) / 15)
+
+
+def test_percentage_errors_leave_out_zeros():
+    predicted, true = np.array([11.0, 5.0, 7.0, -3.0]), np.array([10.0, 0.0, 14.0, -2.0])
+    assert mean_absolute_percentage_error(predicted, true) == pytest.approx((10 + 50 + 50) / 3)
+    assert np.isnan(mean_absolute_percentage_error(predicted, np.zeros(4)))
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.99])

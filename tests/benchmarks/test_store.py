@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import numpy as safetensors
 
 from nassurrogate.benchmarks import dataset_names, load_benchmark, store
 from nassurrogate.benchmarks.table import Column
@@ -42,6 +43,38 @@ def test_what_is_stored_comes_back(cache: Path) -> None:
     assert column.note == "seeds 1, 2"
     np.testing.assert_array_equal(column.values[:, 1], np.linspace(1, 90, 15_625) + 1)
     assert store.load_import("mine", dataset="cifar10").columns == {}
+
+
+def test_a_direction_comes_back_and_imports_of_old_have_none() -> None:
+    column = Column(np.linspace(1, 90, 15_625), "test", direction="minimize")
+    columns = {("svhn", "harm_count"): column, ("svhn", "fun_count"): Column(column.values, "test")}
+    path = store.save_import(
+        "nb201", "mine", columns, kind="own table", source_file="", source_sha256="", n_cells=15_625
+    ).path
+    found = load_benchmark("nb201", "svhn").metrics
+    assert (found["harm_count"].direction, found["fun_count"].direction) == ("minimize", None)
+    for told, expected in (("maximize", "maximize"), (None, None), ("absent", None), ("up", "damaged"), (5, "damaged")):
+        tensors, meta = _opened(path)
+        for entry in meta["columns"]:
+            entry["direction"] = told
+            if told == "absent":
+                del entry["direction"]
+        other = path.with_name("other.safetensors")
+        signed = json.dumps({**meta, "name": "other"})
+        other.write_bytes(
+            safetensors.save(tensors, metadata={"nassurrogate": signed, "sha256": store._checksum(signed, tensors)})
+        )
+        if expected == "damaged":
+            with pytest.raises(InputError, match=r"other\.safetensors is damaged"):
+                store.load_import("other")
+        else:
+            assert store.load_import("other").columns["svhn", "fun_count"].direction == expected
+
+
+def _opened(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    content = path.read_bytes()
+    head = json.loads(content[8 : 8 + struct.unpack("<Q", content[:8])[0]])
+    return safetensors.load(content), json.loads(head["__metadata__"]["nassurrogate"])
 
 
 def test_names_are_taken_once() -> None:

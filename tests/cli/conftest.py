@@ -8,13 +8,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nassurrogate import spaces
 from nassurrogate.benchmarks.embedded import embedded_columns
 from nassurrogate.cli import main
 from nassurrogate.surrogate import Surrogate
@@ -104,6 +105,91 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     surrogate = Surrogate("nb201", predictor="gradient-boosting", seed=0, config={"members": 2, "rounds": 20})
     surrogate.fit([0, 1, 2, 3, 4], [85.5, 90.8, 72.1, 88.0, 89.0])
     return surrogate.save(tmp_path_factory.mktemp("model") / "model.safetensors")
+
+
+OPEN_SPACE = """
+from nassurrogate.benchmarks import CallableBenchmark
+from nassurrogate.metric import Metric
+from nassurrogate.spaces import CategoricalSpace, Slot
+
+def costs(arch):
+    return {"params_m": sum(arch.choices.values()) / 100}
+
+def usefulness(arch):
+    widths = list(arch.choices.values())
+    if widths[0] == 16:
+        raise RuntimeError("out of memory")
+    return 50 + sum(widths) / 10 + widths[1]
+
+CHAIN = CategoricalSpace("chain", {f"layer{i}": [1, 2, 4, 8, 16] for i in range(30)}, costs=costs)
+switches = {f"on{i}": [False, True] for i in range(20)}
+TREE = CategoricalSpace("tree", {**switches, **{f"n{i}": Slot([1, 2], when={f"on{i}": True}) for i in range(20)}})
+TRUTH = CallableBenchmark(CHAIN, usefulness, Metric("usefulness", direction="maximize"), dataset="made-up")
+"""
+OPEN_PREDICTOR = """
+from dataclasses import dataclass
+
+import numpy as np
+
+from nassurrogate.predictors.base import Predictor
+from nassurrogate.predictors.kept_labels import label_arrays, read_labels
+
+@dataclass(frozen=True)
+class Config:
+    neighbours: int = 3
+
+class Nearest(Predictor):
+    name = "nearest"
+    description = "the mean of the labels of the nearest genes"
+    presets = {"plain": Config()}
+
+    def uses(self):
+        return ["genes"]
+
+    def fit(self, archs, targets, *, progress=None):
+        self.archs, self.targets = list(archs), np.array(targets)
+        self.codes = self.space.gene_codes(self.archs)
+
+    def predict(self, archs):
+        far = np.abs(self.space.gene_codes(archs)[:, None] - self.codes).sum(axis=2)
+        near = np.argsort(far, axis=1, kind="stable")[:, : self.config.neighbours]
+        return self.targets[near].mean(axis=1), np.zeros(len(archs))
+
+    def state(self):
+        return label_arrays(self.space, self.archs, self.targets), {}
+
+    def load_state(self, tensors, meta):
+        self.fit(*read_labels(self.space, tensors))
+"""
+OPEN_ENTRY_POINTS = """
+[nassurrogate.spaces]
+chain = open_space_plugin:CHAIN
+tree = open_space_plugin:TREE
+broken = no_such_module:SPACE
+[nassurrogate.benchmarks]
+broken = no_such_module:TRUTH
+chain = open_space_plugin:TRUTH
+[nassurrogate.predictors]
+nearest = nearest_plugin:Nearest
+"""
+
+
+@pytest.fixture
+def open_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installed distribution with a space of 5³⁰ members, ground truth for it, and a predictor that works there."""
+    site = tmp_path / "site"
+    info = site / "open_space_plugin-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: open-space-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(OPEN_ENTRY_POINTS)
+    (site / "open_space_plugin.py").write_text(OPEN_SPACE)
+    (site / "nearest_plugin.py").write_text(OPEN_PREDICTOR)
+    monkeypatch.syspath_prepend(str(site))
+    spaces._the_only.cache_clear()
+    yield
+    spaces._the_only.cache_clear()
+    for name in ("open_space_plugin", "nearest_plugin"):
+        sys.modules.pop(name, None)
 
 
 class Process:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_names
+from nassurrogate.benchmarks import load_benchmark
+from nassurrogate.predictors import DEFAULT_PREDICTOR, OPEN_PREDICTOR, SEARCH_PREDICTOR, predictor_names
 from nassurrogate.search import searcher_names
 
 CommandLine = Callable[..., Any]
@@ -63,6 +65,41 @@ def test_what_is_computed_is_never_taken_from_an_import(cli: CommandLine, folder
     assert "--table" not in done.out
 
 
+def test_the_direction_of_an_unknown_metric_is_kept(
+    cli: CommandLine, refused: Callable[..., str], folder: Path
+) -> None:
+    (folder / "mine.csv").write_text("index,cifar10_use_count,cifar10_harm_count,cifar10_fun_count\n0,1,2,3\n1,2,3,4\n")
+    options = ("--larger-is-better", "use_count", "--smaller-is-better", "cifar10_harm_count")
+    assert cli("data", "import", "nb201", "mine.csv", *options).code == 0
+    metrics = {entry["metric"]: entry for entry in cli("data", "list", "--json").json["metrics"]}
+    found = {name: metrics[name]["direction"] for name in ("use_count", "harm_count", "fun_count")}
+    assert found == {"use_count": "maximize", "harm_count": "minimize", "fun_count": None}
+    assert (metrics["val_accuracy_pct"]["direction"], metrics["latency_ms"]["direction"]) == ("maximize", "minimize")
+    better = {line.split()[1]: line.split()[3] for line in cli("data", "list").out.splitlines()[1:]}
+    assert (better["use_count"], better["harm_count"], better["fun_count"]) == ("larger", "smaller", "unknown")
+    assert load_benchmark("nb201", "cifar10").metrics["use_count"].larger_is_better
+    train = ("train", "--labels", 2, "--out", "m", "--predictor", "ridge", "--metric")
+    assert cli(*train, "use_count").code == 0
+    assert "'fun_count' is better is not known; say so with --larger-is-better" in refused(*train, "fun_count")
+    assert cli(*train, "fun_count", "--smaller-is-better").code == 0
+
+
+def test_directions_that_contradict_are_refused(refused: Callable[..., str], folder: Path) -> None:
+    (folder / "mine.csv").write_text("index,cifar10_use_count\n0,1\n")
+    for options, told in (
+        (["--larger-is-better", "use_cuont"], "unknown metric 'use_cuont' of mine.csv; .*did you mean 'use_count'"),
+        (["--larger-is-better", "a", "--smaller-is-better", "a"], "'a' cannot be better when larger and when smaller"),
+        (
+            ["--larger-is-better", "use_count", "--smaller-is-better", "cifar10_use_count"],
+            "use_count cannot be better when larger and when smaller",
+        ),
+    ):
+        assert re.search(told, refused("data", "import", "nb201", "mine.csv", *options))
+    (folder / "phone.csv").write_text("index,phone_ms\n0,1\n")
+    line = refused("data", "import", "nb201", "phone.csv", "--larger-is-better", "phone_ms")
+    assert "'phone_ms' is known to be better when smaller" in line
+
+
 def test_a_name_is_taken_once(cli: CommandLine, refused: Callable[..., str], table: Path) -> None:
     assert cli("data", "import", "nb201", table, "--missing-value=-1").code == 0
     assert "(--replace)" in refused("data", "import", "nb201", table, "--missing-value=-1")
@@ -109,8 +146,24 @@ def test_files_that_are_none_are_refused(cli: CommandLine, refused: Callable[...
 
 def test_spaces(cli: CommandLine) -> None:
     found = {space["name"]: (space["size"], space["n_classes"]) for space in cli("spaces", "--json").json["spaces"]}
-    assert found == {"nb201": (15_625, 5_425), "nb101": (423_624, 423_624)}
+    assert found == {"nb201": (15_625, 5_425), "nb101": (423_624, 423_624), "macro": (6_561, 3_969)}
     assert "nor_conv_3x3" in cli("spaces").out
+
+
+@pytest.mark.usefixtures("open_space")
+def test_spaces_that_are_plugged_in_are_listed_and_broken_ones_hide_none(cli: CommandLine) -> None:
+    done = cli("spaces", "--json")
+    assert "warning: space 'broken' is registered as no_such_module:SPACE but does not load" in done.err
+    found = {space["name"]: space for space in done.json["spaces"]}
+    assert list(found) == ["nb201", "nb101", "macro", "chain", "tree"]
+    assert (found["chain"]["size"], found["chain"]["datasets"]) == (5**30, ["made-up"])
+    assert (found["chain"]["n_classes"], found["chain"]["ops"]) == (None, [])
+    assert found["chain"]["slots"]["layer0"] == [1, 2, 4, 8, 16]
+    assert found["tree"]["size"] is None
+    text = cli("spaces").out
+    assert "chain  931,322,574,615,478,515,625 architectures\n" in text
+    assert "tree  an unknown number of architectures\n" in text
+    assert "data sets: none; a benchmark of your own brings one" in text
 
 
 def test_searchers(cli: CommandLine) -> None:
@@ -126,3 +179,26 @@ def test_predictors(cli: CommandLine) -> None:
     assert [entry["name"] for entry in done["predictors"] if entry["default"]] == [DEFAULT_PREDICTOR]
     assert set(done["search_only"]) == {"none", "oracle"}
     assert "paper" in cli("predictors").out
+
+
+def test_predictors_of_a_space_say_what_they_read(cli: CommandLine, refused: Callable[..., str]) -> None:
+    done = cli("predictors", "--space", "nb201", "--json").json
+    assert (done["default"], done["default_of_search"]) == (DEFAULT_PREDICTOR, SEARCH_PREDICTOR)
+    found = {entry["name"]: entry for entry in done["predictors"]}
+    assert list(found) == predictor_names()
+    assert found["probe-former"]["uses"] == ["canonical graph", "path counts", "zero-cost proxies"]
+    assert found["gcn"]["uses"] == ["canonical graph"]
+    assert [entry["name"] for entry in done["predictors"] if entry["default_of_search"]] == [SEARCH_PREDICTOR]
+    assert "exact costs" in cli("predictors", "--space", "nb101").out
+    latency = cli("predictors", "--space", "nb201", "--metric", "latency_ms", "--json").json
+    assert latency["default"] == latency["default_of_search"] == OPEN_PREDICTOR
+    on_macro = {entry["name"]: entry for entry in cli("predictors", "--space", "macro", "--json").json["predictors"]}
+    assert on_macro["gcn"]["reason"] == (
+        "predictor 'gcn' reads cells (graphs with operations on nodes), which space 'macro' has none of; "
+        "space-process works on any space"
+    )
+    assert [name for name, entry in on_macro.items() if entry["works"]] == [OPEN_PREDICTOR]
+    assert "is not known; say so with --larger-is-better" in refused("predictors", "--space", "nb201", "--metric", "x")
+    assert cli("predictors", "--space", "nb201", "--metric", "x", "--larger-is-better").code == 0
+    assert "give --space too" in refused("predictors", "--metric", "latency_ms")
+    assert "unknown space 'nb200'" in refused("predictors", "--space", "nb200")

@@ -56,6 +56,23 @@ def test_text_and_files(cli: Callable[..., Any], folder: Path) -> None:
     assert "fits: 2/2 made before" in again.err
 
 
+def test_protocol_g_learns_any_objective(cli: Callable[..., Any], folder: Path) -> None:
+    options = ("--protocol", "G", "--space", "nb201", "--objective", "latency_ms", "--labels", "20,30", "--splits", 2,
+               "--test-size", 500, *QUICK)  # fmt: skip
+    done = cli("evaluate", *options)
+    assert done.code == 0, done.err
+    assert "objective latency_ms (ms, smaller is better)" in done.out
+    assert "MAPE %" in done.out
+    assert "overlap" not in done.out
+    found = cli("evaluate", *options, "--json").json
+    assert (found["protocol"], found["space"]) == ("G", "nb201")
+    assert found["label"] == found["target"] == "latency_ms"
+    assert (found["unit"], found["direction"], found["queries"], found["failed"]) == ("ms", "minimize", 0, 0)
+    assert all(row["mape_pct_mean"] > 0 and row["mape_left_out"] == 0 for row in found["rows"])
+    assert all(row["evaluated_cells_mean"] == 500 for row in found["rows"])
+    assert "seed 0's split 1 is seed 1's split 0" in cli("evaluate", "--labels", 20, "--splits", 1, *QUICK).out
+
+
 def test_test_accuracy_is_imported_and_published_is_marked(cli: Callable[..., Any], folder: Path) -> None:
     with (folder / "mine.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -96,6 +113,20 @@ def test_test_accuracy_is_imported_and_published_is_marked(cli: Callable[..., An
         (["--config", "nonsense=5"], "unknown hyper-parameter 'nonsense'"),
         (["--device", "tpu"], "device"),
         (["--run-dir", ""], "--run-dir is empty"),
+        (["--space", "nb101"], "protocol A4 is on nb201, got the space 'nb101'"),
+        (["--objective", "latency_ms"], "objective goes with protocol G alone, got 'latency_ms'"),
+        (["--test-size", "50"], "test_size goes with protocol G alone, got 50"),
+        (["--protocol", "G"], "protocol G is on any space: name one with --space"),
+        (["--protocol", "G", "--space", "nb21"], "unknown space 'nb21'; known: nb201"),
+        (["--protocol", "G", "--space", "nb201", "--objective", "latency"], "did you mean 'latency_ms'?"),
+        (["--protocol", "G", "--space", "nb201", "--test-size", "1"], "test_size must be a whole number from 2"),
+        (["--protocol", "G", "--space", "nb201", "--larger-is-better"], "say how --objective is read; name that too"),
+        (
+            ["--protocol", "G", "--space", "nb201", "--objective", "latency_ms", "--larger-is-better"],
+            "'latency_ms' is known to be better when smaller",
+        ),
+        (["--protocol", "G", "--space", "nb201", "--larger-is-better", "--smaller-is-better"], "not allowed with"),
+        (["--protocol", "G", "--space", "nb201", "--config", "rounds=5"], "name it with --predictor"),
         (["--csv", "."], "cannot write the rows to .: it is a folder"),
         (["--plot", "tau.gif"], "unknown ending 'gif' of the plot 'tau.gif'; known: png, svg, pdf"),
         (["--table", "mine"], "unknown table 'mine'"),
@@ -108,6 +139,7 @@ def test_bad_input(refused: Callable[..., str], options: list[str], told: str) -
 def test_help_names_all_protocols(cli: Callable[..., Any]) -> None:
     text = cli("evaluate", "--help").out
     assert all(f"  {name} " in text for name in PROTOCOLS)
+    assert "overlap between seeds" in text
 
 
 def test_all_means_every_registered_predictor(monkeypatch: pytest.MonkeyPatch, cli: Callable[..., Any]) -> None:
@@ -120,10 +152,11 @@ def test_all_means_every_registered_predictor(monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr("nassurrogate.benchmarks.evaluation.evaluate", spy)
     assert cli("evaluate", "--predictor", "all").code == 0
     assert asked["predictors"] == ["all"]
-    from nassurrogate.benchmarks.evaluation.runner import _contenders
+    from nassurrogate.benchmarks.evaluation.contenders import resolve_contenders
 
-    found = _contenders(PROTOCOLS["A4"], ["all"], {}, "cpu")
+    found, notes = resolve_contenders("nb201", "val_accuracy_pct", ["all"], {}, "cpu")
     assert [contender.name for contender in found] == predictor_names()
+    assert notes == []
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

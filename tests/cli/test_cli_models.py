@@ -82,6 +82,93 @@ def test_train_on_ones_own_labels(cli: Callable[..., Any], folder: Path) -> None
     assert np.array_equal(by_hand.predict([100])[0], Surrogate.load("m").predict([100])[0])
 
 
+def test_train_asks_which_direction_is_better_and_score_shows_it(
+    cli: Callable[..., Any], refused: Callable[..., str], folder: Path
+) -> None:
+    (folder / "mine.csv").write_text("index,usefulness\n" + "".join(f"{index},{index}\n" for index in range(8)))
+    options = ("train", "--csv", "mine.csv", "--metric", "usefulness", "--out", "m", *QUICK)
+    assert "'usefulness' is better is not known; say so with --larger-is-better" in refused(*options)
+    assert "not allowed with argument" in refused(*options, "--larger-is-better", "--smaller-is-better")
+    for option, direction in (("--larger-is-better", "maximize"), ("--smaller-is-better", "minimize")):
+        assert cli(*options, option, "--json").json["direction"] == direction
+        done = cli("score", "m", "--all", "--top", 2, "--json")
+        assert f"usefulness ({option[2:].replace('-', ' ')}) in a unit unknown, predicted by" in done.err
+        assert (done.json["direction"], done.json["unit"]) == (direction, "unknown")
+        best, second = (entry["predicted"] for entry in done.json["scores"])
+        assert best >= second if direction == "maximize" else best <= second
+    contradicted = ("train", "--labels", 2, "--metric", "latency_ms", "--larger-is-better")
+    assert "contradicts" in refused(*contradicted, "--out", "m", *QUICK)
+
+
+def test_fractions_are_noted(cli: Callable[..., Any], folder: Path) -> None:
+    (folder / "mine.csv").write_text("index,val_accuracy_pct\n0,0.9\n1,0.8\n")
+    done = cli("train", "--csv", "mine.csv", "--out", "m", *QUICK)
+    assert "warning: all val_accuracy_pct lie between 0 and 1" in done.err
+
+
+@pytest.mark.usefixtures("open_space")
+def test_train_and_score_on_an_open_space(cli: Callable[..., Any], refused: Callable[..., str], folder: Path) -> None:
+    done = cli(
+        "train", "--space", "chain", "--labels", 30, "--seed", 0, "--predictor", "nearest", "--out", "m", "--json"
+    )
+    found = done.json
+    assert (found["dataset"], found["metric"], found["direction"]) == ("made-up", "usefulness", "maximize")
+    assert found["n_labels"] + found["n_failed"] == 30
+    assert found["n_failed"] > 0
+    assert f"warning: {found['n_failed']} evaluations failed and are no labels; the first: RuntimeError" in done.err
+    assert found["evaluation"] is None
+    assert found["label_cost_s"] >= 0
+    again = cli(
+        "train", "--space", "chain", "--labels", 30, "--seed", 0, "--predictor", "nearest", "--out", "m", "--json"
+    )
+    assert again.json["labels_sha256"] == found["labels_sha256"]
+    archs = get_space("chain").sample(3, np.random.default_rng(0))
+    scored = cli("score", "m", *map(str, archs), "--json").json["scores"]
+    assert [(entry["index"], entry["arch"]) for entry in scored] == [(None, str(arch)) for arch in archs]
+    assert [entry["predicted"] for entry in scored] == Surrogate.load("m").predict(archs)[0].tolist()
+    assert cli("score", "m", str(archs[0])).out.splitlines()[0].split() == ["predicted", "std", "arch"]
+    assert "at most 10,000,000 architectures; space 'chain' has 931,322" in refused("score", "m", "--all")
+    assert "malformed architecture '5' of chain" in refused("score", "m", "5")
+
+
+@pytest.mark.usefixtures("open_space")
+def test_costs_of_an_open_space_are_looked_up(cli: Callable[..., Any], refused: Callable[..., str]) -> None:
+    options = ("train", "--space", "chain", "--predictor", "nearest", "--out", "m", "--labels")
+    found = cli(*options, 20, "--metric", "params_m", "--json").json
+    assert (found["n_labels"], found["n_failed"], found["label_cost_s"]) == (20, 0, None)
+    assert "--labels must be a whole number from 1, got 0" in refused(*options, 0)
+    assert "unknown metric 'val_accuracy_pct' of chain/made-up" in refused(*options, 5, "--metric", "val_accuracy_pct")
+    assert "unknown data set 'cifar10' of chain" in refused(*options, 5, "--dataset", "cifar10")
+    line = refused("train", "--space", "tree", "--labels", 5, "--out", "m")
+    assert line.startswith("space 'tree' has no ground truth")
+    assert "benchmark 'broken' is registered as no_such_module:TRUTH but does not load" in line
+
+
+@pytest.mark.usefixtures("open_space")
+def test_ones_own_labels_of_an_open_space(cli: Callable[..., Any], refused: Callable[..., str], folder: Path) -> None:
+    archs = get_space("chain").sample(4, np.random.default_rng(0))
+    options = ("train", "--space", "chain", "--csv", "mine.csv", "--predictor", "nearest", "--out", "m")
+    rows = "".join(f"7,{arch},{place}\n" for place, arch in enumerate(archs))
+    (folder / "mine.csv").write_text(f"index,arch,val_f1_pct\n{rows}")
+    assert cli(*options, "--metric", "val_f1_pct", "--json").json["n_labels"] == 4
+    (folder / "mine.csv").write_text("index,val_f1_pct\n7,50\n")
+    assert "unknown column 'arch' of mine.csv" in refused(*options, "--metric", "val_f1_pct")
+
+
+def test_digits_are_a_string_of_macro_and_no_index(
+    cli: Callable[..., Any], refused: Callable[..., str], folder: Path
+) -> None:
+    space = get_space("macro")
+    (folder / "mine.csv").write_text("arch,test_accuracy_pct\n00000000,45\n01201201,90\n22222222,93\n")
+    options = ("train", "--space", "macro", "--csv", "mine.csv", "--metric", "test_accuracy_pct")
+    done = cli(*options, "--out", "m", "--json")
+    assert done.json["n_labels"] == 3
+    scores = cli("score", "m", "00000012", "--json").json["scores"]
+    assert (scores[0]["arch"], scores[0]["index"]) == ("00000012", space.index(space.parse("00000012")))
+    (folder / "mine.csv").write_text("index,test_accuracy_pct\n0,45\n")
+    assert "unknown column 'arch'" in refused(*options, "--out", "other")
+
+
 def test_score_agrees_with_the_library(cli: Callable[..., Any], model: Path) -> None:
     surrogate = Surrogate.load(model)
     string = get_space("nb201").parse(7).string

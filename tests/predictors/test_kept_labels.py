@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.kept_labels import label_arrays, read_labels
+from nassurrogate.spaces import CategoricalSpace
 
 TARGET = st.floats(-1e30, 1e30)
 
@@ -25,6 +28,53 @@ def test_labels_come_back(space, labels):
     assert targets.tolist() == list(target)
     targets[:] = 0
     assert arrays["labels.target"].tolist() == list(target)
+
+
+OPEN = CategoricalSpace("mine", {"kernel": [3, 5], "name": ["a", "é", "\\n"]})
+
+
+@given(labels=st.lists(st.tuples(st.integers(0, 5), TARGET), min_size=1, max_size=20))
+def test_labels_of_a_space_without_order_come_back(labels):
+    every = list(OPEN.members())
+    archs, target = [every[place] for place, _ in labels], [value for _, value in labels]
+    arrays = label_arrays(OPEN, archs, np.array(target))
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.uint8), np.dtype(np.float64)}
+    again, targets = read_labels(OPEN, arrays)
+    assert (again, targets.tolist()) == (archs, target)
+
+
+def _text(value):
+    return np.frombuffer(value if isinstance(value, bytes) else json.dumps(value).encode(), dtype=np.uint8)
+
+
+GOOD = ["kernel=3 name=a", "kernel=5 name=a"]
+
+
+@pytest.mark.parametrize(
+    ("strings", "target", "told"),
+    [
+        (_text(GOOD)[:-1], np.zeros(2), "no JSON"),
+        (_text(b"\xff\xfe\x00"), np.zeros(2), "no JSON"),
+        (_text(b"[" * 100_000), np.zeros(2), "no JSON"),
+        (_text(b""), np.zeros(2), "no JSON"),
+        (_text(GOOD).astype(np.int64), np.zeros(2), "expected uint8"),
+        (_text(GOOD)[None], np.zeros(2), "expected uint8"),
+        (_text(GOOD), np.zeros(2, np.float32), "expected uint8"),
+        (_text(GOOD), np.zeros((1, 2)), "expected uint8"),
+        (_text(GOOD), np.zeros(3), "2 architectures need as many targets, got 3"),
+        (_text(GOOD), np.array([1.0, np.nan]), "all finite"),
+        (_text([]), np.empty(0), "expected 1 to"),
+        (_text({"a": 1}), np.zeros(1), "must be a list of texts"),
+        (_text([1, 2]), np.zeros(2), "must be a list of texts"),
+        (_text(["kernel=4 name=a"]), np.zeros(1), "unknown choice '4'"),
+        (_text(["x" * 5000]), np.zeros(1), "malformed"),
+    ],
+)
+def test_strings_that_cannot_have_been_written_are_refused(strings, target, told):
+    with pytest.raises(InputError, match=told) as raised:
+        read_labels(OPEN, {"labels.arch": strings, "labels.target": target})
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 400
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def test_classes_that_are_no_predictors():
         (Nameless, "whose name must be text without a colon, got ''"),
         (Impostor, "which goes by the name of another one, 'gradient-boosting'; give it a name of its own"),
         (Shifted(SPACE), "must be a name such as .* or a subclass of Predictor"),
-        (None, "must be a name such as"),
+        (5, "must be a name such as"),
     ):
         with pytest.raises(InputError, match=told):
             Surrogate(predictor=given_class)

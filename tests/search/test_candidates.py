@@ -9,15 +9,31 @@ import pytest
 from nassurrogate.benchmarks import LABEL
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError
-from nassurrogate.search.candidates import find_candidates
-from nassurrogate.spaces import get_space
-
-SPACE = get_space("nb201")
+from nassurrogate.search.candidates import find_feasible
+from nassurrogate.search.feasible_set import ListedSet
+from nassurrogate.search.table_set import TableSet
+from tests.search.conftest import SPACE, Untabled
 
 
 def find(bench, *texts, seed=0, **options):
     constraints = [Constraint.parse(text) for text in texts]
-    return find_candidates(bench, constraints, np.random.default_rng(seed), **options)
+    return find_feasible(bench, bench.objective, constraints, np.random.default_rng(seed), **options)
+
+
+def members_of(found):
+    """(C,) indices of the representatives."""
+    return SPACE.indices(found.members())
+
+
+def feasible_of(found):
+    """(size,) bool: asked, of every cell of the space."""
+    return found.contains(SPACE.all())
+
+
+@pytest.fixture(params=["table", "listed"])
+def truth(request, bench):
+    """The same numbers with arrays over the whole space, and without."""
+    return bench if request.param == "table" else Untabled(bench)
 
 
 @pytest.mark.parametrize(
@@ -30,40 +46,48 @@ def find(bench, *texts, seed=0, **options):
         ("params_m>1.5",),
     ],
 )
-def test_counts_are_those_of_a_plain_table(bench, texts):
+def test_counts_are_those_of_a_plain_table(bench, truth, texts):
     table = pd.DataFrame({metric: np.nanmean(bench.column(metric).values, axis=1) for metric in bench.free_metrics()})
     table["key"] = [arch.key for arch in SPACE.all()]
     left = table.query(" and ".join(texts)) if texts else table
-    found = find(bench, *texts)
+    found = find(truth, *texts)
+    assert isinstance(found, TableSet if truth is bench else ListedSet)
     assert (found.n_space, found.n_feasible) == (len(table), len(left))
-    assert found.n_feasible_classes == left["key"].nunique()
-    assert np.flatnonzero(found.satisfies).tolist() == left.index.tolist()
-    members = found.domain.representatives
+    assert (found.feasible_share, found.is_estimate) == (len(left) / len(table), False)
+    assert found.n_classes == left["key"].nunique()
+    assert np.flatnonzero(feasible_of(found)).tolist() == left.index.tolist()
+    members = members_of(found)
     assert set(members.tolist()) <= set(left.index.tolist())
-    assert {SPACE.parse(int(index)).key for index in members} == set(left["key"])
-    assert f"{len(left):,} of 15,625" in found.describe()
+    assert {arch.key for arch in found.members()} == set(left["key"])
+    if truth is bench:
+        assert np.flatnonzero(found.satisfies).tolist() == left.index.tolist()
+        assert f"{len(left):,} of 15,625" in found.describe()
+    else:
+        assert f"{len(left) / 15_625:.1%} of 15,625" in found.describe() or not texts
 
 
-def test_violations_agree_with_feasibility(bench):
-    domain = find(bench, "latency_ms<=14.28", "params_m>0.5").domain
-    broken = np.stack(list(domain.violations.values()))
-    assert ((broken <= 0).all(axis=0) == domain.feasible).all()
+def test_violations_agree_with_feasibility(truth):
+    found = find(truth, "latency_ms<=14.28", "params_m>0.5")
+    broken = np.stack(list(found.violations(SPACE.all()).values()))
+    assert set(found.violations(SPACE.all())) == {"latency_ms<=14.28", "params_m>0.5"}
+    assert ((broken <= 0).all(axis=0) == feasible_of(found)).all()
 
 
-def test_representatives_are_drawn_from_all_feasible_members(bench):
-    drawn = np.stack([find(bench, "latency_ms<=14.28", seed=seed).domain.representatives for seed in range(30)])
-    found = find(bench, "latency_ms<=14.28", seed=3)
-    assert (drawn[3] == found.domain.representatives).all()
-    feasible = found.domain.feasible
-    sizes = np.bincount(SPACE.class_ids()[feasible], minlength=SPACE.n_classes)[SPACE.class_ids()[drawn[0]]]
+def test_representatives_are_drawn_from_all_feasible_members(truth):
+    drawn = np.stack([members_of(find(truth, "latency_ms<=14.28", seed=seed)) for seed in range(30)])
+    found = find(truth, "latency_ms<=14.28", seed=3)
+    assert (drawn[3] == members_of(found)).all()
+    classes = SPACE.class_ids()
+    sizes = np.bincount(classes[feasible_of(found)], minlength=SPACE.n_classes)[classes[drawn[0]]]
     assert all(len(set(column.tolist())) > 1 for column in drawn.T[sizes >= 5])
 
 
 def test_preferred_members_are_the_best_feasible_ones(bench):
     truth = bench.column(LABEL).mean
     found = find(bench, "latency_ms<=14.28", prefer=truth)
-    best = pd.Series(truth)[found.domain.feasible].groupby(SPACE.class_ids()[found.domain.feasible]).max()
-    assert truth[found.domain.representatives].tolist() == best.tolist()
+    feasible = feasible_of(found)
+    best = pd.Series(truth)[feasible].groupby(SPACE.class_ids()[feasible]).max()
+    assert truth[members_of(found)].tolist() == best.tolist()
 
 
 def test_unknown_values_and_missing_labels_are_never_feasible(fake_bench, caplog):
@@ -73,34 +97,59 @@ def test_unknown_values_and_missing_labels_are_never_feasible(fake_bench, caplog
     labels[10:15] = np.nan
     found = find(fake_bench(labels, latency_ms=latency), "latency_ms<=19")
     assert np.flatnonzero(found.satisfies).tolist() == list(range(10, 20))
-    assert np.flatnonzero(found.domain.feasible).tolist() == list(range(15, 20))
-    assert found.n_unlabelled == 5
+    assert np.flatnonzero(feasible_of(found)).tolist() == list(range(15, 20))
     assert "5 feasible cells have no" in caplog.text
-    assert (np.stack(list(found.domain.violations.values())) <= 0).all(axis=0).sum() == 5
+    assert "5 of them have no label" in found.describe()
+    assert (np.stack(list(found.violations(SPACE.all()).values())) <= 0).all(axis=0).sum() == 5
+
+
+def test_what_a_set_draws_is_feasible_fresh_and_of_different_functions(truth):
+    found, rng = find(truth, "latency_ms<=14.28"), np.random.default_rng(0)
+    known = set(found.keys(found.members()[::2]))
+    drawn = found.draw(200, rng, known)
+    assert len(set(found.keys(drawn))) == len(drawn) == 200
+    assert found.contains(drawn).all()
+    assert not known & set(found.keys(drawn))
+    assert found.representatives(drawn) == drawn
+    everything = set(found.keys(found.members()))
+    (last,) = found.keys(found.members()[7:8])
+    assert found.keys([found.pick(rng, everything - {last})]) == [last]
+    assert found.pick(rng, everything) is None
+    assert found.draw(3, rng, everything) == []
+    assert {arch.key for arch in found.draw(10**6, rng)} == {arch.key for arch in found.members()}
+    assert sorted(arch.index for arch in found.shuffled(rng)) == sorted(members_of(found).tolist())
+
+
+def test_one_of_equal_functions_stands_for_all(truth):
+    found = find(truth, "latency_ms<=14.28")
+    feasible = [arch for arch, kept in zip(SPACE.all(), feasible_of(found), strict=True) if kept]
+    standing = found.representatives(feasible)
+    assert [arch.key for arch in standing] == [arch.key for arch in feasible]
+    assert set(standing) == set(found.members())
 
 
 @pytest.mark.parametrize("metric", [LABEL, "test_accuracy_pct", "train_time_s", "val_loss"])
-def test_what_costs_a_query_is_refused_with_the_reason(bench, metric):
+def test_what_costs_a_query_is_refused_with_the_reason(truth, metric):
     with pytest.raises(InputError, match=f"cannot constrain '{metric}'.*costs a query.*latency_ms"):
-        find(bench, f"{metric}>=1")
+        find(truth, f"{metric}>=1")
 
 
-def test_an_unknown_metric_names_the_nearest(bench):
+def test_an_unknown_metric_names_the_nearest(truth):
     with pytest.raises(InputError, match=r"unknown metric 'latency'.*did you mean 'latency_ms'"):
-        find(bench, "latency<=12")
+        find(truth, "latency<=12")
 
 
 @pytest.mark.parametrize("text", ["latency_ms<=1", "latency_ms<1", "params_m>=1000", "flops_m>1e6"])
-def test_a_bound_that_nothing_keeps_names_the_nearest_that_works(bench, text):
-    with pytest.raises(InputError, match="no nb201 cell satisfies") as caught:
-        find(bench, text)
+def test_a_bound_that_nothing_keeps_names_the_nearest_that_works(truth, text):
+    with pytest.raises(InputError, match=r"no nb201 (cell|architecture) satisfies") as caught:
+        find(truth, text)
     mended = str(caught.value).split("'")[1]
-    assert find(bench, mended).n_feasible >= 1
+    assert find(truth, mended).n_feasible >= 1
 
 
-def test_bounds_that_exclude_each_other_are_counted_apart(bench):
+def test_bounds_that_exclude_each_other_are_counted_apart(truth):
     with pytest.raises(InputError, match=r"together.*params_m>1: \d"):
-        find(bench, "latency_ms<=9", "params_m>1")
+        find(truth, "latency_ms<=9", "params_m>1")
 
 
 def test_a_feasible_part_without_labels_is_refused(fake_bench):
@@ -109,3 +158,9 @@ def test_a_feasible_part_without_labels_is_refused(fake_bench):
     bench = fake_bench(labels, latency_ms=np.arange(SPACE.size, dtype=float))
     with pytest.raises(InputError, match="none of the 11 cells that satisfy the constraints has a val_accuracy_pct"):
         find(bench, "latency_ms<=10")
+
+
+def test_a_metric_that_is_known_of_none_is_told(fake_bench):
+    nothing = np.full(SPACE.size, np.nan)
+    with pytest.raises(InputError, match="no value of latency_ms is known"):
+        find(fake_bench(np.full(SPACE.size, 90.0), latency_ms=nothing), "latency_ms<=10")

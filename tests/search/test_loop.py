@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from nassurrogate.benchmarks import LABEL, Benchmark, Column
+from nassurrogate.benchmarks import LABEL, Column, TabularBenchmark
 from nassurrogate.errors import InputError
 from nassurrogate.search import Event, SearchSettings, read_ledger, run, searcher_names
 from nassurrogate.spaces import get_space
@@ -247,11 +247,11 @@ def test_cells_without_a_label_are_not_proposed_and_leave_no_regret(fake_bench):
 
 
 def test_test_accuracy_is_looked_up_once_for_the_final_cell_and_changes_nothing(bench, tmp_path):
-    from nassurrogate.benchmarks import TEST, Benchmark, Column
+    from nassurrogate.benchmarks import TEST, Column, TabularBenchmark
 
     asked: list[int] = []
 
-    class Watched(Benchmark):
+    class Watched(TabularBenchmark):
         def query(self, arch, metric=LABEL, *, seed="mean"):
             if metric == TEST:
                 asked.append(arch)
@@ -358,6 +358,6 @@ def test_the_ledger_says_which_table_and_which_saved_model(tmp_path):
 
 def test_a_label_does_not_cost_what_another_table_trained(bench):
     own = Column(bench.column(LABEL).values, "own")
-    mixed = Benchmark(bench.space, bench.dataset, {**bench.columns, LABEL: own})
+    mixed = TabularBenchmark(bench.space, bench.dataset, {**bench.columns, LABEL: own})
     assert np.isnan(mixed.query(0).cost_train_time_s)
     assert bench.query(0).cost_train_time_s > 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nassurrogate.benchmarks import LABEL, TEST, Benchmark, Column
+from nassurrogate.benchmarks import LABEL, TEST, Column, TabularBenchmark
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor
 from nassurrogate.predictors.proxy_process import ProxyProcess
@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 MEAN, STD = RNG.normal(0, 1, SPACE.size), RNG.uniform(1, 9, SPACE.size)
 
 
-def searched(bench: Benchmark, budget: int = 20, **options: Any) -> tuple[dict[str, Any], list[Query]]:
+def searched(bench: TabularBenchmark, budget: int = 20, **options: Any) -> tuple[dict[str, Any], list[Query]]:
     """The result, and the queries in the order in which they were paid."""
     queries: list[Query] = []
 
@@ -132,7 +132,7 @@ def test_what_is_confirmed_has_the_highest_posterior_mean(bench):
     assert STD[indices[2:14]].min() > STD[indices[14:]].mean()
 
 
-def run_representatives(bench: Benchmark) -> np.ndarray:
+def run_representatives(bench: TabularBenchmark) -> np.ndarray:
     """The cells among which a run of seed 0 chooses: a predictor is shown all of them."""
     shown: list[int] = []
 
@@ -171,7 +171,7 @@ def test_a_test_accuracy_in_the_table_changes_no_query(bench):
     without = {name: column for name, column in bench.columns.items() if name != TEST}
     misleading = Column(100.0 - bench.column(LABEL).mean, "made up")
     paid = [
-        indices_of(searched(Benchmark(SPACE, "cifar10", columns))[1])
+        indices_of(searched(TabularBenchmark(SPACE, "cifar10", columns))[1])
         for columns in (without, {**without, TEST: misleading})
     ]
     assert paid[0] == paid[1]

@@ -38,7 +38,7 @@ def test_the_space_is_known(space: NB101) -> None:
 @given(picked=st.lists(indices, max_size=5))
 def test_a_batch_is_its_cells(space: NB101, picked: list[int]) -> None:
     cells = [space.parse(index) for index in picked]
-    other = [Architecture("nb101", space.to_spec(cell).to_json()) for cell in cells]
+    other = [Architecture(get_space("nb101"), space.to_spec(cell).to_json()) for cell in cells]
     assert space.parse_many(cells) == space.parse_many(other) == space.parse_many(picked) == cells
     for archs in (cells, other):
         found = space.indices(archs)
@@ -46,7 +46,9 @@ def test_a_batch_is_its_cells(space: NB101, picked: list[int]) -> None:
         assert found.tolist() == picked
 
 
-@pytest.mark.parametrize("other", [Architecture("nb201", "0" * 32), Architecture("nb101", "0" * 32), "0" * 32, None])
+@pytest.mark.parametrize(
+    "other", [Architecture(get_space("nb201"), "0" * 32), Architecture(get_space("nb101"), "0" * 32), "0" * 32, None]
+)
 def test_a_batch_with_what_is_no_cell(space: NB101, other: object) -> None:
     with pytest.raises(InputError):
         space.parse_many([space.parse(5), other])
@@ -64,11 +66,11 @@ def test_every_form_names_the_same_cell(space: NB101, index: int) -> None:
         spec.to_json(),
         json.dumps([spec.matrix, spec.ops], indent=1),
         arch.key,
-        Architecture("nb101", spec.to_json()),
+        Architecture(get_space("nb101"), spec.to_json()),
     ]
     assert [space.parse(form) for form in forms] == [arch] * len(forms)
     assert {space.index(space.parse(form)) for form in forms} == {index}
-    assert space.index(Architecture("nb101", spec.to_json())) == index
+    assert space.index(Architecture(get_space("nb101"), spec.to_json())) == index
     assert space.from_spec(np.array(spec.matrix), spec.ops) == arch
     assert spec.hash() == arch.string == str(arch)
     for reduced in (True, False):
@@ -179,7 +181,7 @@ def test_specs_that_are_none(space: NB101, matrix: Any, ops: Any, told: str) -> 
         ('{"matrix": [[0, 0], [0, 0]], "ops": ["input", "output"]}', "no way leads"),
         ("nor_conv_3x3(0) output(1)", "unknown op 'nor_conv_3x3'"),
         ("maxpool3x3(0) output(2*1)", "0 and 1 only"),
-        (Architecture("nb201", "x"), "expected an nb101 cell, got 'x' of space 'nb201'"),
+        (Architecture(get_space("nb201"), "x"), "expected an nb101 cell, got 'x' of space 'nb201'"),
     ],
 )
 def test_names_that_are_none(space: NB101, given_: Any, told: str) -> None:

@@ -8,8 +8,7 @@ where z is `proxy_scores`, computed for the whole space without a label. Ranks a
 relative to the space, so after many good labels the two are offset; the slope's deviation and f take that up. The
 kernel's lengths are those of Probe-Former. The noise is far larger than there: every label is treated as noisy, as the
 highest of some dozens is as often as not a lucky one. Slope and noise were chosen on cifar10 inside `development_split`
-by what a search finds (see `examples/choose_search.py`). The predictor is made for accuracies: for what is better when
-smaller, z points the wrong way.
+by what a search finds (see `examples/choose_search.py`). For a loss, which falls with accuracy, the slope is negative.
 
 Shapes: n labels, B architectures.
 """
@@ -27,14 +26,14 @@ from nassurrogate.predictors.base import CandidatePosterior, Predictor, Progress
 from nassurrogate.predictors.blas_threads import one_blas_thread
 from nassurrogate.predictors.calibration import Calibration, HeldOut
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
-from nassurrogate.predictors.cell_reading import read
+from nassurrogate.predictors.cell_reading import read, read_parts
 from nassurrogate.predictors.feature_predictor import in_chunks
 from nassurrogate.predictors.kept_labels import label_arrays, read_labels
 from nassurrogate.predictors.label_scale import RankScale
 from nassurrogate.predictors.path_features import class_numbers
 from nassurrogate.predictors.proxy_process.growing_process import GrowingProcess
 from nassurrogate.predictors.proxy_process.prior import proxy_scores
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace, Space
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,29 @@ class ProxyProcess(Predictor):
     name = "proxy-process"
     description = "Gaussian process on canonical cells and zero-cost proxies, the default of a search; milliseconds"
     presets: ClassVar[Mapping[str, Any]] = {"default": ProxyProcessConfig()}
+    requires = CellSpace
+    space: CellSpace
     initial_labels = 3
     refits_at_once = True
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
-        self._prior = self.config.slope * proxy_scores(space)
+        self._prior = self._slope * proxy_scores(self.space)
+
+    @property
+    def _slope(self) -> float:
+        """Expected gain per unit of the proxies' score, which is higher for what is likely more accurate.
+
+        Below 0 for a loss, which falls with accuracy, and for a throughput: larger networks score higher and cost more.
+        Where the direction is unknown nothing is expected.
+        """
+        if self.metric.direction is None:
+            return 0.0
+        sign = self.metric.sign if self.metric.belongs_to == "function" else -self.metric.sign
+        return sign * float(self.config.slope)
+
+    def uses(self) -> list[str]:
+        return read_parts(self.space, probes=True)
 
     @one_blas_thread()
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:

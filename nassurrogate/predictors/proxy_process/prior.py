@@ -18,7 +18,7 @@ import numpy as np
 from nassurrogate.predictors.label_scale import mean_ranks
 from nassurrogate.predictors.probe_names import PROBE_NAMES
 from nassurrogate.predictors.probe_table import has_probes, probe_features
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace
 
 PROXIES = (
     "stage 1 cosine between images",
@@ -31,7 +31,7 @@ PROXIES = (
 
 
 @lru_cache(maxsize=4)
-def proxy_scores(space: Space) -> np.ndarray:
+def proxy_scores(space: CellSpace) -> np.ndarray:
     """(n_classes,) float64, read-only: normal scores of the sum of log-ranks; zeros where no table ships.
 
     >>> from nassurrogate.spaces import get_space

@@ -1,0 +1,161 @@
+"""Ground truth by the user's own training: any function of an architecture."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from numbers import Real
+from typing import Any, TypeAlias
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks.base import LABEL, Benchmark, Evaluation, require_metrics
+from nassurrogate.errors import InputError, brief
+from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
+from nassurrogate.spaces import SpaceLike, get_space
+
+Evaluate: TypeAlias = Callable[..., "float | Mapping[str, float]"]
+"""`evaluate(arch)` or `evaluate(arch, seed, fidelity)` → the objective, or values by metric."""
+
+
+class CallableBenchmark(Benchmark):
+    """Evaluates by calling a function, such as one that trains the network.
+
+    What the function raises, and a None or NaN that it returns, become a failed evaluation: the caller goes on.
+
+    Args:
+        space: the space, or its name.
+        evaluate: `evaluate(arch)`, or with one or both of the arguments `seed` and `fidelity`; returns the objective,
+            or a dict of values by metric that holds it.
+        metrics: what it returns; the first is the objective.
+        dataset: a name for what is trained on.
+
+    >>> from nassurrogate.spaces import CategoricalSpace
+    >>> space = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
+    >>> truth = CallableBenchmark(space, lambda arch: 90.0 + arch.choices["kernel"])
+    >>> truth.evaluate([space.from_choices({"kernel": 3, "width": 32})])[0].values
+    {'val_accuracy_pct': 93.0}
+    """
+
+    def __init__(
+        self,
+        space: SpaceLike,
+        evaluate: Evaluate,
+        metrics: MetricLike | Sequence[MetricLike] = LABEL,
+        *,
+        dataset: str = "own",
+    ) -> None:
+        self.space = get_space(space)
+        if not callable(evaluate):
+            raise InputError(f"evaluate must be a function of an architecture, got {brief(evaluate)}")
+        self._evaluate = evaluate
+        self._takes = _optional_arguments(evaluate)
+        given = [metrics] if isinstance(metrics, str | Metric) else list(metrics)
+        if not given:
+            raise InputError("metrics must name what evaluate returns, the objective first, got none")
+        self._returned = [as_metric(metric) for metric in given]
+        self.dataset = dataset
+        self.sources = (f"function {getattr(evaluate, '__qualname__', type(evaluate).__name__)}",)
+
+    @property
+    def objective(self) -> Metric:
+        return self._returned[0]
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:  # type: ignore[override]
+        """What the function returns, and the exact costs of the space."""
+        import numpy as np
+
+        found = {metric.name: metric for metric in self._returned}
+        for name in self.space.costs(self.space.sample(1, np.random.default_rng(0)), self.dataset):
+            found.setdefault(name, Metric(name, None, known_metric(name).direction, False, "architecture"))
+        return found
+
+    def evaluate(
+        self,
+        archs: Sequence[Architecture],
+        metrics: Sequence[str] | None = None,
+        *,
+        seed: int | None = None,
+        fidelity: int | None = None,
+    ) -> list[Evaluation]:
+        wanted = require_metrics(self, metrics)
+        if fidelity is not None and "fidelity" not in self._takes:
+            raise InputError(
+                f"fidelity is {brief(fidelity)}, but the function takes none: evaluate(arch, seed, fidelity)"
+            )
+        return [self._one(arch, wanted, seed, fidelity) for arch in archs]
+
+    def _one(self, arch: Architecture, wanted: list[str], seed: int | None, fidelity: int | None) -> Evaluation:
+        offered = {"seed": 0 if seed is None else seed, "fidelity": fidelity}
+        began = time.perf_counter()
+        try:
+            told = self._evaluate(arch, **{name: offered[name] for name in self._takes})
+        except Exception as error:  # whatever a training raises must not end a run of many
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            return Evaluation(arch, cost_s=time.perf_counter() - began, status="failed", reason=reason, seed=seed)
+        cost_s = time.perf_counter() - began
+        values, reason = self._values(told, wanted)
+        if reason:
+            return Evaluation(arch, cost_s=cost_s, status="failed", reason=reason, seed=seed, fidelity=fidelity)
+        n_seeds = {name: 1 for name in values if known_metric(name).needs_training or name in self._names}
+        return Evaluation(arch, values, n_seeds, cost_s, seed=seed, fidelity=fidelity)
+
+    def seeds(self, arch: Architecture, metric: str) -> Sequence[int] | None:
+        """Any, if the function takes a seed; else one: it is not known whether a second call would train anew."""
+        return None if "seed" in self._takes else (0,)
+
+    @property
+    def _names(self) -> set[str]:
+        return {metric.name for metric in self._returned}
+
+    def _values(self, told: Any, wanted: list[str]) -> tuple[dict[str, float], str]:
+        """What the function returned by metric, or why that is nothing."""
+        given = told if isinstance(told, Mapping) else {self.objective.name: told}
+        values = {}
+        for name, value in given.items():
+            number = _number(value)
+            if number is not None and math.isfinite(number):
+                values[str(name)] = number
+            elif name in wanted:
+                return {}, f"evaluate returned {brief(value)} as {name}, expected a finite number"
+        lacking = [name for name in wanted if name not in values]
+        if lacking:
+            return {}, f"evaluate returned no {lacking[0]}, only {', '.join(map(str, given)) or 'an empty dict'}"
+        return values, ""
+
+
+def _optional_arguments(evaluate: Evaluate) -> list[str]:
+    """Which of `seed` and `fidelity` a function takes. Raises `InputError` for one that cannot be called."""
+    try:
+        parameters = list(inspect.signature(evaluate).parameters.values())
+    except (TypeError, ValueError):  # of some built-in functions nothing is known
+        return []
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        named += ["seed", "fidelity"]
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
+    others = [
+        p.name for p in parameters[1:] if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    unknown = [name for name in others if name not in ("seed", "fidelity")]
+    if not positional or unknown:
+        raise InputError(
+            "evaluate must take an architecture, and beside it at most seed and fidelity: evaluate(arch), "
+            f"evaluate(arch, seed, fidelity); got {inspect.signature(evaluate)}"
+        )
+    return [name for name in ("seed", "fidelity") if name in named[1:]]
+
+
+def _number(value: Any) -> float | None:
+    """A number, also as an array or tensor of one; None for everything else. True is no measurement."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, Real):
+        return float(value)
+    try:
+        return float(value.item())
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return None

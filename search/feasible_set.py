@@ -1,0 +1,121 @@
+"""Which architectures a run may evaluate: those that keep every constraint, one of equal functions at a time.
+
+Architectures of equal *key* count as the same. Keys are canonical keys, or class numbers where the space has them.
+
+Shapes: n architectures, C classes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Container, Hashable, Iterator, Sequence
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.spaces import Space
+
+
+class FeasibleSet(ABC):
+    """What a searcher may propose, and how it is drawn from.
+
+    Attributes:
+        space: whose architectures they are.
+        n_space: architectures in the space; None: unknown.
+        n_feasible: those that keep every constraint; None: unknown.
+        n_classes: different functions among those that can be evaluated; None: unknown.
+        feasible_share: n_feasible / n_space, or an estimate of it.
+        is_estimate: whether it is one.
+    """
+
+    space: Space
+    n_space: int | None
+    n_feasible: int | None
+    n_classes: int | None
+    feasible_share: float
+    is_estimate: bool
+
+    @abstractmethod
+    def keys(self, archs: Sequence[Architecture]) -> Sequence[Hashable]:
+        """(n,) what tells different functions apart."""
+
+    @abstractmethod
+    def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
+        """(n,) bool: which keep every constraint, and can be evaluated."""
+
+    @abstractmethod
+    def violations(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
+        """For every constraint (n,) by how much it is broken: feasible where ≤ 0, +inf where unknown."""
+
+    @abstractmethod
+    def representatives(self, archs: Sequence[Architecture]) -> list[Architecture]:
+        """For every feasible architecture the one that is evaluated in place of all that compute the same."""
+
+    @abstractmethod
+    def draw(self, n: int, rng: np.random.Generator, taken: Container[Hashable] = ()) -> list[Architecture]:
+        """At most `n` random representatives of different keys that are not taken; fewer if no more are found."""
+
+    @abstractmethod
+    def pick(self, rng: np.random.Generator, taken: Container[Hashable]) -> Architecture | None:
+        """One such; None if none is found."""
+
+    @abstractmethod
+    def shuffled(self, rng: np.random.Generator) -> Iterator[Architecture]:
+        """One of every class in random order; of a space that cannot be listed, without end."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """One line for the user, before the search."""
+
+
+class ListedSet(FeasibleSet):
+    """Representatives that are listed: of a small space all, of a large one those in a pool.
+
+    Args:
+        whole: says what is feasible.
+        members: C representatives.
+        keys: (C,) theirs.
+    """
+
+    def __init__(self, whole: FeasibleSet, members: Sequence[Architecture], keys: Sequence[Hashable]) -> None:
+        self._whole, self._members, self._keys = whole, members, keys
+        self._member_of = dict(zip(keys, members, strict=True))
+        self.space = whole.space
+        self.n_space, self.n_feasible = whole.n_space, whole.n_feasible
+        self.feasible_share, self.is_estimate = whole.feasible_share, whole.is_estimate
+        self.n_classes: int = len(members)
+
+    def keys(self, archs: Sequence[Architecture]) -> Sequence[Hashable]:
+        return self._whole.keys(archs)
+
+    def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
+        return self._whole.contains(archs)
+
+    def violations(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
+        return self._whole.violations(archs)
+
+    def representatives(self, archs: Sequence[Architecture]) -> list[Architecture]:
+        if all(key in self._member_of for key in self.keys(archs)):
+            return [self._member_of[key] for key in self.keys(archs)]
+        return self._whole.representatives(archs)
+
+    def draw(self, n: int, rng: np.random.Generator, taken: Container[Hashable] = ()) -> list[Architecture]:
+        fresh = self._fresh(taken)
+        return [self._members[place] for place in rng.choice(fresh, min(n, len(fresh)), replace=False).tolist()]
+
+    def pick(self, rng: np.random.Generator, taken: Container[Hashable]) -> Architecture | None:
+        fresh = self._fresh(taken)
+        return self._members[int(rng.choice(fresh))] if len(fresh) else None
+
+    def shuffled(self, rng: np.random.Generator) -> Iterator[Architecture]:
+        return (self._members[place] for place in rng.permutation(len(self._members)).tolist())
+
+    def members(self) -> Sequence[Architecture]:
+        """C representatives."""
+        return self._members
+
+    def describe(self) -> str:
+        return self._whole.describe()
+
+    def _fresh(self, taken: Container[Hashable]) -> np.ndarray:
+        return np.array([place for place, key in enumerate(self._keys) if key not in taken], dtype=np.int64)

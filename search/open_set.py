@@ -1,0 +1,89 @@
+"""The feasible set of a space of any size: constraints are looked up for what is drawn, nothing is listed.
+
+Shapes: n architectures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Hashable, Iterator, Sequence
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks import Benchmark
+from nassurrogate.constraints import Constraint
+from nassurrogate.search.feasible_set import FeasibleSet
+
+_DRAWS = 64
+"""Rounds of drawing, each of at least as many as are wanted, before no further architecture is expected."""
+_SMALLEST_ROUND, _LARGEST_ROUND = 32, 1 << 14
+
+
+class OpenSet(FeasibleSet):
+    """Draws architectures and keeps the feasible ones. Each stands for itself, the first of its function that is met.
+
+    Args:
+        benchmark: looks up what is constrained.
+        constraints: all must hold.
+        checked: architectures that tell the feasible share: a random sample, or all.
+    """
+
+    def __init__(
+        self, benchmark: Benchmark, constraints: Sequence[Constraint], checked: Sequence[Architecture]
+    ) -> None:
+        self.space = benchmark.space
+        self._benchmark, self._constraints = benchmark, constraints
+        self.kept = self.contains(checked)
+        """(n,) bool: which of those checked are feasible."""
+        self.n_space, self.n_classes = self.space.size, None
+        is_whole = len(checked) == self.n_space
+        self.n_feasible = int(self.kept.sum()) if is_whole else None if constraints else self.n_space
+        self.is_estimate = bool(constraints) and not is_whole
+        self.feasible_share = float(self.kept.mean())
+
+    def keys(self, archs: Sequence[Architecture]) -> list[str]:
+        return self.space.canonical_keys(archs)
+
+    def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
+        kept = np.ones(len(archs), dtype=bool)
+        for constraint in self._constraints:
+            kept &= constraint.check(self._benchmark.lookup(archs, constraint.metric))
+        return kept
+
+    def violations(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
+        return {str(c): c.violation(self._benchmark.lookup(archs, c.metric)) for c in self._constraints}
+
+    def representatives(self, archs: Sequence[Architecture]) -> list[Architecture]:
+        return list(archs)
+
+    def draw(self, n: int, rng: np.random.Generator, taken: Container[Hashable] = ()) -> list[Architecture]:
+        found: dict[str, Architecture] = {}
+        for _ in range(_DRAWS):
+            if len(found) >= n:
+                break
+            wanted = (n - len(found)) / max(self.feasible_share, 0.01)
+            size = int(min(max(wanted, _SMALLEST_ROUND), _LARGEST_ROUND, self.n_space or _LARGEST_ROUND))
+            drawn = self.space.sample(size, rng)
+            if self._constraints:
+                drawn = [arch for arch, kept in zip(drawn, self.contains(drawn), strict=True) if kept]
+            for key, arch in zip(self.keys(drawn), drawn, strict=True):
+                if key not in taken and len(found) < n:
+                    found.setdefault(key, arch)
+        return list(found.values())
+
+    def pick(self, rng: np.random.Generator, taken: Container[Hashable]) -> Architecture | None:
+        return next(iter(self.draw(1, rng, taken)), None)
+
+    def shuffled(self, rng: np.random.Generator) -> Iterator[Architecture]:
+        while True:
+            found = self.draw(_SMALLEST_ROUND, rng)
+            if not found:
+                return
+            yield from found
+
+    def describe(self) -> str:
+        size = "an unknown number of" if self.n_space is None else f"{self.n_space:,}"
+        if not self._constraints:
+            return f"{size} architectures, no constraint"
+        share = f"{self.feasible_share:.1%} of {size} architectures satisfy the constraints"
+        return f"an estimated {share} ({len(self.kept):,} random ones were checked)" if self.is_estimate else share

@@ -1,0 +1,102 @@
+"""The feasible set of a table: arrays over the whole space, a fast path of spaces in an official order.
+
+Shapes: n architectures, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.search.feasible_set import FeasibleSet
+from nassurrogate.spaces import EnumerableSpace
+
+
+class TableSet(FeasibleSet):
+    """Every class is represented by one of its feasible members: equal functions cost differently.
+
+    Args:
+        space: in an official order.
+        satisfies: (size,) bool, which architectures keep every constraint.
+        feasible: (size,) bool, those of them that have a label.
+        representatives: (C,) one feasible index for every class that has any, in the order of class numbers.
+        violations: for every constraint (size,) float64, feasible where ≤ 0, +inf where unknown.
+    """
+
+    def __init__(
+        self,
+        space: EnumerableSpace,
+        satisfies: np.ndarray,
+        feasible: np.ndarray,
+        representatives: np.ndarray,
+        violations: Mapping[str, np.ndarray],
+    ) -> None:
+        self.space: EnumerableSpace = space
+        self._feasible, self._representatives, self._violations = feasible, representatives, violations
+        self.satisfies = satisfies
+        self.n_space: int = space.size
+        self.n_feasible: int = int(satisfies.sum())
+        self.n_classes: int = len(representatives)
+        self.feasible_share = self.n_feasible / self.n_space
+        self.is_estimate = False
+        self._class_of = space.class_ids()
+
+    def keys(self, archs: Sequence[Architecture]) -> list[int]:
+        found: list[int] = self._class_of[self.space.indices(archs)].tolist()
+        return found
+
+    def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
+        return np.asarray(self._feasible[self.space.indices(archs)])
+
+    def violations(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
+        indices = self.space.indices(archs)
+        return {constraint: values[indices] for constraint, values in self._violations.items()}
+
+    def representatives(self, archs: Sequence[Architecture]) -> list[Architecture]:
+        return self.space.take(self._representative_of[self._class_of[self.space.indices(archs)]])
+
+    @cached_property
+    def _representative_of(self) -> np.ndarray:
+        """(n_classes,) the representative of every class; −1 for one without."""
+        found = np.full(self.space.n_classes, -1)
+        found[self._class_of[self._representatives]] = self._representatives
+        return found
+
+    def draw(self, n: int, rng: np.random.Generator, taken: Container[Any] = ()) -> list[Architecture]:
+        fresh = self._fresh(taken)
+        return self.space.take(rng.choice(fresh, size=min(n, len(fresh)), replace=False))
+
+    def pick(self, rng: np.random.Generator, taken: Container[Any]) -> Architecture | None:
+        fresh = self._fresh(taken)
+        return self.space.take([int(rng.choice(fresh))])[0] if len(fresh) else None
+
+    def shuffled(self, rng: np.random.Generator) -> Iterator[Architecture]:
+        every = self.space.all()
+        return (every[index] for index in rng.permutation(self._representatives).tolist())
+
+    def members(self) -> list[Architecture]:
+        """C representatives, in the order of class numbers."""
+        return self.space.take(self._representatives)
+
+    def describe(self) -> str:
+        unlabelled = int((self.satisfies & ~self._feasible).sum())
+        missing = f"; {unlabelled} of them have no label and are left out" if unlabelled else ""
+        return (
+            f"{self.n_feasible:,} of {self.n_space:,} cells satisfy the constraints "
+            f"({self.n_classes:,} different functions){missing}"
+        )
+
+    def _fresh(self, taken: Container[Any]) -> np.ndarray:
+        known = np.zeros(self.space.n_classes, dtype=bool)
+        known[list(taken) if isinstance(taken, Collection) else []] = True
+        return np.asarray(self._representatives[~known[self._class_of[self._representatives]]])
+
+
+def first_of_each_class(space: EnumerableSpace, indices: np.ndarray) -> np.ndarray:
+    """(C,) for every class among (n,) indices the one that comes first, in the order of class numbers."""
+    _, first = np.unique(space.class_ids()[indices], return_index=True)
+    return indices[first]

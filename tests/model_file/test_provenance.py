@@ -1,0 +1,152 @@
+"""What a model file says of where it comes from: its metric, its space, and the packages that made it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from nassurrogate import Surrogate
+from nassurrogate.errors import InputError
+from nassurrogate.metric import Metric
+from nassurrogate.model_file import read_model
+from nassurrogate.predictors.gradient_boosting import BoostingConfig, GradientBoosting
+from nassurrogate.spaces import CategoricalSpace, CellSpace
+from nassurrogate.versions import FITTING_PACKAGES, package_versions
+
+QUICK = {"rounds": 5, "members": 2}
+OWN = Metric("usefulness", "smiles", "minimize", needs_training=False, belongs_to="architecture")
+
+
+def old(source: Path, target: Path, forged) -> Path:
+    """A copy as releases wrote it that kept neither the metric nor the packages."""
+    header = read_model(source)[1]
+    kept = {name: value for name, value in header.items() if name not in ("metric_info", "packages")}
+    return forged(source, target, raw_header=json.dumps(kept))
+
+
+def test_the_metric_comes_back(tmp_path):
+    surrogate = Surrogate(predictor="gradient-boosting", metric=OWN, config=QUICK).fit([0, 1, 2], [3.0, 1.0, 2.0])
+    loaded = Surrogate.load(surrogate.save(tmp_path / "model"))
+    assert loaded.about_metric == loaded.predictor.metric == OWN
+    assert loaded.metric == "usefulness"
+    assert loaded.score([0, 1, 2]).tolist() == surrogate.score([0, 1, 2]).tolist()
+    assert not loaded.higher_is_better
+
+
+def test_packages_are_kept(saved):
+    packages = read_model(saved("gradient-boosting"))[1]["packages"]
+    assert packages == package_versions(FITTING_PACKAGES)
+    assert packages["numpy"] == version("numpy")
+    assert set(packages) == {"python", "nassurrogate", "numpy", "scipy", "torch", "lightgbm", "scikit-learn"}
+
+
+def test_a_refit_with_other_packages_is_warned_of(saved, tmp_path, forged, caplog):
+    caplog.set_level(logging.WARNING, "nassurrogate")
+    Surrogate.load(saved("gradient-boosting"))
+    assert not caplog.messages
+    packages = package_versions(FITTING_PACKAGES) | {"numpy": "1.0", "python": "3.0", "of-old": "5"}
+    other = forged(saved("gradient-boosting"), tmp_path / "model", header={"packages": packages})
+    Surrogate.load(other)
+    (line,) = caplog.messages
+    assert f"numpy 1.0 (here {version('numpy')})" in line
+    assert "python 3.0 (here 3." in line
+    assert str(other) in line
+    assert "scipy" not in line
+    assert "of-old" not in line
+    caplog.clear()
+    Surrogate.load(forged(saved("nar-former-v2"), tmp_path / "model", header={"packages": packages}))
+    assert not caplog.messages, "its weights are loaded, nothing is learned again"
+
+
+def test_files_of_old_load(saved, tmp_path, forged, caplog):
+    caplog.set_level(logging.WARNING, "nassurrogate")
+    source = saved("gradient-boosting")
+    loaded = Surrogate.load(old(source, tmp_path / "model", forged))
+    assert loaded.score(range(50)).tolist() == Surrogate.load(source).score(range(50)).tolist()
+    assert not caplog.messages
+
+
+def test_a_file_of_old_of_an_unknown_metric_scores_as_it_did(tmp_path, forged, caplog):
+    caplog.set_level(logging.WARNING, "nassurrogate")
+    metric = Metric("usefulness", direction="maximize")
+    source = Surrogate(predictor="gradient-boosting", metric=metric, config=QUICK).fit([0, 1, 2], [3.0, 1.0, 2.0])
+    loaded = Surrogate.load(old(source.save(tmp_path / "new"), tmp_path / "old", forged))
+    assert (loaded.score(range(9)) == -source.score(range(9))).all()
+    (line,) = caplog.messages
+    assert "does not say whether a larger usefulness is better; it is taken to be better when smaller" in line
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"metric_info": {**OWN.as_dict(), "direction": None}},
+        {"metric_info": OWN.as_dict()},
+        {"metric_info": {"name": "val_accuracy_pct"}},
+        {"metric": "latency_ms"},
+        {"packages": {"numpy": 5}},
+        {"packages": ["numpy"]},
+    ],
+)
+def test_metrics_and_packages_that_do_not_fit(saved, tmp_path, told, refusal, forged):
+    refusal(forged(saved("gradient-boosting"), tmp_path / "model", header=told))
+
+
+# --- spaces that are not registered ----------------------------------------------------------------------------------
+
+
+class Anywhere(GradientBoosting):
+    """Reads the genes of any space that has some."""
+
+    name = "anywhere"
+    presets: ClassVar = {"plain": BoostingConfig(**QUICK)}
+
+
+MINE = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
+
+
+@pytest.fixture
+def on_any_space(monkeypatch):
+    """`Anywhere` works on any space: its features are the genes."""
+
+    def features(space, archs):
+        return space.gene_codes(archs).astype(float), np.arange(len(archs))
+
+    module = "nassurrogate.predictors.feature_predictor"
+    monkeypatch.setattr(f"{module}.path_features", lambda space, archs: features(space, archs)[0])
+    monkeypatch.setattr(f"{module}.distinct_path_features", features)
+    monkeypatch.setattr(Anywhere, "requires", object)
+
+
+@pytest.mark.usefixtures("on_any_space")
+def test_a_space_of_ones_own_is_given_back(tmp_path, refusal):
+    every = list(MINE.members())
+    surrogate = Surrogate(MINE, predictor=Anywhere).fit(every, np.arange(6.0))
+    path = surrogate.save(tmp_path / "model")
+    assert "unknown space 'mine'; known: nb201" in (line := refusal(path))
+    assert "given as an object: Surrogate.load(path, space=…)" in line
+    copy = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
+    loaded = Surrogate.load(path, space=copy, predictor=Anywhere)
+    assert loaded.space is copy
+    assert loaded.score([str(arch) for arch in every]).tolist() == surrogate.score(every).tolist()
+    for other, told in (
+        (CategoricalSpace("other", {"kernel": [3, 5]}), "it is of the space 'mine', not of the given 'other'"),
+        (CategoricalSpace("mine", {"kernel": [3, 5]}), "unknown slot 'width'"),
+        ("mine", "space must be a Space, got 'mine'"),
+    ):
+        with pytest.raises(InputError, match=told):
+            Surrogate.load(path, space=other, predictor=Anywhere)
+
+
+def test_a_model_of_a_registered_space_takes_that_space_alone(saved):
+    source = saved("gradient-boosting")
+    space = Surrogate.load(source).space
+    assert isinstance(space, CellSpace)
+    assert Surrogate.load(source, space=space).space is space
+    with pytest.raises(InputError, match="it is of the space 'nb201', not of the given 'mine'"):
+        Surrogate.load(source, space=MINE)

@@ -1,0 +1,191 @@
+"""What predictors are handed beside labels: the space, which they may refuse, and the metric."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from nassurrogate import Surrogate
+from nassurrogate.errors import InputError
+from nassurrogate.metric import Metric, known_metric
+from nassurrogate.predictors import (
+    DEFAULT_PREDICTOR,
+    OPEN_PREDICTOR,
+    SEARCH_PREDICTOR,
+    default_predictor,
+    make_predictor,
+    predictor_class,
+    predictor_names,
+)
+from nassurrogate.predictors.base import Predictor
+from nassurrogate.predictors.gradient_boosting import GradientBoosting
+from nassurrogate.predictors.proxy_process import ProxyProcess
+from nassurrogate.predictors.stacked_ensemble import StackedEnsemble
+from nassurrogate.spaces import CategoricalSpace, CellSpace, EnumerableSpace, get_space
+
+NB201 = get_space("nb201")
+MINE = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
+LATENCY, LOSS, FPS = (known_metric(name) for name in ("latency_ms", "val_loss_nats", "fps"))
+UNKNOWN = Metric("usefulness")
+CELL_PREDICTORS = [name for name in predictor_names() if name != OPEN_PREDICTOR]
+
+
+# --- spaces --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CELL_PREDICTORS)
+def test_what_reads_cells_refuses_other_spaces_in_one_line(name):
+    assert predictor_class(name).requires is CellSpace
+    with pytest.raises(InputError) as caught:
+        Surrogate(MINE, predictor=name)
+    assert str(caught.value) == (
+        f"predictor {name!r} reads cells (graphs with operations on nodes), which space 'mine' has none of; "
+        "space-process works on any space"
+    )
+
+
+def test_any_kind_of_space_can_be_asked_for():
+    class Ordered(Mean):
+        requires = EnumerableSpace
+
+    with pytest.raises(InputError, match="'mean' works on spaces of the kind EnumerableSpace, which 'mine' is not"):
+        Ordered(MINE)
+    assert Ordered(NB201).space is NB201
+    assert Mean(MINE).space is MINE
+
+
+def test_a_space_is_taken_wherever_its_name_is():
+    surrogate = Surrogate(MINE, predictor=Mean)
+    assert surrogate.space is surrogate.predictor.space is surrogate.fresh(seed=3).space is MINE
+    surrogate.fit([{"kernel": 3, "width": 16}, "kernel=5 width=64"], [1.0, 3.0])
+    assert surrogate.score({"kernel": 5, "width": 16}) == 2.0
+    assert surrogate.score(list(MINE.members())).tolist() == [2.0] * 6
+
+
+@pytest.mark.parametrize(
+    ("space", "metric", "expected"),
+    [
+        (NB201, known_metric("val_accuracy_pct"), (DEFAULT_PREDICTOR, SEARCH_PREDICTOR)),
+        (get_space("nb101"), LOSS, (DEFAULT_PREDICTOR, SEARCH_PREDICTOR)),
+        (NB201, LATENCY, (OPEN_PREDICTOR, OPEN_PREDICTOR)),
+        (NB201, known_metric("train_time_s"), (OPEN_PREDICTOR, OPEN_PREDICTOR)),
+        (MINE, known_metric("val_accuracy_pct"), (OPEN_PREDICTOR, OPEN_PREDICTOR)),
+        (get_space("macro"), known_metric("test_accuracy_pct"), (OPEN_PREDICTOR, OPEN_PREDICTOR)),
+    ],
+)
+def test_the_default_follows_from_space_and_metric(space, metric, expected):
+    assert tuple(default_predictor(space, metric, search=search) for search in (False, True)) == expected
+    assert Surrogate(space, metric=metric).predictor.name == expected[0]
+
+
+@pytest.mark.parametrize("name", CELL_PREDICTORS)
+def test_a_predictor_says_what_it_reads(name):
+    uses = predictor_class(name)(NB201, device="cpu").uses()
+    assert uses[0] == "canonical graph"
+    assert ("zero-cost proxies" in uses) == (name in (DEFAULT_PREDICTOR, SEARCH_PREDICTOR))
+
+
+def test_what_it_reads_follows_the_configuration():
+    v2 = predictor_class("nar-former-v2")
+    assert v2(NB201, preset="paper", device="cpu").uses() == ["raw graph"]
+    former = predictor_class(DEFAULT_PREDICTOR)
+    assert former(NB201, config={"probes": False}, device="cpu").uses() == ["canonical graph", "path counts"]
+    assert "exact costs" in former(get_space("nb101"), device="cpu").uses()
+    assert Mean(MINE).uses() == []
+
+
+# --- metrics -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Config:
+    """Nothing to set."""
+
+
+class Mean(Predictor):
+    """The mean of the labels."""
+
+    name = "mean"
+    description = "the mean of the labels"
+    presets: ClassVar = {"plain": Config()}
+
+    def fit(self, archs, targets, *, progress=None):
+        self.mean = float(np.mean(targets))
+
+    def predict(self, archs):
+        return np.full(len(archs), self.mean), np.zeros(len(archs))
+
+    def state(self):
+        return {}, {"mean": self.mean}
+
+    def load_state(self, tensors, meta):
+        self.mean = float(meta["mean"])
+
+
+class OfOld(Mean):
+    """Written when predictors were handed no metric."""
+
+    name = "of-old"
+
+    def __init__(self, space, *, preset=None, config=None, seed=0, device="auto"):
+        super().__init__(space, preset=preset, config=config, seed=seed, device=device)
+
+
+class Passing(Mean):
+    """Hands on what it does not know."""
+
+    name = "passing"
+
+    def __init__(self, space, **options):
+        super().__init__(space, **options)
+
+
+def test_every_predictor_is_handed_the_metric():
+    for cls in (Mean, OfOld, Passing, GradientBoosting):
+        for metric in (LATENCY, LOSS, Metric("usefulness", direction="maximize")):
+            surrogate = Surrogate(NB201, predictor=cls, metric=metric)
+            assert (
+                surrogate.predictor.metric == surrogate.about_metric == surrogate.fresh(seed=1).about_metric == metric
+            )
+            assert surrogate.metric == metric.name
+    assert Mean(NB201).metric == known_metric("val_accuracy_pct")
+    assert make_predictor(OfOld, NB201, metric=LATENCY, seed=5).seed == 5
+
+
+def test_a_stack_hands_it_on():
+    stack = StackedEnsemble(NB201, metric=LOSS)
+    assert all(member.metric is LOSS for member in stack._members)
+
+
+def test_the_direction_of_a_score_is_that_of_the_metric():
+    larger, smaller = (Metric("usefulness", direction=direction) for direction in ("maximize", "minimize"))
+    scores = [Surrogate(NB201, predictor=Mean, metric=m).fit([0, 1], [1.0, 3.0]).score(5) for m in (larger, smaller)]
+    assert scores == [2.0, -2.0]
+    assert Surrogate(NB201, predictor=Mean, metric="top1_pct").higher_is_better
+    assert not Surrogate(NB201, predictor=Mean, metric="top1_error_pct").higher_is_better
+    with pytest.raises(InputError, match="is not known"):
+        Surrogate(NB201, predictor=Mean, metric=UNKNOWN)
+
+
+def test_proxies_point_the_way_of_the_metric():
+    """Before any label counts: a loss falls where accuracy rises; larger networks score higher, and cost more."""
+    accuracy = ProxyProcess(NB201)._prior
+    assert accuracy.any()
+    for metric, sign in ((LOSS, -1), (LATENCY, 1), (FPS, -1), (UNKNOWN, 0)):
+        assert (ProxyProcess(NB201, metric=metric)._prior == sign * accuracy).all()
+
+
+def test_a_loss_is_learned_as_well_as_the_accuracy_that_it_mirrors():
+    cells = NB201.sample(12, np.random.default_rng(0))
+    accuracy = np.random.default_rng(1).normal(size=12)
+    proxies = ProxyProcess(NB201)
+    proxies.fit(cells, accuracy)
+    mirrored = ProxyProcess(NB201, metric=LOSS)
+    mirrored.fit(cells, -accuracy)
+    candidates = NB201.sample(50, np.random.default_rng(2))
+    for (mean, std), sign in ((proxies.posterior(candidates), 1), (mirrored.posterior(candidates), -1)):
+        assert np.allclose(sign * mean, proxies.posterior(candidates)[0], atol=1e-8)
+        assert np.allclose(std, proxies.posterior(candidates)[1], atol=1e-8)

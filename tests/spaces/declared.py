@@ -1,0 +1,60 @@
+"""Spaces that tests declare; at the top of a module, so that they go to other processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nassurrogate import Architecture
+from nassurrogate.spaces import CategoricalSpace, Slot
+from nassurrogate.spaces.enumerable_categorical import EnumerableCategoricalSpace
+
+if TYPE_CHECKING:
+    import torch
+
+
+def unordered(arch: Architecture) -> dict[str, Any]:
+    """The first two layers of `ordered` may be swapped."""
+    first, second = sorted((arch.choices["first"], arch.choices["second"]))
+    return {**arch.choices, "first": first, "second": second}
+
+
+def costs(arch: Architecture) -> dict[str, float]:
+    """Of any space: its numbers added up."""
+    return {"params_m": 0.5 + sum(v for v in arch.choices.values() if isinstance(v, int | float))}
+
+
+def build(arch: Architecture) -> torch.nn.Module:
+    """A convolution of the chosen width."""
+    import torch
+
+    return torch.nn.Conv2d(3, int(arch.choices["width"]), 1)
+
+
+PLAIN = CategoricalSpace("plain", {"kernel": [3, 5], "width": [16, 32, 64], "op": ["conv", "pool"]})
+HUGE = CategoricalSpace("huge", {f"slot{place}": [1, 2, 4, 8, 16] for place in range(30)}, costs=costs)
+CONDITIONAL = CategoricalSpace(
+    "conditional",
+    {
+        "depth": [1, 2, 3, 4],
+        **{f"kernel{layer}": Slot([3, 5, 7], when={"depth": range(layer, 5)}) for layer in range(1, 5)},
+        "head": ["linear", "mlp"],
+        "hidden": Slot([32, 64], when={"head": "mlp"}),
+        "dropout": Slot([0.0, 0.1, 0.5], when={"head": "mlp", "hidden": 64}),
+    },
+    costs=costs,
+)
+CANONICAL = CategoricalSpace("canonical", {"first": [1, 2, 3], "second": [1, 2, 3], "flag": [True, False]}, unordered)
+BUILT = CategoricalSpace("built", {"width": [4, 8, 16]}, costs=costs, build=build, input_shape=(3, 8, 8))
+SINGLE = CategoricalSpace("single", {"only": ["one"]})
+MIXED = CategoricalSpace(
+    "mixed", {"any": [None, True, 1, 0.5, "text", "a=b"], "order": Slot(["s", "m", "l"], ordered=True)}
+)
+LISTED = EnumerableCategoricalSpace(
+    "listed", {"kernel": [3, 5, 7], "width": [16, 32], "bias": [True, False]}, costs=costs
+)
+LOCAL = CategoricalSpace("local", {"kernel": [3, 5, 7]}, costs=lambda arch: {"params_m": arch.choices["kernel"]})
+
+
+def keys(archs: list[Architecture]) -> tuple[list[str], list[Architecture]]:
+    """What another process says of architectures, and they themselves."""
+    return [arch.key for arch in archs], archs
