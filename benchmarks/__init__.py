@@ -1,22 +1,16 @@
-"""Ground truth: tables, the user's own training, importers of the official files, and the protocols of evaluation.
-
-A third party adds a benchmark by an entry point: group `nassurrogate.benchmarks`, value = a `Benchmark` or a function
-without arguments that returns one. It is found by the names of its space and data set.
-"""
+"""Ground truth: tables, the user's own training, importers of the official files, and the protocols of evaluation."""
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from nassurrogate.benchmarks.base import LABEL, TEST, Benchmark, Evaluation
 from nassurrogate.benchmarks.callable import CallableBenchmark, Evaluate
+from nassurrogate.benchmarks.registry import dataset_names, load_benchmark, tables_of
 from nassurrogate.benchmarks.table import Column, Measurement, TabularBenchmark
-from nassurrogate.errors import InputError, require_name, unknown_choice
 
 if TYPE_CHECKING:
     from nassurrogate.benchmarks.evaluation import evaluate
-    from nassurrogate.benchmarks.layers import Tables
 
 __all__ = [
     "LABEL",
@@ -33,104 +27,6 @@ __all__ = [
     "load_benchmark",
     "tables_of",
 ]
-
-ENTRY_POINT_GROUP = "nassurrogate.benchmarks"
-_WITH_TABLES = ("nb201", "nb101", "macro")
-
-
-def tables_of(space: str) -> Tables:
-    """Where the tables of a space come from. Raises `InputError` for a space without tables."""
-    require_name("space", space)
-    if space == "nb201":
-        from nassurrogate.benchmarks.nb201 import NB201
-
-        return NB201
-    if space == "nb101":
-        from nassurrogate.benchmarks.nb101 import NB101
-
-        return NB101
-    if space == "macro":
-        from nassurrogate.benchmarks.macro import MACRO
-
-        return MACRO
-    raise unknown_choice("space", space, _WITH_TABLES)
-
-
-def dataset_names(space: str) -> list[str]:
-    """Data sets of a space that can be loaded on this machine; none where a table must be imported first."""
-    return tables_of(space).loadable() if space in _WITH_TABLES else list(_plugged(space)[0])
-
-
-def load_benchmark(space: str, dataset: str | None = None, *, table: str | None = None) -> Benchmark:
-    """Ground truth of one space on one data set, imported tables included.
-
-    Args:
-        space: name of the space.
-        dataset: None: `cifar10` of the built in spaces, the only one of others.
-        table: the import whose columns come before all others, or `"embedded"` for the package's own table alone.
-
-    Raises `InputError` for unknown names, and for a space whose table must be imported first: it says how.
-
-    >>> load_benchmark("nb201", "cifar10").free_metrics()
-    ['flops_m', 'latency_ms', 'params_m', 'table_params_m']
-    """
-    require_name("space", space)
-    if dataset is not None:
-        require_name("data set", dataset)
-    if table is not None:
-        require_name("table", table)
-    if space in _WITH_TABLES:
-        tables = tables_of(space)
-        return tables.load(tables.datasets[0] if dataset is None else dataset, table=table)
-    return _plugged_in(space, dataset, table)
-
-
-def _plugged_in(space: str, dataset: str | None, table: str | None) -> Benchmark:
-    found, broken = _plugged(space)
-    if not found:
-        from nassurrogate.spaces import get_space
-
-        get_space(space)  # an unknown name is told first
-        raise InputError(
-            f"space {space!r} has no ground truth: give the training as run(space=…, evaluate=…), or register a "
-            f"benchmark under the entry point {ENTRY_POINT_GROUP}" + "".join(f"; {error}" for error in broken)
-        )
-    if dataset is None and len(found) > 1:
-        raise InputError(f"space {space!r} has several data sets; name one of {', '.join(found)}")
-    name = next(iter(found)) if dataset is None else dataset
-    if name not in found:
-        raise unknown_choice("data set", name, found, place=f" of {space}")
-    if table is not None:
-        raise InputError(f"{space}/{name} is no table, so it has no table {table!r}; leave --table out")
-    return found[name]
-
-
-def _plugged(space: str) -> tuple[dict[str, Benchmark], list[InputError]]:
-    """Data set → plug-in of a space, and why others do not load: they must not hide those that do."""
-    found: dict[str, Benchmark] = {}
-    broken = []
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            benchmark = _loaded(point)
-        except InputError as error:
-            broken.append(error)
-            continue
-        if benchmark.space.name == space:
-            found[benchmark.dataset] = benchmark
-    return found, broken
-
-
-def _loaded(point: Any) -> Benchmark:
-    place = f"benchmark {point.name!r} is registered as {point.value}"
-    try:
-        loaded = point.load()
-        benchmark = loaded if isinstance(loaded, Benchmark) else loaded()
-    except Exception as error:  # whatever a module of somebody else raises while it is imported
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{place} but does not load ({told[:200]})") from error
-    if not isinstance(benchmark, Benchmark):
-        raise InputError(f"{place}, which is no Benchmark")
-    return benchmark
 
 
 def __getattr__(name: str) -> Any:

@@ -51,8 +51,8 @@ class Benchmark(ABC):
     """The ground truth of one space on one data set.
 
     A subclass has the attributes below and implements `evaluate`; where some metrics cost nothing, `lookup` too. To
-    make it known, list it in a package's entry points, group `nassurrogate.benchmarks`: a `Benchmark`, or a function without
-    arguments that returns one. `nassurrogate.testing.BenchmarkContract` asks all that a benchmark owes.
+    make it known, list it in a package's entry points, group `nassurrogate.benchmarks`: a `Benchmark`, or a function
+    without arguments that returns one. `nassurrogate.testing.BenchmarkContract` asks all that a benchmark owes.
 
     Attributes:
         space: whose architectures it evaluates.

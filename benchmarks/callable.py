@@ -6,6 +6,7 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from numbers import Real
 from typing import Any, TypeAlias
@@ -52,9 +53,9 @@ class CallableBenchmark(Benchmark):
             raise InputError(f"evaluate must be a function of an architecture, got {brief(evaluate)}")
         self._evaluate = evaluate
         self._takes = _optional_arguments(evaluate)
-        given = [metrics] if isinstance(metrics, str | Metric) else list(metrics)
-        if not given:
-            raise InputError("metrics must name what evaluate returns, the objective first, got none")
+        given = [metrics] if isinstance(metrics, str | Metric) else metrics
+        if not isinstance(given, Sequence) or not given:
+            raise InputError(f"metrics must name what evaluate returns, the objective first, got {brief(given)}")
         self._returned = [as_metric(metric) for metric in given]
         self.dataset = dataset
         self.sources = (f"function {getattr(evaluate, '__qualname__', type(evaluate).__name__)}",)
@@ -81,12 +82,20 @@ class CallableBenchmark(Benchmark):
         seed: int | None = None,
         fidelity: int | None = None,
     ) -> list[Evaluation]:
-        wanted = require_metrics(self, metrics)
+        asked = require_metrics(self, metrics)
         if fidelity is not None and "fidelity" not in self._takes:
             raise InputError(
                 f"fidelity is {brief(fidelity)}, but the function takes none: evaluate(arch, seed, fidelity)"
             )
-        return [self._one(arch, wanted, seed, fidelity) for arch in archs]
+        trained = [name for name in asked if self.metrics[name].needs_training or name in self._names]
+        free = {name: self.lookup(archs, name).tolist() for name in asked if name not in trained}
+        found = []
+        for place, arch in enumerate(archs):
+            each = self._one(arch, trained, seed, fidelity) if trained else Evaluation(arch, cost_s=0.0)
+            if each.status == "ok":
+                each = replace(each, values={**{name: values[place] for name, values in free.items()}, **each.values})
+            found.append(each)
+        return found
 
     def _one(self, arch: Architecture, wanted: list[str], seed: int | None, fidelity: int | None) -> Evaluation:
         offered = {"seed": 0 if seed is None else seed, "fidelity": fidelity}

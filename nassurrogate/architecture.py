@@ -34,6 +34,13 @@ class Architecture:
     space: Space
     string: str
 
+    def __post_init__(self) -> None:
+        if isinstance(self.space, str):
+            raise InputError(
+                f"an Architecture holds its space, got the name {self.space!r}; make one by "
+                f"get_space({self.space!r}).parse(…)"
+            )
+
     @property
     def index(self) -> int:
         """Position in the space's official enumeration. Raises `InputError` for a space without one."""

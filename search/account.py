@@ -132,10 +132,10 @@ class Account:
 
         Raises `InputError` where nothing but failures came from the start.
         """
-        key = self._feasible.keys([arch])[0]
+        key = self._feasible.key(arch)
         again = arch in self._seeds and self.can_train_again(arch)
         assert self.left > 0, "the budget is spent"
-        assert self._feasible.contains([arch])[0], f"{arch} is infeasible"
+        assert self._feasible.allows(arch), f"{arch} is infeasible"
         assert again or key not in self.taken, f"the function of {arch} is evaluated already"
         seed = self._draw_seed(arch)
         name = self.objective.name
@@ -167,7 +167,7 @@ class Account:
         if self._writer is not None:
             self._writer.append(query)
         self.taken.add(key)
-        if succeeded:
+        if succeeded or again:  # a further training that failed is not asked for again either
             self._seeds.setdefault(arch, []).append(seed)
         self._evaluations.append((query, evaluation))
         self.emit(Event("query", len(self._evaluations), self.budget, query=query, best=self._best()))

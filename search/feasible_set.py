@@ -8,7 +8,7 @@ Shapes: n architectures, C classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Container, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 
 import numpy as np
 
@@ -39,6 +39,14 @@ class FeasibleSet(ABC):
     def keys(self, archs: Sequence[Architecture]) -> Sequence[Hashable]:
         """(n,) what tells different functions apart."""
 
+    def key(self, arch: Architecture) -> Hashable:
+        """`keys` of one."""
+        return self.keys([arch])[0]
+
+    def allows(self, arch: Architecture) -> bool:
+        """`contains` of one."""
+        return bool(self.contains([arch])[0])
+
     @abstractmethod
     def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
         """(n,) bool: which keep every constraint, and can be evaluated."""
@@ -52,11 +60,11 @@ class FeasibleSet(ABC):
         """For every feasible architecture the one that is evaluated in place of all that compute the same."""
 
     @abstractmethod
-    def draw(self, n: int, rng: np.random.Generator, taken: Container[Hashable] = ()) -> list[Architecture]:
+    def draw(self, n: int, rng: np.random.Generator, taken: Collection[Hashable] = ()) -> list[Architecture]:
         """At most `n` random representatives of different keys that are not taken; fewer if no more are found."""
 
     @abstractmethod
-    def pick(self, rng: np.random.Generator, taken: Container[Hashable]) -> Architecture | None:
+    def pick(self, rng: np.random.Generator, taken: Collection[Hashable]) -> Architecture | None:
         """One such; None if none is found."""
 
     @abstractmethod
@@ -78,8 +86,8 @@ class ListedSet(FeasibleSet):
     """
 
     def __init__(self, whole: FeasibleSet, members: Sequence[Architecture], keys: Sequence[Hashable]) -> None:
-        self._whole, self._members, self._keys = whole, members, keys
-        self._member_of = dict(zip(keys, members, strict=True))
+        self._whole, self._members = whole, members
+        self._place_of = {key: place for place, key in enumerate(keys)}
         self.space = whole.space
         self.n_space, self.n_feasible = whole.n_space, whole.n_feasible
         self.feasible_share, self.is_estimate = whole.feasible_share, whole.is_estimate
@@ -91,19 +99,25 @@ class ListedSet(FeasibleSet):
     def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
         return self._whole.contains(archs)
 
+    def key(self, arch: Architecture) -> Hashable:
+        return self._whole.key(arch)
+
+    def allows(self, arch: Architecture) -> bool:
+        return self._whole.allows(arch)
+
     def violations(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
         return self._whole.violations(archs)
 
     def representatives(self, archs: Sequence[Architecture]) -> list[Architecture]:
-        if all(key in self._member_of for key in self.keys(archs)):
-            return [self._member_of[key] for key in self.keys(archs)]
-        return self._whole.representatives(archs)
+        places = [self._place_of.get(key) for key in self.keys(archs)]
+        others = iter(self._whole.representatives([a for a, p in zip(archs, places, strict=True) if p is None]))
+        return [next(others) if place is None else self._members[place] for place in places]
 
-    def draw(self, n: int, rng: np.random.Generator, taken: Container[Hashable] = ()) -> list[Architecture]:
+    def draw(self, n: int, rng: np.random.Generator, taken: Collection[Hashable] = ()) -> list[Architecture]:
         fresh = self._fresh(taken)
         return [self._members[place] for place in rng.choice(fresh, min(n, len(fresh)), replace=False).tolist()]
 
-    def pick(self, rng: np.random.Generator, taken: Container[Hashable]) -> Architecture | None:
+    def pick(self, rng: np.random.Generator, taken: Collection[Hashable]) -> Architecture | None:
         fresh = self._fresh(taken)
         return self._members[int(rng.choice(fresh))] if len(fresh) else None
 
@@ -117,5 +131,8 @@ class ListedSet(FeasibleSet):
     def describe(self) -> str:
         return self._whole.describe()
 
-    def _fresh(self, taken: Container[Hashable]) -> np.ndarray:
-        return np.array([place for place, key in enumerate(self._keys) if key not in taken], dtype=np.int64)
+    def _fresh(self, taken: Collection[Hashable]) -> np.ndarray:
+        """Places of the members whose keys are not taken."""
+        fresh = np.ones(len(self._members), dtype=bool)
+        fresh[[self._place_of[key] for key in taken if key in self._place_of]] = False
+        return np.flatnonzero(fresh)

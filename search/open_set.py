@@ -5,7 +5,7 @@ Shapes: n architectures.
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class OpenSet(FeasibleSet):
     def representatives(self, archs: Sequence[Architecture]) -> list[Architecture]:
         return list(archs)
 
-    def draw(self, n: int, rng: np.random.Generator, taken: Container[Hashable] = ()) -> list[Architecture]:
+    def draw(self, n: int, rng: np.random.Generator, taken: Collection[Hashable] = ()) -> list[Architecture]:
         found: dict[str, Architecture] = {}
         for _ in range(_DRAWS):
             if len(found) >= n:
@@ -71,7 +71,7 @@ class OpenSet(FeasibleSet):
                     found.setdefault(key, arch)
         return list(found.values())
 
-    def pick(self, rng: np.random.Generator, taken: Container[Hashable]) -> Architecture | None:
+    def pick(self, rng: np.random.Generator, taken: Collection[Hashable]) -> Architecture | None:
         return next(iter(self.draw(1, rng, taken)), None)
 
     def shuffled(self, rng: np.random.Generator) -> Iterator[Architecture]:

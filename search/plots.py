@@ -136,9 +136,9 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
             refused = (bound.bound, right) if bound.operator in ("<=", "<") else (left, bound.bound)
             axes.axvspan(*refused, color=_BOUND, alpha=0.08, linewidth=0)
             axes.set_xlim(left, right)
-        if known.any() and objective.larger_is_better:
-            low, high = float(np.quantile(truth[known], 0.15)), float(truth[known].max())
-            axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
+    if isinstance(benchmark, TabularBenchmark) and known.any() and objective.larger_is_better:
+        low, high = float(np.quantile(truth[known], 0.15)), float(truth[known].max())
+        axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
     axes.set_xlabel(metric)
     axes.set_ylabel(_axis(objective))
     axes.legend(loc="lower right", fontsize=8, framealpha=0.9)

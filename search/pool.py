@@ -14,7 +14,7 @@ from nassurrogate.search.feasible_set import FeasibleSet, ListedSet
 from nassurrogate.search.surrogates import Posterior, SearchSurrogate
 from nassurrogate.search.table_set import TableSet
 
-_DRAWN_OF_OPEN = 2048
+_DRAWN_OF_OPEN = 1024
 """Random candidates of a space that cannot be listed: of so many architectures no more would come close to the best."""
 
 

@@ -52,7 +52,7 @@ def describe_result(result: Mapping[str, Any]) -> str:
         (f"best {kind}", f"{best['arch']}{index}"),
         (_name_of(goal), f"{best['value']:{form}}{unit}{before}{several}, selected by {rule}"),
     ]
-    if goal["name"] == LABEL:
+    if goal["name"] == LABEL and result["is_table"]:
         lacking = "no table with test accuracy imported"
         rows.append(("test accuracy", _or_unknown(best["test_accuracy_pct"], "{:.2f} %", lacking)))
     costs = ", ".join(f"{name} {value:.4g}" for name, value in _costs(best, goal["name"]))
@@ -74,7 +74,7 @@ def describe_result(result: Mapping[str, Any]) -> str:
     ]
     if result["label_cost_s"] is not None:
         training = "simulated training" if result["is_table"] else "training"
-        rows.append((training, f"{result['label_cost_s'] / 3600:.1f} h"))
+        rows.append((training, _time(result["label_cost_s"])))
     if result["surrogate_labels"]:
         rows.append(("saved surrogate", f"{result['surrogate_labels']} labels, not in the queries above"))
     rows += [("note", note) for note in result["notes"]]
@@ -94,6 +94,10 @@ def _form(goal: Mapping[str, Any]) -> tuple[str, str]:
     if goal["unit"] == "percent":
         return ".2f", " %"
     return ".5g", "" if goal["unit"] == "unknown" else f" {goal['unit']}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 360 else f"{seconds:.1f} s"
 
 
 def _under(constraints: Sequence[str]) -> str:

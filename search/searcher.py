@@ -100,34 +100,37 @@ class Searcher(ABC):
             arch = self._ask_one()
             if arch is None:
                 break
-            self._asked.add(self.feasible.keys([arch])[0])
             found.append(arch)
         return found
 
     def _ask_one(self) -> Architecture | None:
         most = self.feasible.n_classes
-        if most is not None and len(self._told.keys() | self._asked) >= most:
+        if most is not None and len(self._told) + len(self._asked) >= most:
             return None
         for _ in range(self.max_attempts):
             arch = self._propose()
             self.n_proposals += 1
-            if arch is None or not self.feasible.contains([arch])[0]:
+            if arch is None or not self.feasible.allows(arch):
                 self.n_infeasible += 1
                 self._refused(arch)
                 continue
-            key = self.feasible.keys([arch])[0]
+            key = self.feasible.key(arch)
             if key not in self._told and key not in self._asked:
+                self._asked.add(key)
                 return arch
             self.n_repeats += 1
             self._repeated(arch, self._told.get(key))
         self.n_fallbacks += 1
         _log.info("%s: %d proposals in a row infeasible or known; a random one follows", self.name, self.max_attempts)
-        return self.random_fresh()
+        fresh = self.random_fresh()
+        if fresh is not None:
+            self._asked.add(self.feasible.key(fresh))
+        return fresh
 
     def tell(self, evaluations: Iterable[Evaluation]) -> None:
         """Give evaluations, asked for or not, with finite values of all objectives by name; or failed ones."""
         for evaluation in evaluations:
-            key = self.feasible.keys([evaluation.arch])[0]
+            key = self.feasible.key(evaluation.arch)
             self._asked.discard(key)
             if evaluation.status != "ok":
                 self._told.setdefault(key, None)
@@ -144,7 +147,7 @@ class Searcher(ABC):
 
     def random_fresh(self) -> Architecture | None:
         """A random feasible architecture of a function that is neither told nor asked for; None if none is left."""
-        return self.feasible.pick(self.rng, self._told.keys() | self._asked if self._asked else self._told)
+        return self.feasible.pick(self.rng, self._told.keys() | self._asked)
 
     @property
     def worst(self) -> tuple[float, ...]:
@@ -205,7 +208,11 @@ def resolve_searcher(searcher: SearcherLike) -> type[Searcher]:
         raise InputError(
             f"searcher must be a name such as {DEFAULT_SEARCHER!r} or a subclass of Searcher, got {brief(searcher)}"
         )
-    return _checked(searcher, f"searcher was given as the class {searcher.__qualname__}")
+    place = f"searcher was given as the class {searcher.__qualname__}"
+    cls = _checked(searcher, place)
+    if cls.name in searcher_names() and searcher_class(cls.name) is not cls:
+        raise InputError(f"{place}, which goes by the name of another one, {cls.name!r}; give it a name of its own")
+    return cls
 
 
 def _plugged_in(point: EntryPoint) -> type[Searcher]:

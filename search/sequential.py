@@ -12,6 +12,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Evaluation
 from nassurrogate.search.account import Account, Event
 from nassurrogate.search.acquisition import acquire, moving_incumbent
+from nassurrogate.search.exhaustive import Exhaustive
 from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.ledger import Phase
 from nassurrogate.search.pool import CandidatePool
@@ -24,8 +25,8 @@ Acquisition: TypeAlias = Callable[[Sequence[Architecture]], np.ndarray]
 """n architectures → (n,) acquisitions of their functions."""
 _CLIMBERS, _CLIMBS = 4, 8
 """Candidates whose neighbours join a pool at a time, and how often before a query at most."""
-_STARTS, _MOST_STEPS = 2, 40
-"""Candidates of an open space from which the search climbs before a query, and how far at most."""
+_STARTS, _MOST_STEPS = 2, 4
+"""Candidates of an open space from which the search climbs before a query, and how far: the next query goes on there."""
 
 
 class SequentialSearch:
@@ -56,6 +57,7 @@ class SequentialSearch:
         self._settings = settings
         self._rng = rng
         self._reasons: set[str] = set()
+        self._neighbours: dict[Architecture, list[tuple[Architecture, Hashable]]] = {}
         self.searchers: list[Searcher] = []
 
     def run(self) -> None:
@@ -163,7 +165,7 @@ class SequentialSearch:
             if not pool.expand(order[:_CLIMBERS]):
                 break
             acquisition, order = self._ranked(pool, name)
-        if self._searcher.name == "exhaustive":
+        if issubclass(self._searcher, Exhaustive):
             known = self._taken(taken)
             fresh = (place for place in order.tolist() if pool.keys[place] not in known)
             found = [pool.members[place] for place in itertools.islice(fresh, size)]
@@ -180,20 +182,37 @@ class SequentialSearch:
 
         In a space that cannot be listed the best is far from whatever is drawn at random.
         """
-        known, ways = self._taken(taken), []
+        known, ends = self._taken(taken), []
         for arch in starts:
             height = float(acquisition([arch])[0])
             for _ in range(_MOST_STEPS):
-                around = self._feasible.space.neighbours(arch)
-                kept = self._feasible.contains(around).tolist()
-                keys = self._feasible.keys(around)
-                around = [n for n, k, key in zip(around, kept, keys, strict=True) if k and key not in known]
-                values = acquisition(around) if around else np.empty(0)
-                if not around or values.max() <= height:
+                step = self._step_up(arch, height, acquisition, known)
+                if step is None:
                     break
-                arch, height = around[int(values.argmax())], float(values.max())
-            ways.append(arch)
-        return ways
+                arch, height = step
+            ends.append(arch)
+        return ends
+
+    def _step_up(
+        self, arch: Architecture, height: float, acquisition: Acquisition, known: set[Hashable]
+    ) -> tuple[Architecture, float] | None:
+        """The best of a random half of the neighbours if it is better, or else of the other half; None if none is."""
+        around = self._fresh_neighbours(arch, known)
+        for half in np.array_split(self._rng.permutation(len(around)), 2):
+            archs = [around[place] for place in half.tolist()]
+            values = acquisition(archs) if archs else np.empty(0)
+            if archs and values.max() > height:
+                return archs[int(values.argmax())], float(values.max())
+        return None
+
+    def _fresh_neighbours(self, arch: Architecture, known: set[Hashable]) -> list[Architecture]:
+        """Feasible ones of functions that are not known."""
+        if arch not in self._neighbours:
+            around = self._feasible.space.neighbours(arch)
+            feasible = self._feasible.contains(around).tolist()
+            keys = self._feasible.keys(around)
+            self._neighbours[arch] = [(n, key) for n, key, kept in zip(around, keys, feasible, strict=True) if kept]
+        return [neighbour for neighbour, key in self._neighbours[arch] if key not in known]
 
     def _ranked(self, pool: CandidatePool, name: str) -> tuple[Acquisition, np.ndarray]:
         """The acquisition as it is now, and the pool's members from the best to the worst; equals by their mean."""

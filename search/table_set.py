@@ -5,7 +5,7 @@ Shapes: n architectures, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -46,17 +46,28 @@ class TableSet(FeasibleSet):
         self._class_of = space.class_ids()
 
     def keys(self, archs: Sequence[Architecture]) -> list[int]:
+        if len(archs) == 1:
+            return [self.key(archs[0])]
         found: list[int] = self._class_of[self.space.indices(archs)].tolist()
         return found
 
     def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
         return np.asarray(self._feasible[self.space.indices(archs)])
 
+    # Searchers ask for one after the other: of one, arrays take longer than all the rest.
+    def key(self, arch: Architecture) -> int:
+        return int(self._class_of[self.space.index(arch)])
+
+    def allows(self, arch: Architecture) -> bool:
+        return bool(self._feasible[self.space.index(arch)])
+
     def violations(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
         indices = self.space.indices(archs)
         return {constraint: values[indices] for constraint, values in self._violations.items()}
 
     def representatives(self, archs: Sequence[Architecture]) -> list[Architecture]:
+        if len(archs) == 1:
+            return [self.space.all()[int(self._representative_of[self.key(archs[0])])]]
         return self.space.take(self._representative_of[self._class_of[self.space.indices(archs)]])
 
     @cached_property
@@ -66,11 +77,11 @@ class TableSet(FeasibleSet):
         found[self._class_of[self._representatives]] = self._representatives
         return found
 
-    def draw(self, n: int, rng: np.random.Generator, taken: Container[Any] = ()) -> list[Architecture]:
+    def draw(self, n: int, rng: np.random.Generator, taken: Collection[Any] = ()) -> list[Architecture]:
         fresh = self._fresh(taken)
         return self.space.take(rng.choice(fresh, size=min(n, len(fresh)), replace=False))
 
-    def pick(self, rng: np.random.Generator, taken: Container[Any]) -> Architecture | None:
+    def pick(self, rng: np.random.Generator, taken: Collection[Any]) -> Architecture | None:
         fresh = self._fresh(taken)
         return self.space.take([int(rng.choice(fresh))])[0] if len(fresh) else None
 
@@ -90,9 +101,9 @@ class TableSet(FeasibleSet):
             f"({self.n_classes:,} different functions){missing}"
         )
 
-    def _fresh(self, taken: Container[Any]) -> np.ndarray:
+    def _fresh(self, taken: Collection[Any]) -> np.ndarray:
         known = np.zeros(self.space.n_classes, dtype=bool)
-        known[list(taken) if isinstance(taken, Collection) else []] = True
+        known[list(taken)] = True
         return np.asarray(self._representatives[~known[self._class_of[self._representatives]]])
 
 

@@ -84,3 +84,13 @@ def test_every_search_is_there_once(script):
     tasks = list(script("search_runs")["tasks"](30))
     fields = list(tasks[0])
     assert sorted(str([row[name] for name in fields]) for row in rows) == sorted(str(list(t.values())) for t in tasks)
+
+
+def test_tables_of_any_space(script):
+    general, lines = script("measure_general"), stored("general")
+    for table in (general["ranking_table"](lines, "macro"), general["ranking_table"](lines, "nb201")):
+        assert table in README
+    assert general["search_table"](lines) in README
+    wanted = list(general["tasks"]())
+    assert len(lines) == len(wanted)
+    assert all(any(task.items() <= line.items() for line in lines) for task in wanted)

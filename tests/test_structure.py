@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 import nassurrogate
@@ -17,6 +18,9 @@ import nassurrogate
 CONSOLE = "nassurrogate.cli"
 COMMAND_LINE = (CONSOLE, "nassurrogate.commands", "nassurrogate.console", "nassurrogate.__main__")
 """The command line may import every room."""
+KIT = "nassurrogate.testing"
+"""The contract suites ask of every room, too; no room imports them."""
+TOP = ("console", "kit")
 PUBLIC = {"nassurrogate.benchmarks", "nassurrogate.benchmarks.oracle"}
 """What a search may import of the benchmarks: the names in `__all__`, and the oracle that stands in for a surrogate."""
 HEAVY = {"torch", "pandas", "pyarrow", "optuna", "matplotlib", "lightgbm", "networkx", "sklearn", "scipy"}
@@ -41,11 +45,11 @@ def _modules() -> dict[str, Path]:
 MODULES = _modules()
 
 
-def _imports(module: str) -> Iterator[tuple[str, int]]:
-    """Absolute names of everything a module imports, anywhere in it, with the line."""
+def _imports(module: str, *, of_types: bool = True) -> Iterator[tuple[str, int]]:
+    """Absolute names of everything a module imports, anywhere in it, with the line; or not for types alone."""
     path = MODULES[module]
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _nodes(ast.parse(path.read_text(encoding="utf-8")), of_types=of_types):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -55,9 +59,19 @@ def _imports(module: str) -> Iterator[tuple[str, int]]:
             yield from ((f"{source}.{alias.name}", node.lineno) for alias in node.names)
 
 
+def _nodes(tree: ast.AST, *, of_types: bool) -> Iterator[ast.AST]:
+    """All nodes of a tree; or without what stands under `if TYPE_CHECKING`."""
+    for node in ast.iter_child_nodes(tree):
+        if of_types or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from _nodes(node, of_types=of_types)
+
+
 def _room(module: str) -> str:
     if module in COMMAND_LINE or module.startswith(tuple(f"{part}." for part in COMMAND_LINE)):
         return "console"
+    if module == KIT or module.startswith(f"{KIT}."):
+        return "kit"
     for room in ("search", "benchmarks"):
         if module == f"nassurrogate.{room}" or module.startswith(f"nassurrogate.{room}."):
             return room
@@ -76,24 +90,36 @@ def test_all_rooms_are_found() -> None:
 
 @pytest.mark.parametrize("module", _in_room("core"))
 def test_core_imports_neither_search_nor_benchmarks(module: str) -> None:
-    assert [(name, line) for name, line in _imports(module) if _room(name) in ("search", "benchmarks", "console")] == []
+    assert [(name, line) for name, line in _imports(module) if _room(name) in ("search", "benchmarks", *TOP)] == []
 
 
 @pytest.mark.parametrize("module", _in_room("benchmarks"))
 def test_benchmarks_do_not_import_search(module: str) -> None:
-    assert [(name, line) for name, line in _imports(module) if _room(name) in ("search", "console")] == []
+    assert [(name, line) for name, line in _imports(module) if _room(name) in ("search", *TOP)] == []
 
 
 @pytest.mark.parametrize("module", _in_room("search"))
 def test_search_knows_benchmarks_by_their_public_names(module: str) -> None:
     public = {f"{name}.{export}" for name in PUBLIC for export in _exports(name)} | PUBLIC
-    taken = [(name, line) for name, line in _imports(module) if _room(name) in ("benchmarks", "console")]
+    taken = [(name, line) for name, line in _imports(module) if _room(name) in ("benchmarks", *TOP)]
     assert [(name, line) for name, line in taken if name not in public] == []
 
 
 def _exports(module: str) -> list[str]:
     loaded = importlib.import_module(module)
     return getattr(loaded, "__all__", None) or [name for name in vars(loaded) if not name.startswith("_")]
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    """Imports inside functions count; those that only a type checker makes do not."""
+    graph = nx.DiGraph()
+    for module in MODULES:
+        found = {name for name, _ in _imports(module, of_types=False) if name in MODULES and name != module}
+        # `from package import module` is of the module; to import a module runs its package, but needs nothing of it.
+        inner = {name for name in found if any(other.startswith(f"{name}.") for other in found)}
+        graph.add_edges_from((module, name) for name in found - inner)
+    assert "nassurrogate.architecture" in graph
+    assert [sorted(circle) for circle in nx.strongly_connected_components(graph) if len(circle) > 1] == []
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

@@ -8,14 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nassurrogate import Surrogate, get_space
-from nassurrogate.benchmarks import dataset_names, load_benchmark
+from nassurrogate.benchmarks import CallableBenchmark, dataset_names, load_benchmark
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError
+from nassurrogate.metric import Metric, as_metric, known_metric
 from nassurrogate.predictors import predictor_class
-from nassurrogate.search import SearchSettings, make_searcher, read_ledger
+from nassurrogate.search import SearchSettings, read_ledger
+from nassurrogate.search.searcher import resolve_searcher, searcher_class
+from nassurrogate.spaces import CategoricalSpace, Slot
 
 QUICK = {"rounds": 2, "members": 1}
 SPACE = get_space("nb201")
+OWN = CategoricalSpace("own", {"kernel": [3, 5], "width": [16, 32, 64]})
 JUNK = st.one_of(
     st.none(),
     st.integers(max_value=-1),
@@ -62,7 +66,31 @@ CALLS = {
     "SearchSettings(top)": lambda junk: SearchSettings(top=junk),
     "SearchSettings(beta)": lambda junk: SearchSettings(beta=junk),
     "SearchSettings(acquisition)": lambda junk: SearchSettings(acquisition=junk),
-    "make_searcher": lambda junk: make_searcher(junk, None, None),
+    "searcher_class": searcher_class,
+    "resolve_searcher": resolve_searcher,
+    "Metric(name)": Metric,
+    "Metric(unit)": lambda junk: Metric("usefulness", junk),
+    "Metric(direction)": lambda junk: Metric("usefulness", direction=junk),
+    "Metric(needs_training)": lambda junk: Metric("usefulness", needs_training=junk),
+    "Metric(belongs_to)": lambda junk: Metric("usefulness", belongs_to=junk),
+    "Metric.from_dict": Metric.from_dict,
+    "as_metric": as_metric,
+    "known_metric": known_metric,
+    "CategoricalSpace(name)": lambda junk: CategoricalSpace(junk, {"kernel": [3, 5]}),
+    "CategoricalSpace(slots)": lambda junk: CategoricalSpace("mine", junk),
+    "CategoricalSpace(choices)": lambda junk: CategoricalSpace("mine", {"kernel": junk}),
+    "CategoricalSpace(costs)": lambda junk: CategoricalSpace("mine", {"kernel": [3, 5]}, costs=junk),
+    "CategoricalSpace(canonical)": lambda junk: CategoricalSpace("mine", {"kernel": [3, 5]}, canonical=junk),
+    "CategoricalSpace(input_shape)": lambda junk: CategoricalSpace("mine", {"kernel": [3, 5]}, input_shape=junk),
+    "Slot(choices)": Slot,
+    "Slot(when)": lambda junk: CategoricalSpace("mine", {"first": [1, 2], "second": Slot([3, 5], when=junk)}),
+    "from_choices": OWN.from_choices,
+    "CategoricalSpace.parse": OWN.parse,
+    "CategoricalSpace.parse_many": OWN.parse_many,
+    "CategoricalSpace.sample": lambda junk: OWN.sample(junk, np.random.default_rng(0)),
+    "CallableBenchmark(space)": lambda junk: CallableBenchmark(junk, len),
+    "CallableBenchmark(evaluate)": lambda junk: CallableBenchmark(OWN, junk),
+    "CallableBenchmark(metrics)": lambda junk: CallableBenchmark(OWN, len, junk),
     "read_ledger": read_ledger,
 }
 

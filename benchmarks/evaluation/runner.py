@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, TEST, Benchmark, TabularBenchmark, load_benchmark
+from nassurrogate.benchmarks.base import LABEL, TEST, Benchmark
 from nassurrogate.benchmarks.evaluation.contenders import Contender, Predictors, resolve_contenders
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
 from nassurrogate.benchmarks.evaluation.measures import SplitResult
@@ -21,6 +21,8 @@ from nassurrogate.benchmarks.evaluation.random_splits import QueriedSplits, Rand
 from nassurrogate.benchmarks.evaluation.report import ProtocolResult, make_row, optional
 from nassurrogate.benchmarks.evaluation.workers import describe, make_fits
 from nassurrogate.benchmarks.protocols import MOST_RANKED, Protocol, get_protocol
+from nassurrogate.benchmarks.registry import load_benchmark
+from nassurrogate.benchmarks.table import TabularBenchmark
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
 from nassurrogate.spaces import Space, SpaceLike, get_space, space_names

@@ -213,7 +213,7 @@ def _sha256(path: Path) -> str:
 
 
 def _shadowed(info: store.ImportInfo) -> dict[str, str]:
-    from nassurrogate.benchmarks import tables_of
+    from nassurrogate.benchmarks.registry import tables_of
 
     owners = tables_of(info.space).column_owners()
     shadowed = {}

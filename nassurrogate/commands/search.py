@@ -79,9 +79,9 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="default: proxy-process, or where that has nothing to read space-process; see `nassurrogate predictors "
-        "--space NAME`; none: no surrogate, every proposal is evaluated; oracle: predictions are the true values, an "
-        "upper bound",
+        help="proxy-process (default), where that has nothing to read space-process; or another one of "
+        "`nassurrogate predictors`; none: no surrogate, every proposal is evaluated; oracle: predictions are the true "
+        "values, an upper bound",
     )  # fmt: skip
     parser.add_argument(
         "--surrogate", metavar="FILE", help="start from a model that `nassurrogate train` saved; no initial sample"

@@ -6,6 +6,7 @@ import argparse
 
 from nassurrogate.commands.options import Subparsers, add_command
 from nassurrogate.console import Console, aligned
+from nassurrogate.errors import InputError
 
 _EXAMPLES = """\
 examples:
@@ -31,10 +32,14 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.search import searcher_names
     from nassurrogate.search.searcher import DEFAULT_SEARCHER, searcher_class
 
-    found = [
-        {"name": name, "description": searcher_class(name).description, "default": name == DEFAULT_SEARCHER}
-        for name in searcher_names()
-    ]
+    found = []
+    for name in searcher_names():
+        try:
+            description = searcher_class(name).description
+        except InputError as error:  # a plug-in that does not load must not hide the others
+            console.note(f"warning: {error}")
+            continue
+        found.append({"name": name, "description": description, "default": name == DEFAULT_SEARCHER})
     text = aligned(("name", "description"), [(str(entry["name"]), str(entry["description"])) for entry in found])
     console.result(text, {"schema_version": 1, "searchers": found})
     return 0

@@ -99,6 +99,8 @@ class CategoricalSpace(Space):
     def _remember(self) -> None:
         self._code_of = [{part: code for code, part in enumerate(parts)} for parts in self._parts]
         self._codes = lru_cache(_CACHED)(self._read)
+        self._known_choices = lru_cache(_CACHED)(self._read_choices)
+        self._known_costs = lru_cache(_CACHED)(self._costs_of)
 
     # --- identity of the space -----------------------------------------------------------------------------------
 
@@ -169,7 +171,10 @@ class CategoricalSpace(Space):
         return self._named(codes)
 
     def choices_of(self, arch: Architecture) -> dict[str, Any]:
-        codes = self._codes(self._own(arch).string)
+        return dict(self._known_choices(self._own(arch).string))
+
+    def _read_choices(self, string: str) -> dict[str, Any]:
+        codes = self._codes(string)
         return {gene.name: gene.choices[code] for gene, code in zip(self._genes, codes, strict=True) if code != ABSENT}
 
     def parse(self, arch: ArchLike) -> Architecture:
@@ -369,7 +374,7 @@ class CategoricalSpace(Space):
         """What the function `costs` returns, of every architecture: it must name the same metrics for all."""
         if self._costs is None or not archs:
             return {}
-        each = [self._costs_of(arch) for arch in archs]
+        each = [self._known_costs(self._own(arch).string) for arch in archs]
         for arch, costs in zip(archs, each, strict=True):
             if costs.keys() != each[0].keys():
                 raise InputError(
@@ -378,9 +383,9 @@ class CategoricalSpace(Space):
                 )
         return {metric: np.array([costs[metric] for costs in each]) for metric in each[0]}
 
-    def _costs_of(self, arch: Architecture) -> dict[str, float]:
+    def _costs_of(self, string: str) -> dict[str, float]:
         assert self._costs is not None
-        returned = self._costs(self._own(arch))
+        returned = self._costs(Architecture(self, string))
         try:
             found = {metric: float(value) for metric, value in returned.items()}
         except (AttributeError, TypeError, ValueError, OverflowError):
@@ -388,7 +393,7 @@ class CategoricalSpace(Space):
         if not found or not all(isinstance(metric, str) and math.isfinite(value) for metric, value in found.items()):
             raise InputError(
                 f"costs of space {self.name!r} must return finite numbers by metric, such as {{'params_m': 1.2}}; of "
-                f"{brief(arch.string)} it returned {brief(returned)}"
+                f"{brief(string)} it returned {brief(returned)}"
             )
         return found
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from nassurrogate.spaces.macro import BLOCKS, HEAD_CHANNELS, IDENTITY, LAYERS, N_LABELS, STEM_CHANNELS, Layer
+from nassurrogate.spaces.macro_costs import BLOCKS, HEAD_CHANNELS, IDENTITY, LAYERS, N_LABELS, STEM_CHANNELS, Layer
 
 
 def build_macro(choices: Sequence[str]) -> nn.Module:

@@ -93,7 +93,14 @@ class NB201(CellSpace):
         return self._all
 
     def index(self, arch: Architecture) -> int:
-        return self._index_of[self.parse(arch).string]
+        known = self._index_of.get(arch.string) if isinstance(arch, Architecture) and arch.space is self else None
+        return self._index_of[self.parse(arch).string] if known is None else known
+
+    def indices(self, archs: Sequence[Architecture]) -> np.ndarray:
+        known = self._index_of
+        if all(arch.space is self and arch.string in known for arch in archs):  # searches ask for thousands
+            return np.array([known[arch.string] for arch in archs], dtype=np.int64)
+        return super().indices(archs)
 
     def parse(self, arch: ArchLike) -> Architecture:
         if isinstance(arch, Architecture):

@@ -1,8 +1,8 @@
-"""Test-suites for plug-ins: what a predictor or a space owes, asked by pytest (`pip install nassurrogate[kit]`).
+"""Test-suites for plug-ins: what a predictor, a space, a searcher or a benchmark owes, asked by pytest.
 
-A third party subclasses `PredictorContract` or `SpaceContract` in a test module of its own, and pytest collects the
-tests with it; the repository's own predictors and spaces pass the same ones. See the modules
-`nassurrogate.testing.predictor_contract` and `space_contract`.
+They need `pip install nassurrogate[kit]`. A third party subclasses `PredictorContract`, `SpaceContract`,
+`SearcherContract` or `BenchmarkContract` in a test module of its own, and pytest collects the tests with it; what the
+repository itself has of each passes the same ones. See the modules of those names.
 """
 
 from __future__ import annotations
@@ -15,15 +15,20 @@ except ImportError as error:
 
 # Before they are imported: a failed assertion then shows its values, as it does in test modules.
 pytest.register_assert_rewrite(
+    "nassurrogate.testing.benchmark_contract",
     "nassurrogate.testing.fit_contract",
     "nassurrogate.testing.makeup_contract",
     "nassurrogate.testing.predict_contract",
+    "nassurrogate.testing.searcher_contract",
+    "nassurrogate.testing.searcher_subject",
     "nassurrogate.testing.space_contract",
     "nassurrogate.testing.space_subject",
     "nassurrogate.testing.state_contract",
 )
 
+from nassurrogate.testing.benchmark_contract import BenchmarkContract  # noqa: E402
 from nassurrogate.testing.predictor_contract import PredictorContract  # noqa: E402
+from nassurrogate.testing.searcher_contract import SearcherContract  # noqa: E402
 from nassurrogate.testing.space_contract import SpaceContract  # noqa: E402
 
-__all__ = ["PredictorContract", "SpaceContract"]
+__all__ = ["BenchmarkContract", "PredictorContract", "SearcherContract", "SpaceContract"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor
 from nassurrogate.testing.subject import Subject, made_up_accuracies
 
-_CELLS = range(20)
+_FEW = 20
 _BAD_TARGETS: Mapping[str, Any] = {
     "nan": [60.0, float("nan")],
     "infinite": [60.0, float("inf")],
@@ -23,51 +23,51 @@ _BAD_TARGETS: Mapping[str, Any] = {
     "text": ["60", "70"],
     "equal": [70.0, 70.0],
 }
-"""For two cells."""
+"""For two architectures."""
 
 
 class FitContract(Subject):
     """Tests of how a predictor learns."""
 
-    def fit_range(self, cells: Sequence[int], *, seed: int = 0) -> Predictor:
-        """A predictor fitted on the made-up labels of these cells."""
+    def fit_first(self, n: int, *, seed: int = 0) -> Predictor:
+        """A predictor fitted on the made-up labels of `n` architectures."""
         predictor = self.make(seed=seed)
-        archs = self.space.parse_many(cells)
+        archs = self.first(n)
         predictor.fit(archs, made_up_accuracies(archs))
         return predictor
 
     def test_the_seed_decides(self) -> None:
         """Equal seeds predict equally; others differ, unless the test class says `seed_matters = False`."""
-        cells = self.space.parse_many(range(100))
-        first, again, other = (self.fit_range(range(30), seed=seed).predict(cells)[0] for seed in (3, 3, 4))
+        cells = self.first(100)
+        first, again, other = (self.fit_first(30, seed=seed).predict(cells)[0] for seed in (3, 3, 4))
         assert (first == again).all(), "two fits of one seed differ"
         if self.seed_matters:
             assert (first != other).any(), "the seed changes nothing; say so with seed_matters = False if it is meant"
 
     def test_a_second_fit_forgets_the_first(self) -> None:
-        cells = self.space.parse_many(range(30))
+        cells = self.first(30)
         targets = made_up_accuracies(cells)
         twice = self.make()
         twice.fit(cells[:10], targets[:10][::-1].copy())
         twice.fit(cells, targets)
-        once = self.fit_range(range(30))
+        once = self.fit_first(30)
         for first, second in zip(once.predict(cells), twice.predict(cells), strict=True):
             assert (first == second).all()
 
     def test_a_fit_leaves_the_global_generators_alone(self) -> None:
-        self.fit_range(_CELLS)  # the first one imports packages, some of which draw while they are imported
+        self.fit_first(_FEW)  # the first one imports packages, some of which draw while they are imported
         before = _generators(987_654_321)  # no seed that a fit would choose by itself
-        first = self.fit_range(_CELLS)
+        first = self.fit_first(_FEW)
         after = _generators()
         for name, state in before.items():
             assert after[name] == state, f"the fit draws from, or seeds, {name}"
         _generators(123_456_789)
-        second = self.fit_range(_CELLS)
-        cells = self.space.parse_many(_CELLS)
+        second = self.fit_first(_FEW)
+        cells = self.first(_FEW)
         assert (first.predict(cells)[0] == second.predict(cells)[0]).all(), "a global seed changes the fit"
 
     def test_a_fit_leaves_its_labels_alone(self) -> None:
-        cells = self.space.parse_many(_CELLS)
+        cells = self.first(_FEW)
         targets = made_up_accuracies(cells)
         given_cells, given_targets = list(cells), targets.copy()
         self.make().fit(given_cells, given_targets)
@@ -77,7 +77,7 @@ class FitContract(Subject):
         self.make().fit(given_cells, given_targets)
 
     def test_changing_the_targets_afterwards_changes_nothing(self) -> None:
-        cells = self.space.parse_many(_CELLS)
+        cells = self.first(_FEW)
         targets = made_up_accuracies(cells)
         predictor = self.make()
         predictor.fit(cells, targets)
@@ -91,10 +91,10 @@ class FitContract(Subject):
     @pytest.mark.parametrize("n", range(1, 13))
     def test_few_labels_are_enough(self, n: int) -> None:
         for seed in range(4):
-            cells = self.space.sample(n, np.random.default_rng(seed))
+            cells = self.drawn(n, seed)
             predictor = self.make(seed=seed)
             predictor.fit(cells, made_up_accuracies(cells))
-            mean, std = predictor.predict(self.space.parse_many(range(5)))
+            mean, std = predictor.predict(self.first(5))
             assert np.isfinite(mean).all()
             assert np.isfinite(std).all()
             assert (std >= 0).all()
@@ -102,18 +102,19 @@ class FitContract(Subject):
     @pytest.mark.parametrize("n", [1, 2, 9])
     def test_equal_labels_predict_about_that(self, n: int) -> None:
         predictor = self.make()
-        predictor.fit(self.space.parse_many(range(n)), np.full(n, 90.0))
-        assert predictor.predict(self.space.parse_many(range(50)))[0] == pytest.approx(90.0)
+        predictor.fit(self.first(n), np.full(n, 90.0))
+        assert predictor.predict(self.first(50))[0] == pytest.approx(90.0)
 
     def test_one_architecture_with_different_labels(self) -> None:
-        cells = self.space.parse_many([7] * 5 + list(range(5)))
+        cells = self.first(8)
+        cells = [cells[7]] * 5 + cells[:5]
         predictor = self.make()
         predictor.fit(cells, made_up_accuracies(cells) + np.linspace(-1, 1, 10))
         assert np.isfinite(predictor.predict(cells)[0]).all()
 
     @pytest.mark.parametrize("n", [2000, pytest.param(10_000, marks=pytest.mark.slow)])
     def test_many_labels(self, n: int) -> None:
-        cells = self.space.sample(n, np.random.default_rng(0))
+        cells = self.drawn(n, 0)
         predictor = self.make()
         predictor.fit(cells, made_up_accuracies(cells))
         mean, std = predictor.predict(cells[:2000])
@@ -122,7 +123,7 @@ class FitContract(Subject):
 
     def test_it_learns(self) -> None:
         """In its `learning_config` it knows the labels it has seen, and orders others better than chance."""
-        cells = self.space.sample(80, np.random.default_rng(0))
+        cells = self.drawn(80, 0)
         targets = made_up_accuracies(cells)
         predictor = self.make(self.learning_config)
         predictor.fit(cells[:50], targets[:50])
@@ -132,7 +133,7 @@ class FitContract(Subject):
     def test_progress_reaches_its_end(self) -> None:
         """A fit need not report progress; one that does counts up to its total."""
         seen: list[tuple[int, int]] = []
-        cells = self.space.parse_many(range(12))
+        cells = self.first(12)
         self.make().fit(cells, made_up_accuracies(cells), progress=lambda done, total: seen.append((done, total)))
         steps = [done for done, _ in seen]
         assert steps == sorted(set(steps))
@@ -141,12 +142,13 @@ class FitContract(Subject):
     @pytest.mark.parametrize("targets", _BAD_TARGETS.values(), ids=_BAD_TARGETS)
     def test_bad_targets_are_refused(self, targets: Any) -> None:
         """The surrogate refuses them before the predictor sees them, and an earlier fit is not changed by it."""
-        surrogate = self.surrogate().fit([0, 1, 2], [60.0, 70.0, 80.0])
-        before = surrogate.score([0, 1, 2])
+        cells = self.first(3)
+        surrogate = self.surrogate().fit(cells, [60.0, 70.0, 80.0])
+        before = surrogate.score(cells)
         with pytest.raises(InputError) as caught:
-            surrogate.fit([0, 1], targets)
+            surrogate.fit(cells[:2], targets)
         assert "\n" not in str(caught.value)
-        assert (surrogate.score([0, 1, 2]) == before).all()
+        assert (surrogate.score(cells) == before).all()
 
 
 def _generators(seed: int | None = None) -> dict[str, object]:

@@ -29,7 +29,8 @@ class PredictorContract(PredictContract, FitContract, StateContract):
             tests ask whether a predictor keeps its promises, not how good it is.
         learning_config: hyper-parameters beside those, with which `test_it_learns` has enough.
         seed_matters: False for a predictor without any randomness, such as a linear regression.
-        space_name: the space of all tests but one, which runs on every space there is.
+        space: of all tests but one, which runs on every space there is: a name, or a space of one's own with 300
+            architectures or more.
 
     A single test is replaced, or left out by `test_… = None`, as with any class.
 

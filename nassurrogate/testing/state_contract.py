@@ -38,7 +38,7 @@ class StateContract(Subject):
         tensors, meta = predictor.state()
         restored = self.make()
         restored.load_state(tensors, json.loads(json.dumps(meta)))
-        cells = self.space.parse_many(range(300))
+        cells = self.first(300)
         for before, after in zip(predictor.predict(cells), restored.predict(cells), strict=True):
             assert (before == after).all()
 
@@ -67,11 +67,13 @@ class StateContract(Subject):
         pytest.fail(f"load_state takes a state that is spoilt ({what})")
 
     def test_a_saved_surrogate_scores_as_before(self, tmp_path: Path) -> None:
-        cells = self.space.sample(30, np.random.default_rng(5))
+        cells = self.drawn(30, 5)
         surrogate = self.surrogate(seed=5).fit(cells, made_up_accuracies(cells))
         cls, _ = resolve_predictor(self.predictor)
-        loaded = Surrogate.load(surrogate.save(tmp_path / "model"), device="cpu", predictor=cls)
-        assert (surrogate.score(range(200)) == loaded.score(range(200))).all()
+        path = surrogate.save(tmp_path / "model")
+        loaded = Surrogate.load(path, device="cpu", predictor=cls, space=self.home)
+        others = self.first(200)
+        assert (surrogate.score(others) == loaded.score(others)).all()
         assert loaded.predictor.config == surrogate.predictor.config
         for kept in ("n_labels", "label_stats", "labels_sha256", "seed", "metric"):
             assert getattr(loaded, kept) == getattr(surrogate, kept)

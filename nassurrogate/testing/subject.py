@@ -1,17 +1,21 @@
-"""What is tested, and the cells and labels it is tested with."""
+"""What is tested, and the architectures and labels it is tested with."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
+from zlib import crc32
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.predictors import resolve_predictor
 from nassurrogate.predictors.base import Predictor
-from nassurrogate.spaces import Space, get_space
+from nassurrogate.spaces import CategoricalSpace, CellSpace, EnumerableSpace, Space, SpaceLike, get_space
 from nassurrogate.surrogate import Surrogate
+
+OPEN = CategoricalSpace("open to the predictor contract", {f"slot{place}": [1, 2, 4, 8, 16] for place in range(10)})
+"""A space without an official order, and without costs."""
 
 
 class Subject:
@@ -21,43 +25,70 @@ class Subject:
     quick_config: ClassVar[Mapping[str, Any]] = {}
     learning_config: ClassVar[Mapping[str, Any]] = {}
     seed_matters: ClassVar[bool] = True
-    space_name: ClassVar[str] = "nb201"
+    space: ClassVar[SpaceLike] = "nb201"
 
     @property
-    def space(self) -> Space:
+    def home(self) -> Space:
         """The space of all tests but one."""
-        return get_space(self.space_name)
+        return get_space(self.space)
+
+    def first(self, n: int) -> list[Architecture]:
+        """The first `n` in the official order; of a space without one, `n` random ones, always the same."""
+        if isinstance(self.home, EnumerableSpace):
+            return self.home.take(np.arange(min(n, self.home.size)))
+        return self.drawn(n, 20)
+
+    def drawn(self, n: int, seed: int) -> list[Architecture]:
+        """`n` random ones; all of a space that has fewer."""
+        size = self.home.size
+        return self.home.sample(n if size is None else min(n, size), np.random.default_rng(seed))
 
     def make(self, changes: Mapping[str, Any] | None = None, *, seed: int = 0, space: Space | None = None) -> Predictor:
         """A fresh predictor of the quick configuration, with some hyper-parameters replaced."""
         cls, preset = resolve_predictor(self.predictor)
         config = {**self.quick_config, **(changes or {})}
-        return cls(space or self.space, preset=preset, config=config, seed=seed, device="cpu")
+        return cls(space or self.home, preset=preset, config=config, seed=seed, device="cpu")
 
     def fitted(self) -> Predictor:
         """A predictor that has learned 40 labels; one for all tests, which leave it as it is."""
         case = type(self)
         if case not in _FITTED:
-            cells = self.space.sample(40, np.random.default_rng(0))
+            archs = self.drawn(40, 0)
             predictor = self.make()
-            predictor.fit(cells, made_up_accuracies(cells))
+            predictor.fit(archs, made_up_accuracies(archs))
             _FITTED[case] = predictor
         return _FITTED[case]
 
     def surrogate(self, *, seed: int = 0) -> Surrogate:
         """A fresh surrogate of the quick configuration."""
         config = dict(self.quick_config)
-        return Surrogate(self.space_name, predictor=self.predictor, config=config, seed=seed, device="cpu")
+        return Surrogate(self.home, predictor=self.predictor, config=config, seed=seed, device="cpu")
 
 
 _FITTED: dict[type[Subject], Predictor] = {}
 
 
-def made_up_accuracies(cells: Sequence[Architecture]) -> np.ndarray:
-    """(n,) percent, different for different cells: more operations are better, those with 3x3 in their name most."""
-    values = []
-    for cell in cells:
-        inner = cell.graph().ops[1:-1]
-        wide = sum("3x3" in op for op in inner)
-        values.append(50.0 + 5.0 * wide + 2.0 * (len(inner) - wide) + cell.index / get_space(cell.space).size)
-    return np.array(values)
+def made_up_accuracies(archs: Sequence[Architecture]) -> np.ndarray:
+    """(n,) percent, different for different architectures, on a space of any kind.
+
+    Of cells, more operations are better, those with 3x3 in their name most; of genes, later choices.
+    """
+    if not archs:
+        return np.empty(0)
+    space = archs[0].space
+    if isinstance(space, EnumerableSpace):
+        apart = space.indices(archs) / space.size
+    else:
+        apart = np.array([crc32(arch.string.encode()) for arch in archs]) / 2**32
+    return _made_up(space, archs) + apart
+
+
+def _made_up(space: Space, archs: Sequence[Architecture]) -> np.ndarray:
+    if isinstance(space, CellSpace):
+        inner = [arch.graph().ops[1:-1] for arch in archs]
+        wide = [sum("3x3" in op for op in ops) for ops in inner]
+        return np.array([50.0 + 5.0 * w + 2.0 * (len(ops) - w) for ops, w in zip(inner, wide, strict=True)])
+    if space.genes:
+        last = np.array([max(len(gene.choices) - 1, 1) for gene in space.genes])
+        return np.asarray(50.0 + 40.0 * (np.maximum(space.gene_codes(archs), 0) / last).mean(axis=1))
+    return np.full(len(archs), 50.0)

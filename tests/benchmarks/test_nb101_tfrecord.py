@@ -196,7 +196,7 @@ def test_the_kind_is_told_by_the_content(space: NB101, tmp_path: Path) -> None:
     path.write_bytes(framed([row(space, 1, 4, GOOD)]))
     assert import_file("nb101", path).info.kind == "NAS-Bench-101 TFRecord"
     trained = [f"{name}_accuracy_4ep_pct" for name in ("test", "train", "val")]
-    assert set(load_benchmark("nb101", "cifar10").metrics()) == {"flops_m", "params_m", "train_time_4ep_s", *trained}
+    assert set(load_benchmark("nb101", "cifar10").metrics) == {"flops_m", "params_m", "train_time_4ep_s", *trained}
 
 
 @given(st.binary(max_size=60))
@@ -213,7 +213,7 @@ def test_real_files_of_the_format(shared_data: Path, name: str, n_cells: int, ru
     summary = import_file("nb101", shared_data / "nb101" / f"energy_{name}.tfrecord")
     assert summary.info.n_cells == n_cells
     bench = load_benchmark("nb101", "cifar10")
-    times = [metric for metric in bench.metrics() if metric.startswith("train_time")]
+    times = [metric for metric in bench.metrics if metric.startswith("train_time")]
     assert len(times) == budgets
     for metric in times:
         column = bench.column(metric)

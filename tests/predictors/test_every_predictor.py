@@ -19,7 +19,7 @@ ENOUGH: dict[str, dict[str, Any]] = {
     "mlp-ensemble": {"epochs": 150},
 }
 """What replaces some of `QUICK` where a predictor must know the labels it has seen."""
-SEEDLESS = {"gaussian-process", "ridge", "proxy-process"}
+SEEDLESS = {"gaussian-process", "ridge", "proxy-process", "space-process"}
 """Predictors in which nothing is random."""
 
 for name in predictor_names():

@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from nassurrogate import Surrogate
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.gradient_boosting import BoostingConfig, GradientBoosting
-from nassurrogate.search import SearchSettings, run
+from nassurrogate.search import Searcher, SearchSettings, read_ledger, run
+from nassurrogate.spaces import get_space
+from tests.search.conftest import SPACE
 
 NAMES = (
     "space", "dataset", "budget", "searcher", "predictor", "seed", "constraints", "labels", "surrogate", "run_dir",
-    "settings", "predictor_config", "listener", "table", "benchmark", "write", "plots", "device",
+    "settings", "predictor_config", "listener", "table", "benchmark", "write", "plots", "device", "evaluate",
+    "objective", "fidelity",
 )  # fmt: skip
 JUNK = st.one_of(
     st.integers(-3, -1),
@@ -119,3 +122,44 @@ def test_a_predictor_is_given_as_a_class(bench):
     surrogate = Surrogate(predictor=Lean, preset="small").fit(range(12), np.linspace(60, 90, 12))
     result = run(**options, surrogate=surrogate)
     assert (result["predictor"], result["surrogate_labels"]) == ("lean:small", 12)
+
+
+class Backwards(Searcher):
+    """A searcher that nobody registered: goes through what can be listed from the end."""
+
+    name, description = "backwards", "from the end"
+
+    def _propose(self):
+        members = getattr(self.feasible, "members", None)
+        return self.random_fresh() if members is None else members()[-1 - self.n_proposals]
+
+
+@pytest.mark.parametrize("predictor", ["none", Lean])
+def test_a_searcher_is_given_as_a_class(bench, tmp_path, predictor):
+    options = {"budget": 8, "seed": 0, "benchmark": bench, "settings": SearchSettings(n_init=3, batch_size=5)}
+    result = run(**options, searcher=Backwards, predictor=predictor, run_dir=tmp_path / "run", plots=False)
+    assert result["searcher"] == "backwards"
+    ledger = read_ledger(tmp_path / "run")
+    assert ledger.header["config"]["searcher"] == "backwards"
+    assert [query.proposed_by for query in ledger.queries[3:7]] == ["backwards"] * 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (int, "searcher was given as the class int, which is no subclass of Searcher"),
+        (type("Half", (Searcher,), {"name": "half"}), "which does not define _propose, description"),
+        (3, "searcher must be a name such as 'exhaustive' or a subclass of Searcher, got 3"),
+        ("evolutoin", "did you mean 'evolution'"),
+    ],
+)
+def test_what_is_no_searcher_is_refused(bench, wrong, told):
+    with pytest.raises(InputError, match=told):
+        run(benchmark=bench, budget=1, predictor="none", searcher=wrong, write=False)
+
+
+def test_a_registered_space_is_given_as_its_name_or_itself(bench):
+    by_name, by_space = (run(space, "cifar10", 3, predictor="none", seed=0, write=False) for space in ("nb201", SPACE))
+    assert by_name["best"] == by_space["best"]
+    with pytest.raises(InputError, match=r"space 'nb201' contradicts|space 'nb101' contradicts"):
+        run(get_space("nb101"), benchmark=bench, budget=1, predictor="none", write=False)

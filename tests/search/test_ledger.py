@@ -6,13 +6,14 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nassurrogate.errors import InputError
-from nassurrogate.search.ledger import LedgerWriter, Query, finite_or_none, read_ledger
+from nassurrogate.search.ledger import LedgerWriter, Query, finite_or_none, labelled, read_ledger
 from nassurrogate.search.run_folder import default_folder, open_run, write_summary
 
 HEADER = {"config": {"space": "nb201"}}
@@ -68,6 +69,36 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path, content, message):
     with pytest.raises(InputError, match=message) as caught:
         read_ledger(path)
     assert "\n" not in str(caught.value)
+
+
+def test_what_an_evaluation_gave_is_kept(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    writer = LedgerWriter(path, HEADER)
+    kept = [
+        replace(query(1), values={"val_accuracy_pct": 91.5, "val_loss": 0.25}, n_seeds=3, fidelity=12),
+        replace(query(2), label=None, index=None, values={}, n_seeds=0, status="failed", reason="MemoryError: full"),
+    ]
+    for each in kept:
+        writer.append(each)
+    writer.close()
+    assert list(read_ledger(path).queries) == kept
+    assert labelled(kept) == kept[:1]
+    assert kept[0].value == 91.5
+    with pytest.raises(AssertionError, match="query 2 has no label"):
+        _ = kept[1].value
+
+
+def test_a_ledger_of_an_earlier_release_is_read(tmp_path):
+    """Its lines lack what was added since."""
+    path = written(tmp_path / "ledger.jsonl")
+    new = {"values", "n_seeds", "status", "reason", "fidelity"}
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    old = [{name: value for name, value in line.items() if name not in new} for line in lines]
+    assert len(old[1]) == len(lines[1]) - len(new)
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in old))
+    queries = read_ledger(path).queries
+    assert queries == tuple(query(n) for n in (1, 2, 3))
+    assert (queries[0].values, queries[0].n_seeds, queries[0].status, queries[0].reason) == (None, None, "ok", "")
 
 
 def test_a_missing_ledger_is_refused(tmp_path):

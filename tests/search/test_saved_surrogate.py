@@ -9,8 +9,10 @@ from nassurrogate import Surrogate
 from nassurrogate.benchmarks import LABEL, load_benchmark
 from nassurrogate.errors import InputError
 from nassurrogate.search import SearchSettings, run
-from nassurrogate.search.candidates import find_candidates
+from nassurrogate.search.candidates import find_feasible
 from nassurrogate.search.surrogates import Blend, BlendedSurrogate, LearningSurrogate, Posterior
+from tests.search.conftest import SPACE
+from tests.spaces.declared import CONDITIONAL, HUGE, PLAIN
 
 FAST = {"members": 2, "rounds": 20}
 
@@ -70,22 +72,22 @@ def test_every_query_is_predicted_in_percent(bench, name):
 
 def test_the_saved_one_weighs_by_its_number_of_labels(bench):
     """Of very many labels, it decides; of very few, the one that learns beside it does."""
-    domain = find_candidates(bench, [], np.random.default_rng(0)).domain
+    members = find_feasible(bench, bench.objective, [], np.random.default_rng(0)).members()
     cells = np.random.default_rng(1).permutation(15_625)
     labels = bench.column(LABEL).mean
 
     def posterior(n_saved, n_learned):
         saved = Surrogate("nb201", predictor="ridge").fit(cells[:n_saved], -labels[cells[:n_saved]])
         learning = LearningSurrogate(Surrogate("nb201", predictor="proxy-process"), np.random.default_rng(0))
-        blended = BlendedSurrogate(saved, learning, domain.representatives)
-        blended.add(domain.representatives[:1000])
-        blended.fit(cells[:n_learned].tolist(), labels[cells[:n_learned]].tolist())
-        others = domain.representatives[1000:1100].tolist()
-        found, single = blended.posterior(), blended.posterior_of(domain.representatives[:1000].tolist())
+        blended = BlendedSurrogate(saved, learning, members)
+        blended.add(members[:1000])
+        blended.fit(SPACE.take(cells[:n_learned]), labels[cells[:n_learned]].tolist())
+        others = members[1000:1100]
+        found, single = blended.posterior(), blended.posterior_of(members[:1000])
         np.testing.assert_allclose(found.mean, single.mean, atol=1e-6)
         np.testing.assert_allclose(found.std, single.std, atol=1e-6)
         assert blended.posterior_of(others).is_finite
-        return np.corrcoef(found.mean, labels[domain.representatives[:1000]])[0, 1]
+        return np.corrcoef(found.mean, labels[SPACE.indices(members[:1000])])[0, 1]
 
     assert posterior(300, 1) < -0.5
     assert posterior(300, 5) < -0.5
@@ -136,3 +138,31 @@ def test_a_blend_ignores_what_says_nothing():
     flat, telling = Posterior(np.full(3, 80.0), np.ones(3)), Posterior(np.array([1.0, 2.0, 3.0]), np.ones(3))
     assert Blend.of(flat, telling, 0.9)(flat, telling) is telling
     assert Blend.of(telling, flat, 0.1)(telling, flat) is telling
+
+
+@pytest.mark.parametrize("space", [CONDITIONAL, HUGE], ids=lambda space: space.name)
+def test_it_guides_a_search_of_a_space_of_ones_own(tmp_path, space):
+    def train(arch):
+        return 60.0 + sum(value for value in arch.choices.values() if isinstance(value, int)) / 8
+
+    cells = space.sample(60, np.random.default_rng(0))
+    saved = Surrogate(space, seed=0).fit(cells, [train(arch) for arch in cells])
+    path = saved.save(tmp_path / "model")
+    first = []
+    chosen = SearchSettings(pool_size=200)
+    options = {"budget": 6, "seed": 0, "write": False, "settings": chosen, "constraints": "params_m<=170"}
+    results = [
+        run(space=space, evaluate=train, surrogate=given, listener=lambda event: first.append(event.query), **options)
+        for given in (path, saved)
+    ]
+    assert results[0]["best"] == results[1]["best"]
+    assert (results[0]["surrogate_labels"], results[0]["phases"]["init"]) == (60, 0)
+    labels = [query.label for query in first if query is not None and query.number == 1]
+    chance = [
+        train(arch) for arch in space.sample(300, np.random.default_rng(1)) if space.costs([arch])["params_m"][0] <= 170
+    ]
+    assert min(labels) > np.quantile(chance, 0.9)
+    with pytest.raises(InputError, match="expected one for plain"):
+        run(space=PLAIN, evaluate=lambda arch: 90.0, surrogate=saved, budget=2, write=False)
+    with pytest.raises(InputError, match=r"predicts val_accuracy_pct, expected one that predicts val_loss"):
+        run(space=space, evaluate=train, surrogate=saved, objective="val_loss", budget=2, write=False)

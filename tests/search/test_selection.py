@@ -1,6 +1,8 @@
-"""Which paid cell is reported: by label, or shrunk towards the surrogate where labels are single."""
+"""Which evaluated cell is reported: by label, or shrunk towards the surrogate where labels are single."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nassurrogate.search.ledger import Query
-from nassurrogate.search.selection import FOLDS, choose, expected_by_others, first_queries, mean_labels
+from nassurrogate.search.selection import FOLDS, choose, expected_by_others, first_queries, is_noisy, mean_labels
 from nassurrogate.search.surrogates import CannotLearn, OracleSurrogate, Posterior
+from tests.search.conftest import at
 
 
-def paid(labels, kind):
+def evaluated(labels, kind):
     return [
         Query(n, "search", "random", "|a|", n, str(n), label, kind, None, 1.0, None, None, True, 0.0)
         for n, label in enumerate(labels)
@@ -20,28 +23,28 @@ def paid(labels, kind):
 
 
 def test_means_are_taken_at_their_word():
-    order, rule = choose(paid([90.0, 91.0, 90.5], "mean"), np.array([95.0, 80.0, 95.0]))
+    order, rule = choose(evaluated([90.0, 91.0, 90.5], "mean"), np.array([95.0, 80.0, 95.0]))
     assert (order.tolist(), rule) == ([1, 2, 0], "measured")
 
 
 def test_without_a_surrogate_there_are_only_labels():
-    order, rule = choose(paid([90.0, 91.0, 91.0], "single"), None)
+    order, rule = choose(evaluated([90.0, 91.0, 91.0], "single"), None)
     assert (order.tolist(), rule) == ([1, 2, 0], "measured")
 
 
 def test_a_lucky_label_loses_against_a_surrogate_that_is_right_within_the_noise():
-    order, rule = choose(paid([91.0, 90.9, 90.0], "single"), np.array([90.4, 90.9, 90.0]), label_noise_pct=0.5)
+    order, rule = choose(evaluated([91.0, 90.9, 90.0], "single"), np.array([90.4, 90.9, 90.0]), label_noise_pct=0.5)
     assert (order[0], rule) == (1, "shrunk")
 
 
 def test_a_surrogate_that_misses_widely_hardly_counts():
-    order, rule = choose(paid([91.0, 90.9, 90.0], "single"), np.array([80.0, 80.5, 84.0]), label_noise_pct=0.2)
+    order, rule = choose(evaluated([91.0, 90.9, 90.0], "single"), np.array([80.0, 80.5, 84.0]), label_noise_pct=0.2)
     assert (order[0], rule) == (0, "shrunk")
 
 
 def test_one_failed_training_does_not_make_the_surrogate_look_bad():
     labels, expected = [91.0, 90.9, 90.0, 89.9, 10.0], [90.5, 90.9, 90.1, 89.8, 88.0]
-    order, rule = choose(paid(labels, "single"), np.array(expected), label_noise_pct=0.2)
+    order, rule = choose(evaluated(labels, "single"), np.array(expected), label_noise_pct=0.2)
     assert (order[0], rule) == (1, "shrunk")
 
 
@@ -53,7 +56,7 @@ def test_shrinking_picks_truly_better_cells_on_average(seed):
     for _ in range(300):
         truth = rng.normal(90, 1, 50)
         labels, expected = truth + rng.normal(0, 0.7, 50), truth + rng.normal(0, 0.7, 50)
-        order, _ = choose(paid(labels.tolist(), "single"), expected, label_noise_pct=0.7)
+        order, _ = choose(evaluated(labels.tolist(), "single"), expected, label_noise_pct=0.7)
         gain.append(truth[order[0]] - truth[labels.argmax()])
     assert np.mean(gain) > 0
 
@@ -68,20 +71,24 @@ class Neighbours(OracleSurrogate):
         self.refits_at_once = refits_at_once
         self.shown = []
 
-    def fit(self, indices, labels, progress=None):
-        self.shown.append(set(indices))
+    def fit(self, archs, labels, progress=None):
+        self.shown.append({arch.index for arch in archs})
         self.mean = float(np.mean(labels))
 
-    def predict(self, indices):
-        return Posterior(np.full(len(indices), self.mean), np.ones(len(indices)))
+    def predict(self, archs):
+        return Posterior(np.full(len(archs), self.mean), np.ones(len(archs)))
+
+
+def cells_of(queries):
+    return at(*(query.index for query in queries))
 
 
 @pytest.mark.parametrize("refits_at_once", [True, False])
 @settings(max_examples=20)
 @given(n=st.integers(2, 30), seed=st.integers(0, 99))
 def test_no_cell_is_expected_with_the_help_of_its_own_label(refits_at_once, n, seed):
-    surrogate, queries = Neighbours(refits_at_once), paid([float(number) for number in range(n)], "single")
-    expected = expected_by_others(surrogate, queries, np.random.default_rng(seed))
+    surrogate, queries = Neighbours(refits_at_once), evaluated([float(number) for number in range(n)], "single")
+    expected = expected_by_others(surrogate, queries, cells_of(queries), np.random.default_rng(seed))
     assert len(surrogate.shown) == (n if refits_at_once else min(FOLDS, n))
     for index in range(n):
         (without,) = [shown for shown in surrogate.shown if index not in shown]
@@ -91,20 +98,20 @@ def test_no_cell_is_expected_with_the_help_of_its_own_label(refits_at_once, n, s
 
 def test_labels_too_few_to_learn_from_expect_nothing():
     class Silent(Neighbours):
-        def fit(self, indices, labels, progress=None):
+        def fit(self, archs, labels, progress=None):
             raise CannotLearn("no label yet")
 
-    queries = paid([90.0, 91.0], "single")
-    assert expected_by_others(Silent(True), queries, np.random.default_rng(0)) is None
+    queries = evaluated([90.0, 91.0], "single")
+    assert expected_by_others(Silent(True), queries, cells_of(queries), np.random.default_rng(0)) is None
 
 
 def test_what_is_no_number_is_no_expectation():
     class Broken(Neighbours):
-        def predict(self, indices):
-            return Posterior(np.full(len(indices), np.nan), np.ones(len(indices)))
+        def predict(self, archs):
+            return Posterior(np.full(len(archs), np.nan), np.ones(len(archs)))
 
-    queries = paid([90.0, 91.0, 92.0], "single")
-    assert expected_by_others(Broken(True), queries, np.random.default_rng(0)) is None
+    queries = evaluated([90.0, 91.0, 92.0], "single")
+    assert expected_by_others(Broken(True), queries, cells_of(queries), np.random.default_rng(0)) is None
 
 
 # --- cells that were trained again -----------------------------------------------------------------------------------
@@ -146,7 +153,53 @@ def test_the_more_trainings_the_less_the_surrogate_counts():
 
 def test_no_training_of_a_cell_is_among_those_that_say_what_to_expect_of_it():
     surrogate, queries = Neighbours(True), trained([[90.0, 92.0], [95.0], [91.0, 93.0, 95.0]])
-    expected = expected_by_others(surrogate, queries, np.random.default_rng(0))
+    expected = expected_by_others(surrogate, queries, cells_of(queries), np.random.default_rng(0))
     assert expected.tolist() == pytest.approx(
         [(95 + 91 + 93 + 95) / 4, (90 + 92 + 91 + 93 + 95) / 5, (90 + 92 + 95) / 3]
     )
+
+
+# --- directions, and labels of which some are means ------------------------------------------------------------------
+
+
+def test_a_smaller_label_comes_first_where_smaller_is_better():
+    order, rule = choose(evaluated([3.0, 1.0, 2.0], "mean"), None, sign=-1)
+    assert (order.tolist(), rule) == ([1, 2, 0], "measured")
+    lucky = evaluated([9.0, 9.1, 10.0], "single")
+    order, rule = choose(lucky, np.array([9.6, 9.1, 10.0]), sign=-1, label_noise_pct=0.5)
+    assert (order[0], rule) == (1, "shrunk")
+
+
+@given(
+    labels=st.lists(st.floats(50, 95), min_size=2, max_size=12, unique=True),
+    shift=st.floats(-3, 3), noise=st.floats(0, 1), seed=st.integers(0, 9),
+)  # fmt: skip
+def test_turning_all_signs_turns_nothing(labels, shift, noise, seed):
+    expected = np.random.default_rng(seed).permutation(labels) + shift
+    plain = choose(evaluated(labels, "single"), expected, label_noise_pct=noise)
+    turned = choose(evaluated([-label for label in labels], "single"), -expected, sign=-1, label_noise_pct=noise)
+    assert plain[0].tolist() == turned[0].tolist()
+
+
+def seeded(labels, n_seeds):
+    """Queries of which each is the mean of so many trainings."""
+    return [
+        replace(query, label_kind="single" if n == 1 else "mean", n_seeds=n)
+        for query, n in zip(evaluated(labels, "mean"), n_seeds, strict=True)
+    ]
+
+
+def test_one_single_training_among_means_makes_no_run_of_singles():
+    queries = seeded([91.0, 90.9, 90.0, 90.8], [3, 3, 3, 1])
+    assert not is_noisy(queries)
+    order, _ = choose(queries, np.array([80.0, 95.0, 95.0, 95.0]))
+    assert [place for place in order.tolist() if place != 3] == [0, 1, 2]
+    assert is_noisy(seeded([91.0, 90.9, 90.0, 90.8], [1, 1, 1, 1]))
+
+
+def test_the_more_seeds_are_behind_a_label_the_more_it_counts():
+    """All labels are single trainings but one, the mean of many: the surrogate cannot talk it down."""
+    labels, expected = [91.0, 90.9, 90.0, 89.5, 88.0], np.array([90.2, 90.9, 90.5, 89.0, 88.5])
+    few, many = seeded(labels, [1] * 5), seeded(labels, [10_000, 1, 1, 1, 1])
+    assert choose(few, expected, label_noise_pct=0.5)[0][0] == 1
+    assert choose(many, expected, label_noise_pct=0.5)[0][0] == 0

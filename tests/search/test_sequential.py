@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,22 +14,15 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor
 from nassurrogate.predictors.proxy_process import ProxyProcess
 from nassurrogate.search import Query, SearchSettings, run, searcher_names
-from tests.search.conftest import SPACE
+from tests.search.conftest import CLASSES, SPACE, NoConfig, watched
 
-CLASSES = SPACE.class_ids()
 RNG = np.random.default_rng(0)
 MEAN, STD = RNG.normal(0, 1, SPACE.size), RNG.uniform(1, 9, SPACE.size)
 
 
 def searched(bench: TabularBenchmark, budget: int = 20, **options: Any) -> tuple[dict[str, Any], list[Query]]:
-    """The result, and the queries in the order in which they were paid."""
-    queries: list[Query] = []
-
-    def listen(event):
-        if event.query:
-            queries.append(event.query)
-
-    result = run(**{"seed": 0, **options}, budget=budget, benchmark=bench, write=False, listener=listen)
+    """The result, and the queries in the order in which they were made."""
+    result, queries = watched(budget=budget, benchmark=bench, **options)
     assert len(queries) == budget
     evaluated = [query for query in queries if query.proposed_by != "again"]
     assert len(set(CLASSES[indices_of(evaluated)])) == len(evaluated)
@@ -55,11 +47,6 @@ def spy(**attributes: Any) -> type[ProxyProcess]:
     for name, value in attributes.items():
         setattr(Spy, name, value)
     return Spy
-
-
-@dataclass(frozen=True)
-class NoConfig:
-    """Nothing to choose."""
 
 
 class Known(Predictor):
@@ -170,11 +157,11 @@ def test_a_seed_repeats_a_search_and_another_one_does_not(bench):
 def test_a_test_accuracy_in_the_table_changes_no_query(bench):
     without = {name: column for name, column in bench.columns.items() if name != TEST}
     misleading = Column(100.0 - bench.column(LABEL).mean, "made up")
-    paid = [
+    queries = [
         indices_of(searched(TabularBenchmark(SPACE, "cifar10", columns))[1])
         for columns in (without, {**without, TEST: misleading})
     ]
-    assert paid[0] == paid[1]
+    assert queries[0] == queries[1]
 
 
 @settings(max_examples=20)

@@ -22,6 +22,7 @@ import numpy as np
 
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor, check_ranges
+from nassurrogate.spaces import CellSpace
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class OperationCounts(Predictor):
     name = "operation-counts"
     description = "ridge regression on counts of operations"
     presets = {"default": Config()}
+    requires = CellSpace
 
     def features(self, archs):
         ops = [self.space.graph(arch).ops for arch in archs]

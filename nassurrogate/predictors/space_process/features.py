@@ -94,7 +94,7 @@ class SpaceFeatures:
         sample = space.sample(most, np.random.default_rng(0))
         self.is_canonical = self._of_function and space.canonical_forms(sample) is not None
         self._learn_costs(sample)
-        if not self._groups and not self._is_cell:
+        if not self._groups and not self._is_cell and _has_graphs(space, sample[0]):
             counts = Counter(op for arch in sample for op in space.graph(arch, reduced=self._of_function).ops)
             self._operations = sorted(counts)
         blocks = self._blocks(sample)
@@ -145,13 +145,13 @@ class SpaceFeatures:
         return {name: np.concatenate(found, axis=1) for name, found in parts.items()}
 
     def _learn_costs(self, sample: Sequence[Architecture]) -> None:
-        """Which costs are read: those that are finite and vary, of functions if equal ones cost the same."""
+        """Which costs are read: those that are finite and vary; off canonical forms only what equal functions share."""
         forms = self._space.canonical_forms(sample) if self._of_function else None
         costs = self._space.costs(sample)
         others = self._space.costs(forms) if forms is not None and costs else costs
         for name, values in costs.items():
             usable = np.isfinite(values).all() and (values >= 0).all() and np.ptp(values) > 0
-            if usable and (not self._of_function or (forms is not None and np.array_equal(values, others[name]))):
+            if usable and (forms is None or np.array_equal(values, others[name])):
                 shifted = bool((values <= 0).any())
                 self._costs[name] = _Cost(shifted, float(_Cost(shifted)(values).std()))
 
@@ -163,6 +163,14 @@ class SpaceFeatures:
             count = Counter(graph.ops)
             rows.append([*(count[op] for op in self._operations), graph.n_nodes, len(graph.edges())])
         return np.log1p(np.array(rows, dtype=np.float64).reshape(len(rows), len(self._operations) + 2))
+
+
+def _has_graphs(space: Space, arch: Architecture) -> bool:
+    try:
+        space.graph(arch)
+    except InputError:  # what a space says that has none
+        return False
+    return True
 
 
 @lru_cache(maxsize=16)
