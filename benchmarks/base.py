@@ -121,6 +121,10 @@ class Benchmark(ABC):
         """Metrics that cost no query: what can be known of an architecture without training it."""
         return [name for name, metric in self.metrics.items() if not metric.needs_training]
 
+    def at_fidelity(self, metric: str, fidelity: int | None) -> str:
+        """The metric under which the values of that fidelity are kept. Raises `InputError` for an unknown fidelity."""
+        return metric
+
     def seeds(self, arch: Architecture, metric: str) -> Sequence[int] | None:
         """The training seeds that can be asked for; None: any, each is a training of its own."""
         return None

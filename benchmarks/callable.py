@@ -11,9 +11,11 @@ from functools import cached_property
 from numbers import Real
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import LABEL, Benchmark, Evaluation, require_metrics
-from nassurrogate.errors import InputError, brief
+from nassurrogate.errors import InputError, brief, require_name
 from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
 from nassurrogate.spaces import SpaceLike, get_space
 
@@ -31,7 +33,7 @@ class CallableBenchmark(Benchmark):
         evaluate: `evaluate(arch)`, or with one or both of the arguments `seed` and `fidelity`; returns the objective,
             or a dict of values by metric that holds it.
         metrics: what it returns; the first is the objective.
-        dataset: a name for what is trained on.
+        dataset: a name for what is trained on; exact costs may depend on it. None: those of the space's own data set.
 
     >>> from nassurrogate.spaces import CategoricalSpace
     >>> space = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
@@ -46,7 +48,7 @@ class CallableBenchmark(Benchmark):
         evaluate: Evaluate,
         metrics: MetricLike | Sequence[MetricLike] = LABEL,
         *,
-        dataset: str = "own",
+        dataset: str | None = None,
     ) -> None:
         self.space = get_space(space)
         if not callable(evaluate):
@@ -57,7 +59,10 @@ class CallableBenchmark(Benchmark):
         if not isinstance(given, Sequence) or not given:
             raise InputError(f"metrics must name what evaluate returns, the objective first, got {brief(given)}")
         self._returned = [as_metric(metric) for metric in given]
-        self.dataset = dataset
+        if dataset is not None:
+            require_name("dataset", dataset)
+        self._costs_of = dataset
+        self.dataset = "own" if dataset is None else dataset
         self.sources = (f"function {getattr(evaluate, '__qualname__', type(evaluate).__name__)}",)
 
     @property
@@ -67,10 +72,8 @@ class CallableBenchmark(Benchmark):
     @cached_property
     def metrics(self) -> dict[str, Metric]:  # type: ignore[override]
         """What the function returns, and the exact costs of the space."""
-        import numpy as np
-
         found = {metric.name: metric for metric in self._returned}
-        for name in self.space.costs(self.space.sample(1, np.random.default_rng(0)), self.dataset):
+        for name in self.space.costs(self.space.sample(1, np.random.default_rng(0)), self._costs_of):
             found.setdefault(name, Metric(name, None, known_metric(name).direction, False, "architecture"))
         return found
 
@@ -83,10 +86,7 @@ class CallableBenchmark(Benchmark):
         fidelity: int | None = None,
     ) -> list[Evaluation]:
         asked = require_metrics(self, metrics)
-        if fidelity is not None and "fidelity" not in self._takes:
-            raise InputError(
-                f"fidelity is {brief(fidelity)}, but the function takes none: evaluate(arch, seed, fidelity)"
-            )
+        asked = [self.at_fidelity(metric, fidelity) for metric in asked]
         trained = [name for name in asked if self.metrics[name].needs_training or name in self._names]
         free = {name: self.lookup(archs, name).tolist() for name in asked if name not in trained}
         found = []
@@ -104,13 +104,26 @@ class CallableBenchmark(Benchmark):
             told = self._evaluate(arch, **{name: offered[name] for name in self._takes})
         except Exception as error:  # whatever a training raises must not end a run of many
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            return Evaluation(arch, cost_s=time.perf_counter() - began, status="failed", reason=reason, seed=seed)
+            cost_s = time.perf_counter() - began
+            return Evaluation(arch, cost_s=cost_s, status="failed", reason=reason, seed=seed, fidelity=fidelity)
         cost_s = time.perf_counter() - began
         values, reason = self._values(told, wanted)
         if reason:
             return Evaluation(arch, cost_s=cost_s, status="failed", reason=reason, seed=seed, fidelity=fidelity)
         n_seeds = {name: 1 for name in values if known_metric(name).needs_training or name in self._names}
         return Evaluation(arch, values, n_seeds, cost_s, seed=seed, fidelity=fidelity)
+
+    def lookup(self, archs: Sequence[Architecture], metric: str) -> np.ndarray:
+        self._require_free(metric)
+        costs = self.space.costs(archs, self._costs_of)
+        return costs[metric] if metric in costs else np.full(len(archs), np.nan)
+
+    def at_fidelity(self, metric: str, fidelity: int | None) -> str:
+        if fidelity is not None and "fidelity" not in self._takes:
+            raise InputError(
+                f"fidelity is {brief(fidelity)}, but the function takes none: evaluate(arch, seed, fidelity)"
+            )
+        return metric
 
     def seeds(self, arch: Architecture, metric: str) -> Sequence[int] | None:
         """Any, if the function takes a seed; else one: it is not known whether a second call would train anew."""
@@ -162,9 +175,7 @@ def _number(value: Any) -> float | None:
     """A number, also as an array or tensor of one; None for everything else. True is no measurement."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, Real):
-        return float(value)
     try:
-        return float(value.item())
-    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return float(value) if isinstance(value, Real) else float(value.item())
+    except (AttributeError, TypeError, ValueError, OverflowError, RuntimeError):
         return None

@@ -39,6 +39,7 @@ def tables_of(space: str) -> Tables:
 
 def dataset_names(space: str) -> list[str]:
     """Data sets of a space that can be loaded on this machine; none where a table must be imported first."""
+    require_name("space", space)
     tabled = tables_of(space).loadable() if space in _WITH_TABLES else []
     return list(dict.fromkeys([*tabled, *_plugged(space)[0]]))
 

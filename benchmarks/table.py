@@ -139,7 +139,7 @@ class TabularBenchmark(Benchmark):
         fidelity: int | None = None,
     ) -> list[Evaluation]:
         wanted = require_metrics(self, metrics)
-        columns = {name: self.column(self._at_fidelity(name, fidelity)) for name in wanted}
+        columns = {name: self.column(self.at_fidelity(name, fidelity)) for name in wanted}
         return [self._one(arch, columns, seed, fidelity) for arch in archs]
 
     def _one(
@@ -147,7 +147,7 @@ class TabularBenchmark(Benchmark):
     ) -> Evaluation:
         index = self.space.index(arch)
         asked: int | str = "mean" if seed is None else seed
-        found = {name: self.query(arch, self._at_fidelity(name, fidelity), seed=asked) for name in columns}
+        found = {name: self.query(arch, self.at_fidelity(name, fidelity), seed=asked) for name in columns}
         lacking = [each.missing for each in found.values() if each.missing]
         if lacking:
             return Evaluation(arch, status="missing", reason=lacking[0], seed=seed, fidelity=fidelity)
@@ -158,7 +158,7 @@ class TabularBenchmark(Benchmark):
         values = {name: each.value for name, each in found.items()}
         return Evaluation(arch, values, n_seeds, cost, seed=seed, fidelity=fidelity)
 
-    def _at_fidelity(self, metric: str, fidelity: int | None) -> str:
+    def at_fidelity(self, metric: str, fidelity: int | None) -> str:
         """The name of a metric after so many epochs: `val_accuracy_12ep_pct`."""
         if fidelity is None or not self.metrics[metric].needs_training:
             return metric

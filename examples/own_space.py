@@ -1,6 +1,6 @@
 """A space and a training of one's own: thirty small networks on handwritten digits, with a bound on their size.
 
-    python examples/own_space.py        # half a minute on 2 cores; needs scikit-learn: pip install "nassurrogate[peers]"
+    python examples/own_space.py        # some seconds; needs scikit-learn: pip install "nassurrogate[peers]"
 
 Nothing here is known to the package beforehand: the space is declared below, and every query trains a network.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from nassurrogate.architecture import Architecture
@@ -28,7 +29,7 @@ def widths(arch: Architecture) -> list[int]:
 def costs(arch: Architecture) -> dict[str, float]:
     """Exact parameters, in millions: what a bound can be put on without a training."""
     sizes = [PIXELS, *widths(arch), DIGITS]
-    return {"params_m": sum((a + 1) * b for a, b in zip(sizes, sizes[1:], strict=False)) / 1e6}
+    return {"params_m": sum((a + 1) * b for a, b in pairwise(sizes)) / 1e6}
 
 
 SPACE = CategoricalSpace(

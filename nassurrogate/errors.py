@@ -54,5 +54,8 @@ def require_name(kind: str, given: object) -> None:
 
 def brief(value: object, limit: int = 80) -> str:
     """`repr(value)` cut to `limit` characters, for use in one-line messages."""
-    text = " ".join(repr(value).splitlines())  # arrays have several
+    try:
+        text = " ".join(repr(value).splitlines())  # arrays have several
+    except Exception:  # whatever somebody else's __repr__ raises while we have something to say about the value
+        text = f"a {type(value).__name__}"
     return text if len(text) <= limit else text[: limit - 1] + "…"

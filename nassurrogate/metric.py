@@ -60,11 +60,11 @@ class Metric:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise InputError(f"a metric needs the name of what is measured, such as latency_ms, got {brief(self.name)}")
-        if self.direction not in ("maximize", "minimize", None):
+        if self.direction is not None and not _is_one_of(self.direction, "maximize", "minimize"):
             raise InputError(
                 f"the direction of {self.name!r} must be 'maximize', 'minimize' or None, got {brief(self.direction)}"
             )
-        if self.belongs_to not in ("function", "architecture"):
+        if not _is_one_of(self.belongs_to, "function", "architecture"):
             raise InputError(
                 f"{self.name!r} must belong to the 'function' or the 'architecture', got {brief(self.belongs_to)}"
             )
@@ -129,6 +129,10 @@ class Metric:
         }:  # fmt: skip
             raise InputError(f"a stored metric has a name, unit, direction and owner, got {brief(fields)}")
         return cls(**fields)
+
+
+def _is_one_of(value: object, *choices: str) -> bool:
+    return isinstance(value, str) and value in choices
 
 
 MetricLike: TypeAlias = "str | Metric"

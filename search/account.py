@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -89,6 +90,7 @@ class Account:
         self.kind: LabelKind = kind
         self._rng = rng
         self._fidelity = fidelity
+        self._kept_as = benchmark.at_fidelity(objective.name, fidelity)
         self._writer = writer
         self._listener = listener
         self._began = time.monotonic()
@@ -139,7 +141,7 @@ class Account:
         assert again or key not in self.taken, f"the function of {arch} is evaluated already"
         seed = self._draw_seed(arch)
         name = self.objective.name
-        evaluation = self._benchmark.evaluate([arch], [name], seed=seed, fidelity=self._fidelity)[0]
+        evaluation = self._evaluated(arch, seed)
         succeeded = evaluation.status == "ok"
         n_seeds = evaluation.n_seeds.get(name, 1) if succeeded else 0
         mean, std = predicted if predicted is not None else (None, None)
@@ -158,7 +160,7 @@ class Account:
             predicted_std=finite_or_none(std),
             feasible=True,
             elapsed_s=round(time.monotonic() - self._began, 3),
-            values={metric: value for metric, value in evaluation.values.items() if np.isfinite(value)},
+            values=dict(evaluation.values),
             n_seeds=n_seeds,
             status=evaluation.status,
             reason=evaluation.reason,
@@ -173,6 +175,24 @@ class Account:
         self.emit(Event("query", len(self._evaluations), self.budget, query=query, best=self._best()))
         self._watch(query)
         return evaluation
+
+    def _evaluated(self, arch: Architecture, seed: int | None) -> Evaluation:
+        """What the benchmark gives, checked: a failure that it does not say itself must not end a run."""
+        name = self.objective.name
+        try:
+            given = self._benchmark.evaluate([arch], [name], seed=seed, fidelity=self._fidelity)[0]
+        except InputError:
+            raise
+        except Exception as error:  # whatever a plug-in raises
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            return Evaluation(arch, status="failed", reason=reason, seed=seed, fidelity=self._fidelity)
+        if given.status != "ok":
+            return given
+        values = {metric: float(v) for metric, v in given.values.items() if isinstance(v, Real) and np.isfinite(v)}
+        if name in values:
+            return replace(given, values=values)
+        reason = f"the benchmark gave no {name} that is a number"
+        return replace(given, values={}, n_seeds={}, status="failed", reason=reason)
 
     def _best(self) -> str:
         if not self.labelled:
@@ -216,20 +236,20 @@ class Account:
         if self.kind != "single":
             return False
         if isinstance(self._benchmark, TabularBenchmark):
-            return bool((self._benchmark.column(self.objective.name).n_seeds > 1).any())
+            return bool((self._benchmark.column(self._kept_as).n_seeds > 1).any())
         arch = next(self._feasible.shuffled(np.random.default_rng(0)))
-        there = self._benchmark.seeds(arch, self.objective.name)
+        there = self._benchmark.seeds(arch, self._kept_as)
         return there is None or len(there) > 1
 
     def can_train_again(self, arch: Architecture) -> bool:
         """Whether a further query of an evaluated architecture would be another training, and not the same again."""
         done = self._seeds.get(arch, [])
-        there = self._benchmark.seeds(arch, self.objective.name)
+        there = self._benchmark.seeds(arch, self._kept_as)
         return bool(done) and None not in done and (there is None or bool(set(there) - set(done)))
 
     def _draw_seed(self, arch: Architecture) -> int | None:
         """The training that is looked up; None for the mean. The mean of one training is that one, as noisy."""
-        there = self._benchmark.seeds(arch, self.objective.name)
+        there = self._benchmark.seeds(arch, self._kept_as)
         done = self._seeds.get(arch, [])
         if there is None:
             return len(done)

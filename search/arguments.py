@@ -55,7 +55,7 @@ def ground_truth(
         if space is None:
             raise InputError("evaluate needs the space whose architectures it trains: run(space=…, evaluate=…)")
         metric = LABEL if objective is None else objective
-        return CallableBenchmark(space, evaluate, metric, dataset="own" if dataset is None else dataset)
+        return CallableBenchmark(space, evaluate, metric, dataset=dataset)
     if benchmark is None:
         named = DEFAULT_SPACE if space is None else space
         if isinstance(named, Space):

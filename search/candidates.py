@@ -29,6 +29,7 @@ def find_feasible(
     constraints: Sequence[Constraint],
     rng: np.random.Generator,
     *,
+    fidelity: int | None = None,
     prefer: np.ndarray | None = None,
 ) -> FeasibleSet:
     """What a run on this benchmark may evaluate.
@@ -41,6 +42,7 @@ def find_feasible(
         objective: what is evaluated.
         constraints: all must hold; no constraint means that every architecture is feasible.
         rng: draws the representatives.
+        fidelity: at which the objective is evaluated.
         prefer: (size,) a class is represented by its feasible member of the highest value instead (for the oracle).
 
     Raises `InputError` for a metric that is unknown or costs a query, and where nothing is feasible.
@@ -48,27 +50,28 @@ def find_feasible(
     for constraint in constraints:
         _require_free(benchmark, constraint)
     if isinstance(benchmark, TabularBenchmark):
-        return _of_table(benchmark, objective, constraints, rng, prefer)
+        kept_as = benchmark.at_fidelity(objective.name, fidelity)
+        return _of_table(benchmark, kept_as, constraints, rng, prefer)
     space = benchmark.space
     if space.size is not None and space.size <= MOST_LISTED:
         members = list(space.members())
         whole = OpenSet(benchmark, constraints, members)
         if whole.kept.any():
             return _listed(whole, members, rng)
-        where = "there is"
+        nobody, where = f"no {space.name} architecture", "there is"
     else:
         members = space.sample(min(_CHECKED, space.size or _CHECKED), rng)
         whole = OpenSet(benchmark, constraints, members)
         if whole.kept.any() or whole.draw(1, rng):
             return whole
-        where = f"among {len(members):,} random ones"
+        nobody, where = f"of {len(members):,} random {space.name} architectures none", "among them"
     values = {c.metric: benchmark.lookup(members, c.metric) for c in constraints}
-    raise _nobody(f"{space.name} architecture", where, constraints, values)
+    raise _nobody(nobody, where, constraints, values)
 
 
 def _of_table(
     benchmark: TabularBenchmark,
-    objective: Metric,
+    label: str,
     constraints: Sequence[Constraint],
     rng: np.random.Generator,
     prefer: np.ndarray | None,
@@ -78,17 +81,17 @@ def _of_table(
     kept = [constraint.check(values[constraint.metric]) for constraint in constraints]
     satisfies = np.logical_and.reduce([np.ones(space.size, dtype=bool), *kept])
     if not satisfies.any():
-        raise _nobody(f"{space.name} cell", "there is", constraints, values)
-    labelled = np.isfinite(benchmark.column(objective.name).mean)
+        raise _nobody(f"no {space.name} cell", "there is", constraints, values)
+    labelled = np.isfinite(benchmark.column(label).mean)
     feasible = satisfies & labelled
     n_unlabelled = int((satisfies & ~labelled).sum())
     if not feasible.any():
         raise InputError(
-            f"none of the {n_unlabelled} cells that satisfy the constraints has a {objective.name} in "
+            f"none of the {n_unlabelled} cells that satisfy the constraints has a {label} in "
             f"{space.name}/{benchmark.dataset}; loosen the constraints or import a table that has them"
         )
     if n_unlabelled:
-        _log.warning("%d feasible cells have no %s in the table and are never proposed", n_unlabelled, objective.name)
+        _log.warning("%d feasible cells have no %s in the table and are never proposed", n_unlabelled, label)
     violations = {str(c): c.violation(values[c.metric]) for c in constraints}
     if not labelled.all():
         violations["no label"] = np.where(labelled, 0.0, 1.0)
@@ -122,11 +125,11 @@ def _require_free(benchmark: Benchmark, constraint: Constraint) -> None:
         raise unknown_choice("metric", metric, free, place=f" in the constraint '{constraint}'")
 
 
-def _nobody(kind: str, where: str, constraints: Sequence[Constraint], values: Mapping[str, np.ndarray]) -> InputError:
+def _nobody(nobody: str, where: str, constraints: Sequence[Constraint], values: Mapping[str, np.ndarray]) -> InputError:
     """Why nothing is feasible.
 
     Args:
-        kind: what the space holds, such as `nb201 cell`.
+        nobody: what was looked at, such as `no nb201 cell`.
         where: which were looked at.
         constraints: all that must hold.
         values: metric → (n,) what was looked at.
@@ -136,16 +139,16 @@ def _nobody(kind: str, where: str, constraints: Sequence[Constraint], values: Ma
         if not satisfied.any():
             known = values[constraint.metric][np.isfinite(values[constraint.metric])]
             if not known.size:
-                return InputError(f"no {kind} satisfies {constraint}: no value of {constraint.metric} is known")
+                return InputError(f"{nobody} satisfies {constraint}: no value of {constraint.metric} is known")
             least = constraint.operator in ("<=", "<")
             word, extreme = ("smallest", known.min()) if least else ("largest", known.max())
             hint = f"{constraint.metric}{constraint.operator[0]}={_loosened(float(extreme), least)}"
             return InputError(
-                f"no {kind} satisfies {constraint}; the {word} {constraint.metric} {where} is {extreme:.6g}: "
+                f"{nobody} satisfies {constraint}; the {word} {constraint.metric} {where} is {extreme:.6g}: "
                 f"{hint!r} is the nearest that leaves any"
             )
     alone = ", ".join(f"{constraint}: {mask.sum():,}" for constraint, mask in zip(constraints, kept, strict=True))
-    return InputError(f"no {kind} satisfies all constraints together; those that satisfy each alone: {alone}")
+    return InputError(f"{nobody} satisfies all constraints together; those that satisfy each alone: {alone}")
 
 
 def _loosened(extreme: float, upward: bool) -> str:

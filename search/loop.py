@@ -17,7 +17,7 @@ from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError
 from nassurrogate.given_path import as_path
-from nassurrogate.metric import Metric, MetricLike
+from nassurrogate.metric import MetricLike
 from nassurrogate.predictors import PredictorLike
 from nassurrogate.search.account import Account, Event, LabelKind, Listener
 from nassurrogate.search.arguments import (
@@ -122,6 +122,7 @@ def run(
     goal = chosen_objective(objective, truth)
     check_budget(budget, truth)
     check_kinds(labels=labels, device=device, listener=listener, write=write, plots=plots, fidelity=fidelity)
+    truth.at_fidelity(goal.name, fidelity)  # an unknown one is told now
     searcher_cls = resolve_searcher(searcher)
     seed = checked_seed(seed)
     folder = as_path(run_dir, "run_dir") if run_dir is not None else None
@@ -132,9 +133,13 @@ def run(
     rngs = dict(zip(("members", "search", "labels", "fits"), np.random.default_rng(seed).spawn(4), strict=True))
     prefer = None
     if name == ORACLE and isinstance(truth, TabularBenchmark):
-        prefer = goal.sign * truth.column(goal.name).mean
-    feasible = find_feasible(truth, goal, bounds, rngs["members"], prefer=prefer)
-    search_surrogate = _search_surrogate(name, unfitted, feasible, truth, goal, rngs["fits"], saved)
+        prefer = goal.sign * truth.column(truth.at_fidelity(goal.name, fidelity)).mean
+    feasible = find_feasible(truth, goal, bounds, rngs["members"], fidelity=fidelity, prefer=prefer)
+    search_surrogate: SearchSurrogate | None = None
+    if name == ORACLE and isinstance(truth, TabularBenchmark):
+        search_surrogate = OracleSurrogate(truth, goal, fidelity=fidelity)
+    elif unfitted is not None:
+        search_surrogate = _learning(unfitted, rngs["fits"], saved, feasible)
     searcher_cls(feasible, np.random.default_rng(0))  # a space that it cannot search fails here
     asked = {
         "space": truth.space.name,
@@ -250,19 +255,9 @@ def _search(
     }
 
 
-def _search_surrogate(
-    name: str,
-    unfitted: Surrogate | None,
-    feasible: FeasibleSet,
-    benchmark: Benchmark,
-    objective: Metric,
-    rng: np.random.Generator,
-    saved: Surrogate | None,
-) -> SearchSurrogate | None:
-    if unfitted is None:
-        if name == ORACLE and isinstance(benchmark, TabularBenchmark):
-            return OracleSurrogate(benchmark, objective)
-        return None
+def _learning(
+    unfitted: Surrogate, rng: np.random.Generator, saved: Surrogate | None, feasible: FeasibleSet
+) -> SearchSurrogate:
     learning = LearningSurrogate(unfitted, rng)
     if saved is None:
         return learning

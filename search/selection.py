@@ -17,7 +17,12 @@ _MEDIAN_OF_NORMAL = 0.6745
 
 
 def is_noisy(queries: Sequence[Query]) -> bool:
-    """Whether some label is one training run, and not the mean of several."""
+    """Whether every label is one training, and not the mean of several."""
+    return all(query.label_kind == "single" for query in queries)
+
+
+def has_single(queries: Sequence[Query]) -> bool:
+    """Whether some label is one training."""
     return any(query.label_kind == "single" for query in queries)
 
 
@@ -86,11 +91,13 @@ def choose(
 
     - `measured`: by label. A label that is the mean of the training seeds is the quantity sought; without a surrogate
       there is nothing but labels.
-    - `shrunk`: single labels with a surrogate. The best of many noisy labels is likely a lucky one, so a cell is worth
-      the mean of its label and of what the surrogate expects of it without it, weighted by their precision. What the
-      surrogate misses the labels by is its own error and their noise: with noise σ and a typical miss r (the median,
-      scaled as that of a normal distribution: a failed training must not count), the variance of the surrogate's error
-      is r² − σ², at least 0, and that of the mean of k trainings is σ² / k, whatever the k of others is.
+    - `shrunk`: a single label with a surrogate. The best of many noisy labels is likely a lucky one, so an architecture
+      is worth the mean of its label and of what the surrogate expects of it without it, weighted by their precision.
+      What the surrogate misses the labels by is its own error and their noise: with noise σ and a typical miss r (the
+      median, scaled as that of a normal distribution: a failed training must not count), the variance of the
+      surrogate's error is r² − σ², at least 0, and that of the mean of k trainings is σ² / k.
+
+    Noise belongs to a label: beside single ones, means stay what they are, and the rule is that of the best one.
 
     What was trained again comes first: it is the best of the others, and less likely lucky.
 
@@ -105,13 +112,15 @@ def choose(
     """
     first, (labels, count) = first_queries(queries), mean_labels(queries)
     confirmed = count > 1
-    if expected is None or not is_noisy(queries):
+    if expected is None or not has_single(queries):
         return first[np.lexsort((-sign * labels, ~confirmed))], "measured"
     singles = np.array([queries[place].value for place in first])
+    single = np.array([queries[place].label_kind == "single" for place in first])
     miss = float(np.median(np.abs(singles - expected))) / _MEDIAN_OF_NORMAL
     noise = label_noise_pct**2
     surrogate = max(miss**2 - noise, 0.0)
-    total = surrogate + noise / _seeds_behind(queries)
+    total = surrogate + noise / _seeds_behind(queries) * single
     weight = np.divide(surrogate, total, out=np.ones_like(total), where=total > 0)
     value = weight * labels + (1 - weight) * expected
-    return first[np.lexsort((-sign * value, ~confirmed))], "shrunk"
+    order = np.lexsort((-sign * value, ~confirmed))
+    return first[order], "shrunk" if single[order[0]] else "measured"

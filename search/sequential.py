@@ -18,7 +18,7 @@ from nassurrogate.search.ledger import Phase
 from nassurrogate.search.pool import CandidatePool
 from nassurrogate.search.schedule import SearchSettings, plan
 from nassurrogate.search.searcher import WORTH, Searcher
-from nassurrogate.search.selection import choose, expected_by_others, is_noisy
+from nassurrogate.search.selection import choose, expected_by_others, has_single
 from nassurrogate.search.surrogates import CannotLearn, Posterior, SearchSurrogate
 
 Acquisition: TypeAlias = Callable[[Sequence[Architecture]], np.ndarray]
@@ -26,7 +26,7 @@ Acquisition: TypeAlias = Callable[[Sequence[Architecture]], np.ndarray]
 _CLIMBERS, _CLIMBS = 4, 8
 """Candidates whose neighbours join a pool at a time, and how often before a query at most."""
 _STARTS, _MOST_STEPS = 2, 4
-"""Candidates of an open space from which the search climbs before a query, and how far: the next query goes on there."""
+"""Candidates of an open space from which the search climbs before a query, and how far; the next query goes on."""
 
 
 class SequentialSearch:
@@ -105,7 +105,7 @@ class SequentialSearch:
         """Positions of the labelled queries of different architectures, best first, and the rule (see `choose`)."""
         account = self._account
         expected = None
-        if is_noisy(account.labelled):
+        if has_single(account.labelled):
             expected = expected_by_others(
                 self._surrogate, account.labelled, account.archs, self._rng, self._fit_progress
             )
@@ -130,13 +130,13 @@ class SequentialSearch:
                 # are not evaluated yet ("kriging believer": Ginsbourger et al., 2010).
                 surrogate.fit([*archs, *proposed], [*labels, *(mean for mean, _ in predicted)], self._fit_progress)
                 new = self._propose(pool, 1 if surrogate.refits_at_once else size, phase, [*archs, *proposed])
+                predicted += predictions(new)
+                proposed += new
                 if surrogate.failure:
                     self._note_once(
                         f"the saved surrogate alone proposes from query {len(account.queries) + 1} on",
                         surrogate.failure,
                     )
-                predicted += predictions(new)
-                proposed += new
             if surrogate.refits_at_once and size > 1:  # what is recorded comes from labels, not from beliefs
                 surrogate.fit(archs, labels, self._fit_progress)
                 predicted = predictions(proposed)

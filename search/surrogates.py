@@ -44,6 +44,16 @@ def _survived(what: str) -> Iterator[None]:
         raise CannotLearn(f"no {what}: {told[:200]}") from error
 
 
+def _checked(given: object, n: int) -> Posterior:
+    """(n,) means and deviations as arrays of numbers; raises `ValueError` for what is none."""
+    mean, std = (np.asarray(each, dtype=np.float64) for each in given)  # type: ignore[attr-defined]
+    if mean.shape != (n,) or std.shape != (n,):
+        raise ValueError(f"means of shape {mean.shape} and deviations of {std.shape}, expected ({n},)")
+    if (std[np.isfinite(std)] < 0).any():
+        raise ValueError(f"a standard deviation of {std.min():g}, expected none below 0")
+    return Posterior(mean, std)
+
+
 @dataclass(frozen=True)
 class Posterior:
     """(n,) means and (n,) standard deviations."""
@@ -101,9 +111,9 @@ class SearchSurrogate(ABC):
 class OracleSurrogate(SearchSurrogate):
     """The truth: the upper bound of every search."""
 
-    def __init__(self, benchmark: TabularBenchmark, objective: Metric) -> None:
+    def __init__(self, benchmark: TabularBenchmark, objective: Metric, *, fidelity: int | None = None) -> None:
         super().__init__()
-        self._oracle = Oracle(benchmark, objective.name)
+        self._oracle = Oracle(benchmark, benchmark.at_fidelity(objective.name, fidelity))
         self._sign = objective.sign
         self._pool: list[Architecture] = []
 
@@ -164,15 +174,15 @@ class LearningSurrogate(SearchSurrogate):
             raise CannotLearn(self._unreadable)
         self.predictor_calls += len(self._pool)
         with _survived("prediction"):
-            return self._scores(*self._pool.posterior())
+            return self._scores(_checked(self._pool.posterior(), len(self._pool)))
 
     def posterior_of(self, archs: Sequence[Architecture]) -> Posterior:
         self.predictor_calls += len(archs)
         with _survived("prediction"):
-            return self._scores(*self._surrogate.posterior(list(archs)))
+            return self._scores(_checked(self._surrogate.posterior(list(archs)), len(archs)))
 
-    def _scores(self, mean: np.ndarray, std: np.ndarray) -> Posterior:
-        return Posterior(mean if self._sign > 0 else -mean, std)
+    def _scores(self, told: Posterior) -> Posterior:
+        return told if self._sign > 0 else Posterior(-told.mean, told.std)
 
     def best_score(self, labels: Sequence[float]) -> float | None:
         if not labels:
@@ -184,7 +194,7 @@ class LearningSurrogate(SearchSurrogate):
     def predict(self, archs: Sequence[Architecture]) -> Posterior:
         self.predictor_calls += len(archs)
         with _survived("prediction"):
-            return Posterior(*self._surrogate.predict(list(archs)))
+            return _checked(self._surrogate.predict(list(archs)), len(archs))
 
 
 class BlendedSurrogate(SearchSurrogate):
@@ -241,21 +251,35 @@ class BlendedSurrogate(SearchSurrogate):
         if self._weight == 1.0:
             return saved
         try:
-            return self._posterior_blend(saved, learned())
+            found = self._posterior_blend(saved, learned())
+            if not found.is_finite and saved.is_finite:
+                raise CannotLearn("the surrogate's predictions are not finite")
         except CannotLearn as reason:
             self._weight, self.failure = 1.0, str(reason)
             return saved
+        return found
 
     def best_score(self, labels: Sequence[float]) -> float | None:
-        return None if self._weight == 1.0 else self._learning.best_score(labels)
+        if self._weight == 1.0:
+            return None
+        try:
+            return self._learning.best_score(labels)
+        except CannotLearn as reason:
+            self._weight, self.failure = 1.0, str(reason)
+            return None
 
     def predict(self, archs: Sequence[Architecture]) -> Posterior:
         with _survived("prediction"):
-            saved = Posterior(*self._saved.predict(list(archs)))
+            saved = _checked(self._saved.predict(list(archs)), len(archs))
             if self._weight == 1.0:
                 return saved
-            reference = Posterior(*self._saved.predict(self._reference)), self._learning.predict(self._reference)
-            return Blend.of(*reference, self._weight)(saved, self._learning.predict(archs))
+            reference = _checked(self._saved.predict(self._reference), len(self._reference))
+        try:
+            learned = self._learning.predict(self._reference)
+            return Blend.of(reference, learned, self._weight)(saved, self._learning.predict(archs))
+        except CannotLearn as reason:
+            self._weight, self.failure = 1.0, str(reason)
+            return saved
 
     def _saved_posterior(self, archs: Sequence[Architecture]) -> Posterior:
         self.predictor_calls += len(archs)

@@ -1,6 +1,6 @@
-"""What predictors that read a cell as a row of path features have in common.
+"""What predictors that read an architecture as a row of features have in common.
 
-Shapes: n labels, B cells, D different rows of F features.
+Shapes: n labels, B architectures, D different rows of F features.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor, Progress
 from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
+from nassurrogate.predictors.feature_reading import feature_reading
 from nassurrogate.predictors.kept_labels import label_arrays, read_labels
 from nassurrogate.predictors.label_scale import RankScale
-from nassurrogate.predictors.path_features import distinct_path_features, path_features
-from nassurrogate.spaces import CellSpace, Space
+from nassurrogate.spaces import Space
 
 Scorer: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """(D, F) features → (D,) means and (D,) spreads, in normal scores; a row's depend on that row alone."""
 Task: TypeAlias = tuple[np.ndarray, np.ndarray]
 """What is to be learned: (n, F) features and (n,) normal scores of the labels' ranks, which are not all equal."""
 _PIECE = 1 << 15
-"""Cells whose features are held at a time: bounds the memory."""
+"""Architectures whose features are held at a time: bounds the memory."""
 _CHUNK = 256
 """Rows that linear algebra always gets together."""
 
 
 class FeaturePredictor(Predictor):
-    """Learns normal scores of the labels' ranks from path features of the canonical cell; predicts in labels' units.
+    """Learns normal scores of the labels' ranks from a row of features (see `feature_reading`); predicts in their unit.
 
     A subclass implements `_learn`. Its spread becomes a standard deviation by `calibration`, from fits on folds of the
     labels. With a single label, or equal ones, the prediction is that label and the deviation 0.
@@ -42,13 +42,14 @@ class FeaturePredictor(Predictor):
     that is safe to read from strangers. It is exact with the same releases of the libraries.
     """
 
-    requires = CellSpace
-    space: CellSpace
+    paths_alone: ClassVar[bool] = False
+    """Whether it reads nothing but path features of canonical cells."""
     library: ClassVar[str | None] = None
     """The module that a fit imports, where that is an optional one."""
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
+        self._reading = feature_reading(space, self.metric, paths_alone=self.paths_alone)
         if self.library is not None and importlib.util.find_spec(self.library) is None:
             raise InputError(
                 f"predictor {self.name!r} needs {self.library}, which is not installed; "
@@ -56,7 +57,11 @@ class FeaturePredictor(Predictor):
             )
 
     def uses(self) -> list[str]:
-        return ["canonical graph", "path counts"]
+        return self._reading.uses
+
+    @property
+    def reads_canonical_cells(self) -> bool:
+        return self._reading.is_canonical
 
     @abstractmethod
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
@@ -68,7 +73,7 @@ class FeaturePredictor(Predictor):
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         cells, labels = list(archs), np.array(targets, dtype=np.float64)
-        features = path_features(self.space, cells)
+        features = self._reading.rows(cells)
         model = self._model(features, labels)
 
         def fits(folds: Sequence[Fold]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -101,7 +106,7 @@ class FeaturePredictor(Predictor):
         return mean, std
 
     def _predict_some(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        features, place = distinct_path_features(self.space, archs)
+        features, place = self._reading.distinct(archs)
         mean, spread = self._learned.model(features)
         return mean[place], self._learned.calibration.std(spread)[place]
 
@@ -109,7 +114,7 @@ class FeaturePredictor(Predictor):
         """In normal scores, with the raw spread: in labels' units it is widest where nobody wants to look."""
         parts = [(np.empty(0), np.empty(0))]
         for start in range(0, len(archs), _PIECE):
-            features, place = distinct_path_features(self.space, archs[start : start + _PIECE])
+            features, place = self._reading.distinct(archs[start : start + _PIECE])
             mean, spread = self._learned.model.scores(features)
             parts.append((mean[place], spread[place]))
         mean, std = (np.concatenate(each) for each in zip(*parts, strict=True))
@@ -125,7 +130,7 @@ class FeaturePredictor(Predictor):
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         calibration = Calibration.from_dict(meta["calibration"])
         cells, labels = read_labels(self.space, tensors)
-        self._keep(cells, labels, self._model(path_features(self.space, cells), labels), calibration)
+        self._keep(cells, labels, self._model(self._reading.rows(cells), labels), calibration)
 
     def _keep(self, cells: list[Architecture], labels: np.ndarray, model: LabelModel, calibration: Calibration) -> None:
         self._learned = _Learned(cells, labels, model, calibration)
@@ -200,19 +205,3 @@ def in_chunks(score: Scorer) -> Scorer:
         return mean, spread
 
     return scored
-
-
-def standardiser(features: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Map (D, F) features to their deviation from these (n, F) ones' mean, in standard deviations.
-
-    A path counts twice: by how often it occurs, in logarithms, and by whether it does.
-    """
-
-    def raw(rows: np.ndarray) -> np.ndarray:
-        # The longest path is −1 in a cell that has none.
-        return np.hstack([np.log1p(np.maximum(rows, 0.0)), rows > 0.0])
-
-    columns = raw(features)
-    mean, deviation = columns.mean(axis=0), columns.std(axis=0)
-    deviation[deviation < 1e-9] = 1.0  # constant in the labels: a cell that differs differs by its plain number
-    return lambda rows: (raw(rows) - mean) / deviation

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nassurrogate.predictors.base import check_ranges
-from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, Task, in_chunks, standardiser
+from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, Task, in_chunks
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ class GaussianProcess(FeaturePredictor):
     """
 
     name = "gaussian-process"
-    description = "Gaussian process (scikit-learn) on path features of the canonical cell; CPU, seconds"
+    description = "Gaussian process (scikit-learn) on path features of cells, or what any space offers; CPU, seconds"
     presets: ClassVar[Mapping[str, Any]] = {"default": ProcessConfig()}
     library = "sklearn"
 
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
         config: ProcessConfig = self.config
         features, scores = task
-        standard = standardiser(features)
+        standard = self._reading.standardiser(features)
         offset = scores.mean()
         distinct, row, count = np.unique(features, axis=0, return_inverse=True, return_counts=True)
         # A random order, so that the first so many are a random choice.

@@ -53,7 +53,7 @@ class GradientBoosting(FeaturePredictor):
     """
 
     name = "gradient-boosting"
-    description = "LightGBM on path features of the canonical cell; CPU, seconds"
+    description = "LightGBM on path features of cells, or what any space offers; CPU, seconds"
     presets: ClassVar[Mapping[str, Any]] = {"default": BoostingConfig()}
 
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:

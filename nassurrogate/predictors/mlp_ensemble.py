@@ -22,7 +22,7 @@ from nassurrogate.predictors.ensemble_training import Ensemble, Labelled, Schedu
 from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, Task, in_chunks
 from nassurrogate.predictors.path_features import path_names
 from nassurrogate.predictors.torch_device import one_thread
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CellSpace, Space
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,9 @@ class MlpEnsemble(FeaturePredictor):
     ((2,), (2,))
     """
 
+    requires = CellSpace
+    space: CellSpace
+    paths_alone = True
     name = "mlp-ensemble"
     description = "BANANAS: an ensemble of feed-forward nets on path encodings of the canonical cell; CPU, seconds"
     presets: ClassVar[Mapping[str, Any]] = {"default": MlpConfig()}

@@ -41,7 +41,7 @@ class RandomForest(FeaturePredictor):
     """
 
     name = "random-forest"
-    description = "random forest (scikit-learn) on path features of the canonical cell; CPU, seconds"
+    description = "random forest (scikit-learn) on path features of cells, or what any space offers; CPU, seconds"
     presets: ClassVar[Mapping[str, Any]] = {"default": ForestConfig()}
     library = "sklearn"
 

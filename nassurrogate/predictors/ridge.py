@@ -10,7 +10,7 @@ import numpy as np
 
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import check_ranges
-from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, Task, in_chunks, standardiser
+from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, Task, in_chunks
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class RidgeRegression(FeaturePredictor):
     """
 
     name = "ridge"
-    description = "ridge regression (scikit-learn) on path features of the canonical cell; CPU, a tenth of a second"
+    description = (
+        "ridge regression (scikit-learn) on path features of cells, or what any space offers; CPU, a tenth of a second"
+    )
     presets: ClassVar[Mapping[str, Any]] = {"default": RidgeConfig()}
     library = "sklearn"
 
@@ -54,7 +56,7 @@ class RidgeRegression(FeaturePredictor):
 
         config: RidgeConfig = self.config
         features, scores = task
-        standard = standardiser(features)
+        standard = self._reading.standardiser(features)
         inputs = standard(features)
         alphas = np.geomspace(config.lowest_alpha, config.highest_alpha, config.alphas)
         ridge = RidgeCV(alphas).fit(inputs, scores)

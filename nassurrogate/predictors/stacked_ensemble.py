@@ -20,7 +20,6 @@ from nassurrogate.predictors import make_predictor, resolve_predictor
 from nassurrogate.predictors.base import Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
 from nassurrogate.predictors.feature_predictor import FeaturePredictor, LabelModel, Scorer, Task
-from nassurrogate.predictors.path_features import path_features
 from nassurrogate.predictors.stack_weights import StackWeights
 from nassurrogate.spaces import Space
 
@@ -83,7 +82,7 @@ class StackedEnsemble(FeaturePredictor):
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         tell = progress if progress is not None else _say_nothing
         cells, labels = list(archs), np.array(targets, dtype=np.float64)
-        features = path_features(self.space, cells)
+        features = self._reading.rows(cells)
         whole = self._model(features, labels)
         stack = StackWeights.equal(len(self._members))
         tell(1, 2)

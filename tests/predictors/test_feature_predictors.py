@@ -11,11 +11,14 @@ import torch
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import predictor_class
 from nassurrogate.predictors.calibration import Calibration
-from nassurrogate.predictors.feature_predictor import FeaturePredictor, in_chunks, standardiser
+from nassurrogate.predictors.feature_predictor import FeaturePredictor, in_chunks
+from nassurrogate.predictors.feature_reading import PathReading
 from nassurrogate.predictors.gaussian_process import Kernel, ProcessConfig, _likeliest_kernel, _Scorer
 from nassurrogate.predictors.mlp_ensemble import MlpConfig, PathNet
 from nassurrogate.predictors.path_features import distinct_path_features, path_features
+from nassurrogate.spaces import get_space
 
+standardiser = PathReading(get_space("nb201")).standardiser
 NAMES = ("gradient-boosting", "gaussian-process", "random-forest", "ridge", "mlp-ensemble")
 PEERS = ("gaussian-process", "random-forest", "ridge")
 
@@ -177,7 +180,11 @@ def test_a_limited_process_is_less_sure(space, labelled):
     features, scores, whole = process(space, labelled, {})
     *_, limited = process(space, labelled, {"spread_cells": 20})
     narrower = _Scorer(
-        standardiser(features), 0.0, whole.kernel, *_merged(features, scores), ProcessConfig(spread_cells=20)
+        standardiser(features),
+        0.0,
+        whole.kernel,
+        *_merged(features, scores),
+        ProcessConfig(spread_cells=20),
     )
     asked, _ = distinct_path_features(space, space.parse_many(range(300)))
     assert (limited(asked)[0] == whole(asked)[0]).all()
@@ -187,7 +194,11 @@ def test_a_limited_process_is_less_sure(space, labelled):
 
 def _merged(features, scores):
     distinct, row, count = np.unique(features, axis=0, return_inverse=True, return_counts=True)
-    return standardiser(features)(distinct), np.bincount(row, weights=scores) / count, count
+    return (
+        standardiser(features)(distinct),
+        np.bincount(row, weights=scores) / count,
+        count,
+    )
 
 
 def test_the_likeliest_kernel_recovers_the_noise():

@@ -30,7 +30,8 @@ NB201 = get_space("nb201")
 MINE = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
 LATENCY, LOSS, FPS = (known_metric(name) for name in ("latency_ms", "val_loss_nats", "fps"))
 UNKNOWN = Metric("usefulness")
-CELL_PREDICTORS = [name for name in predictor_names() if name != OPEN_PREDICTOR]
+OPEN_PREDICTORS = [OPEN_PREDICTOR, "gradient-boosting", "gaussian-process", "random-forest", "ridge", "ensemble"]
+CELL_PREDICTORS = [name for name in predictor_names() if name not in OPEN_PREDICTORS]
 
 
 # --- spaces --------------------------------------------------------------------------------------------------------
@@ -45,6 +46,28 @@ def test_what_reads_cells_refuses_other_spaces_in_one_line(name):
         f"predictor {name!r} reads cells (graphs with operations on nodes), which space 'mine' has none of; "
         "space-process works on any space"
     )
+
+
+@pytest.mark.parametrize("name", OPEN_PREDICTORS)
+def test_what_reads_rows_of_features_works_on_any_space(name):
+    archs = list(MINE.members())
+    surrogate = Surrogate(MINE, predictor=name, seed=0).fit(archs, [90.0, 90.5, 91.0, 91.0, 91.5, 92.0])
+    assert np.isfinite(surrogate.predict(archs)).all()
+    assert surrogate.predictor.uses()
+
+
+@pytest.mark.parametrize("name", OPEN_PREDICTORS)
+def test_a_cost_is_read_off_the_raw_architecture(name):
+    """Cells of one function cost differently: whoever reads canonical cells alone cannot tell them apart."""
+    largest = np.bincount(NB201.class_ids()).argmax()
+    twins = NB201.take(np.flatnonzero(NB201.class_ids() == largest)[:20])
+    rng = np.random.default_rng(0)
+    archs = NB201.sample(60, rng)
+    costs = NB201.costs(archs)["params_m"] + rng.normal(0, 0.01, 60)
+    for metric, tells_apart in ((LATENCY, True), (LOSS, False)):
+        surrogate = Surrogate(NB201, predictor=name, metric=metric, seed=0).fit(archs, costs)
+        assert surrogate.predictor.reads_canonical_cells != tells_apart
+        assert (len(set(surrogate.predict(twins)[0])) > 1) == tells_apart
 
 
 def test_any_kind_of_space_can_be_asked_for():

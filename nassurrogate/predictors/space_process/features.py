@@ -119,7 +119,9 @@ class SpaceFeatures:
         """(m, F) scaled features, block after block."""
         found = self._blocks(archs)
         parts = zip(found.values(), self._centres, self._factors, strict=True)
-        return np.concatenate([(block - centre) * factor for block, centre, factor in parts], axis=1)
+        scaled = np.concatenate([(block - centre) * factor for block, centre, factor in parts], axis=1)
+        # Rounded, for libraries of linear algebra that compute a row by its place.
+        return np.round(scaled, 9)
 
     def _blocks(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
         """Name → (m, F_b), not scaled yet."""
