@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nassurrogate.benchmarks.base import LABEL, TEST, Benchmark, Evaluation
 from nassurrogate.benchmarks.callable import CallableBenchmark, Evaluate
-from nassurrogate.benchmarks.registry import dataset_names, load_benchmark, tables_of
+from nassurrogate.benchmarks.registry import dataset_names, has_tables, load_benchmark, tables_of
 from nassurrogate.benchmarks.table import Column, Measurement, TabularBenchmark
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ __all__ = [
     "TabularBenchmark",
     "dataset_names",
     "evaluate",
+    "has_tables",
     "load_benchmark",
     "tables_of",
 ]

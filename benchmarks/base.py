@@ -1,4 +1,4 @@
-"""Ground truth: what every benchmark owes, whether it looks values up in a table or trains networks."""
+"""Ground truth: the interface of every benchmark, whether it looks values up in a table or trains networks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Evaluation:
         status: `"ok"`; `"failed"`, if the training gave no number; `"missing"`, if a table has none.
         reason: why it is not `"ok"`, in one line.
         seed: of the training; None for a mean over seeds.
-        fidelity: such as the epochs; None for the full training.
+        fidelity: such as a number of epochs; None for the full training.
     """
 
     arch: Architecture
@@ -52,7 +52,7 @@ class Benchmark(ABC):
 
     A subclass has the attributes below and implements `evaluate`; where some metrics cost nothing, `lookup` too. To
     make it known, list it in a package's entry points, group `nassurrogate.benchmarks`: a `Benchmark`, or a function
-    without arguments that returns one. `nassurrogate.testing.BenchmarkContract` asks all that a benchmark owes.
+    without arguments that returns one. `nassurrogate.testing.BenchmarkContract` tests every requirement.
 
     Attributes:
         space: whose architectures it evaluates.
@@ -68,7 +68,7 @@ class Benchmark(ABC):
 
     @property
     def objective(self) -> Metric:
-        """What a search improves unless told otherwise: `val_accuracy_pct`, or else the only metric of a training.
+        """What a search improves unless told otherwise: `val_accuracy_pct`, else the only metric that needs training.
 
         Raises `InputError` where several could be meant.
         """
@@ -97,7 +97,7 @@ class Benchmark(ABC):
             archs: n architectures of the space.
             metrics: names of what is asked for; None: the objective.
             seed: of the training; None: the mean over the seeds that there are.
-            fidelity: such as the epochs; None: the full training.
+            fidelity: such as a number of epochs; None: the full training.
 
         Raises `InputError` for an unknown metric or fidelity.
         """
@@ -114,8 +114,8 @@ class Benchmark(ABC):
     def _require_free(self, metric: str) -> None:
         if metric not in self.metrics:
             raise unknown_choice("metric", metric, self.metrics, place=f" of {self.space.name}/{self.dataset}")
-        if self.metrics[metric].needs_training:
-            raise InputError(f"{metric!r} is not looked up: knowing it means training, which costs a query")
+        if metric not in self.free_metrics():
+            raise InputError(f"{metric!r} cannot be looked up: it is known only after training, which costs a query")
 
     def free_metrics(self) -> list[str]:
         """Metrics that cost no query: what can be known of an architecture without training it."""
@@ -126,7 +126,7 @@ class Benchmark(ABC):
         return metric
 
     def seeds(self, arch: Architecture, metric: str) -> Sequence[int] | None:
-        """The training seeds that can be asked for; None: any, each is a training of its own."""
+        """The training seeds that can be asked for; None: any seed, each of which is a separate training."""
         return None
 
     @property

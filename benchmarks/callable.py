@@ -8,25 +8,26 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from numbers import Real
+from numbers import Number
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import LABEL, Benchmark, Evaluation, require_metrics
-from nassurrogate.errors import InputError, brief, require_name
+from nassurrogate.errors import InputError, brief, one_line, require_name
 from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
 from nassurrogate.spaces import SpaceLike, get_space
 
 Evaluate: TypeAlias = Callable[..., "float | Mapping[str, float]"]
 """`evaluate(arch)` or `evaluate(arch, seed, fidelity)` → the objective, or values by metric."""
+_OPTIONAL = ("seed", "fidelity")
 
 
 class CallableBenchmark(Benchmark):
     """Evaluates by calling a function, such as one that trains the network.
 
-    What the function raises, and a None or NaN that it returns, become a failed evaluation: the caller goes on.
+    An exception in the function, or a None or NaN result, becomes a failed evaluation; nothing is raised.
 
     Args:
         space: the space, or its name.
@@ -54,7 +55,9 @@ class CallableBenchmark(Benchmark):
         if not callable(evaluate):
             raise InputError(f"evaluate must be a function of an architecture, got {brief(evaluate)}")
         self._evaluate = evaluate
-        self._takes = _optional_arguments(evaluate)
+        arguments = _optional_arguments(evaluate)
+        self._takes = list(arguments)
+        self._required = [name for name, required in arguments.items() if required]
         given = [metrics] if isinstance(metrics, str | Metric) else metrics
         if not isinstance(given, Sequence) or not given:
             raise InputError(f"metrics must name what evaluate returns, the objective first, got {brief(given)}")
@@ -98,20 +101,27 @@ class CallableBenchmark(Benchmark):
         return found
 
     def _one(self, arch: Architecture, wanted: list[str], seed: int | None, fidelity: int | None) -> Evaluation:
-        offered = {"seed": 0 if seed is None else seed, "fidelity": fidelity}
+        asked = {"seed": seed, "fidelity": fidelity}
+        if "seed" in self._required and seed is None:
+            asked["seed"] = 0
+        # What is not asked for is left to the function's own default.
+        passed = {n: asked[n] for n in self._takes if asked[n] is not None or n in self._required}
         began = time.perf_counter()
+        returned, reason = None, ""
         try:
-            told = self._evaluate(arch, **{name: offered[name] for name in self._takes})
-        except Exception as error:  # whatever a training raises must not end a run of many
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            cost_s = time.perf_counter() - began
-            return Evaluation(arch, cost_s=cost_s, status="failed", reason=reason, seed=seed, fidelity=fidelity)
+            returned = self._evaluate(arch, **passed)
+        except (Exception, SystemExit) as error:  # whatever a training raises must not end a run of many
+            reason = one_line(error)
         cost_s = time.perf_counter() - began
-        values, reason = self._values(told, wanted)
+        values, reason = ({}, reason) if reason else self._values(returned, wanted)
         if reason:
             return Evaluation(arch, cost_s=cost_s, status="failed", reason=reason, seed=seed, fidelity=fidelity)
-        n_seeds = {name: 1 for name in values if known_metric(name).needs_training or name in self._names}
+        n_seeds = {name: 1 for name in values if name in self._names or known_metric(name).needs_training}
         return Evaluation(arch, values, n_seeds, cost_s, seed=seed, fidelity=fidelity)
+
+    def free_metrics(self) -> list[str]:
+        """The exact costs of the space: what the function returns, a latency too, is known only after it was called."""
+        return [name for name in self.metrics if name not in self._names]
 
     def lookup(self, archs: Sequence[Architecture], metric: str) -> np.ndarray:
         self._require_free(metric)
@@ -121,7 +131,7 @@ class CallableBenchmark(Benchmark):
     def at_fidelity(self, metric: str, fidelity: int | None) -> str:
         if fidelity is not None and "fidelity" not in self._takes:
             raise InputError(
-                f"fidelity is {brief(fidelity)}, but the function takes none: evaluate(arch, seed, fidelity)"
+                f"fidelity is {brief(fidelity)}, but evaluate has no such argument: evaluate(arch, seed, fidelity)"
             )
         return metric
 
@@ -133,14 +143,14 @@ class CallableBenchmark(Benchmark):
     def _names(self) -> set[str]:
         return {metric.name for metric in self._returned}
 
-    def _values(self, told: Any, wanted: list[str]) -> tuple[dict[str, float], str]:
+    def _values(self, returned: Any, wanted: list[str]) -> tuple[dict[str, float], str]:
         """What the function returned by metric, or why that is nothing."""
-        given = told if isinstance(told, Mapping) else {self.objective.name: told}
+        given = returned if isinstance(returned, Mapping) else {self.objective.name: returned}
         values = {}
         for name, value in given.items():
             number = _number(value)
-            if number is not None and math.isfinite(number):
-                values[str(name)] = number
+            if number is not None and math.isfinite(number) and isinstance(name, str) and name.strip():
+                values[name] = number
             elif name in wanted:
                 return {}, f"evaluate returned {brief(value)} as {name}, expected a finite number"
         lacking = [name for name in wanted if name not in values]
@@ -149,33 +159,43 @@ class CallableBenchmark(Benchmark):
         return values, ""
 
 
-def _optional_arguments(evaluate: Evaluate) -> list[str]:
-    """Which of `seed` and `fidelity` a function takes. Raises `InputError` for one that cannot be called."""
+def _optional_arguments(evaluate: Evaluate) -> dict[str, bool]:
+    """Which of `seed` and `fidelity` a function takes, and whether it must be given them.
+
+    Raises `InputError` for a function that cannot be called so.
+    """
     try:
         parameters = list(inspect.signature(evaluate).parameters.values())
     except (TypeError, ValueError):  # of some built-in functions nothing is known
-        return []
-    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        named += ["seed", "fidelity"]
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
-    others = [
-        p.name for p in parameters[1:] if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-    ]
-    unknown = [name for name in others if name not in ("seed", "fidelity")]
-    if not positional or unknown:
+        return {}
+    first = parameters[0].kind if parameters else None
+    takes_one = first in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if first is inspect.Parameter.VAR_POSITIONAL:
+        takes_one = True
+    found = {}
+    for parameter in parameters[1:]:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        by_name = parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if parameter.name in _OPTIONAL and by_name:
+            found[parameter.name] = parameter.default is parameter.empty
+        elif parameter.default is parameter.empty:
+            takes_one = False
+    if not takes_one:
         raise InputError(
-            "evaluate must take an architecture, and beside it at most seed and fidelity: evaluate(arch), "
+            "evaluate must take an architecture and, optionally, seed and fidelity by name: evaluate(arch), "
             f"evaluate(arch, seed, fidelity); got {inspect.signature(evaluate)}"
         )
-    return [name for name in ("seed", "fidelity") if name in named[1:]]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        found = dict.fromkeys(_OPTIONAL, False) | found
+    return {name: found[name] for name in _OPTIONAL if name in found}
 
 
 def _number(value: Any) -> float | None:
     """A number, also as an array or tensor of one; None for everything else. True is no measurement."""
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):
         return None
     try:
-        return float(value) if isinstance(value, Real) else float(value.item())
+        return float(value if isinstance(value, Number) else value.item())  # type: ignore[arg-type]  # complex raises
     except (AttributeError, TypeError, ValueError, OverflowError, RuntimeError):
         return None

@@ -6,41 +6,46 @@ without arguments that returns one. It is found by the names of its space and da
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+import importlib
+import logging
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
 from nassurrogate.benchmarks.base import Benchmark
 from nassurrogate.errors import InputError, require_name, unknown_choice
+from nassurrogate.plug_ins import load_plug_in, place_of, plug_ins
 
 if TYPE_CHECKING:
     from nassurrogate.benchmarks.layers import Tables
 
 ENTRY_POINT_GROUP = "nassurrogate.benchmarks"
-_WITH_TABLES = ("nb201", "nb101", "macro")
+_log = logging.getLogger(__name__)
+_TABLES = {
+    "nb201": "nassurrogate.benchmarks.nb201:NB201",
+    "nb101": "nassurrogate.benchmarks.nb101:NB101",
+    "macro": "nassurrogate.benchmarks.macro:MACRO",
+}
 
 
 def tables_of(space: str) -> Tables:
     """Where the tables of a space come from. Raises `InputError` for a space without tables."""
     require_name("space", space)
-    if space == "nb201":
-        from nassurrogate.benchmarks.nb201 import NB201
+    if space not in _TABLES:
+        raise unknown_choice("space", space, _TABLES)
+    module, _, attribute = _TABLES[space].partition(":")
+    tables: Tables = getattr(importlib.import_module(module), attribute)
+    return tables
 
-        return NB201
-    if space == "nb101":
-        from nassurrogate.benchmarks.nb101 import NB101
 
-        return NB101
-    if space == "macro":
-        from nassurrogate.benchmarks.macro import MACRO
-
-        return MACRO
-    raise unknown_choice("space", space, _WITH_TABLES)
+def has_tables(space: str) -> bool:
+    """Whether tables of a space are read here, imported or not."""
+    return space in _TABLES
 
 
 def dataset_names(space: str) -> list[str]:
     """Data sets of a space that can be loaded on this machine; none where a table must be imported first."""
     require_name("space", space)
-    tabled = tables_of(space).loadable() if space in _WITH_TABLES else []
+    tabled = tables_of(space).loadable() if space in _TABLES else []
     return list(dict.fromkeys([*tabled, *_plugged(space)[0]]))
 
 
@@ -49,7 +54,7 @@ def load_benchmark(space: str, dataset: str | None = None, *, table: str | None 
 
     Args:
         space: name of the space.
-        dataset: None: `cifar10` of the built in spaces, the only one of others.
+        dataset: None: `cifar10` of the built-in spaces, the only one of others.
         table: the import whose columns come before all others, or `"embedded"` for the package's own table alone.
 
     Raises `InputError` for unknown names, and for a space whose table must be imported first: it says how.
@@ -62,7 +67,7 @@ def load_benchmark(space: str, dataset: str | None = None, *, table: str | None 
         require_name("data set", dataset)
     if table is not None:
         require_name("table", table)
-    if space in _WITH_TABLES:
+    if space in _TABLES:
         tables = tables_of(space)
         if dataset is None or dataset in tables.loadable() or dataset not in _plugged(space)[0]:
             return tables.load(tables.datasets[0] if dataset is None else dataset, table=table)
@@ -74,7 +79,7 @@ def _plugged_in(space: str, dataset: str | None, table: str | None) -> Benchmark
     if not found:
         from nassurrogate.spaces import get_space
 
-        get_space(space)  # an unknown name is told first
+        get_space(space)  # an unknown name raises first
         raise InputError(
             f"space {space!r} has no ground truth: give the training as run(space=…, evaluate=…), or register a "
             f"benchmark under the entry point {ENTRY_POINT_GROUP}" + "".join(f"; {error}" for error in broken)
@@ -85,7 +90,7 @@ def _plugged_in(space: str, dataset: str | None, table: str | None) -> Benchmark
     if name not in found:
         raise unknown_choice("data set", name, found, place=f" of {space}")
     if table is not None:
-        raise InputError(f"{space}/{name} is no table, so it has no table {table!r}; leave --table out")
+        raise InputError(f"{space}/{name} is not a table, so there is no import {table!r} of it; leave --table out")
     return found[name]
 
 
@@ -93,10 +98,11 @@ def _plugged(space: str) -> tuple[dict[str, Benchmark], list[InputError]]:
     """Data set → plug-in of a space, and why others do not load: they must not hide those that do."""
     found: dict[str, Benchmark] = {}
     broken = []
-    for point in entry_points(group=ENTRY_POINT_GROUP):
+    for point in plug_ins(ENTRY_POINT_GROUP):
         try:
             benchmark = _loaded(point)
         except InputError as error:
+            _log.warning("%s", error)
             broken.append(error)
             continue
         if benchmark.space.name == space:
@@ -105,13 +111,7 @@ def _plugged(space: str) -> tuple[dict[str, Benchmark], list[InputError]]:
 
 
 def _loaded(point: EntryPoint) -> Benchmark:
-    place = f"benchmark {point.name!r} is registered as {point.value}"
-    try:
-        loaded = point.load()
-        benchmark = loaded if isinstance(loaded, Benchmark) else loaded()
-    except Exception as error:  # whatever a module of somebody else raises while it is imported
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{place} but does not load ({told[:200]})") from error
+    benchmark = load_plug_in("benchmark", point, made=Benchmark)
     if not isinstance(benchmark, Benchmark):
-        raise InputError(f"{place}, which is no Benchmark")
+        raise InputError(f"{place_of('benchmark', point)}, which is not a Benchmark")
     return benchmark

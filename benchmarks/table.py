@@ -104,7 +104,8 @@ class TabularBenchmark(Benchmark):
 
     @property
     def objective(self) -> Metric:
-        return super().objective if self.own_objective is None else self.metrics[self.own_objective]
+        own = self.metrics.get(self.own_objective or "")
+        return super().objective if own is None or LABEL in self.columns else own
 
     def column(self, metric: str) -> Column:
         """All values of a metric. Raises `InputError` for an unknown one."""

@@ -52,6 +52,15 @@ def require_name(kind: str, given: object) -> None:
         raise InputError(f"{kind} must be a name, got {brief(given)}")
 
 
+def one_line(error: BaseException, limit: int = 200) -> str:
+    """The type and the message of somebody else's error, in one line.
+
+    >>> one_line(ValueError("not\\nso"))
+    'ValueError: not so'
+    """
+    return " ".join(f"{type(error).__name__}: {error}".split())[:limit]
+
+
 def brief(value: object, limit: int = 80) -> str:
     """`repr(value)` cut to `limit` characters, for use in one-line messages."""
     try:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from importlib.metadata import entry_points
 from typing import Any, Final, Literal, TypeAlias
 
 from nassurrogate.errors import InputError, brief
+from nassurrogate.plug_ins import find_plug_in, load_plug_in, place_of
 
 __all__ = [
     "ENTRY_POINT_GROUP",
@@ -45,7 +45,7 @@ class Metric:
         belongs_to: `"function"`, if networks that compute the same function have equal values but for noise, as of an
             accuracy; `"architecture"`, if they may differ, as of a latency.
 
-    Raises `InputError` for a name, direction or owner that is none.
+    Raises `InputError` for an invalid argument.
 
     >>> Metric("usefulness", direction="maximize").needs_training
     True
@@ -77,14 +77,14 @@ class Metric:
 
     @property
     def larger_is_better(self) -> bool:
-        """Raises `InputError` where the direction is unknown: it says how to give it.
+        """Whether a larger value is better. Raises `InputError` if the direction is unknown.
 
         >>> known_metric("latency_ms").larger_is_better
         False
         """
         if self.direction is None:
             raise InputError(
-                f"whether a larger or a smaller {self.name!r} is better is not known; say so with --larger-is-better "
+                f"it is not known whether a larger or a smaller {self.name!r} is better; give --larger-is-better "
                 f"or --smaller-is-better (in Python: Metric({self.name!r}, direction='maximize' or 'minimize'))"
             )
         return self.direction == "maximize"
@@ -111,6 +111,20 @@ class Metric:
         """Whether values run from 0 to 100."""
         return self.unit == "percent"
 
+    @property
+    def is_of_test(self) -> bool:
+        """Whether it is measured on the test set, which no search may see.
+
+        >>> known_metric("test_top1_pct").is_of_test, known_metric("latency_ms").is_of_test
+        (True, False)
+        """
+        return self.needs_training and " test " in _words(self.name)
+
+    @property
+    def note(self) -> str:
+        """What a reader of its values must know; empty if nothing."""
+        return "labels are test accuracies, which no search may see" if self.is_of_test else ""
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; `Metric.from_dict` reads it."""
         return {
@@ -127,7 +141,9 @@ class Metric:
         if not isinstance(fields, Mapping) or set(fields) != {
             "name", "unit", "direction", "needs_training", "belongs_to",
         }:  # fmt: skip
-            raise InputError(f"a stored metric has a name, unit, direction and owner, got {brief(fields)}")
+            raise InputError(
+                f"a stored metric must have name, unit, direction, needs_training and belongs_to, got {brief(fields)}"
+            )
         return cls(**fields)
 
 
@@ -146,18 +162,18 @@ def as_metric(metric: MetricLike, direction: Direction | None = None) -> Metric:
         metric: a metric or a name.
         direction: what the user says; it must not contradict what is known.
 
-    Raises `InputError` for what is no metric, and for a contradiction.
+    Raises `InputError` if `metric` is not a metric, or the direction contradicts what is known.
 
     >>> as_metric("usefulness", "maximize").larger_is_better
     True
     """
     found = metric if isinstance(metric, Metric) else known_metric(metric)
-    if direction is None or direction == found.direction:
-        return found
-    if found.direction is not None:
-        better = "larger" if found.direction == "maximize" else "smaller"
+    known = known_metric(found.name).direction or found.direction
+    given = direction or found.direction
+    if known is not None and given is not None and given != known:
+        better = "larger" if known == "maximize" else "smaller"
         raise InputError(f"{found.name!r} is known to be better when {better}; the direction given contradicts that")
-    return replace(found, direction=direction)
+    return found if given == found.direction else replace(found, direction=given)
 
 
 def known_metric(name: str) -> Metric:
@@ -177,27 +193,19 @@ def known_metric(name: str) -> Metric:
 
 @lru_cache(maxsize=1024)
 def _known(name: str) -> Metric:
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name == name:
-            return _plugged_in(point)
+    point = find_plug_in(ENTRY_POINT_GROUP, name)
+    if point is not None:
+        loaded = load_plug_in("metric", point)
+        if not isinstance(loaded, Metric) or loaded.name != name:
+            raise InputError(f"{place_of('metric', point)}, which is not a Metric of that name")
+        return loaded
+    if name.strip().startswith(("1-", "1 -")):  # one less an accuracy: who knows
+        return Metric(name)
     for words in _readings(name):
         known = _known_by_words(words)
         if known is not None:
             return Metric(name, None, *known)
     return Metric(name)
-
-
-def _plugged_in(point: Any) -> Metric:
-    try:
-        loaded = point.load()
-    except Exception as error:  # whatever a module of somebody else raises while it is imported
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(
-            f"metric {point.name!r} is registered as {point.value} but does not load ({told[:200]})"
-        ) from error
-    if not isinstance(loaded, Metric) or loaded.name != point.name:
-        raise InputError(f"metric {point.name!r} is registered as {point.value}, which is no Metric of that name")
-    return loaded
 
 
 def _words(name: str) -> str:
@@ -289,7 +297,7 @@ _TABLE: Final = (
     ),
     _Row(r"arithmetic intensity(?: \w+)*", (None, False, "architecture")),
 )  # fmt: skip
-"""Of a name's words the last one decides: `feature_map_mb` is no mAP, `top1_error_pct` no accuracy."""
+"""The last matching word of a name decides: `feature_map_mb` is not mAP, `top1_error_pct` not an accuracy."""
 _OF_TRAINING: Final = re.compile(
     rf" (?:{_TRAINED}) (?:\w+ )*(?:time|energy|cost|s|ms|h|hours|days|j|mj|kwh|mb|gb) | gpu (?:h|hours|days) "
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.errors import InputError, brief, one_line, unknown_choice
 from nassurrogate.given_path import as_path
 from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
 from nassurrogate.predictors import (
@@ -213,6 +213,7 @@ class Surrogate:
             tensors,
             {
                 "space": self.space.name,
+                "space_fingerprint": self.space.fingerprint(),
                 "predictor": self.predictor.name,
                 "preset": self.predictor.preset,
                 "config": self.predictor.config_dict(),
@@ -258,7 +259,7 @@ class Surrogate:
             if not isinstance(header["preset"], str):
                 raise InputError(f"the preset must be a name, got {brief(header['preset'])}")
             surrogate = cls(
-                _saved_space(header["space"], space),
+                _saved_space(header["space"], header.get("space_fingerprint"), space),
                 predictor=_saved_class(header["predictor"], predictor),
                 preset=header["preset"],
                 metric=_saved_metric(header, str(path)),
@@ -277,8 +278,7 @@ class Surrogate:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
-            told = f"{type(error).__name__}: {error}"
-            raise InputError(f"{path} is no complete surrogate ({' '.join(told.split())[:120]})") from error
+            raise InputError(f"{path} is no complete surrogate ({one_line(error, 120)})") from error
         return surrogate
 
 
@@ -295,13 +295,20 @@ def _saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]
     return predictor_class(name)
 
 
-def _saved_space(name: object, given: Space | None) -> Space:
-    """The space of a saved model: the registered one of its name, or the given one if it has that name."""
+def _saved_space(name: object, fingerprint: object, given: Space | None) -> Space:
+    """The space of a saved model: the registered one of its name, or the given one if it is the same."""
+    found = _named_space(name, given)
+    if fingerprint is not None and fingerprint != found.fingerprint():
+        raise InputError(f"it was saved for another space of the name {found.name!r}, with other slots or choices")
+    return found
+
+
+def _named_space(name: object, given: Space | None) -> Space:
     if given is not None:
         if not isinstance(given, Space):
             raise InputError(f"space must be a Space, got {brief(given)}")
         if given.name != name:
-            raise InputError(f"it is of the space {brief(name)}, not of the given {given.name!r}")
+            raise InputError(f"it was saved for space {brief(name)}, not for the given {given.name!r}")
         return given
     if not isinstance(name, str) or name not in space_names():
         known = unknown_choice("space", name, space_names())
@@ -315,10 +322,12 @@ def _saved_metric(header: Mapping[str, Any], place: str) -> Metric:
     if "metric_info" in header:
         told = Metric.from_dict(header["metric_info"])
         if told.name != name:
-            raise InputError(f"its metric is {brief(name)} and {brief(told.name)} at once")
+            raise InputError(f"its metric is named both {brief(name)} and {brief(told.name)}")
         return told
     known = known_metric(name)
     if known.direction is not None:
+        if known.larger_is_better != ("accuracy" in name):  # the rule that such a file was written by
+            _log.warning("%s was saved when %s was taken to be better when smaller; scores change sign", place, name)
         return known
     _log.warning("%s does not say whether a larger %s is better; it is taken to be better when smaller", place, name)
     return as_metric(known, "minimize")
@@ -333,7 +342,7 @@ def _warn_of_other_versions(header: Mapping[str, Any], tensors: Mapping[str, np.
     changes = version_changes(header["packages"])
     if changes and holds_labels(tensors):
         _log.warning(
-            "%s learns its labels again with other versions than it was saved with, so predictions may differ: %s",
+            "%s is refitted with other package versions than it was saved with, so predictions may differ: %s",
             place,
             ", ".join(changes),
         )

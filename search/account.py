@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Benchmark, Evaluation, TabularBenchmark
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, brief, one_line
 from nassurrogate.metric import Metric
 from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.ledger import LedgerWriter, Phase, Query, finite_or_none
@@ -61,7 +62,7 @@ class Account:
         feasible: what may be evaluated.
         objective: the metric that is a label.
         budget: queries in all.
-        kind: `mean` of the training seeds, or one seed drawn as in real life; where there is but one, it is that.
+        kind: `mean` of the training seeds, or `single`, one seed drawn at random; the only seed where there is one.
         rng: draws the training seeds.
         fidelity: of all queries; None: the full training.
         writer: the ledger on disk; None keeps it in memory only.
@@ -117,7 +118,7 @@ class Account:
 
     @property
     def archs(self) -> list[Architecture]:
-        """What they are of."""
+        """The architectures of `labelled`."""
         return [evaluation.arch for _, evaluation in self._evaluations if evaluation.status == "ok"]
 
     @property
@@ -132,7 +133,7 @@ class Account:
 
         Equal functions are evaluated once, but for further trainings of the same architecture: see `can_train_again`.
 
-        Raises `InputError` where nothing but failures came from the start.
+        Raises `InputError` if the first five evaluations all fail.
         """
         key = self._feasible.key(arch)
         again = arch in self._seeds and self.can_train_again(arch)
@@ -143,7 +144,8 @@ class Account:
         name = self.objective.name
         evaluation = self._evaluated(arch, seed)
         succeeded = evaluation.status == "ok"
-        n_seeds = evaluation.n_seeds.get(name, 1) if succeeded else 0
+        trained = self.objective.needs_training
+        n_seeds = evaluation.n_seeds.get(name, 1) if succeeded and trained else 0
         mean, std = predicted if predicted is not None else (None, None)
         query = Query(
             number=len(self._evaluations) + 1,
@@ -153,7 +155,7 @@ class Account:
             index=arch.index if isinstance(arch.space, EnumerableSpace) else None,
             key=arch.key,
             label=evaluation.values[name] if succeeded else None,
-            label_kind="mean" if seed is None and n_seeds > 1 else "single",
+            label_kind="single" if trained and (seed is not None or n_seeds <= 1) else "mean",
             label_seed=seed,
             cost_train_time_s=finite_or_none(evaluation.cost_s),
             predicted_mean=finite_or_none(mean),
@@ -180,19 +182,17 @@ class Account:
         """What the benchmark gives, checked: a failure that it does not say itself must not end a run."""
         name = self.objective.name
         try:
-            given = self._benchmark.evaluate([arch], [name], seed=seed, fidelity=self._fidelity)[0]
+            (given,) = self._benchmark.evaluate([arch], [name], seed=seed, fidelity=self._fidelity)
+            reason = _fault(given, arch, name)
         except InputError:
             raise
-        except Exception as error:  # whatever a plug-in raises
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        except Exception as error:  # whatever a plug-in raises, or gives in place of an evaluation
+            return Evaluation(arch, status="failed", reason=one_line(error), seed=seed, fidelity=self._fidelity)
+        if reason:
             return Evaluation(arch, status="failed", reason=reason, seed=seed, fidelity=self._fidelity)
         if given.status != "ok":
             return given
-        values = {metric: float(v) for metric, v in given.values.items() if isinstance(v, Real) and np.isfinite(v)}
-        if name in values:
-            return replace(given, values=values)
-        reason = f"the benchmark gave no {name} that is a number"
-        return replace(given, values={}, n_seeds={}, status="failed", reason=reason)
+        return replace(given, values={metric: float(v) for metric, v in given.values.items() if _is_number(v)})
 
     def _best(self) -> str:
         if not self.labelled:
@@ -206,7 +206,7 @@ class Account:
             self.note(f"query {query.number} failed: {query.arch}: {query.reason}")
             if len(self._evaluations) >= _MOST_FAILURES and not self.labelled:
                 raise InputError(
-                    f"the first {len(self._evaluations)} evaluations all failed, so the run ends; the last one: "
+                    f"the first {len(self._evaluations)} evaluations all failed, so the run stops; the last failure: "
                     f"{query.reason}"
                 )
             return
@@ -233,7 +233,7 @@ class Account:
     @property
     def trains_again(self) -> bool:
         """Whether a query is a single training, and there may be several of some architectures."""
-        if self.kind != "single":
+        if self.kind != "single" or not self.objective.needs_training:
             return False
         if isinstance(self._benchmark, TabularBenchmark):
             return bool((self._benchmark.column(self._kept_as).n_seeds > 1).any())
@@ -248,12 +248,29 @@ class Account:
         return bool(done) and None not in done and (there is None or bool(set(there) - set(done)))
 
     def _draw_seed(self, arch: Architecture) -> int | None:
-        """The training that is looked up; None for the mean. The mean of one training is that one, as noisy."""
+        """The seed to query; None for the mean over seeds. A single training is queried by its seed: it is as noisy."""
+        if not self.objective.needs_training:
+            return None
         there = self._benchmark.seeds(arch, self._kept_as)
         done = self._seeds.get(arch, [])
         if there is None:
-            return len(done)
+            return len(done) if self.kind == "single" else None
         if self.kind == "mean" and len(there) > 1:
             return None
         fresh = [seed for seed in there if seed not in done]
         return int(self._rng.choice(fresh)) if fresh else None
+
+
+def _fault(given: Evaluation, arch: Architecture, metric: str) -> str:
+    """What is wrong with an evaluation of this architecture; empty if nothing is."""
+    if given.arch != arch:
+        return f"the benchmark gave an evaluation of {given.arch} in place of {arch}"
+    if given.status not in ("ok", "failed", "missing"):
+        return f"the benchmark gave the status {brief(given.status)}, expected ok, failed or missing"
+    if given.status == "ok" and not _is_number(given.values.get(metric)):
+        return f"the benchmark gave no {metric} that is a number"
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)

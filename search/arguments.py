@@ -11,7 +11,6 @@ import numpy as np
 
 from nassurrogate.benchmarks import (
     LABEL,
-    TEST,
     Benchmark,
     CallableBenchmark,
     Evaluate,
@@ -61,19 +60,24 @@ def ground_truth(
         if isinstance(named, Space):
             if get_space(named).name not in space_names() or get_space(named.name) is not named:
                 raise InputError(
-                    f"space {named.name!r} is not registered, so there is no table of it; give its ground truth: "
+                    f"space {named.name!r} is not registered, so it has no table; pass its ground truth: "
                     "run(space=…, evaluate=…) or run(benchmark=…)"
                 )
             named = named.name
         return load_benchmark(named, dataset, table=table)
     _require("a Benchmark", "benchmark", benchmark, Benchmark)
-    given = space.name if isinstance(space, Space) else space
-    there = {"space": benchmark.space.name, "dataset": benchmark.dataset}
-    for name, value in (("space", given), ("dataset", dataset)):
-        if value is not None and value != there[name]:
-            raise InputError(
-                f"{name} {brief(value)} contradicts the given benchmark, whose {name} is {there[name]!r}; leave one out"
-            )
+    if space is not None and get_space(space) != benchmark.space:
+        name = space.name if isinstance(space, Space) else space
+        other = " (another one of that name)" if name == benchmark.space.name else ""
+        raise InputError(
+            f"space {brief(name)} contradicts the given benchmark, whose space is {benchmark.space.name!r}{other}; "
+            "leave one out"
+        )
+    if dataset is not None and dataset != benchmark.dataset:
+        raise InputError(
+            f"dataset {brief(dataset)} contradicts the given benchmark, whose dataset is {benchmark.dataset!r}; "
+            "leave one out"
+        )
     if table is not None:
         raise InputError(f"table {brief(table)} contradicts the given benchmark; leave one out")
     return benchmark
@@ -90,26 +94,28 @@ def chosen_objective(objective: MetricLike | None, benchmark: Benchmark) -> Metr
             raise unknown_choice("objective", given.name, benchmark.metrics, place=place)
         known = benchmark.metrics[given.name]
         found = given if known.direction is None else as_metric(known, given.direction)
-    if found.name == TEST and benchmark.objective.name != TEST:
+    if found.is_of_test and not benchmark.objective.is_of_test:
         raise InputError(
-            f"a search never sees {TEST}: it is looked up once, for the final architecture; the objective of "
+            f"a search never sees {found.name}: it is looked up once, for the final architecture; the objective of "
             f"{benchmark.space.name}/{benchmark.dataset} is {benchmark.objective.name}"
         )
-    _ = found.larger_is_better  # an unknown direction is told now
+    _ = found.larger_is_better  # an unknown direction raises now
     return found
 
 
-def check_budget(budget: object, benchmark: Benchmark) -> None:
-    """Raise `InputError` for what is no number of queries that could be made."""
+def check_budget(budget: object, benchmark: Benchmark, objective: Metric) -> None:
+    """Raise `InputError` unless so many queries can be made."""
     is_number = not isinstance(budget, bool) and isinstance(budget, int | np.integer)
     if not isinstance(benchmark, TabularBenchmark):
         if not is_number or budget < 1:  # type: ignore[operator]
             raise InputError(f"budget must be a whole number from 1, got {brief(budget)}")
         return
-    most = benchmark.space.n_classes
+    by_function = objective.belongs_to == "function"
+    most = benchmark.space.n_classes if by_function else benchmark.space.size
+    what = "different functions" if by_function else "architectures"
     if not is_number or not 1 <= budget <= most:  # type: ignore[operator]
         raise InputError(
-            f"budget must be a whole number from 1 to {most} (the different functions in {benchmark.space.name}), "
+            f"budget must be a whole number from 1 to {most} (the {what} in {benchmark.space.name}), "
             f"got {brief(budget)}"
         )
 
@@ -126,7 +132,7 @@ def checked_seed(seed: object) -> int:
 def check_kinds(
     *, labels: object, device: object, listener: object, write: object, plots: object, fidelity: object = None
 ) -> None:
-    """Raise `InputError` for an argument of a type that is not its own."""
+    """Raise `InputError` for an argument of the wrong type."""
     for name, value in (("labels", labels), ("device", device)):
         _require("a name", name, value, str)
     for name, value in (("write", write), ("plots", plots)):
@@ -194,7 +200,7 @@ def unfitted_surrogate(
         if changes:
             raise InputError(f"predictor {predictor!r} has no hyper-parameters, got {brief(dict(changes))}")
         if predictor == ORACLE and not isinstance(benchmark, TabularBenchmark):
-            raise InputError(f"predictor {ORACLE!r} needs a table that knows the truth; this ground truth is trained")
+            raise InputError(f"predictor {ORACLE!r} needs a table of true values; this benchmark has none")
         return None
     preset: str | None = None
     if predictor is None and saved is not None:

@@ -15,6 +15,7 @@ from nassurrogate.metric import Metric, known_metric
 from nassurrogate.search.feasible_set import FeasibleSet, ListedSet
 from nassurrogate.search.open_set import OpenSet
 from nassurrogate.search.table_set import TableSet, first_of_each_class
+from nassurrogate.spaces import Space
 
 _log = logging.getLogger(__name__)
 MOST_LISTED = 1 << 15
@@ -51,26 +52,27 @@ def find_feasible(
         _require_free(benchmark, constraint)
     if isinstance(benchmark, TabularBenchmark):
         kept_as = benchmark.at_fidelity(objective.name, fidelity)
-        return _of_table(benchmark, kept_as, constraints, rng, prefer)
-    space = benchmark.space
-    if space.size is not None and space.size <= MOST_LISTED:
-        members = list(space.members())
-        whole = OpenSet(benchmark, constraints, members)
+        return _of_table(benchmark, objective, kept_as, constraints, rng, prefer)
+    space, members = benchmark.space, _all_members(benchmark.space)
+    by_function = objective.belongs_to == "function"
+    if members is not None:
+        whole = OpenSet(benchmark, constraints, members, by_function=by_function)
         if whole.kept.any():
             return _listed(whole, members, rng)
-        nobody, where = f"no {space.name} architecture", "there is"
+        nobody, where, certain = f"no {space.name} architecture", "in the space", True
     else:
-        members = space.sample(min(_CHECKED, space.size or _CHECKED), rng)
-        whole = OpenSet(benchmark, constraints, members)
+        members = space.sample_at_most(_CHECKED, rng)
+        whole = OpenSet(benchmark, constraints, members, by_function=by_function)
         if whole.kept.any() or whole.draw(1, rng):
             return whole
-        nobody, where = f"of {len(members):,} random {space.name} architectures none", "among them"
+        nobody, where, certain = f"none of {len(members):,} random architectures", "among them", False
     values = {c.metric: benchmark.lookup(members, c.metric) for c in constraints}
-    raise _nobody(nobody, where, constraints, values)
+    raise _nobody(nobody, where, constraints, values, certain=certain)
 
 
 def _of_table(
     benchmark: TabularBenchmark,
+    objective: Metric,
     label: str,
     constraints: Sequence[Constraint],
     rng: np.random.Generator,
@@ -81,25 +83,37 @@ def _of_table(
     kept = [constraint.check(values[constraint.metric]) for constraint in constraints]
     satisfies = np.logical_and.reduce([np.ones(space.size, dtype=bool), *kept])
     if not satisfies.any():
-        raise _nobody(f"no {space.name} cell", "there is", constraints, values)
+        raise _nobody(f"no {space.name} architecture", "in the space", constraints, values)
     labelled = np.isfinite(benchmark.column(label).mean)
     feasible = satisfies & labelled
     n_unlabelled = int((satisfies & ~labelled).sum())
     if not feasible.any():
         raise InputError(
-            f"none of the {n_unlabelled} cells that satisfy the constraints has a {label} in "
+            f"none of the {n_unlabelled} architectures that satisfy the constraints has a {label} in "
             f"{space.name}/{benchmark.dataset}; loosen the constraints or import a table that has them"
         )
     if n_unlabelled:
-        _log.warning("%d feasible cells have no %s in the table and are never proposed", n_unlabelled, label)
+        _log.warning("%d feasible architectures have no %s in the table and are never proposed", n_unlabelled, label)
     violations = {str(c): c.violation(values[c.metric]) for c in constraints}
     if not labelled.all():
         violations["no label"] = np.where(labelled, 0.0, 1.0)
     order = rng.permutation(space.size)
     if prefer is not None:
         order = order[np.argsort(-prefer[order], kind="stable")]
-    representatives = first_of_each_class(space, order[feasible[order]])
-    return TableSet(space, satisfies, feasible, representatives, violations)
+    # What belongs to the architecture differs between equal functions: each stands for itself.
+    class_of = space.class_ids() if objective.belongs_to == "function" else np.arange(space.size)
+    representatives = first_of_each_class(class_of, order[feasible[order]])
+    return TableSet(space, satisfies, feasible, representatives, violations, class_of)
+
+
+def _all_members(space: Space) -> list[Architecture] | None:
+    """All architectures of a space that is small and lists them."""
+    if space.size is None or space.size > MOST_LISTED:
+        return None
+    try:
+        return list(space.members())
+    except InputError:  # a space need not list them
+        return None
 
 
 def _listed(whole: OpenSet, members: Sequence[Architecture], rng: np.random.Generator) -> ListedSet:
@@ -118,21 +132,29 @@ def _require_free(benchmark: Benchmark, constraint: Constraint) -> None:
     about = benchmark.metrics.get(metric) or known_metric(metric)
     if about.needs_training and (metric in benchmark.metrics or about.direction is not None):
         raise InputError(
-            f"cannot constrain {metric!r}: knowing it means training the network, which costs a query; "
-            f"metrics that cost none: {', '.join(free) or 'none'}"
+            f"cannot constrain {metric!r}: it is known only after training, which costs a query; "
+            f"metrics that need no query: {', '.join(free) or 'none'}"
         )
     if metric not in free:
         raise unknown_choice("metric", metric, free, place=f" in the constraint '{constraint}'")
 
 
-def _nobody(nobody: str, where: str, constraints: Sequence[Constraint], values: Mapping[str, np.ndarray]) -> InputError:
+def _nobody(
+    nobody: str,
+    where: str,
+    constraints: Sequence[Constraint],
+    values: Mapping[str, np.ndarray],
+    *,
+    certain: bool = True,
+) -> InputError:
     """Why nothing is feasible.
 
     Args:
-        nobody: what was looked at, such as `no nb201 cell`.
+        nobody: what was looked at, such as `no nb201 architecture`.
         where: which were looked at.
         constraints: all that must hold.
         values: metric → (n,) what was looked at.
+        certain: whether that was everything.
     """
     kept = [constraint.check(values[constraint.metric]) for constraint in constraints]
     for constraint, satisfied in zip(constraints, kept, strict=True):
@@ -143,9 +165,10 @@ def _nobody(nobody: str, where: str, constraints: Sequence[Constraint], values: 
             least = constraint.operator in ("<=", "<")
             word, extreme = ("smallest", known.min()) if least else ("largest", known.max())
             hint = f"{constraint.metric}{constraint.operator[0]}={_loosened(float(extreme), least)}"
+            advice = "is the nearest bound that any of them meets" if certain else "is a bound that one of them meets"
             return InputError(
                 f"{nobody} satisfies {constraint}; the {word} {constraint.metric} {where} is {extreme:.6g}: "
-                f"{hint!r} is the nearest that leaves any"
+                f"{hint!r} {advice}"
             )
     alone = ", ".join(f"{constraint}: {mask.sum():,}" for constraint, mask in zip(constraints, kept, strict=True))
     return InputError(f"{nobody} satisfies all constraints together; those that satisfy each alone: {alone}")

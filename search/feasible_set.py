@@ -1,4 +1,4 @@
-"""Which architectures a run may evaluate: those that keep every constraint, one of equal functions at a time.
+"""Which architectures a run may evaluate: those that satisfy every constraint, one of equal functions at a time.
 
 Architectures of equal *key* count as the same. Keys are canonical keys, or class numbers where the space has them.
 
@@ -22,7 +22,7 @@ class FeasibleSet(ABC):
     Attributes:
         space: whose architectures they are.
         n_space: architectures in the space; None: unknown.
-        n_feasible: those that keep every constraint; None: unknown.
+        n_feasible: those that satisfy every constraint; None: unknown.
         n_classes: different functions among those that can be evaluated; None: unknown.
         feasible_share: n_feasible / n_space, or an estimate of it.
         is_estimate: whether it is one.
@@ -49,11 +49,11 @@ class FeasibleSet(ABC):
 
     @abstractmethod
     def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
-        """(n,) bool: which keep every constraint, and can be evaluated."""
+        """(n,) bool: which satisfy every constraint, and can be evaluated."""
 
     @abstractmethod
     def violations(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
-        """For every constraint (n,) by how much it is broken: feasible where ≤ 0, +inf where unknown."""
+        """For every constraint (n,) by how much it is violated: feasible where ≤ 0, +inf where unknown."""
 
     @abstractmethod
     def representatives(self, archs: Sequence[Architecture]) -> list[Architecture]:
@@ -65,11 +65,11 @@ class FeasibleSet(ABC):
 
     @abstractmethod
     def pick(self, rng: np.random.Generator, taken: Collection[Hashable]) -> Architecture | None:
-        """One such; None if none is found."""
+        """One random representative whose key is not taken; None if none is found."""
 
     @abstractmethod
     def shuffled(self, rng: np.random.Generator) -> Iterator[Architecture]:
-        """One of every class in random order; of a space that cannot be listed, without end."""
+        """One of every class in random order; endless for a space that cannot be listed."""
 
     @abstractmethod
     def describe(self) -> str:

@@ -35,13 +35,13 @@ class Query:
         cost_train_time_s: seconds of training, simulated by a table; None where the benchmark does not say.
         predicted_mean: what the surrogate said when it was proposed, in the objective's unit; None without a surrogate.
         predicted_std: its standard deviation, in the same unit.
-        feasible: whether it keeps every constraint.
+        feasible: whether it satisfies every constraint.
         elapsed_s: seconds since the run began.
         values: all that the evaluation gave, by metric; None in a ledger of an earlier release.
         n_seeds: training seeds behind the label; None in a ledger of an earlier release.
-        status: `ok`, or `failed` or `missing`: then it is no label, and is never evaluated again.
+        status: `ok`, or `failed` or `missing`: then there is no label, and it is never evaluated again.
         reason: why it is not `ok`.
-        fidelity: such as the epochs; None for the full training.
+        fidelity: such as a number of epochs; None for the full training.
     """
 
     number: int

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nassurrogate.benchmarks import TEST, Benchmark, Evaluate, TabularBenchmark
+from nassurrogate.benchmarks import LABEL, Benchmark, Evaluate, TabularBenchmark
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError
@@ -40,7 +40,7 @@ from nassurrogate.search.searcher import DEFAULT_SEARCHER, Searcher, SearcherLik
 from nassurrogate.search.selection import choose, is_noisy
 from nassurrogate.search.sequential import SequentialSearch, search_truth
 from nassurrogate.search.surrogates import BlendedSurrogate, LearningSurrogate, OracleSurrogate, SearchSurrogate
-from nassurrogate.spaces import SpaceLike
+from nassurrogate.spaces import CellSpace, SpaceLike
 from nassurrogate.surrogate import Surrogate
 from nassurrogate.versions import package_versions
 
@@ -78,7 +78,7 @@ def run(
     Args:
         space: the search space or its name; None: the benchmark's, or `"nb201"`.
         dataset: name of the data set whose table is the ground truth; None: the benchmark's or the space's own.
-        budget: ground-truth queries, all of them; of a table at most as many as the space has different functions.
+        budget: number of ground-truth queries; on a table, at most the number of different functions in the space.
         searcher: one of `searcher_names()`, or a class.
         predictor: registered name, `name:preset` or class; `"none"`: no surrogate, every proposal is evaluated;
             `"oracle"`: predictions are the true values, an upper bound. None: the saved surrogate's, or what
@@ -96,16 +96,16 @@ def run(
         table: name of an import whose columns stand before the embedded ones, or `"embedded"` for these alone.
         benchmark: ground truth in place of a named table.
         evaluate: ground truth by one's own training: `evaluate(arch)` or `evaluate(arch, seed, fidelity)`, which
-            returns the objective, or a dict of values by metric. What it raises is a failed evaluation.
-        objective: the metric that is improved, or its name; None: the benchmark's own, `val_accuracy_pct` where there
+            returns the objective, or a dict of values by metric. An exception counts as a failed evaluation.
+        objective: the metric to optimise, or its name; None: the benchmark's own, `val_accuracy_pct` where there
             is one.
-        fidelity: of every query, such as the epochs; None: the full training.
+        fidelity: of every query, such as a number of epochs; None: the full training.
         write: False keeps everything in memory.
         plots: whether plots are drawn into the run folder.
         device: of the predictor.
 
     Returns the fields that `--json` prints. `best` is always feasible. Raises `InputError` for input that is unusable,
-    before the first query, and where the first five evaluations all fail; Ctrl-C passes through, and the ledger stands.
+    before the first query, and if all evaluations, or the first five, fail; Ctrl-C propagates and keeps the ledger.
 
     >>> result = run(budget=4, seed=0, predictor="gradient-boosting", constraints=["latency_ms<=12"], write=False)
     >>> result["queries"], result["best"]["latency_ms"] <= 12
@@ -120,9 +120,9 @@ def run(
     settings = checked_settings(settings)
     truth = ground_truth(space, dataset, table, benchmark, evaluate, objective)
     goal = chosen_objective(objective, truth)
-    check_budget(budget, truth)
+    check_budget(budget, truth, goal)
     check_kinds(labels=labels, device=device, listener=listener, write=write, plots=plots, fidelity=fidelity)
-    truth.at_fidelity(goal.name, fidelity)  # an unknown one is told now
+    truth.at_fidelity(goal.name, fidelity)  # an unknown one raises now
     searcher_cls = resolve_searcher(searcher)
     seed = checked_seed(seed)
     folder = as_path(run_dir, "run_dir") if run_dir is not None else None
@@ -191,20 +191,20 @@ def run(
         )
         told = f"{feasible.describe()}; seed {seed}"
         account.emit(Event("start", 0, budget, told, run_dir=str(folder) if write else ""))
-        if goal.name == TEST:
-            account.note(
-                f"the objective is {TEST}, the only accuracy of {truth.space.name}: the search sees test accuracy"
-            )
+        if goal.is_of_test:
+            only = f", the only accuracy of {truth.space.name}" if LABEL not in truth.metrics else ""
+            account.note(f"the objective is {goal.name}{only}: the search sees test accuracy")
         found = _search(account, feasible, search_surrogate, searcher_cls, settings, rngs["search"])
         order = found.pop("order")
         if not len(order):
             raise InputError(
-                f"all {len(account.queries)} evaluations failed; the last one: {account.queries[-1].reason}"
+                f"all {len(account.queries)} evaluations failed; the last failure: {account.queries[-1].reason}"
             )
         queries = account.labelled
         outcome = Outcome(truth, feasible, goal, queries, account.archs, [bound.metric for bound in bounds])
         result = {
             "schema_version": SCHEMA_VERSION,
+            "kind": "cell" if isinstance(truth.space, CellSpace) else "architecture",
             **asked,
             "labels": "single" if is_noisy(queries) else labels,
             **found,
@@ -235,7 +235,7 @@ def _search(
     """Spend the budget; the order of what was evaluated, best first, and the counts."""
     if surrogate is None:
         alone = searcher_cls(feasible, rng, objectives=(account.objective,))
-        search_truth(account, alone)
+        search_truth(account, alone, rng)
         searchers = [alone]
         order, rule = choose(account.labelled, None, sign=account.objective.sign)
     else:

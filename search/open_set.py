@@ -20,19 +20,25 @@ _SMALLEST_ROUND, _LARGEST_ROUND = 32, 1 << 14
 
 
 class OpenSet(FeasibleSet):
-    """Draws architectures and keeps the feasible ones. Each stands for itself, the first of its function that is met.
+    """Draws architectures and keeps the feasible ones. Of equal functions the first one drawn is kept.
 
     Args:
         benchmark: looks up what is constrained.
         constraints: all must hold.
         checked: architectures that tell the feasible share: a random sample, or all.
+        by_function: whether equal functions count as the same; else every architecture is one of its own.
     """
 
     def __init__(
-        self, benchmark: Benchmark, constraints: Sequence[Constraint], checked: Sequence[Architecture]
+        self,
+        benchmark: Benchmark,
+        constraints: Sequence[Constraint],
+        checked: Sequence[Architecture],
+        *,
+        by_function: bool = True,
     ) -> None:
         self.space = benchmark.space
-        self._benchmark, self._constraints = benchmark, constraints
+        self._benchmark, self._constraints, self._by_function = benchmark, constraints, by_function
         self.kept = self.contains(checked)
         """(n,) bool: which of those checked are feasible."""
         self.n_space, self.n_classes = self.space.size, None
@@ -42,7 +48,7 @@ class OpenSet(FeasibleSet):
         self.feasible_share = float(self.kept.mean())
 
     def keys(self, archs: Sequence[Architecture]) -> list[str]:
-        return self.space.canonical_keys(archs)
+        return self.space.canonical_keys(archs) if self._by_function else [arch.string for arch in archs]
 
     def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
         kept = np.ones(len(archs), dtype=bool)
@@ -62,8 +68,8 @@ class OpenSet(FeasibleSet):
             if len(found) >= n:
                 break
             wanted = (n - len(found)) / max(self.feasible_share, 0.01)
-            size = int(min(max(wanted, _SMALLEST_ROUND), _LARGEST_ROUND, self.n_space or _LARGEST_ROUND))
-            drawn = self.space.sample(size, rng)
+            size = int(min(max(wanted, _SMALLEST_ROUND), _LARGEST_ROUND))
+            drawn = self.space.sample_at_most(size, rng)
             if self._constraints:
                 drawn = [arch for arch, kept in zip(drawn, self.contains(drawn), strict=True) if kept]
             for key, arch in zip(self.keys(drawn), drawn, strict=True):
@@ -84,6 +90,6 @@ class OpenSet(FeasibleSet):
     def describe(self) -> str:
         size = "an unknown number of" if self.n_space is None else f"{self.n_space:,}"
         if not self._constraints:
-            return f"{size} architectures, no constraint"
+            return f"{size} architectures, no constraints"
         share = f"{self.feasible_share:.1%} of {size} architectures satisfy the constraints"
-        return f"an estimated {share} ({len(self.kept):,} random ones were checked)" if self.is_estimate else share
+        return f"an estimated {share} ({len(self.kept):,} were sampled)" if self.is_estimate else share

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     import optuna
 
 _NO_ARCHITECTURE = "no architecture"
-"""The constraint that genes break which no architecture has."""
+"""Name of the constraint that a combination of genes violates if it is no architecture."""
 
 
 class OptunaSearcher(Searcher):
     """A study with one categorical parameter for every gene of the space.
 
-    Infeasible trials are told as such, with the violation of every constraint (free: constraints need no training).
-    A trial of a known function is told the known values (free as well). What is told without having been asked for
-    enters the study as a finished trial.
+    Infeasible trials are reported to Optuna with the violation of every constraint (free: no training is needed). A
+    trial of a known function gets the known values (also free). An evaluation that was not asked for is added to the
+    study as a finished trial.
 
     Raises `InputError` for a space without genes.
     """
@@ -73,7 +73,7 @@ class OptunaSearcher(Searcher):
         ]
         try:
             arch: Architecture | None = self.space.from_gene_codes(codes)
-        except InputError:  # not every combination of genes is an architecture; Optuna is told
+        except InputError:  # not every combination of genes is an architecture; it is reported to Optuna
             arch = None
         self._last = (arch, trial)
         if arch is not None:

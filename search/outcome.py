@@ -61,7 +61,7 @@ class Outcome:
             "best": {
                 **listed[0],
                 "val_accuracy_mean_pct": true if is_label else None,
-                "test_accuracy_pct": self._tested(chosen),
+                "test_accuracy_pct": self._tested(int(order[0])),
                 "mean_value": true,
             },
             "regret_points": regret,
@@ -94,15 +94,13 @@ class Outcome:
             return None
         return finite_or_none(self._benchmark.lookup([arch], metric)[0])
 
-    def _tested(self, arch: Architecture) -> float | None:
-        if self._objective.name == TEST or TEST not in self._benchmark.metrics:
-            return self._labels_of(arch) if self._objective.name == TEST else None
-        if not isinstance(self._benchmark, TabularBenchmark):
-            return None
-        return finite_or_none(self._benchmark.query(arch, TEST).value)
-
-    def _labels_of(self, arch: Architecture) -> float:
-        return float(next(self._labels[place][0] for place in self._labels if self._archs[place] == arch))
+    def _tested(self, place: int) -> float | None:
+        """Test accuracy of the chosen one: its label, what its evaluation gave beside that, or a table's."""
+        if self._objective.name == TEST:
+            return float(self._labels[place][0])
+        if isinstance(self._benchmark, TabularBenchmark) and TEST in self._benchmark.metrics:
+            return finite_or_none(self._benchmark.query(self._archs[place], TEST).value)
+        return (self._queries[place].values or {}).get(TEST)
 
     def _compared(self, chosen: Architecture) -> tuple[float | None, float | None, dict[str, Any] | None]:
         """The chosen one's true mean, its regret and the optimum; None where a table does not know them."""
@@ -121,7 +119,7 @@ class Outcome:
             "val_accuracy_mean_pct": float(truth[ideal]) if self._objective.name == LABEL else None,
             "value": float(truth[ideal]),
         }
-        return true, float(sign * (truth[ideal] - true)), optimum
+        return true, float(sign * (truth[ideal] - true)) + 0.0, optimum  # no negative zero
 
 
 def _has_choices(arch: Architecture) -> bool:

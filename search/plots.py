@@ -77,7 +77,7 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
     if optimum is not None:
         axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=f"best feasible, {optimum:.2f}")
     if labels and objective.is_percent and objective.larger_is_better:
-        # Untrainable cells would squeeze all that matters into one line; what lies below is told.
+        # Untrainable cells would squeeze all that matters into one line; the plot states how many lie below.
         high = max(np.nanmax(curve), optimum or 0.0)
         low = min(float(np.quantile(labels, 0.1)), labels[0], high - 0.5)
         low = max(low, high - 25.0)
@@ -116,13 +116,13 @@ def predicted_vs_true(ledger: Ledger) -> Figure:
 
 
 def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figure:
-    """The paid cells' labels against a free metric, over all cells in grey, with the bounds on the metric drawn in."""
+    """Labels evaluated in the run against a free metric, over the whole table in grey, with the metric's bounds."""
     figure, axes = _canvas(ledger, f"Accuracy against {metric}")
     objective, queries = _objective(ledger), labelled(ledger.queries)
     if isinstance(benchmark, TabularBenchmark):
         cost, truth = benchmark.column(metric).mean, benchmark.column(objective.name).mean
         known = np.isfinite(cost) & np.isfinite(truth)
-        axes.scatter(cost[known], truth[known], s=2, color=_QUIET, linewidths=0, rasterized=True, label="all cells")
+        axes.scatter(cost[known], truth[known], s=2, color=_QUIET, linewidths=0, rasterized=True, label="all in table")
     at = benchmark.lookup([benchmark.space.parse(query.arch) for query in queries], metric).tolist()
     _scatter_phases(axes, queries, at, [query.value for query in queries])
     if queries:

@@ -15,7 +15,7 @@ from nassurrogate.search.surrogates import Posterior, SearchSurrogate
 from nassurrogate.search.table_set import TableSet
 
 _DRAWN_OF_OPEN = 1024
-"""Random candidates of a space that cannot be listed: of so many architectures no more would come close to the best."""
+"""Random candidates of a space that cannot be listed; more of them would hardly get closer to the optimum."""
 
 
 class CandidatePool:

@@ -25,11 +25,6 @@ def anytime(queries: Sequence[Query], *, sign: int = 1) -> np.ndarray:
     return np.where(np.isfinite(best), sign * best, np.nan)
 
 
-def repeat_share(queries: Sequence[Query]) -> float:
-    """The share of the queries that paid for a function paid for before; isomorphic cells count as repeats."""
-    return 1 - len({query.key for query in queries}) / len(queries) if queries else 0.0
-
-
 _RULES = {"shrunk": "its label weighed against what the surrogate expects without it (shrunk)"}
 """What a rule of `choose` means, where the name does not tell."""
 
@@ -47,7 +42,7 @@ def describe_result(result: Mapping[str, Any]) -> str:
     before = "" if predicted is None else f" (predicted {predicted:{form}}{unit} before)"
     index = "" if best["index"] is None else f" (index {best['index']})"
     size = "an unknown number of" if result["n_space"] is None else f"{result['n_space']:,}"
-    kind = "cell" if best["choices"] is None else "architecture"
+    kind = result.get("kind", "cell")  # summaries of earlier releases have none
     rows = [
         (f"best {kind}", f"{best['arch']}{index}"),
         (_name_of(goal), f"{best['value']:{form}}{unit}{before}{several}, selected by {rule}"),
@@ -58,13 +53,16 @@ def describe_result(result: Mapping[str, Any]) -> str:
     costs = ", ".join(f"{name} {value:.4g}" for name, value in _costs(best, goal["name"]))
     if costs:
         rows.append(("costs", costs))
-    regret = "{:.3f} points to the best feasible cell" if unit == " %" else f"{{:.4g}}{unit} to the best feasible one"
+    to_best = f"to the best feasible {kind}"
+    regret = f"{{:.3f}} points {to_best}" if unit == " %" else f"{{:.4g}}{unit} {to_best}"
     lacking = "table incomplete" if result["is_table"] else "the optimum is not known"
     rows.append(("regret", _or_unknown(result["regret_points"], regret, lacking)))
     if result["feasible_share_is_estimate"]:
         feasible = f"an estimated {result['feasible_share']:.1%} of {size} architectures"
+    elif result["n_feasible"] is None:
+        feasible = f"all {kind}s; their number is unknown"
     else:
-        feasible = f"{size if result['n_feasible'] is None else format(result['n_feasible'], ',')} of {size} {kind}s"
+        feasible = f"{result['n_feasible']:,} of {size} {kind}s"
     rows += [
         ("feasible", f"{feasible}{_under(result['constraints'])}"),
         ("queries", f"{result['queries']} of {result['budget']} ({spent}{failed}); stopped: {result['stop_reason']}"),
@@ -72,6 +70,10 @@ def describe_result(result: Mapping[str, Any]) -> str:
         ("predictor calls", f"{result['predictor_calls']:,} (free)"),
         ("on", f"{result['space']}/{result['dataset']}, seed {result['seed']}, {result['labels']} labels"),
     ]
+    if result["fidelity"] is not None:
+        rows.append(
+            ("fidelity", f"{result['fidelity']} of every query; test accuracy and regret are of the full training")
+        )
     if result["label_cost_s"] is not None:
         training = "simulated training" if result["is_table"] else "training"
         rows.append((training, _time(result["label_cost_s"])))

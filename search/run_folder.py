@@ -18,7 +18,9 @@ LEDGER, SUMMARY, LOCK, PLOTS = "ledger.jsonl", "summary.json", "run.lock", "plot
 
 def default_folder(space: str, dataset: str, seed: int) -> Path:
     """`runs/<space>-<dataset>-<seed>-<time>` in the current folder, with `-2`, `-3`, … where that exists."""
-    stem = f"{space}-{dataset}-{seed}-{datetime.now():%Y%m%d-%H%M%S}"
+    # A name of one's own may hold what leads to other folders.
+    names = ("".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name) for name in (space, dataset))
+    stem = f"{'-'.join(names)}-{seed}-{datetime.now():%Y%m%d-%H%M%S}".lstrip(".")
     path, number = Path("runs") / stem, 1
     while path.exists():
         number += 1

@@ -1,4 +1,4 @@
-"""What every searcher owes: ask for architectures, be told what they are worth. It knows neither tables nor surrogates.
+"""The ask-and-tell interface of every searcher. It knows neither tables nor surrogates.
 
 A third party adds one by an entry point: group `nassurrogate.searchers`, name = the searcher's name, value = the class,
 a subclass of `Searcher`. Without one, the class itself can be given to `nassurrogate.search.run`.
@@ -6,20 +6,18 @@ a subclass of `Searcher`. Without one, the class itself can be given to `nassurr
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
-from importlib.metadata import EntryPoint, entry_points
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Evaluation
-from nassurrogate.errors import InputError, brief, require_name, unknown_choice
+from nassurrogate.errors import InputError, brief
 from nassurrogate.metric import Metric
+from nassurrogate.plug_ins import ClassRegistry
 from nassurrogate.search.feasible_set import FeasibleSet
 
 __all__ = ["DEFAULT_SEARCHER", "Searcher", "SearcherLike", "resolve_searcher", "searcher_class", "searcher_names"]
@@ -45,8 +43,8 @@ class Searcher(ABC):
     """Proposes feasible architectures, one of equal functions at most once, and learns from their values.
 
     A subclass names itself and implements `_propose`; it may override `_learn`, `_refused`, `_repeated` and `_failed`.
-    `ask` guarantees what the loop relies on, whatever the subclass proposes: feasible, of a function that was never
-    told nor asked for, and after `max_attempts` refusals a random such architecture instead.
+    Whatever the subclass proposes, `ask` returns only feasible architectures of functions that were neither told nor
+    asked for before, and after `max_attempts` refused proposals a random one of these.
 
     Args:
         feasible: what may be proposed.
@@ -82,7 +80,7 @@ class Searcher(ABC):
         self.n_proposals = 0
         """All proposals, refused ones too."""
         self.n_infeasible = 0
-        """Proposals that broke a constraint: free, since constraints are known without training."""
+        """Proposals that violated a constraint: free, since constraints are known without training."""
         self.n_repeats = 0
         """Proposals of a function whose value was known already: free."""
         self.n_fallbacks = 0
@@ -109,6 +107,8 @@ class Searcher(ABC):
             return None
         for _ in range(self.max_attempts):
             arch = self._propose()
+            if arch is not None and not isinstance(arch, Architecture):
+                raise TypeError(f"searcher {self.name!r} proposed {brief(arch)}, expected an Architecture")
             self.n_proposals += 1
             if arch is None or not self.feasible.allows(arch):
                 self.n_infeasible += 1
@@ -128,7 +128,7 @@ class Searcher(ABC):
         return fresh
 
     def tell(self, evaluations: Iterable[Evaluation]) -> None:
-        """Give evaluations, asked for or not, with finite values of all objectives by name; or failed ones."""
+        """Take in evaluations, asked for or not: each failed, or with a finite value for every objective."""
         for evaluation in evaluations:
             key = self.feasible.key(evaluation.arch)
             self._asked.discard(key)
@@ -151,7 +151,7 @@ class Searcher(ABC):
 
     @property
     def worst(self) -> tuple[float, ...]:
-        """The lowest value told of every objective; 0 where nothing is told."""
+        """The lowest value reported for every objective; 0 where nothing is reported."""
         known = [values for values in self._told.values() if values is not None]
         return tuple(map(min, zip(*known, strict=True))) if known else (0.0,) * len(self.objectives)
 
@@ -164,10 +164,10 @@ class Searcher(ABC):
         """Take in the value of every objective."""
 
     def _refused(self, arch: Architecture | None) -> None:  # noqa: B027
-        """The last proposal broke a constraint, or was no architecture."""
+        """The last proposal violated a constraint, or was no architecture."""
 
     def _repeated(self, arch: Architecture, values: tuple[float, ...] | None) -> None:  # noqa: B027
-        """The last proposal is known: its values, or None if it failed or is not told yet."""
+        """The last proposal is already known; `values` is None if it failed or is still pending."""
 
     def _failed(self, arch: Architecture) -> None:  # noqa: B027
         """Its evaluation gave no value."""
@@ -177,10 +177,18 @@ SearcherLike: TypeAlias = "str | type[Searcher]"
 """What stands for a searcher everywhere: a registered name, or a class."""
 
 
+_REGISTRY: ClassRegistry[Searcher] = ClassRegistry(
+    "searcher",
+    Searcher,  # type: ignore[type-abstract]  # what others are subclasses of
+    ENTRY_POINT_GROUP,
+    _BUILT_IN,
+    ("name", "description"),
+)
+
+
 def searcher_names() -> list[str]:
-    """Names that `searcher_class` knows: built in ones first, the default first of all, then plug-ins."""
-    plugged = sorted(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
-    return list(dict.fromkeys([*_BUILT_IN, *plugged]))
+    """Names that `searcher_class` knows: built-in ones first, the default first of all, then plug-ins."""
+    return _REGISTRY.names()
 
 
 def searcher_class(name: str) -> type[Searcher]:
@@ -189,46 +197,9 @@ def searcher_class(name: str) -> type[Searcher]:
     >>> searcher_class("evolution").name
     'evolution'
     """
-    require_name("searcher", name)
-    if name in _BUILT_IN:
-        module, _, attribute = _BUILT_IN[name].partition(":")
-        found: type[Searcher] = getattr(importlib.import_module(module), attribute)
-        return found
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name == name:
-            return _plugged_in(point)
-    raise unknown_choice("searcher", name, searcher_names())
+    return _REGISTRY.find(name)
 
 
 def resolve_searcher(searcher: SearcherLike) -> type[Searcher]:
-    """The class of a name, or the class itself. Raises `InputError` for what is no complete searcher."""
-    if isinstance(searcher, str):
-        return searcher_class(searcher)
-    if not inspect.isclass(searcher):
-        raise InputError(
-            f"searcher must be a name such as {DEFAULT_SEARCHER!r} or a subclass of Searcher, got {brief(searcher)}"
-        )
-    place = f"searcher was given as the class {searcher.__qualname__}"
-    cls = _checked(searcher, place)
-    if cls.name in searcher_names() and searcher_class(cls.name) is not cls:
-        raise InputError(f"{place}, which goes by the name of another one, {cls.name!r}; give it a name of its own")
-    return cls
-
-
-def _plugged_in(point: EntryPoint) -> type[Searcher]:
-    place = f"searcher {point.name!r} is registered as {point.value}"
-    try:
-        loaded = point.load()
-    except Exception as error:  # whatever a module of somebody else raises while it is imported
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{place} but does not load ({told[:200]})") from error
-    return _checked(loaded, place)
-
-
-def _checked(loaded: object, place: str) -> type[Searcher]:
-    if not (isinstance(loaded, type) and issubclass(loaded, Searcher)):
-        raise InputError(f"{place}, which is no subclass of Searcher")
-    missing = [*loaded.__abstractmethods__, *(a for a in ("name", "description") if not hasattr(loaded, a))]
-    if missing:
-        raise InputError(f"{place}, which does not define {', '.join(sorted(missing))}")
-    return loaded
+    """The class of a name, or the class itself. Raises `InputError` for what is not a complete searcher."""
+    return searcher_class(searcher) if isinstance(searcher, str) else _REGISTRY.given(searcher, DEFAULT_SEARCHER)

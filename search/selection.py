@@ -50,8 +50,8 @@ def expected_by_others(
     parts = len(first) if one_by_one else min(FOLDS, len(first))
     expected = np.empty(len(first))
     for held in np.array_split(rng.permutation(len(first)), parts):
-        keys = {queries[first[place]].key for place in held}
-        known = [place for place, query in enumerate(queries) if query.key not in keys]
+        left_out = {queries[first[place]].arch for place in held}
+        known = [place for place, query in enumerate(queries) if query.arch not in left_out]
         try:
             surrogate.fit([archs[place] for place in known], [queries[place].value for place in known], progress)
             expected[held] = surrogate.predict([archs[first[place]] for place in held]).mean
@@ -64,7 +64,7 @@ def first_queries(queries: Sequence[Query]) -> np.ndarray:
     """(C,) positions of the first query of every evaluated cell: others of it are further trainings."""
     seen: dict[str, int] = {}
     for place, query in enumerate(queries):
-        seen.setdefault(query.key, place)
+        seen.setdefault(query.arch, place)
     return np.array(list(seen.values()), dtype=np.int64)
 
 
@@ -72,7 +72,7 @@ def mean_labels(queries: Sequence[Query]) -> tuple[np.ndarray, np.ndarray]:
     """(C,) mean labels of the evaluated architectures, and (C,) how many queries each had."""
     labels: dict[str, list[float]] = {}
     for query in queries:
-        labels.setdefault(query.key, []).append(query.value)
+        labels.setdefault(query.arch, []).append(query.value)
     return np.array([np.mean(each) for each in labels.values()]), np.array([len(each) for each in labels.values()])
 
 
@@ -80,7 +80,7 @@ def _seeds_behind(queries: Sequence[Query]) -> np.ndarray:
     """(C,) trainings behind the mean label of every evaluated architecture."""
     seeds: dict[str, int] = {}
     for query in queries:
-        seeds[query.key] = seeds.get(query.key, 0) + (query.n_seeds or 1)
+        seeds[query.arch] = seeds.get(query.arch, 0) + (query.n_seeds or 1)
     return np.array(list(seeds.values()))
 
 

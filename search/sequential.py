@@ -19,7 +19,7 @@ from nassurrogate.search.pool import CandidatePool
 from nassurrogate.search.schedule import SearchSettings, plan
 from nassurrogate.search.searcher import WORTH, Searcher
 from nassurrogate.search.selection import choose, expected_by_others, has_single
-from nassurrogate.search.surrogates import CannotLearn, Posterior, SearchSurrogate
+from nassurrogate.search.surrogates import CannotLearn, Posterior, SearchSurrogate, survived
 
 Acquisition: TypeAlias = Callable[[Sequence[Architecture]], np.ndarray]
 """n architectures → (n,) acquisitions of their functions."""
@@ -91,7 +91,7 @@ class SequentialSearch:
             found = self._round(pool, min(batch(), account.left), "confirm")
 
     def _train_again(self, n_best: int) -> None:
-        """Spend what is left on further trainings of the best; of more of them where some have no further one."""
+        """Spend what is left on training the best again; include more of them when some cannot be trained again."""
         account = self._account
         order = self.ranked()[0]
         ranked = [account.archs[place] for place in order]
@@ -103,14 +103,13 @@ class SequentialSearch:
 
     def ranked(self) -> tuple[np.ndarray, str]:
         """Positions of the labelled queries of different architectures, best first, and the rule (see `choose`)."""
-        account = self._account
-        expected = None
-        if has_single(account.labelled):
+        account, expected = self._account, None
+        # For labels that are not percentages the training noise is unknown.
+        noise = self._settings.label_noise_pct if account.objective.is_percent else 0.0
+        if noise and has_single(account.labelled):
             expected = expected_by_others(
                 self._surrogate, account.labelled, account.archs, self._rng, self._fit_progress
             )
-        # Of other labels than percentages nobody knows the noise of a training.
-        noise = self._settings.label_noise_pct if account.objective.is_percent else 0.0
         return choose(account.labelled, expected, sign=account.objective.sign, label_noise_pct=noise)
 
     def _round(self, pool: CandidatePool, size: int, phase: Phase) -> bool:
@@ -134,7 +133,7 @@ class SequentialSearch:
                 proposed += new
                 if surrogate.failure:
                     self._note_once(
-                        f"the saved surrogate alone proposes from query {len(account.queries) + 1} on",
+                        f"only the saved surrogate is used from query {len(account.queries) + 1} on",
                         surrogate.failure,
                     )
             if surrogate.refits_at_once and size > 1:  # what is recorded comes from labels, not from beliefs
@@ -158,7 +157,8 @@ class SequentialSearch:
         name = "mean" if phase == "confirm" else self._settings.acquisition
         acquisition, order = self._ranked(pool, name)
         if pool.is_open:
-            ends = self._climbed([pool.members[place] for place in order[:_STARTS]], acquisition, taken)
+            with survived("neighbours of the best candidates"):
+                ends = self._climbed([pool.members[place] for place in order[:_STARTS]], acquisition, taken)
             pool.add(ends)
             acquisition, order = self._ranked(pool, name)
         for _ in range(_CLIMBS if not (pool.is_whole or pool.is_open) else 0):
@@ -170,7 +170,8 @@ class SequentialSearch:
             fresh = (place for place in order.tolist() if pool.keys[place] not in known)
             found = [pool.members[place] for place in itertools.islice(fresh, size)]
         else:
-            found = self._searched(pool, acquisition, size, taken)
+            with survived(f"proposal of searcher {self._searcher.name!r}"):
+                found = self._searched(pool, acquisition, size, taken)
         if not found:
             raise CannotLearn("no candidate is left in the pool")
         return found
@@ -178,7 +179,7 @@ class SequentialSearch:
     def _climbed(
         self, starts: Sequence[Architecture], acquisition: Acquisition, taken: Sequence[Architecture]
     ) -> list[Architecture]:
-        """From every start the way up, neighbour by neighbour, to where no feasible and fresh one is better.
+        """From each start, climb from neighbour to neighbour until no feasible, fresh neighbour is better.
 
         In a space that cannot be listed the best is far from whatever is drawn at random.
         """
@@ -281,8 +282,26 @@ def _worth(arch: Architecture, value: float) -> Evaluation:
     return Evaluation(arch, {WORTH.name: float(value)})
 
 
-def search_truth(account: Account, searcher: Searcher) -> None:
-    """Spend the account on a searcher whose objective is the truth itself: the baseline without a predictor."""
-    while account.left and (asked := searcher.ask()):
-        for arch in asked[: account.left]:
-            searcher.tell([account.evaluate(arch, "search", searcher.name)])
+def search_truth(account: Account, searcher: Searcher, rng: np.random.Generator) -> None:
+    """Spend the account on a searcher whose objective is the truth itself: the baseline without a predictor.
+
+    Args:
+        account: evaluates.
+        searcher: proposes; should it raise, random architectures take its place, and a note says so.
+        rng: draws them.
+    """
+    what = f"proposal of searcher {searcher.name!r}"
+    try:
+        while account.left:
+            with survived(what):
+                asked = searcher.ask()
+            if not asked:
+                return
+            for arch in asked[: account.left]:
+                evaluation = account.evaluate(arch, "search", searcher.name)
+                with survived(what):
+                    searcher.tell([evaluation])
+    except CannotLearn as reason:
+        account.note(f"random proposals from query {len(account.queries) + 1} on: {reason}")
+        for arch in searcher.feasible.draw(account.left, rng, account.taken):
+            account.evaluate(arch, "search", "random")

@@ -19,7 +19,7 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import TabularBenchmark
 from nassurrogate.benchmarks.oracle import Oracle
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, one_line
 from nassurrogate.metric import Metric
 from nassurrogate.surrogate import Surrogate
 
@@ -31,8 +31,8 @@ class CannotLearn(Exception):
 
 
 @contextmanager
-def _survived(what: str) -> Iterator[None]:
-    """Turn whatever a predictor raises into `CannotLearn`, with its type."""
+def survived(what: str) -> Iterator[None]:
+    """Turn whatever a predictor, or another plug-in, raises into `CannotLearn`, with its type."""
     try:
         yield
     except CannotLearn:
@@ -40,8 +40,7 @@ def _survived(what: str) -> Iterator[None]:
     except InputError as error:
         raise CannotLearn(f"no {what}: {error}") from error
     except Exception as error:  # out of memory, linear algebra, a fault of a plug-in: the run goes on without it
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise CannotLearn(f"no {what}: {told[:200]}") from error
+        raise CannotLearn(f"no {what}: {one_line(error)}") from error
 
 
 def _checked(given: object, n: int) -> Posterior:
@@ -159,26 +158,26 @@ class LearningSurrogate(SearchSurrogate):
         if len(set(labels)) < 2:
             several = "all labels are equal" if len(labels) > 1 else "there is only one label so far"
             raise CannotLearn(f"{several}; two different ones are needed" if labels else "no label yet")
-        with _survived("fit"):
+        with survived("fit"):
             self._surrogate.fit(list(archs), list(labels), progress=progress)
 
     def add(self, archs: Sequence[Architecture]) -> None:
         try:
-            with _survived("candidates"):
+            with survived("candidates"):
                 self._pool.add(list(archs))
-        except CannotLearn as reason:  # told when it is asked for a posterior
+        except CannotLearn as reason:  # raised when it is asked for a posterior
             self._unreadable = str(reason)
 
     def posterior(self) -> Posterior:
         if self._unreadable:
             raise CannotLearn(self._unreadable)
         self.predictor_calls += len(self._pool)
-        with _survived("prediction"):
+        with survived("prediction"):
             return self._scores(_checked(self._pool.posterior(), len(self._pool)))
 
     def posterior_of(self, archs: Sequence[Architecture]) -> Posterior:
         self.predictor_calls += len(archs)
-        with _survived("prediction"):
+        with survived("prediction"):
             return self._scores(_checked(self._surrogate.posterior(list(archs)), len(archs)))
 
     def _scores(self, told: Posterior) -> Posterior:
@@ -188,12 +187,12 @@ class LearningSurrogate(SearchSurrogate):
         if not labels:
             return None
         best = self._sign * max(self._sign * label for label in labels)
-        with _survived("prediction"):
+        with survived("prediction"):
             return self._sign * float(self._surrogate.predictor.encoded(np.array([best]))[0])
 
     def predict(self, archs: Sequence[Architecture]) -> Posterior:
         self.predictor_calls += len(archs)
-        with _survived("prediction"):
+        with survived("prediction"):
             return _checked(self._surrogate.predict(list(archs)), len(archs))
 
 
@@ -269,7 +268,7 @@ class BlendedSurrogate(SearchSurrogate):
             return None
 
     def predict(self, archs: Sequence[Architecture]) -> Posterior:
-        with _survived("prediction"):
+        with survived("prediction"):
             saved = _checked(self._saved.predict(list(archs)), len(archs))
             if self._weight == 1.0:
                 return saved
@@ -283,7 +282,7 @@ class BlendedSurrogate(SearchSurrogate):
 
     def _saved_posterior(self, archs: Sequence[Architecture]) -> Posterior:
         self.predictor_calls += len(archs)
-        with _survived("prediction"):
+        with survived("prediction"):
             mean, std = self._saved.posterior(list(archs))
         return Posterior(mean if self._sign > 0 else -mean, std)
 

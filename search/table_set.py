@@ -21,10 +21,11 @@ class TableSet(FeasibleSet):
 
     Args:
         space: in an official order.
-        satisfies: (size,) bool, which architectures keep every constraint.
+        satisfies: (size,) bool, which architectures satisfy every constraint.
         feasible: (size,) bool, those of them that have a label.
         representatives: (C,) one feasible index for every class that has any, in the order of class numbers.
         violations: for every constraint (size,) float64, feasible where ≤ 0, +inf where unknown.
+        class_of: (size,) the class number of every index; None: that of its function.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class TableSet(FeasibleSet):
         feasible: np.ndarray,
         representatives: np.ndarray,
         violations: Mapping[str, np.ndarray],
+        class_of: np.ndarray | None = None,
     ) -> None:
         self.space: EnumerableSpace = space
         self._feasible, self._representatives, self._violations = feasible, representatives, violations
@@ -43,7 +45,8 @@ class TableSet(FeasibleSet):
         self.n_classes: int = len(representatives)
         self.feasible_share = self.n_feasible / self.n_space
         self.is_estimate = False
-        self._class_of = space.class_ids()
+        self._class_of = space.class_ids() if class_of is None else class_of
+        self._n_numbers = int(self._class_of.max()) + 1
 
     def keys(self, archs: Sequence[Architecture]) -> list[int]:
         if len(archs) == 1:
@@ -73,7 +76,7 @@ class TableSet(FeasibleSet):
     @cached_property
     def _representative_of(self) -> np.ndarray:
         """(n_classes,) the representative of every class; −1 for one without."""
-        found = np.full(self.space.n_classes, -1)
+        found = np.full(self._n_numbers, -1)
         found[self._class_of[self._representatives]] = self._representatives
         return found
 
@@ -97,17 +100,22 @@ class TableSet(FeasibleSet):
         unlabelled = int((self.satisfies & ~self._feasible).sum())
         missing = f"; {unlabelled} of them have no label and are left out" if unlabelled else ""
         return (
-            f"{self.n_feasible:,} of {self.n_space:,} cells satisfy the constraints "
+            f"{self.n_feasible:,} of {self.n_space:,} architectures satisfy the constraints "
             f"({self.n_classes:,} different functions){missing}"
         )
 
     def _fresh(self, taken: Collection[Any]) -> np.ndarray:
-        known = np.zeros(self.space.n_classes, dtype=bool)
+        known = np.zeros(self._n_numbers, dtype=bool)
         known[list(taken)] = True
         return np.asarray(self._representatives[~known[self._class_of[self._representatives]]])
 
 
-def first_of_each_class(space: EnumerableSpace, indices: np.ndarray) -> np.ndarray:
-    """(C,) for every class among (n,) indices the one that comes first, in the order of class numbers."""
-    _, first = np.unique(space.class_ids()[indices], return_index=True)
+def first_of_each_class(class_of: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """(C,) for every class among (n,) indices the one that comes first, in the order of class numbers.
+
+    Args:
+        class_of: (size,) the class number of every index.
+        indices: (n,).
+    """
+    _, first = np.unique(class_of[indices], return_index=True)
     return indices[first]

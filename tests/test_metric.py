@@ -55,6 +55,9 @@ OF_FUNCTION = {
     "val_accuracy_std_pct": (UNKNOWN, "percent"),
     "accuracy_drop_pct": (UNKNOWN, "percent"),
     "accuracy_rank": (UNKNOWN, "unknown"),
+    "1-acc": (UNKNOWN, "unknown"),
+    "1 - accuracy": (UNKNOWN, "unknown"),
+    "1-top1_pct": (UNKNOWN, "percent"),
     "time_s": (UNKNOWN, "s"),
 }
 OF_ARCHITECTURE = {
@@ -141,6 +144,28 @@ def test_times_energies_and_powers_are_above_zero() -> None:
     assert not positive & {"val_accuracy_pct", "params_m", "psnr_db", "fps"}
 
 
+@pytest.mark.parametrize(
+    ("name", "is_of_test"),
+    [
+        ("test_accuracy_pct", True),
+        ("test_top1_pct", True),
+        ("test_error_pct", True),
+        ("test_loss_nats", True),
+        ("Test-Acc_1", True),
+        ("testTop1", True),
+        ("val_accuracy_pct", False),
+        ("latest_accuracy_pct", False),
+        ("test_latency_ms", False),
+        ("params_m", False),
+    ],
+)
+def test_what_is_measured_on_the_test_set_is_known_and_noted(name: str, is_of_test: bool) -> None:
+    metric = known_metric(name)
+    assert metric.is_of_test == is_of_test
+    assert bool(metric.note) == is_of_test
+    assert not is_of_test or "test" in metric.note
+
+
 # --- what the user says --------------------------------------------------------------------------------------------
 
 
@@ -161,8 +186,10 @@ def test_what_is_known_is_not_contradicted() -> None:
         as_metric("latency_ms", LARGER)
     with pytest.raises(InputError, match="'val_f1_pct' is known to be better when larger"):
         as_metric("val_f1_pct", SMALLER)
-    own = Metric("latency_ms", direction=LARGER)  # who writes a Metric says all of it
-    assert as_metric(own) is own
+    with pytest.raises(InputError, match="'latency_ms' is known to be better when smaller"):
+        as_metric(Metric("latency_ms", direction=LARGER))
+    own = Metric("usefulness", direction=LARGER)
+    assert as_metric(own) is as_metric(own, LARGER) is own
     with pytest.raises(InputError, match="contradicts"):
         as_metric(own, SMALLER)
 
@@ -192,7 +219,7 @@ def test_what_is_no_metric(fields: dict[str, object], told: str) -> None:
 
 @pytest.mark.parametrize("fields", [None, 5, "x", [], {}, {"name": "x"}, {**Metric("x").as_dict(), "more": 1}])
 def test_what_is_no_stored_metric(fields: object) -> None:
-    with pytest.raises(InputError, match="a stored metric has"):
+    with pytest.raises(InputError, match="a stored metric must have"):
         Metric.from_dict(fields)
 
 
@@ -264,8 +291,8 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_a_metric_is_plugged_in_by_an_entry_point() -> None:
     assert known_metric("kindness") == Metric("kindness", "smiles", LARGER, True, "function")
     for name, told in (
-        ("misnamed", "registered as metric_plugin:other, which is no Metric of that name"),
-        ("number", "registered as metric_plugin:number, which is no Metric of that name"),
+        ("misnamed", "registered as metric_plugin:other, which is not a Metric of that name"),
+        ("number", "registered as metric_plugin:number, which is not a Metric of that name"),
         ("absent", "registered as no_such_module:metric but does not load .*no_such_module"),
     ):
         with pytest.raises(InputError, match=told):

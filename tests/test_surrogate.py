@@ -231,8 +231,14 @@ def test_refused_labels_leave_the_earlier_fit_and_a_failed_fit_leaves_none(monke
         ({"seed": 2**63}, "seed must be a whole number"),
         ({"metric": ""}, "metric must be"),
         ({"metric": 5}, "metric must be"),
-        ({"metric": "usefulness"}, "larger or a smaller 'usefulness' is better is not known; .*direction='maximize'"),
-        ({"metric": "val_accuracy_std_pct"}, "larger or a smaller 'val_accuracy_std_pct' is better is not known"),
+        (
+            {"metric": "usefulness"},
+            "not known whether a larger or a smaller 'usefulness' is better; .*direction='maximize'",
+        ),
+        (
+            {"metric": "val_accuracy_std_pct"},
+            "not known whether a larger or a smaller 'val_accuracy_std_pct' is better",
+        ),
         ({"space": 5}, "space must be a name such as 'nb201', or a Space, got 5"),
     ],
 )

@@ -99,7 +99,7 @@ def _wanted(space: SpaceLike, metric: MetricLike, predictors: Predictors) -> tup
         raise InputError(f"predictors must name at least one that can read the space, got {brief(predictors)}")
     if not left_out:
         return wanted, []
-    return wanted, [f"left out, for they cannot read space {get_space(space).name!r}: {', '.join(left_out)}"]
+    return wanted, [f"left out because they cannot read space {get_space(space).name!r}: {', '.join(left_out)}"]
 
 
 def _name(predictor: PredictorLike) -> str:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import entry_points
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 import nassurrogate
 from nassurrogate.architecture import Architecture
 from nassurrogate.metric import Metric, MetricLike
+from nassurrogate.plug_ins import find_plug_in
 from nassurrogate.predictors import ENTRY_POINT_GROUP, Predictor
 from nassurrogate.spaces import EnumerableSpace, Space, SpaceLike, get_space
 from nassurrogate.surrogate import Surrogate, hash_labels
@@ -164,7 +164,7 @@ def _version(predictor: str, given: type[Predictor] | None) -> str:
     """The version of whoever made the predictor."""
     if given is not None:
         return f"class {given.__module__}.{given.__qualname__}"
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name == predictor and point.dist is not None:
-            return f"{point.dist.name} {point.dist.version}"
+    point = find_plug_in(ENTRY_POINT_GROUP, predictor)
+    if point is not None and point.dist is not None:
+        return f"{point.dist.name} {point.dist.version}"
     return f"nassurrogate {nassurrogate.__version__}"

@@ -38,7 +38,7 @@ class SplitResult:
             data set's.
         top10_regret_points: from the best target to the best one among the predicted top 10, in the target's unit; the
             smallest is the best of a metric that is better when smaller.
-        top10_rank_percentile: how many architectures, in percent, are better than that one.
+        top10_rank_percentile: percentage of architectures better than the best of the predicted top 10.
         coverage90: the share of targets in the 90 % interval, where the protocol defines it.
         interval90_width_points: the mean width of that interval, in the target's unit.
         reference_tau: of the labels against the targets of the evaluated cells.

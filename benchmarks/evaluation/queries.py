@@ -16,6 +16,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import Benchmark, Evaluation
 from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric
+from nassurrogate.spaces import Space
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Queries:
     def value(self, arch: Architecture) -> float | None:
         """The objective of one architecture; None where it has none.
 
-        Raises `InputError` where one failure follows another.
+        Raises `InputError` after too many failures in a row.
         """
         if arch.string not in self._found:
             value = self._found[arch.string] = self._answer(arch)
@@ -97,7 +98,7 @@ class Queries:
         from_the_start = self._failed_in_a_row == len(self._found)
         if self._failed_in_a_row >= (FAILURES_AT_START if from_the_start else FAILURES_IN_A_ROW):
             raise InputError(
-                f"{self._failed_in_a_row} evaluations in a row gave no {self.objective.name}, the last one: "
+                f"{self._failed_in_a_row} evaluations in a row gave no {self.objective.name}; the last reason: "
                 f"{self._reason or 'it is missing'}"
             )
 
@@ -128,7 +129,7 @@ def _read(path: Path) -> dict[str, tuple[float | None, str]]:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     about = _parsed(lines[0]) if lines else {}
     if lines and about.get("format") != FORMAT:
-        raise InputError(f"{path} holds no queries of ours; move it away, or choose another folder")
+        raise InputError(f"{path} is not a nassurrogate query file; move it away, or choose another folder")
     found: dict[str, tuple[float | None, str]] = {}
     for number, line in enumerate(lines[1:], start=2):
         answer = _parsed(line)
@@ -174,12 +175,21 @@ def _identity(benchmark: Benchmark, objective: Metric) -> dict[str, Any]:
     """What answers depend on, as far as it can be seen: a changed function is another one."""
     return {
         "space": benchmark.space.name,
+        "space_sha256": _hash_space(benchmark.space),
         "dataset": benchmark.dataset,
         "metric": objective.name,
         "sources": list(benchmark.sources),
         "sha256": benchmark.sha256,
         "code": _code(getattr(benchmark, "_evaluate", benchmark.evaluate)),
     }
+
+
+def _hash_space(space: Space) -> str:
+    """Tells spaces of one name apart: their declaration, and what a few architectures cost."""
+    archs = space.sample_at_most(8, np.random.default_rng(0))
+    costs = {metric: values.tolist() for metric, values in space.costs(archs).items()}
+    told = [space.fingerprint(), space.canonical_keys(archs), costs]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _code(function: Any) -> list[str]:

@@ -110,7 +110,7 @@ class QueriedSplits(RandomSplits):
         self.queries.planned = splits * asked
         self.queries.on_query = on_query
         if not self.queries.free:
-            there = f"; {self.queries.n_stored} answers of earlier runs are there" if self.queries.n_stored else ""
+            there = f"; {self.queries.n_stored} answers are stored from earlier runs" if self.queries.n_stored else ""
             logger.warning(
                 "protocol G evaluates up to %d architectures: %d splits of %d in training and %d ranked (test_size)%s",
                 self.queries.planned, splits, max(sizes), asked - max(sizes), there,
@@ -146,7 +146,7 @@ class QueriedSplits(RandomSplits):
     def _too_few(self, found: int) -> InputError:
         return InputError(
             f"only {found} different architectures of {self._space.name} have a {self.queries.objective.name}: too few "
-            "for that many labels and some to rank; ask for fewer labels or a smaller test_size"
+            "for that many labels and a test set; use fewer labels or a smaller test_size"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nassurrogate.benchmarks.base import LABEL, TEST, Benchmark
+from nassurrogate.benchmarks.base import LABEL, Benchmark
 from nassurrogate.benchmarks.evaluation.contenders import Contender, Predictors, resolve_contenders
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
 from nassurrogate.benchmarks.evaluation.measures import SplitResult
@@ -23,7 +23,7 @@ from nassurrogate.benchmarks.evaluation.workers import describe, make_fits
 from nassurrogate.benchmarks.protocols import MOST_RANKED, Protocol, get_protocol
 from nassurrogate.benchmarks.registry import load_benchmark
 from nassurrogate.benchmarks.table import TabularBenchmark
-from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.errors import InputError, brief, one_line, unknown_choice
 from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
 from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
 
@@ -219,7 +219,7 @@ def _refuse_generality(
     for name, given in (("objective", objective), ("test_size", test_size)):
         if given is not None:
             raise InputError(
-                f"{name} goes with protocol G alone, got {brief(given)}: {protocol.id} learns {protocol.label}, its "
+                f"{name} applies to protocol G only, got {brief(given)}: {protocol.id} learns {protocol.label}, its "
                 f"target is {protocol.target}"
             )
 
@@ -236,7 +236,7 @@ def _any_ground_truth(
             )
         return benchmark
     if space is None:
-        raise InputError("protocol G is on any space: name one with --space (in Python: space=… or benchmark=…)")
+        raise InputError("protocol G needs a space: name one with --space (in Python: space=… or benchmark=…)")
     known_as = _as_given(get_space(space))
     if isinstance(known_as, Space):
         raise InputError(
@@ -278,7 +278,7 @@ def _random_splits(
 
 
 def _test_accuracy_notes(truth: Benchmark, metric: Metric) -> list[str]:
-    if metric.name != TEST:
+    if not metric.is_of_test:
         return []
     only = LABEL not in truth.metrics
     return [f"{truth.space.name} has test accuracy only: labels are test accuracies" if only
@@ -295,9 +295,8 @@ def _check_sendable(space: SpaceLike, contenders: Sequence[Contender], jobs: int
         except InputError:
             raise
         except Exception as error:  # pickle raises whatever the value's parts raise
-            told = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise InputError(
-                f"{what} cannot be sent to another process ({told}); define it at the top of a module, or use one "
+                f"{what} cannot be sent to another process ({one_line(error)}); define it at module level, or use one "
                 "process (jobs=1)"
             ) from error
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
 from nassurrogate.benchmarks.evaluation.prediction_store import BusyElsewhereError, PredictionStore
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, one_line
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -45,7 +45,7 @@ def make_fits(fits: Sequence[Fit], store: PredictionStore, jobs: int, done: Done
         except InputError as error:
             raise InputError(f"{describe(fit)}: {error}") from error
         except Exception as error:  # whatever a predictor raises: say on which fit
-            raise RuntimeError(f"{describe(fit)}: {_told(error)}") from error
+            raise RuntimeError(f"{describe(fit)}: {one_line(error, 300)}") from error
         else:
             done(fit, prediction)
 
@@ -57,10 +57,6 @@ def describe(fit: Fit) -> str:
     'gradient-boosting:default at 2 labels, split 3'
     """
     return f"{fit.predictor} at {len(fit.cells)} labels, split {fit.about['split']}"
-
-
-def _told(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
 
 def _share_out(waiting: deque[Fit], workers: list[tuple[Any, Connection]], done: Done) -> None:
@@ -161,7 +157,7 @@ def _work(pipe: Connection, store: PredictionStore) -> None:
         except InputError as error:
             answer = "refused", str(error)
         except Exception as error:  # whatever a predictor raises is told by the first process
-            answer = "failed", (_told(error), traceback.format_exc())
+            answer = "failed", (one_line(error, 300), traceback.format_exc())
         try:
             pipe.send(answer)
         except OSError:

@@ -67,7 +67,7 @@ def import_file(
         path: for nb201 the official `NAS-Bench-201-v1_1-096897.pth` or the folder `NATS-tss-v1_0-3ffb9-simple`; for
             nb101 the official `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or arrays (see `nb101_npz`); for
             macro the official `nas-bench-macro_cifar10.json` (see `macro_table`); for any space a CSV or Parquet table
-            of one's own (see `own_table`). The kind is told by the content.
+            of one's own (see `own_table`). The kind follows from the content.
         name: what the import is called; by default after the file.
         dataset: for an own table: the data set of the columns that do not name one.
         missing_value: for an own table: the number that stands for "missing", such as −1.
@@ -86,8 +86,8 @@ def import_file(
     kind = detect_kind(space, path)
     if kind != OWN_TABLE and (dataset is not None or missing_value is not None or directions):
         raise InputError(
-            f"{path.name} is an official file, which names its data sets itself; dataset, missing_value and the "
-            "direction of metrics are for one's own tables"
+            f"{path.name} is an official file, with fixed data sets; dataset, missing_value and the direction of "
+            "metrics apply only to tables of your own"
         )
     if dataset is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", dataset):
         raise InputError(f"a data set cannot be named {brief(dataset)}; expected letters, digits, '_', '-' and '.'")

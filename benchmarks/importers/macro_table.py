@@ -52,7 +52,7 @@ def read_macro_table(
     for place, name, accuracies, told_costs in (_json_rows if is_json else _csv_rows)(path):
         index = _index(space, place, name)
         if index in place_of:
-            raise InputError(f"{place}: network {name} is there already, in {place_of[index]}")
+            raise InputError(f"{place}: network {name} occurs twice, first in {place_of[index]}")
         place_of[index] = place
         values[index] = [_percent(place, accuracy) for accuracy in accuracies]
         for what, told, exact in zip(COSTS, told_costs, costs[index].tolist(), strict=True):
@@ -64,8 +64,8 @@ def read_macro_table(
     if len(lacking):
         first = space.all()[int(lacking[0])].string
         raise InputError(
-            f"{len(place_of)} of {space.size} networks are there: {first!r} is missing; a part of a table can be "
-            "imported with a column named cifar10_test_accuracy_pct"
+            f"{len(place_of)} of {space.size} networks are present: {first!r} is missing; import part of a table as "
+            "a table of your own, with a column cifar10_test_accuracy_pct"
         )
     if values.max() <= 1:
         raise InputError(f"the accuracies are at most {values.max():g}; they look like fractions, expected percent")

@@ -63,7 +63,7 @@ def read_own_table(
     """
     space = get_space(space_name)
     if not isinstance(space, EnumerableSpace):
-        raise InputError(f"space {space.name!r} numbers no architectures, so it has no table; use train --csv instead")
+        raise InputError(f"space {space.name!r} has no official order, so it has no table; use train --csv instead")
     table = _read_columns(space, path)
     rows = _cells(space, table, path.name)
     metrics = [name for name in table if name not in ("arch", "index")]
@@ -100,7 +100,7 @@ def _directions(
         for metric in named:
             as_metric(metric, direction)  # which must not contradict what is known
             if found.setdefault(metric, direction) != direction:
-                raise InputError(f"{source}: {metric} cannot be better when larger and when smaller")
+                raise InputError(f"{source}: {metric} cannot be both maximised and minimised")
     return found
 
 

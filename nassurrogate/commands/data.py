@@ -39,7 +39,8 @@ Convert a file once into a compact, checked table in your cache. PATH is
          NATS-tss-v1_0-3ffb9-simple
   nb101  the official nasbench_only108.tfrecord or nasbench_full.tfrecord, or
          an .npz file with an array `hash` beside the accuracies
-  both   a CSV or Parquet table with a column `arch` or `index` and columns
+  macro  the official nas-bench-macro_cifar10.json, or the same as CSV
+  any    a CSV or Parquet table with a column `arch` or `index` and columns
          named after metrics with their unit: cifar10_test_accuracy_pct, ...
 
 No code in a file is ever run.
@@ -200,7 +201,7 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
 def _directions(args: argparse.Namespace) -> dict[str, Direction]:
     twice = set(args.larger_is_better) & set(args.smaller_is_better)
     if twice:
-        raise InputError(f"{min(twice)!r} cannot be better when larger and when smaller")
+        raise InputError(f"{min(twice)!r} is given to both --larger-is-better and --smaller-is-better")
     larger: dict[str, Direction] = dict.fromkeys(args.larger_is_better, "maximize")
     return larger | dict.fromkeys(args.smaller_is_better, "minimize")
 

@@ -32,9 +32,9 @@ protocols (label -> target; evaluated on the architectures not in training):
   published  as the literature does on nb201 cifar10: LEAKY
 
 Splits of A1 to A6 overlap between seeds: seed 0's split 1 is seed 1's split 0.
-Two seeds of G share nothing. Where no table knows the objective, every label
-and every target of G is an evaluation; how many there will be is said before
-the first one, and they are kept in the run folder too.
+Two seeds of G share nothing. Without a table of the objective, every label and
+every target of G is an evaluation; their number is printed before the first
+one, and they are kept in the run folder too.
 """
 _EXAMPLES = """\
 examples:
@@ -44,10 +44,10 @@ examples:
   nassurrogate evaluate --protocol G --space macro --labels 20,30 --predictor space-process
   nassurrogate evaluate --protocol G --space nb201 --objective latency_ms --labels 100
 
-regret: from the best ranked architecture to the best among the predicted top
-10, in the unit of the target; rank %: how many are better than that one; cover:
-the share of targets in the 90 % interval, width its mean width; MAPE %: mean
-relative error, of costs such as a latency.
+regret: from the best of the ranked architectures to the best of the predicted
+top 10, in the unit of the target; rank %: the share of architectures better
+than the latter; cover: the share of targets in the 90 % interval, width its
+mean width; MAPE %: mean relative error, of costs such as a latency.
 """
 
 
@@ -68,7 +68,7 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--predictor",
         metavar="NAME[:PRESET][,...]",
-        help="what is measured; all: every one that can read the space (default: the default one)",
+        help="predictors to measure; all: every one that can read the space (default: by space and metric)",
     )
     parser.add_argument(
         "--config", action="append", default=[], metavar="NAME=VALUE",
@@ -84,7 +84,7 @@ def add_to(commands: Subparsers) -> None:
     add_direction(parser)
     parser.add_argument(
         "--test-size", type=whole_number, metavar="M",
-        help="architectures that protocol G ranks at most (default: 10000; 200 where each is an evaluation)",
+        help="most architectures that protocol G ranks (default: 10000; 200 if each needs an evaluation)",
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.add_argument("--csv", metavar="FILE", help="write the rows as CSV")
@@ -138,7 +138,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             )
         except KeyboardInterrupt:
             if not watcher.done:
-                queries = f"; {watcher.queries} evaluations stand in {folder}" if watcher.queries else ""
+                queries = f"; {watcher.queries} evaluations are in {folder}" if watcher.queries else ""
                 raise KeyboardInterrupt(f"before the first fit was done{queries}") from None
             told = f"{watcher.done} of {watcher.total} fits stand in {folder}; the same command goes on from there"
             raise KeyboardInterrupt(told) from None
@@ -173,7 +173,7 @@ def _objective(args: argparse.Namespace) -> MetricLike | None:
     if args.direction is None:
         return args.objective  # type: ignore[no-any-return]
     if args.objective is None:
-        raise InputError("--larger-is-better and --smaller-is-better say how --objective is read; name that too")
+        raise InputError("--larger-is-better and --smaller-is-better need --objective")
     return as_metric(args.objective, args.direction)
 
 
@@ -213,9 +213,7 @@ def _describe(found: ProtocolResult) -> str:
     if left_out:
         lines.append(f"MAPE leaves out {left_out} targets of 0")
     if found.queries or found.queries_read:
-        lines.append(
-            f"evaluations: {found.queries} were made, {found.queries_read} were there before, {found.failed} failed"
-        )
+        lines.append(f"evaluations: {found.queries} new, {found.queries_read} from earlier runs, {found.failed} failed")
     if found.reference_tau is not None:
         lines.append(
             f"the labels themselves agree with the target at tau {found.reference_tau:.3f}; averaged over cells that "

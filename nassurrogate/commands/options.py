@@ -96,7 +96,7 @@ def add_direction(parser: Parser) -> None:
     for option, direction in (("--larger-is-better", "maximize"), ("--smaller-is-better", "minimize")):
         either.add_argument(
             option, dest="direction", action="store_const", const=direction,
-            help="of a metric whose name does not say which",
+            help="for a metric whose name does not imply its direction",
         )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nassurrogate.commands.options import Subparsers, add_command, add_direction
 from nassurrogate.console import Console, aligned
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from nassurrogate.metric import Metric
@@ -19,8 +19,8 @@ List the predictors, plug-ins included, with their presets; the first predictor
 and the first preset of each are the defaults. `none` and `oracle` are not
 predictors, but `search --predictor` takes them.
 
-With --space: which of them work on a space, what they read there, and which one
-is the default, as it depends on the space and on the metric.
+With --space: which predictors work on that space, what they read of it, and
+which is the default, as that depends on the space and on the metric.
 """
 _EXAMPLES = """\
 examples:
@@ -41,7 +41,9 @@ def add_to(commands: Subparsers) -> None:
         commands, "predictors", "list the predictors and their presets", description=_DESCRIPTION, examples=_EXAMPLES
     )
     parser.add_argument("--space", help="say which predictors work on this search space, and what they read of it")
-    parser.add_argument("--metric", help="what is predicted, with --space (default: val_accuracy_pct)")
+    parser.add_argument(
+        "--metric", help="what is predicted, with --space (default: the objective of its tables, or val_accuracy_pct)"
+    )
     add_direction(parser)
     parser.set_defaults(run=run)
 
@@ -53,9 +55,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.spaces import get_space
 
     if args.space is None and (args.metric is not None or args.direction is not None):
-        raise InputError("--metric says what is predicted on a space; give --space too")
+        raise InputError("--metric, --larger-is-better and --smaller-is-better need --space")
     if args.space is not None:
-        metric = as_metric("val_accuracy_pct" if args.metric is None else args.metric, args.direction)
+        metric = as_metric(_objective_of(args.space) if args.metric is None else args.metric, args.direction)
         return _on_space(get_space(args.space), metric, console)
     found: list[dict[str, Any]] = []
     for name in predictor_names():
@@ -75,6 +77,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _objective_of(space: str) -> str:
+    """What is predicted on a space unless told otherwise: the objective of its tables."""
+    from nassurrogate.benchmarks import LABEL, has_tables, tables_of
+
+    return (tables_of(space).objective if has_tables(space) else None) or LABEL
+
+
 def _on_space(space: Space, metric: Metric, console: Console) -> int:
     """Which predictors work on a space for a metric, and what they read there."""
     from nassurrogate.predictors import default_predictor, predictor_class, predictor_names
@@ -89,15 +98,16 @@ def _on_space(space: Space, metric: Metric, console: Console) -> int:
         except InputError as error:
             entry |= {"works": False, "reason": str(error)}
         except Exception as error:  # whatever a plug-in raises must not hide the others
-            entry |= {"works": False, "reason": " ".join(f"{type(error).__name__}: {error}".split())[:200]}
+            entry |= {"works": False, "reason": one_line(error)}
         found.append({**entry, "default": name == default, "default_of_search": name == of_search})
     rows = []
     for entry in found:
         roles = ["train, score, evaluate"] if entry["default"] else []
         roles += ["search"] if entry["default_of_search"] else []
-        remark = ", ".join(entry["uses"]) if entry["works"] else entry["reason"]
+        why_not = entry["reason"].removeprefix(f"predictor {entry['name']!r} ").partition(";")[0]
+        remark = ", ".join(entry["uses"]) if entry["works"] else why_not
         rows.append((entry["name"], "yes" if entry["works"] else "no", "; ".join(roles), remark))
-    text = aligned(("name", "works", "default of", "reads"), rows)
+    text = aligned(("name", "works", "default for", "reads, or why not"), rows)
     fields = {
         "schema_version": 1,
         "space": space.name,

@@ -75,10 +75,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         for place in order.tolist()
     ]
     about = surrogate.about_metric
-    unit = "in a unit unknown" if about.unit == UNKNOWN_UNIT else f"in {about.unit}"
+    unit = "in an unknown unit" if about.unit == UNKNOWN_UNIT else f"in {about.unit}"
     console.note(
         f"{about.name} ({about.better}) {unit}, predicted by {surrogate.predictor.name}:{surrogate.predictor.preset} "
-        f"from {surrogate.n_labels} labels"
+        f"from {surrogate.n_labels} labels{'; ' + about.note if about.note else ''}"
     )
     first = 0 if in_order is not None else 1
     rows = [
@@ -97,6 +97,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "direction": about.direction,
         "n_labels": surrogate.n_labels,
         "n_scored": len(cells),
+        "notes": [about.note] if about.note else [],
         "scores": found,
     }
     console.result(text, fields)
@@ -116,6 +117,6 @@ def _cells(args: argparse.Namespace, space: Space) -> list[Architecture]:
         place = "stdin" if source is None else args.file
         cells = read_cells(space, read_text(source).splitlines(), place)
         if not cells:
-            raise InputError(f"{place} names no cell; expected one architecture a line")
+            raise InputError(f"{place} names no architecture; expected one per line")
         return cells
     return [cell_of(space, text) for text in args.archs]

@@ -28,12 +28,12 @@ SETTINGS = (
 """The fields of `SearchSettings`, which is not imported for `--help`."""
 
 _DESCRIPTION = """\
-Search a space for the best architecture. Every look at the objective costs one
-query of the budget: the random ones at the start, those where the surrogate
-expects the largest improvement, one after the other, and the last one, which
-confirms its best. Where a query is a single training, the last ones train the
-best again. Predictions are free. The ledger of all queries, a summary and
-plots go to a run folder.
+Search a space for the best architecture. Every evaluation of the objective
+costs one query of the budget: the random ones at the start, those where the
+surrogate expects the largest improvement, one after the other, and the last
+one, which confirms its best. Where a query is a single training, the last ones
+train the best again. Predictions are free. The ledger of all queries, a summary
+and plots go to a run folder.
 """
 _EXAMPLES = """\
 examples:
@@ -45,7 +45,7 @@ examples:
   nassurrogate search --budget 20 --surrogate model.safetensors
   nassurrogate search --budget 100 --predictor nar-former-v2:paper --labels single
 
-After Ctrl-C (exit code 130) the ledger holds every query paid so far.
+After Ctrl-C (exit code 130) the ledger holds every query so far.
 """
 
 
@@ -66,11 +66,11 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--objective", metavar="METRIC",
-        help="what is improved (default: the benchmark's own, val_accuracy_pct where there is one)",
+        help="metric to optimise (default: the benchmark's own, val_accuracy_pct where there is one)",
     )  # fmt: skip
     add_direction(parser)
     parser.add_argument(
-        "--fidelity", type=whole_number, metavar="N", help="of every query, such as the epochs (default: full training)"
+        "--fidelity", type=whole_number, metavar="N", help="of every query, such as epochs (default: full training)"
     )
     parser.add_argument(
         "--searcher", default="exhaustive", metavar="NAME",
@@ -79,7 +79,7 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="proxy-process (default), where that has nothing to read space-process; or another one of "
+        help="proxy-process (default); where it does not apply, space-process; or another one of "
         "`nassurrogate predictors`; none: no surrogate, every proposal is evaluated; oracle: predictions are the true "
         "values, an upper bound",
     )  # fmt: skip
@@ -126,7 +126,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.run_dir == "":  # an unset variable of a script must not fill the current folder
         raise InputError("--run-dir is empty; give the folder's name, or '.' for the current one")
     if args.direction is not None and args.objective is None:
-        raise InputError("--larger-is-better and --smaller-is-better say how --objective is read; name that too")
+        raise InputError("--larger-is-better and --smaller-is-better need --objective")
     objective = None if args.objective is None else as_metric(args.objective, args.direction)
     with console.progress() as progress:
         watcher = _Watcher(console, progress)
@@ -155,7 +155,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             if not watcher.n_queries:
                 raise KeyboardInterrupt("before the first query") from None
             ledger = f"{watcher.run_dir}/{LEDGER}"
-            raise KeyboardInterrupt(f"the {watcher.n_queries} queries so far stand in {ledger}") from None
+            raise KeyboardInterrupt(f"the {watcher.n_queries} queries so far are in {ledger}") from None
     console.table(f"best {len(result['top'])} of {result['queries']} queries", *_top(result))
     console.result(describe_result(result), result)
     return 0

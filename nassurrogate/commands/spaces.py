@@ -83,4 +83,4 @@ def _how_to_get(name: str) -> str:
     try:
         return f"none yet; {tables_of(name).how_to_get}"
     except InputError:  # a space without tables
-        return "none; a benchmark of your own brings one"
+        return "none; register a benchmark to add one"

@@ -32,16 +32,18 @@ if TYPE_CHECKING:
     from nassurrogate.spaces import Space
     from nassurrogate.surrogate import Surrogate
 
+_MOST_FAILURES = 5
+"""Failed evaluations from the start after which no further one is tried."""
 _MOST_LISTED = 100_000
 """Architectures of a space that are listed to draw from; of a larger one they are drawn one by one."""
 _DRAWS_EACH = 100
 """Draws for every architecture that is wanted, after which there are no more to be found."""
 _DESCRIPTION = """\
 Fit a surrogate and save it as one safetensors file. The labels are either
-those of N random architectures of the benchmark (of a table the mean over the
-training seeds: N paid queries, each for another function: twins are not paid
-for twice), or your own, from a CSV file with a column `arch` (of cells, `index`
-will do) and a column named after the metric.
+those of N random architectures of the benchmark (N queries, no two of
+equivalent architectures; from a table, the mean over the training seeds), or
+your own, from a CSV file with a column `arch` (for cells, `index` also works)
+and a column named after the metric.
 """
 _EXAMPLES = """\
 examples:
@@ -50,8 +52,8 @@ examples:
   nassurrogate train --csv mine.csv --metric usefulness --larger-is-better --out mine.safetensors
   nassurrogate train --labels 156 --predictor gradient-boosting --out boosting.safetensors
 
-With labels of a table, Kendall's tau on all other cells is printed: an
-evaluation against the table after the fit, which the fit does not see.
+With labels from a table, Kendall's tau on all other architectures is printed:
+they are evaluated after the fit, which does not see them.
 """
 
 
@@ -62,18 +64,18 @@ def add_to(commands: Subparsers) -> None:
     add_table(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "--labels", type=whole_number, metavar="N", help="random architectures of the benchmark to pay for"
+        "--labels", type=whole_number, metavar="N", help="number of random architectures of the benchmark to evaluate"
     )
     source.add_argument("--csv", metavar="FILE", help="your own labels")
     parser.add_argument(
-        "--metric", help="what is learned (default: the benchmark's objective; val_accuracy_pct with --csv)"
+        "--metric", help="metric to learn (default: the benchmark's objective; val_accuracy_pct with --csv)"
     )
     add_direction(parser)
     parser.add_argument("--out", required=True, metavar="FILE", help="the model file to write; an old one is replaced")
     parser.add_argument(
         "--predictor",
         metavar="NAME[:PRESET]",
-        help="one of `nassurrogate predictors` (default: by space and metric; of the accuracy of cells probe-former)",
+        help="one of `nassurrogate predictors` (default: by space and metric; probe-former for the accuracy of cells)",
     )
     parser.add_argument(
         "--seed", type=whole_number, metavar="N", help="of the draw and of the fit (default: drawn, and printed)"
@@ -133,11 +135,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
             labels = _evaluated(args, benchmark, metric, seed, progress)
         if labels.failed[0]:
             console.note(
-                f"warning: {labels.failed[0]} evaluations failed and are no labels; the first: {labels.failed[1]}"
+                f"warning: {labels.failed[0]} evaluations failed and gave no label; the first: {labels.failed[1]}"
             )
         if metric.is_percent and metric.direction == "maximize" and 0 < max(map(abs, labels.targets)) < 1:
             console.note(
-                f"warning: all {metric.name} lie between 0 and 1, which look like fractions; percent run to 100"
+                f"warning: all {metric.name} lie between 0 and 1 and look like fractions, expected percent, 0 to 100"
             )
         console.note(f"learning {metric.name} ({metric.better}) from {labels.origin}; seed {seed}")
         began = time.monotonic()
@@ -162,6 +164,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "labels_sha256": surrogate.labels_sha256,
         "label_cost_s": labels.cost_s,
         "fit_s": round(fit_s, 3),
+        "notes": [metric.note] if metric.note else [],
         "evaluation": None
         if table is None
         else {"kendall_tau": _tau(surrogate, table, labels), "cells": "all not in training"},
@@ -186,6 +189,7 @@ def _describe(fields: dict[str, Any], labels: _Labels, metric: Metric, *, is_tab
         tau = fields["evaluation"]["kendall_tau"]
         told = "undefined" if tau is None else f"{tau:.3f}"
         rows.append(("evaluation", f"Kendall's tau {told} on all other cells, unseen by the fit"))
+    rows += [("note", note) for note in fields["notes"]]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 
@@ -231,7 +235,7 @@ def _drawn(args: argparse.Namespace, benchmark: TabularBenchmark, metric: Metric
     return _Labels(
         space.take(drawn),
         values[drawn].tolist(),
-        f"{len(drawn)} random cells of {place}" + (f": {len(drawn)} paid queries" if metric.needs_training else ""),
+        f"{len(drawn)} random cells of {place}" + (f": {len(drawn)} queries" if metric.needs_training else ""),
         float(np.sum(costs)) if metric.needs_training and np.isfinite(costs).all() else None,
     )
 
@@ -257,20 +261,32 @@ def _evaluated(
         for arch in archs:
             done += benchmark.evaluate([arch], [metric.name])
             progress.update("labels", len(done), len(archs))
+            if len(done) == _MOST_FAILURES and all(each.status != "ok" for each in done):
+                raise InputError(f"the first {len(done)} evaluations all failed; the last failure: {done[-1].reason}")
         good = [each for each in done if each.status == "ok"]
         bad = [each.reason for each in done if each.status != "ok"]
         cost_s = float(np.sum([each.cost_s for each in done]))
         labels = _Labels(
             [each.arch for each in good],
             [each.values[metric.name] for each in good],
-            f"{len(good)} random architectures of {place}: {len(archs)} paid queries",
+            f"{len(good)} random architectures of {place}: {len(archs)} queries",
             cost_s if np.isfinite(cost_s) else None,
             (len(bad), bad[0] if bad else ""),
         )
     if not labels.archs:
         first = labels.failed[1]
-        raise InputError(f"none of {len(archs)} architectures of {place} has a {metric.name}; the first: {first}")
+        raise InputError(f"none of {len(archs)} architectures of {place} has a {metric.name}; first reason: {first}")
     return labels
+
+
+def _members(space: Space) -> list[Architecture] | None:
+    """All architectures of a space that is small and lists them."""
+    if space.size is None or space.size > _MOST_LISTED:
+        return None
+    try:
+        return list(space.members())
+    except InputError:  # a space need not list them
+        return None
 
 
 def _different(
@@ -279,8 +295,8 @@ def _different(
     """`n` random architectures, no two of which are the same. Raises `InputError` where so many are not found."""
     if n < 1:
         raise InputError(f"--labels must be a whole number from 1, got {n}")
-    if space.size is not None and space.size <= _MOST_LISTED:
-        every = list(space.members())
+    every = _members(space)
+    if every is not None:
         order = (every[place] for place in rng.permutation(len(every)))
     else:
         order = (space.sample(1, rng)[0] for _ in range(_DRAWS_EACH * n))
@@ -289,7 +305,7 @@ def _different(
         found.setdefault(identity(arch), arch)
         if len(found) == n:
             return list(found.values())
-    raise InputError(f"--labels must be at most {len(found)}, the functions found in space {space.name!r}, got {n}")
+    raise InputError(f"--labels must be at most {len(found)}, the number found in space {space.name!r}, got {n}")
 
 
 def _read(args: argparse.Namespace, space: Space) -> _Labels:

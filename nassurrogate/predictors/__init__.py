@@ -7,13 +7,12 @@ and to `nassurrogate.search.run`.
 
 from __future__ import annotations
 
-import importlib
 import inspect
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeAlias
 
-from nassurrogate.errors import InputError, brief, require_name, unknown_choice
+from nassurrogate.errors import InputError, brief
 from nassurrogate.metric import Metric
+from nassurrogate.plug_ins import ClassRegistry
 from nassurrogate.predictors.base import Predictor
 from nassurrogate.spaces import CellSpace, Space
 
@@ -85,10 +84,18 @@ def make_predictor(cls: type[Predictor], space: Space, *, metric: Metric, **opti
     return made
 
 
+_REGISTRY: ClassRegistry[Predictor] = ClassRegistry(
+    "predictor",
+    Predictor,  # type: ignore[type-abstract]  # what others are subclasses of
+    ENTRY_POINT_GROUP,
+    _BUILT_IN,
+    ("name", "description", "presets"),
+)
+
+
 def predictor_names() -> list[str]:
-    """Names that `predictor_class` knows: built in ones first, then plug-ins."""
-    plugged = sorted(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
-    return list(dict.fromkeys([*_BUILT_IN, *plugged]))
+    """Names that `predictor_class` knows: built-in ones first, then plug-ins."""
+    return _REGISTRY.names()
 
 
 def predictor_class(name: str) -> type[Predictor]:
@@ -97,34 +104,7 @@ def predictor_class(name: str) -> type[Predictor]:
     >>> predictor_class("gradient-boosting").name
     'gradient-boosting'
     """
-    require_name("predictor", name)
-    if name in _BUILT_IN:
-        module, _, attribute = _BUILT_IN[name].partition(":")
-        found: type[Predictor] = getattr(importlib.import_module(module), attribute)
-        return found
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name == name:
-            return _plugged_in(point)
-    raise unknown_choice("predictor", name, predictor_names())
-
-
-def _plugged_in(point: EntryPoint) -> type[Predictor]:
-    place = f"predictor {point.name!r} is registered as {point.value}"
-    try:
-        loaded = point.load()
-    except Exception as error:  # whatever a module of somebody else raises while it is imported
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{place} but does not load ({told[:200]})") from error
-    return _checked(loaded, place)
-
-
-def _checked(loaded: object, place: str) -> type[Predictor]:
-    if not (isinstance(loaded, type) and issubclass(loaded, Predictor)):
-        raise InputError(f"{place}, which is no subclass of Predictor")
-    missing = [*loaded.__abstractmethods__, *(a for a in ("name", "description", "presets") if not hasattr(loaded, a))]
-    if missing:
-        raise InputError(f"{place}, which does not define {', '.join(sorted(missing))}")
-    return loaded
+    return _REGISTRY.find(name)
 
 
 def resolve_predictor(predictor: PredictorLike) -> tuple[type[Predictor], str | None]:
@@ -139,17 +119,7 @@ def resolve_predictor(predictor: PredictorLike) -> tuple[type[Predictor], str | 
     if isinstance(predictor, str):
         name, preset = split_preset(predictor)
         return predictor_class(name), preset
-    if not inspect.isclass(predictor):
-        raise InputError(
-            f"predictor must be a name such as {DEFAULT_PREDICTOR!r} or a subclass of Predictor, got {brief(predictor)}"
-        )
-    place = f"predictor was given as the class {predictor.__qualname__}"
-    cls = _checked(predictor, place)
-    if not isinstance(cls.name, str) or not cls.name or ":" in cls.name:
-        raise InputError(f"{place}, whose name must be text without a colon, got {brief(cls.name)}")
-    if cls.name in predictor_names() and predictor_class(cls.name) is not cls:
-        raise InputError(f"{place}, which goes by the name of another one, {cls.name!r}; give it a name of its own")
-    return cls, None
+    return _REGISTRY.given(predictor, DEFAULT_PREDICTOR), None
 
 
 def split_preset(text: str) -> tuple[str, str | None]:

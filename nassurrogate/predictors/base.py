@@ -56,7 +56,7 @@ class Predictor(ABC):
       generators of `random`, NumPy and PyTorch;
     - it works from 1 label, with all labels equal (then it may predict a constant), and with 10,000;
     - cells of equal canonical key get equal predictions, unless `reads_canonical_cells` says that they need not;
-    - it works on every space that is one of `requires`, and asks of others nothing;
+    - it works on every space that is an instance of `requires`; other spaces are refused;
     - `predict` of no architectures gives two empty arrays;
     - its configuration refuses, with an `InputError`, values that no fit could use.
 
@@ -161,9 +161,9 @@ def require_space(predictor: type[Predictor], space: Space) -> None:
         return
     name = brief(getattr(space, "name", space))
     if predictor.requires is CellSpace:
-        lacks = f"reads cells (graphs with operations on nodes), which space {name} has none of"
+        lacks = f"reads cells (graphs with operations on nodes), but space {name} has none"
     else:
-        lacks = f"works on spaces of the kind {predictor.requires.__name__}, which {name} is not"
+        lacks = f"works on spaces of the kind {predictor.requires.__name__}, but space {name} is not one"
     raise InputError(f"predictor {predictor.name!r} {lacks}; space-process works on any space")
 
 

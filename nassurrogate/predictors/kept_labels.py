@@ -54,9 +54,9 @@ def _read_strings(space: Space, text: np.ndarray, target: np.ndarray) -> tuple[l
     try:
         strings = json.loads(text.tobytes())
     except (ValueError, RecursionError) as error:
-        raise InputError(f"the strings of the labels are no JSON ({' '.join(str(error).split())[:80]})") from error
+        raise InputError(f"the strings of the labels are not JSON ({' '.join(str(error).split())[:80]})") from error
     if not isinstance(strings, list) or not all(isinstance(string, str) for string in strings):
-        raise InputError(f"the strings of the labels must be a list of texts, got {brief(strings)}")
+        raise InputError(f"the strings of the labels must be a list of strings, got {brief(strings)}")
     if len(strings) != len(target):
         raise InputError(f"{len(strings)} architectures need as many targets, got {len(target)}")
     return space.parse_many(strings), target.copy()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.plug_ins import find_plug_in, load_plug_in, place_of, plug_ins
 from nassurrogate.spaces.base import ArchLike, Gene, Space
 from nassurrogate.spaces.enumerable import CellSpace, EnumerableSpace
 
@@ -42,15 +42,14 @@ _BUILT_IN = {
 
 
 def space_names() -> list[str]:
-    """Names that `get_space` knows: built in ones first, then plug-ins."""
-    plugged = sorted(point.name for point in entry_points(group=ENTRY_POINT_GROUP))
-    return list(dict.fromkeys([*_BUILT_IN, *plugged]))
+    """Names that `get_space` knows: built-in ones first, then plug-ins."""
+    return list(dict.fromkeys([*_BUILT_IN, *(point.name for point in plug_ins(ENTRY_POINT_GROUP))]))
 
 
 def get_space(space: SpaceLike) -> Space:
     """The search space of that name, one shared instance; a space is returned as it is.
 
-    Raises `InputError` for an unknown name, and for a space that goes by the name of a registered one.
+    Raises `InputError` for an unknown name, and for a space that has the name of a built-in one.
 
     >>> get_space("nb201").size
     15625
@@ -68,7 +67,7 @@ def _check_own_name(space: Space) -> None:
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"a space needs a name, got {brief(name)}")
     if name in _BUILT_IN and _the_only(name) is not space:
-        raise InputError(f"the space given goes by the name of another one, {name!r}; give it a name of its own")
+        raise InputError(f"the space given has the name of a built-in space, {name!r}; give it a different name")
 
 
 @cache
@@ -77,22 +76,12 @@ def _the_only(name: str) -> Space:
         module, _, attribute = _BUILT_IN[name].partition(":")
         made: Space = getattr(importlib.import_module(module), attribute)()
         return made
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name == name:
-            return _plugged_in(point)
-    raise unknown_choice("space", name, space_names())
-
-
-def _plugged_in(point: EntryPoint) -> Space:
-    place = f"space {point.name!r} is registered as {point.value}"
-    try:
-        loaded = point.load()
-        space = loaded if isinstance(loaded, Space) else loaded()
-    except Exception as error:  # whatever a module of somebody else raises while it is imported
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{place} but does not load ({told[:200]})") from error
+    point = find_plug_in(ENTRY_POINT_GROUP, name)
+    if point is None:
+        raise unknown_choice("space", name, space_names())
+    space, place = load_plug_in("space", point, made=Space), place_of("space", point)
     if not isinstance(space, Space):
-        raise InputError(f"{place}, which is no Space")
+        raise InputError(f"{place}, which is not a Space")
     if space.name != point.name:
         raise InputError(f"{place}, but calls itself {brief(space.name)}")
     return space

@@ -45,13 +45,13 @@ class Space(ABC):
 
     A space is a value: it never changes, and it can be handed in wherever a name is taken. To make it known by its
     name, list it in a package's entry points, group `nassurrogate.spaces`: a `Space`, or a function without arguments
-    that returns one. `nassurrogate.testing.SpaceContract` asks all that a space owes.
+    that returns one. `nassurrogate.testing.SpaceContract` tests every requirement.
     """
 
     name: str
     description: str = ""
     size: int | None = None
-    """How many architectures there are; None: unknown, or not to be counted on."""
+    """How many architectures there are; None: unknown."""
 
     def __eq__(self, other: object) -> bool:
         # An architecture may come back from another process, with a copy of its space.
@@ -116,6 +116,21 @@ class Space(ABC):
     def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
         """A child that takes each of its genes from one parent or the other, drawn uniformly."""
 
+    def sample_at_most(self, n: int, rng: np.random.Generator) -> list[Architecture]:
+        """`n` different architectures, or about as many as there are: `size` may be unknown."""
+        if self.size is not None:
+            return self.sample(min(n, self.size), rng)
+        while n > 1:
+            try:
+                return self.sample(n, rng)
+            except InputError:  # there are fewer
+                n //= 2
+        return self.sample(n, rng)
+
+    def fingerprint(self) -> str | None:
+        """What tells spaces of one name apart in files; None: the name alone."""
+        return None
+
     def members(self) -> Iterator[Architecture]:
         """Every architecture once. Raises `InputError` for a space that does not list them."""
         raise InputError(f"space {self.name!r} does not list its architectures")
@@ -131,7 +146,7 @@ class Space(ABC):
         return [self.canonical_key(arch) for arch in archs]
 
     def canonical_forms(self, archs: Sequence[Architecture]) -> list[Architecture] | None:
-        """For each of n architectures the one that stands for all of its key; None for a space that cannot name it."""
+        """For each of n architectures the representative of its key; None if the space has no representatives."""
         return None
 
     # --- what it is made of --------------------------------------------------------------------------------------
@@ -151,7 +166,7 @@ class Space(ABC):
 
     @property
     def genes(self) -> tuple[Gene, ...]:
-        """The categorical slots, always as many; empty for a space that is not made of slots."""
+        """The categorical slots, a fixed number; empty for a space without slots."""
         return ()
 
     def gene_codes(self, archs: Sequence[Architecture]) -> np.ndarray:
@@ -168,7 +183,7 @@ class Space(ABC):
 
     @property
     def genes_form_a_chain(self) -> bool:
-        """Whether genes of equal choices stand in the order of the network, so that neighbours are alike."""
+        """Whether genes with equal choices are in network order, so that neighbouring genes have similar effects."""
         return False
 
     def proxy_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:

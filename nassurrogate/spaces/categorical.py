@@ -5,16 +5,18 @@ Shapes: n architectures, G slots, C choices of a slot.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
 from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
-from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.errors import InputError, brief, one_line, unknown_choice
 from nassurrogate.spaces.base import ArchLike, Gene, Space
 from nassurrogate.spaces.categorical_codes import ABSENT, activated, count_members, cross, draw, edits, products
 from nassurrogate.spaces.categorical_slots import (
@@ -38,6 +40,8 @@ _MOST_LISTED: Final = 1 << 20
 _LEAST_DRAWN: Final = 64
 _MOST_ROUNDS: Final = 100
 """Draws without a new architecture, after which drawing is given up."""
+_REMEMBERED = ("_code_of", "_codes", "_known_choices", "_known_costs")
+"""What is computed again in another process."""
 
 
 class CategoricalSpace(Space):
@@ -48,14 +52,15 @@ class CategoricalSpace(Space):
     Args:
         name: of the space.
         slots: name → choices, or a `Slot`.
-        canonical: architecture → what tells equal functions: a text, a dict of choices, or another architecture. None:
-            every architecture is a function of its own, but for inactive slots.
-        costs: architecture → exact costs by metric, such as `{"params_m": 1.2}`.
+        canonical: architecture → what equivalent ones share: a string, a dict of choices or an architecture. None: all
+            architectures differ, apart from values of inactive slots.
+        costs: architecture → exact costs by metric, such as `{"params_m": 1.2}`. A search asks for those of thousands,
+            so compute them without building a network.
         build: architecture → `torch.nn.Module`.
         input_shape: of one example that the module takes, such as `(3, 32, 32)`.
         description: one line.
 
-    A space goes to other processes if its functions do: they are defined with `def` at the top of a module.
+    To send a space to other processes, define its functions with `def` at module level.
 
     Raises `InputError` for a declaration that is none.
 
@@ -110,6 +115,7 @@ class CategoricalSpace(Space):
             and type(self) is type(other)
             and (self.name, self._parts, self._genes) == (other.name, other._parts, other._genes)
             and self._conditions == other._conditions
+            and (self._canonical, self._costs, self._build) == (other._canonical, other._costs, other._build)
         )
 
     def __hash__(self) -> int:
@@ -129,10 +135,10 @@ class CategoricalSpace(Space):
                 ForkingPickler.dumps(getattr(self, f"_{what}"))
             except Exception as error:  # pickle raises whatever the function's parts raise
                 raise InputError(
-                    f"space {self.name!r} cannot be sent to another process: its {what} is a lambda, a local "
-                    "function or holds what cannot be pickled; define it at the top of a module, or use one process"
+                    f"space {self.name!r} cannot be sent to another process: its {what} is a lambda or a local "
+                    "function, or holds an object that cannot be pickled; define it at module level, or use one process"
                 ) from error
-        return {key: value for key, value in vars(self).items() if key not in ("_codes", "_code_of")}
+        return {key: value for key, value in vars(self).items() if key not in _REMEMBERED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -257,14 +263,15 @@ class CategoricalSpace(Space):
         active = self._active_codes(arch)
         if self._canonical is None:
             return active
-        found = self._canonical(self._named(active))
+        with self._says_which("canonical", self._print(active)):
+            found = self._canonical(self._named(active))
         if isinstance(found, Mapping):
             found = self.from_choices(found)
         if isinstance(found, Architecture):
             return self._active_codes(found)
         if not isinstance(found, str):
             raise InputError(
-                f"canonical of space {self.name!r} must return a text, a dict of choices or an architecture, "
+                f"canonical of space {self.name!r} must return a string, a dict of choices or an architecture, "
                 f"got {brief(found)}"
             )
         return found
@@ -298,8 +305,8 @@ class CategoricalSpace(Space):
     def _add_unlikely(self, n: int, found: dict[str, None], rng: np.random.Generator) -> None:
         if self.size is None or self.size > _MOST_LISTED:
             raise InputError(
-                f"cannot sample {n} different architectures of {self.name}: no more than {len(found)} were met; the "
-                "others are too unlikely"
+                f"cannot sample {n} different architectures of {self.name}: only {len(found)} were found; the others "
+                "are too unlikely"
             )
         others = [arch.string for arch in self.members() if arch.string not in found]
         found.update(dict.fromkeys(rng.permutation(others).tolist()))
@@ -322,7 +329,7 @@ class CategoricalSpace(Space):
         codes = self._active_codes(arch)
         possible = edits(codes, self._sizes)
         if not possible:
-            raise InputError(f"space {self.name!r} has but one architecture: there is nothing to change")
+            raise InputError(f"space {self.name!r} has only one architecture, so it cannot be mutated")
         return self._changed(codes, *possible[rng.integers(len(possible))])
 
     def _changed(self, codes: Sequence[int], slot: int, code: int) -> Architecture:
@@ -385,7 +392,8 @@ class CategoricalSpace(Space):
 
     def _costs_of(self, string: str) -> dict[str, float]:
         assert self._costs is not None
-        returned = self._costs(Architecture(self, string))
+        with self._says_which("costs", string):
+            returned = self._costs(Architecture(self, string))
         try:
             found = {metric: float(value) for metric, value in returned.items()}
         except (AttributeError, TypeError, ValueError, OverflowError):
@@ -396,6 +404,21 @@ class CategoricalSpace(Space):
                 f"{brief(string)} it returned {brief(returned)}"
             )
         return found
+
+    @contextmanager
+    def _says_which(self, function: str, string: str) -> Iterator[None]:
+        """Turn whatever the user's function raises into an `InputError` that names it."""
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:  # a fault of the declaration, not of whoever asks
+            message = f"{function} of space {self.name!r} raised {one_line(error)} for {brief(string)}"
+            raise InputError(message) from error
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the declared slots: tells spaces of one name apart."""
+        return hashlib.sha256(repr((self._genes, self._parts, self._conditions)).encode()).hexdigest()
 
     def build(self, arch: Architecture) -> torch.nn.Module:
         return super().build(arch) if self._build is None else self._build(self._own(arch))

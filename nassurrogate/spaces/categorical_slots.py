@@ -28,8 +28,8 @@ class Slot:
         choices: at least one, all different: texts, numbers, True, False or None.
         ordered: whether the choices have an order. None: if all are numbers. Numbers are placed on the scale by their
             value, by its logarithm where they span a factor of 4 or more; others by their place in the list.
-        when: another slot, declared before, → the value or values there that make this slot active; several must all
-            hold. What an inactive slot holds makes no difference.
+        when: earlier slot → the value or values of it for which this slot is active; all entries must hold. What an
+            inactive slot holds makes no difference.
 
     >>> Slot([3, 5], when={"operation": "convolution"}).when
     {'operation': 'convolution'}
@@ -47,7 +47,7 @@ def checked_slots(space: str, slots: Mapping[str, Sequence[Value] | Slot]) -> di
     """
     if not isinstance(slots, Mapping) or not slots:
         raise InputError(
-            f"the slots of space {space!r} map names to lists of choices, at least one, got {brief(slots)}"
+            f"the slots of space {space!r} must be a dict of at least one name → list of choices, got {brief(slots)}"
         )
     checked: dict[str, Slot] = {}
     for name, declared in slots.items():
@@ -68,18 +68,18 @@ def _checked_choices(place: str, choices: object) -> tuple[Value, ...]:
     for value in values:
         if not isinstance(value, str | int | float | None) or not _is_finite(value):
             raise InputError(
-                f"a choice of {place} must be a text, a finite number, True, False or None, got {brief(value)}; give "
-                "it a name, and look it up by that in build"
+                f"a choice of {place} must be a string, a finite number, True, False or None, got {brief(value)}; "
+                "give other values a name, and look them up by name in build"
             )
         if isinstance(value, str) and (value.split() != [value] or not value.isprintable()):
-            raise InputError(f"a choice of {place} is a text without spaces, got {brief(value)}")
+            raise InputError(f"a choice of {place} must be a string without spaces, got {brief(value)}")
     # 1 and 1.0 are one value; 1 and "1" are printed alike.
     if not values or any(
         text_of(value) == text_of(other) or find_choice([other], value) is not None
         for number, value in enumerate(values)
         for other in values[:number]
     ):
-        raise InputError(f"the choices of {place} must be different, at least one, got {brief(values)}")
+        raise InputError(f"the choices of {place} must be at least one, all different, got {brief(values)}")
     return values
 
 
@@ -104,10 +104,10 @@ def _checked_when(name: str, slot: Slot, before: Mapping[str, Slot]) -> dict[str
     found = {}
     for other, wanted in slot.when.items():
         if not isinstance(other, str) or other not in before:
-            raise unknown_choice("slot", other, before, place=f" before {name!r}, which depends on it")
+            raise unknown_choice("slot", other, before, place=f" before {name!r}; when takes only earlier slots")
         values = list(wanted) if _is_list(wanted) or isinstance(wanted, Set) else [wanted]
         if not values:
-            raise InputError(f"{name!r} is never active: when names no value of {other!r}")
+            raise InputError(f"{name!r} can never be active: its `when` lists no value of {other!r}")
         choices = before[other].choices
         codes = [require_choice(choices, value, f" of {other!r}, on which {name!r} depends") for value in values]
         found[other] = tuple(choices[code] for code in sorted(set(codes)))

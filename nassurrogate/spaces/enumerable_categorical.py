@@ -35,7 +35,7 @@ class EnumerableCategoricalSpace(CategoricalSpace, EnumerableSpace):
         super().__init__(name, *arguments, **named)
         sizes = self._sizes
         if self.is_conditional:
-            raise InputError(f"space {name!r} has conditional slots, which have no order of architectures; "
+            raise InputError(f"space {name!r} has conditional slots, so its architectures have no official order; "
                              "declare it as a CategoricalSpace")  # fmt: skip
         if math.prod(sizes) > MOST_LISTED:
             raise InputError(

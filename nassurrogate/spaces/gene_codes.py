@@ -22,12 +22,13 @@ def checked_codes(space: Space, codes: Sequence[int] | np.ndarray, *, least: int
     """
     given: list[Any] = codes.tolist() if isinstance(codes, np.ndarray) and codes.ndim else codes  # type: ignore[assignment]
     if not isinstance(given, list | tuple) or len(given) != len(space.genes):
-        raise InputError(f"expected {len(space.genes)} codes, one a gene of {space.name}, got {brief(codes)}")
+        raise InputError(f"expected {len(space.genes)} codes, one per gene of {space.name}, got {brief(codes)}")
     given = [code.item() if isinstance(code, np.generic) else code for code in given]
     for gene, code in zip(space.genes, given, strict=True):
         most = len(gene.choices) - 1
         if isinstance(code, bool) or not isinstance(code, int) or not least <= code <= most:
             raise InputError(
-                f"the code of {gene.name!r} of {space.name} is a whole number from 0 to {most}, got {brief(code)}"
+                f"the code of {gene.name!r} of {space.name} must be a whole number from {least} to {most}, "
+                f"got {brief(code)}"
             )
     return given

@@ -46,7 +46,7 @@ class Macro(EnumerableCategoricalSpace):
     _the_only: ClassVar[Macro]
 
     def __new__(cls) -> Self:
-        # One of it, as of the other built in spaces: a copy from another process is the space itself.
+        # One of it, as of the other built-in spaces: a copy from another process is the space itself.
         if "_the_only" not in vars(cls):
             cls._the_only = super().__new__(cls)
         return cast("Self", vars(cls)["_the_only"])
@@ -83,7 +83,7 @@ class Macro(EnumerableCategoricalSpace):
         if "=" in string:
             return super()._read(string)
         if _DIGITS.fullmatch(string) is None:
-            hint = "; are leading zeros lost?" if string.isdigit() and len(string) < len(LAYERS) else ""
+            hint = "; were leading zeros lost?" if string.isdigit() and len(string) < len(LAYERS) else ""
             raise InputError(
                 f"malformed macro architecture {brief(string)}; expected eight digits, each 0, 1 or 2, such as "
                 f"'01201201'{hint}"

@@ -1,4 +1,4 @@
-"""Test-suites for plug-ins: what a predictor, a space, a searcher or a benchmark owes, asked by pytest.
+"""Test suites for plug-ins, for pytest: every requirement of a predictor, a space, a searcher or a benchmark.
 
 They need `pip install nassurrogate[kit]`. A third party subclasses `PredictorContract`, `SpaceContract`,
 `SearcherContract` or `BenchmarkContract` in a test module of its own, and pytest collects the tests with it; what the

@@ -129,7 +129,7 @@ class BenchmarkContract:
                 self._check(first, [name])
                 if first.status == "ok":
                     assert first.seed == seed
-                    assert first.n_seeds.get(name, 1) == 1, "of one seed there is one training"
+                    assert first.n_seeds.get(name, 1) == 1, "n_seeds must be 1 where a seed is given"
                 if self.reproducible:
                     assert (first.status, first.values) == (again.status, again.values)
 
@@ -141,7 +141,7 @@ class BenchmarkContract:
                 lambda wrong: benchmark.evaluate([], [benchmark.objective.name, wrong]),
                 lambda wrong: benchmark.lookup(archs, wrong),
             ):
-                assert repr(name) in refused(ask, f"{name}x"), "the nearest metric is not named"
+                assert repr(name) in refused(ask, f"{name}x"), "the message must name the nearest metric"
 
     @pytest.mark.parametrize("fidelity", [1, 987_654_321])
     def test_a_fidelity_is_known_or_refused(self, fidelity: int) -> None:
@@ -165,14 +165,14 @@ class BenchmarkContract:
         assert found.reason == "" or found.reason.isprintable()
         assert math.isnan(found.cost_s) or 0 <= found.cost_s < math.inf
         if found.status != "ok":
-            assert found.reason, "why it is not ok is not said"
+            assert found.reason, "an evaluation that is not ok must give its reason"
             assert not found.values
             return
         assert set(wanted) <= set(found.values)
         for name, value in found.values.items():
             assert isinstance(name, str)
             assert isinstance(value, float)
-            assert math.isfinite(value), "a value that is no number is a failure"
+            assert math.isfinite(value), "values must be finite; otherwise the evaluation has failed"
         for name in wanted:
             n_seeds = found.n_seeds.get(name, 0)
             assert n_seeds >= 1 if metrics[name].needs_training else n_seeds >= 0
@@ -189,7 +189,7 @@ class BenchmarkContract:
             assert values.dtype == np.float64
             assert not np.isinf(values).any()
             alone = np.array([benchmark.lookup([arch], name)[0] for arch in archs])
-            assert np.array_equal(values, alone, equal_nan=True), "alone it costs other than in a batch"
+            assert np.array_equal(values, alone, equal_nan=True), "its value depends on the batch"
             assert benchmark.lookup([], name).shape == (0,)
             for each, value in zip(benchmark.evaluate(archs[:2], [name]), values, strict=False):
                 assert each.status != "ok" or each.values[name] == value

@@ -1,4 +1,4 @@
-"""What a space owes of what architectures are made of: genes, graphs, costs, networks, an official order if any."""
+"""Tests of what architectures are made of: genes, graphs, costs, networks, an official order if there is one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MakeupContract(SpaceSubject):
         assert (codes < [len(gene.choices) for gene in genes]).all()
         assert space.gene_codes([]).shape == (0, len(genes))
         for arch, own in zip(archs, codes, strict=True):
-            assert (space.gene_codes([arch]) == own).all(), "alone it has other codes than in a batch"
+            assert (space.gene_codes([arch]) == own).all(), "its codes depend on the batch"
             back = space.from_gene_codes(own)
             assert back.key == arch.key
             assert space.from_gene_codes(own.tolist()) == space.from_gene_codes(tuple(own)) == back
@@ -81,7 +81,7 @@ class MakeupContract(SpaceSubject):
             assert values.shape == (len(archs),)
             assert values.dtype == np.float64
             assert np.isfinite(values).all()
-            assert values.tolist() == [each[metric][0] for each in alone], "alone it costs other than in a batch"
+            assert values.tolist() == [each[metric][0] for each in alone], "its costs depend on the batch"
         assert all(set(each) == set(costs) for each in alone)
         assert all(values.shape == (0,) for values in space.costs([]).values())
         assert isinstance(space.costs(archs, "no-such-data-set"), dict)

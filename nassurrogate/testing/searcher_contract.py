@@ -49,7 +49,8 @@ class SearcherContract(SearcherSubject):
 
     Attributes:
         searcher: the class under test, or the name it is registered under.
-        space: a space of one's own on which it is tested too, such as one of the only kind that it can search.
+        space: a space of one's own on which it is tested too; needed for a searcher that can search only special
+            spaces.
         seed_matters: False for a searcher without any randomness.
 
     A single test is replaced, or left out by `test_… = None`, as with any class.
@@ -158,7 +159,7 @@ class SearcherContract(SearcherSubject):
         feasible = self.feasible(place)
         largest = self.play(self.make(feasible, 5, GOOD), _ASKED, "goodness")
         smallest = self.play(self.make(feasible, 5, BAD), _ASKED, "badness")
-        assert largest == smallest, "minimising the negative proposes something else: the direction is not heeded"
+        assert largest == smallest, "minimising the negative proposes something else: the metric's direction is ignored"
 
     @pytest.mark.parametrize("values", [[3.0], [0.0], [1e30, -1e30, 1e-30]], ids=["equal", "zero", "extreme"])
     @pytest.mark.parametrize("place", ["table", "listed", "open, constrained"])
@@ -216,7 +217,7 @@ class SearcherContract(SearcherSubject):
         first, again, other = (self.play(self.make(feasible, seed), _ASKED, batch=3) for seed in (5, 5, 6))
         assert first == again, "two searchers of one seed differ"
         if self.seed_matters:
-            assert first != other, "the generator changes nothing; say so with seed_matters = False if it is meant"
+            assert first != other, "the generator changes nothing; set seed_matters = False if that is intended"
 
     @pytest.mark.parametrize("place", ["listed, constrained", "open, constrained", "without genes"])
     def test_the_global_generators_are_left_alone(self, place: str) -> None:

@@ -157,7 +157,7 @@ class SpaceContract(MakeupContract):
             assert self.space.parse(str(child)) == child
             assert child == self.space.crossover(first, second, np.random.default_rng(seed))
             same = self.space.crossover(first, first, np.random.default_rng(seed))
-            assert same.key == first.key, "the child of one parent is not that parent"
+            assert same.key == first.key, "crossing an architecture with itself must give an equivalent one"
 
     def test_all_members_are_listed(self) -> None:
         space = self.space

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -166,7 +166,7 @@ def test_free_metrics_of_a_named_space_are_learned():
 
 def test_an_unknown_direction_is_asked_for(table):
     asked = {"protocol": "G", "benchmark": table, "labels": 20, "splits": 1, "predictors": Nearest, "write": False}
-    with pytest.raises(InputError, match="larger or a smaller 'usefulness' is better is not known"):
+    with pytest.raises(InputError, match="not known whether a larger or a smaller 'usefulness' is better"):
         evaluate(**asked, objective="usefulness")
     found = evaluate(**asked, objective=Metric("usefulness", direction="minimize"))
     assert found.to_json()["direction"] == "minimize"
@@ -344,7 +344,7 @@ def test_an_interrupted_run_goes_on_and_half_a_line_is_in_nobodys_way(caplog):
     assert "line 8 is damaged" in caplog.text
     assert evaluate(**asked, benchmark=truth).queries == 0
     path.write_text("hello\n")
-    with pytest.raises(InputError, match="holds no queries of ours"):
+    with pytest.raises(InputError, match="is not a nassurrogate query file"):
         evaluate(**asked, benchmark=truth)
 
 
@@ -355,18 +355,34 @@ def test_a_space_of_the_same_name_with_other_costs_is_another_fit():
     assert len(Nearest.fits) == 2
 
 
+@pytest.mark.parametrize("changed", ["costs", "canonical", "slots"])
+def test_answers_are_not_reused_after_the_space_was_declared_anew(changed):
+    """What the function answers may follow from any part of the declaration."""
+    slots = {**WIDE.slots, "slot29": [1, 2]} if changed == "slots" else WIDE.slots
+    parts = {
+        "costs": {"costs": lambda arch: {"params_m": total(arch)}},
+        "canonical": {"canonical": lambda arch: {**arch.choices, "slot0": 1}},
+    }
+    first = CategoricalSpace("anew", WIDE.slots)
+    second = CategoricalSpace("anew", slots, **parts.get(changed, {}))
+    third = CategoricalSpace("anew", WIDE.slots)
+    asked = {"labels": 5, "splits": 1, "predictors": Nearest, "test_size": 10}
+    found = [evaluate("G", benchmark=CallableBenchmark(space, total), **asked) for space in (first, second, third)]
+    assert [(each.queries, each.queries_read) for each in found] == [(15, 0), (15, 0), (0, 15)]
+
+
 # --- which predictors, which processes -----------------------------------------------------------------------------
 
 
 def test_all_leaves_out_who_cannot_read_the_space(monkeypatch):
-    built_in = {name: registry._BUILT_IN[name] for name in ("ridge", "gcn")}
-    monkeypatch.setattr(registry, "_BUILT_IN", built_in)
+    built_in = {name: registry._BUILT_IN[name] for name in ("mlp-ensemble", "gcn")}
+    monkeypatch.setattr(registry, "_REGISTRY", replace(registry._REGISTRY, built_in=built_in))
     asked = {"protocol": "G", "benchmark": CallableBenchmark(NARROW, total), "labels": 5, "splits": 1, "write": False}
     found = evaluate(**asked, predictors=["all", Nearest])
     assert [row.predictor for row in found.rows] == ["nearest-here"]
-    assert found.notes == ["left out, for they cannot read space 'narrow': ridge, gcn"]
-    with pytest.raises(InputError, match="predictor 'ridge' reads cells"):
-        evaluate(**asked, predictors="ridge")
+    assert found.notes == ["left out because they cannot read space 'narrow': mlp-ensemble, gcn"]
+    with pytest.raises(InputError, match="predictor 'gcn' reads cells"):
+        evaluate(**asked, predictors="gcn")
     with pytest.raises(InputError, match="predictors must name at least one that can read the space, got 'all'"):
         evaluate(**asked, predictors="all")
 
@@ -407,7 +423,7 @@ def test_what_cannot_be_sent_to_a_process_is_refused_before_any_query():
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({}, "protocol G is on any space: name one"),
+        ({}, "protocol G needs a space: name one"),
         ({"space": WIDE}, "space 'wide' has no ground truth here; give benchmark=CallableBenchmark"),
         ({"space": "wide"}, "unknown space 'wide'"),
         ({"space": NARROW, "benchmark": CallableBenchmark(WIDE, total)}, "the benchmark is of space 'wide', got the"),
@@ -419,8 +435,8 @@ def test_what_cannot_be_sent_to_a_process_is_refused_before_any_query():
         ({"space": "nb201", "labels": SIZE}, "labels must be from 1 to 15624, got 15625"),
         ({"benchmark": CallableBenchmark(NARROW, broken), "labels": 24}, "labels must be from 1 to 23, got 24"),
         ({"protocol": "A4", "space": "nb101"}, "protocol A4 is on nb201, got the space 'nb101'; protocol G is on any"),
-        ({"protocol": "A4", "objective": "latency_ms"}, "objective goes with protocol G alone"),
-        ({"protocol": "A4", "test_size": 5}, "test_size goes with protocol G alone"),
+        ({"protocol": "A4", "objective": "latency_ms"}, "objective applies to protocol G only"),
+        ({"protocol": "A4", "test_size": 5}, "test_size applies to protocol G only"),
         ({"protocol": "A4", "benchmark": CallableBenchmark("nb201", broken)}, "protocol A4 needs a table"),
     ],
 )
@@ -441,7 +457,7 @@ def test_a_direction_alone_leaves_what_the_benchmark_says():
     own = Metric("charm", unit="points", belongs_to="architecture")
     truth = CallableBenchmark(WIDE, total, metrics=own)
     asked = {"protocol": "G", "benchmark": truth, "labels": 5, "splits": 1, "predictors": Nearest, "test_size": 10}
-    with pytest.raises(InputError, match="'charm' is better is not known"):
+    with pytest.raises(InputError, match="not known whether a larger or a smaller 'charm' is better"):
         evaluate(**asked)
     found = evaluate(**asked, objective=Metric("charm", direction="maximize")).metric
     assert (found.unit, found.belongs_to, found.direction) == ("points", "architecture", "maximize")

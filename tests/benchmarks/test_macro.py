@@ -16,6 +16,7 @@ from nassurrogate.benchmarks import TabularBenchmark, load_benchmark, store
 from nassurrogate.benchmarks.importers import MACRO_TABLE, detect_kind, import_file
 from nassurrogate.benchmarks.importers.macro_table import COLUMNS
 from nassurrogate.cli import main
+from nassurrogate.search import run
 from nassurrogate.spaces.macro import Macro
 
 SPACE = Macro()
@@ -111,7 +112,7 @@ def _changed(row: int, column: int, value: Any) -> Callable[[list[Row]], None]:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (_changed(7, 0, "00000020"), "line 9: network 00000020 is there already, in line 8"),
+        (_changed(7, 0, "00000020"), "line 9: network 00000020 occurs twice, first in line 8"),
         (_changed(7, 0, "21"), "line 9: malformed macro architecture '21'"),
         (_changed(7, 1, "nan"), "line 9: a test accuracy is 'nan'; expected a finite number"),
         (_changed(7, 1, "inf"), "line 9: a test accuracy is 'inf'"),
@@ -121,7 +122,7 @@ def _changed(row: int, column: int, value: Any) -> Callable[[list[Row]], None]:
         (_changed(7, 2, -1), "line 9: a test accuracy is -1; expected percent"),
         (_changed(7, 4, 800011), "line 9: network 00000021 has params 800011; expected 1623082, as computed"),
         (_changed(7, 5, 1.5), "line 9: network 00000021 has flops 1.5; expected"),
-        (lambda rows: rows.pop(7), "6560 of 6561 networks are there: '00000021' is missing"),
+        (lambda rows: rows.pop(7), "6560 of 6561 networks are present: '00000021' is missing"),
         (lambda rows: rows[7].append(1), "line 9 has 7 fields; the header names 6 columns"),
         (lambda rows: [row.__setitem__(slice(1, 4), [0.9] * 3) for row in rows], "they look like fractions"),
     ],
@@ -161,7 +162,7 @@ def _good() -> dict[str, Any]:
         ("{", "is not readable JSON"),
         ("{" + '"a":{' * 100_000, "is not readable JSON"),
         (b'{"\xff": 1}', "is not readable JSON"),
-        ({}, "0 of 6561 networks are there: '00000000' is missing"),
+        ({}, "0 of 6561 networks are present: '00000000' is missing"),
         (
             {"00000000": [50.0, 51.0, 52.0]},
             "network '00000000' is [50.0, 51.0, 52.0]; expected test_acc",
@@ -173,7 +174,7 @@ def _good() -> dict[str, Any]:
         ({"00000000": {**_good(), "test_acc": [50.0, float("nan"), 50.0]}}, "a test accuracy is nan"),
         ({"00000000": {**_good(), "params": 387883}}, "has params 387883; expected 387882"),
         ({"00000000": {**_good(), "params": [1]}}, "params is [1]; expected a number"),
-        (f'{{"00000000": {json.dumps(_good())}, "00000000": {json.dumps(_good())}}}', "is there already"),
+        (f'{{"00000000": {json.dumps(_good())}, "00000000": {json.dumps(_good())}}}', "occurs twice, first in"),
     ],
 )
 def test_json_that_is_refused(tmp_path: Path, text: Any, told: str) -> None:
@@ -196,8 +197,43 @@ def test_a_part_is_imported_as_an_own_table(tmp_path: Path) -> None:
     assert found[0].values == {"test_accuracy_pct": 91.5}
 
 
+def test_a_validation_accuracy_of_ones_own_is_what_a_search_improves(tmp_path: Path) -> None:
+    """Beside it the test accuracy is looked up for the chosen network alone."""
+    archs = [arch.string for arch in SPACE.all()[:40]]
+    path = tmp_path / "val.csv"
+    rows = [f"{arch},{50 + place / 10}" for place, arch in enumerate(archs)]
+    path.write_text("\n".join(["arch,cifar10_val_accuracy_pct", *rows]) + "\n")
+    import_file("macro", path)
+    bench = load_benchmark("macro")
+    assert bench.objective.name == "val_accuracy_pct"
+    options: dict[str, Any] = {"space": "macro", "budget": 6, "seed": 0, "predictor": "none", "write": False}
+    result = run(**options)
+    assert result["objective"]["name"] == "val_accuracy_pct"
+    assert result["best"]["arch"] in archs
+    assert result["best"]["test_accuracy_pct"] is None
+    assert not any("test accuracy" in note for note in result["notes"])
+
+    import_file("macro", as_csv(tmp_path / "test.csv", made_up()))
+    assert load_benchmark("macro").objective.name == "val_accuracy_pct"
+    both = run(**options)
+    assert both["objective"]["name"] == "val_accuracy_pct"
+    assert both["best"]["value"] == result["best"]["value"]
+    assert both["best"]["test_accuracy_pct"] == pytest.approx(
+        bench_of_test().query(both["best"]["arch"], "test_accuracy_pct").value
+    )
+    assert not any("test accuracy" in note for note in both["notes"])
+    with pytest.raises(InputError, match="a search never sees test_accuracy_pct"):
+        run(**options, objective="test_accuracy_pct")
+
+
+def bench_of_test() -> TabularBenchmark:
+    bench = load_benchmark("macro")
+    assert isinstance(bench, TabularBenchmark)
+    return bench
+
+
 def test_an_own_table_does_not_name_networks_by_number(tmp_path: Path) -> None:
     path = tmp_path / "numbers.csv"
     path.write_text("arch,cifar10_test_accuracy_pct\n1201201,91.5\n")
-    with pytest.raises(InputError, match="are leading zeros lost"):
+    with pytest.raises(InputError, match="were leading zeros lost"):
         import_file("macro", path)

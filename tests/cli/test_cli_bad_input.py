@@ -44,7 +44,7 @@ GOOD = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_con
         (["--constraint", "latency<=12"], "unknown metric 'latency' .* did you mean 'latency_ms'"),
         (["--constraint", "latency_ms<=nan"], "cannot read the constraint 'latency_ms<=nan': .* got 'nan'"),
         (["--constraint", "latency_ms<=inf"], "cannot read the constraint"),
-        (["--constraint", "latency_ms<=1"], "no nb201 cell satisfies latency_ms<=1; .* is the nearest"),
+        (["--constraint", "latency_ms<=1"], "no nb201 architecture satisfies latency_ms<=1; .* is the nearest"),
         (["--constraint", "val_accuracy_pct>=90"], "cannot constrain 'val_accuracy_pct': .* costs a query"),
         (["--set", "btea=1"], "unknown setting 'btea'; .* did you mean 'beta'"),
         (["--set", "beta"], "--set expects NAME=VALUE, got 'beta'"),
@@ -99,7 +99,7 @@ def test_score_names_the_line_that_is_wrong(refused: Refused, model: Path, folde
     (folder / "cells.txt").write_text(f"1\n\n{GOOD}\nnonsense\n")
     assert refused("score", model, "--file", "cells.txt").startswith("cells.txt, line 4: malformed nb201 cell")
     (folder / "empty.txt").write_text("\n")
-    assert "empty.txt names no cell" in refused("score", model, "--file", "empty.txt")
+    assert "empty.txt names no architecture" in refused("score", model, "--file", "empty.txt")
     (folder / "binary").write_bytes(b"\xff\xfe\x00")
     assert "binary is no text" in refused("score", model, "--file", "binary")
 

@@ -80,7 +80,7 @@ def test_the_direction_of_an_unknown_metric_is_kept(
     assert load_benchmark("nb201", "cifar10").metrics["use_count"].larger_is_better
     train = ("train", "--labels", 2, "--out", "m", "--predictor", "ridge", "--metric")
     assert cli(*train, "use_count").code == 0
-    assert "'fun_count' is better is not known; say so with --larger-is-better" in refused(*train, "fun_count")
+    assert "'fun_count' is better; give --larger-is-better" in refused(*train, "fun_count")
     assert cli(*train, "fun_count", "--smaller-is-better").code == 0
 
 
@@ -88,10 +88,13 @@ def test_directions_that_contradict_are_refused(refused: Callable[..., str], fol
     (folder / "mine.csv").write_text("index,cifar10_use_count\n0,1\n")
     for options, told in (
         (["--larger-is-better", "use_cuont"], "unknown metric 'use_cuont' of mine.csv; .*did you mean 'use_count'"),
-        (["--larger-is-better", "a", "--smaller-is-better", "a"], "'a' cannot be better when larger and when smaller"),
+        (
+            ["--larger-is-better", "a", "--smaller-is-better", "a"],
+            "'a' is given to both --larger-is-better and --smaller-is-better",
+        ),
         (
             ["--larger-is-better", "use_count", "--smaller-is-better", "cifar10_use_count"],
-            "use_count cannot be better when larger and when smaller",
+            "use_count cannot be both maximised and minimised",
         ),
     ):
         assert re.search(told, refused("data", "import", "nb201", "mine.csv", *options))
@@ -163,7 +166,25 @@ def test_spaces_that_are_plugged_in_are_listed_and_broken_ones_hide_none(cli: Co
     text = cli("spaces").out
     assert "chain  931,322,574,615,478,515,625 architectures\n" in text
     assert "tree  an unknown number of architectures\n" in text
-    assert "data sets: none; a benchmark of your own brings one" in text
+    assert "data sets: none; register a benchmark to add one" in text
+
+
+@pytest.mark.usefixtures("open_space")
+def test_a_benchmark_that_does_not_load_is_told_where_data_sets_are_listed(cli: CommandLine) -> None:
+    done = cli("spaces", "--json")
+    lines = [line for line in done.err.splitlines() if "benchmark 'broken'" in line]
+    assert lines
+    assert all("no_such_module:TRUTH" in line and "does not load" in line for line in lines)
+    assert [space["datasets"] for space in done.json["spaces"] if space["name"] == "chain"] == [["made-up"]]
+
+
+def test_predictors_of_macro_are_those_of_its_only_accuracy(cli: CommandLine) -> None:
+    assert cli("predictors", "--space", "macro", "--json").json["metric"] == "test_accuracy_pct"
+    assert "test_accuracy_pct" in cli("predictors", "--space", "macro").out.splitlines()[0]
+    asked = cli("predictors", "--space", "macro", "--metric", "val_accuracy_pct", "--json").json
+    assert asked["metric"] == "val_accuracy_pct"
+    for space in ("nb201", "nb101"):
+        assert cli("predictors", "--space", space, "--json").json["metric"] == "val_accuracy_pct"
 
 
 def test_searchers(cli: CommandLine) -> None:
@@ -194,11 +215,11 @@ def test_predictors_of_a_space_say_what_they_read(cli: CommandLine, refused: Cal
     assert latency["default"] == latency["default_of_search"] == OPEN_PREDICTOR
     on_macro = {entry["name"]: entry for entry in cli("predictors", "--space", "macro", "--json").json["predictors"]}
     assert on_macro["gcn"]["reason"] == (
-        "predictor 'gcn' reads cells (graphs with operations on nodes), which space 'macro' has none of; "
+        "predictor 'gcn' reads cells (graphs with operations on nodes), but space 'macro' has none; "
         "space-process works on any space"
     )
     assert [name for name, entry in on_macro.items() if entry["works"]] == [OPEN_PREDICTOR]
-    assert "is not known; say so with --larger-is-better" in refused("predictors", "--space", "nb201", "--metric", "x")
+    assert "is better; give --larger-is-better" in refused("predictors", "--space", "nb201", "--metric", "x")
     assert cli("predictors", "--space", "nb201", "--metric", "x", "--larger-is-better").code == 0
-    assert "give --space too" in refused("predictors", "--metric", "latency_ms")
+    assert "--smaller-is-better need --space" in refused("predictors", "--metric", "latency_ms")
     assert "unknown space 'nb200'" in refused("predictors", "--space", "nb200")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import io
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nassurrogate import Surrogate, get_space
+from nassurrogate import Surrogate, get_space, spaces
 from nassurrogate.benchmarks import load_benchmark
 from nassurrogate.model_file import read_model
 
@@ -20,7 +22,7 @@ QUICK = ("--predictor", "gradient-boosting", "--config", "members=2", "--config"
 def test_train_pays_for_random_cells_and_evaluates_on_all_others(cli: Callable[..., Any]) -> None:
     done = cli("train", "--labels", 40, "--seed", 0, "--out", "new/m.safetensors", "--json", *QUICK)
     found = done.json
-    assert "40 paid queries" in done.err
+    assert "40 queries" in done.err
     assert (found["n_labels"], found["seed"], found["model"]) == (40, 0, "new/m.safetensors")
     surrogate = Surrogate.load("new/m.safetensors")
     assert (surrogate.n_labels, surrogate.labels_sha256) == (40, found["labels_sha256"])
@@ -57,7 +59,7 @@ def test_every_class_and_every_member_is_as_likely_as_any_other(cli: Callable[..
 
 def test_train_says_what_it_did(cli: Callable[..., Any]) -> None:
     done = cli("train", "--labels", 2, "--seed", 0, "--out", "m", *QUICK)
-    for text in ("2 random cells of nb201/cifar10: 2 paid queries", "fit", "Kendall's tau", "simulated training"):
+    for text in ("2 random cells of nb201/cifar10: 2 queries", "fit", "Kendall's tau", "simulated training"):
         assert text in done.out
 
 
@@ -87,12 +89,12 @@ def test_train_asks_which_direction_is_better_and_score_shows_it(
 ) -> None:
     (folder / "mine.csv").write_text("index,usefulness\n" + "".join(f"{index},{index}\n" for index in range(8)))
     options = ("train", "--csv", "mine.csv", "--metric", "usefulness", "--out", "m", *QUICK)
-    assert "'usefulness' is better is not known; say so with --larger-is-better" in refused(*options)
+    assert "'usefulness' is better; give --larger-is-better" in refused(*options)
     assert "not allowed with argument" in refused(*options, "--larger-is-better", "--smaller-is-better")
     for option, direction in (("--larger-is-better", "maximize"), ("--smaller-is-better", "minimize")):
         assert cli(*options, option, "--json").json["direction"] == direction
         done = cli("score", "m", "--all", "--top", 2, "--json")
-        assert f"usefulness ({option[2:].replace('-', ' ')}) in a unit unknown, predicted by" in done.err
+        assert f"usefulness ({option[2:].replace('-', ' ')}) in an unknown unit, predicted by" in done.err
         assert (done.json["direction"], done.json["unit"]) == (direction, "unknown")
         best, second = (entry["predicted"] for entry in done.json["scores"])
         assert best >= second if direction == "maximize" else best <= second
@@ -115,7 +117,7 @@ def test_train_and_score_on_an_open_space(cli: Callable[..., Any], refused: Call
     assert (found["dataset"], found["metric"], found["direction"]) == ("made-up", "usefulness", "maximize")
     assert found["n_labels"] + found["n_failed"] == 30
     assert found["n_failed"] > 0
-    assert f"warning: {found['n_failed']} evaluations failed and are no labels; the first: RuntimeError" in done.err
+    assert f"warning: {found['n_failed']} evaluations failed and gave no label; the first: RuntimeError" in done.err
     assert found["evaluation"] is None
     assert found["label_cost_s"] >= 0
     again = cli(
@@ -167,6 +169,74 @@ def test_digits_are_a_string_of_macro_and_no_index(
     assert (scores[0]["arch"], scores[0]["index"]) == ("00000012", space.index(space.parse("00000012")))
     (folder / "mine.csv").write_text("index,test_accuracy_pct\n0,45\n")
     assert "unknown column 'arch'" in refused(*options, "--out", "other")
+
+
+@pytest.mark.parametrize(("metric", "noted"), [("test_accuracy_pct", True), ("val_accuracy_pct", False)])
+def test_labels_that_are_test_accuracies_are_named(
+    cli: Callable[..., Any], folder: Path, metric: str, noted: bool
+) -> None:
+    (folder / "mine.csv").write_text(f"arch,{metric}\n00000000,45\n01201201,90\n22222222,93\n")
+    options = ("train", "--space", "macro", "--csv", "mine.csv", "--metric", metric, "--out", "m")
+    for command in (options, ("score", "m", "00000012")):
+        (*notes,) = cli(*command, "--json").json["notes"]
+        assert [("test accuracies" in note) for note in notes] == [True] * noted
+        done = cli(*command)
+        assert ("labels are test accuracies" in done.out + done.err) == noted
+
+
+FAILING = """
+from nassurrogate.benchmarks import CallableBenchmark
+from nassurrogate.spaces import CategoricalSpace
+
+calls = []
+
+def train(arch):
+    calls.append(arch.string)
+    if len(calls) > first:
+        raise MemoryError("out of\\nmemory")
+    return 90.0 + len(calls)
+
+first = 0
+SPACE = CategoricalSpace("failing", {f"layer{i}": [1, 2, 4] for i in range(5)})
+TRUTH = CallableBenchmark(SPACE, train, dataset="made-up")
+"""
+FAILING_POINTS = """
+[nassurrogate.spaces]
+failing = failing_to_train:SPACE
+[nassurrogate.benchmarks]
+failing = failing_to_train:TRUTH
+"""
+
+
+@pytest.fixture
+def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The module of an installed distribution whose trainings fail after the `first` ones."""
+    info = tmp_path / "site" / "failing_to_train-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: failing-to-train\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(FAILING_POINTS)
+    (tmp_path / "site" / "failing_to_train.py").write_text(FAILING)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    spaces._the_only.cache_clear()
+    yield importlib.import_module("failing_to_train")
+    spaces._the_only.cache_clear()
+    sys.modules.pop("failing_to_train", None)
+
+
+def test_train_stops_after_five_failures_from_the_start(cli: Callable[..., Any], failing: Any, folder: Path) -> None:
+    done = cli("train", "--space", "failing", "--labels", 30, "--seed", 0, "--out", "m")
+    assert (done.code, done.out) == (2, "")
+    (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert "the first 5 evaluations all failed" in line
+    assert "MemoryError: out of memory" in line
+    assert len(failing.calls) == 5
+    assert not list(folder.iterdir())
+
+
+def test_train_goes_on_after_a_first_label(cli: Callable[..., Any], failing: Any) -> None:
+    failing.first = 2
+    found = cli("train", "--space", "failing", "--labels", 30, "--seed", 0, "--out", "m", "--json").json
+    assert (found["n_labels"], found["n_failed"], len(failing.calls)) == (2, 28, 30)
 
 
 def test_score_agrees_with_the_library(cli: Callable[..., Any], model: Path) -> None:

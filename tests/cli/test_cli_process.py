@@ -54,7 +54,7 @@ def test_ctrl_c_leaves_a_readable_ledger(process: Any, folder: Path) -> None:
     last = err.splitlines()[-1]
     assert n_queries > 0
     assert last.startswith("error: interrupted: the ")
-    assert last.endswith(f" queries so far stand in {Path('run') / 'ledger.jsonl'}")
+    assert last.endswith(f" queries so far are in {Path('run') / 'ledger.jsonl'}")
     # The signal may come between a line on the disk and its being shown.
     assert n_queries - int(last.split()[3]) in (0, 1)
     assert not (folder / "run" / "summary.json").exists()

@@ -67,7 +67,7 @@ def test_text_names_the_best_and_the_run_folder(cli: Callable[..., Any], folder:
     assert best.arch in done.out
     assert "run folder" in done.out
     assert (folder / "run" / "plots" / "best_so_far.png").is_file()
-    assert "15,625 of 15,625 cells satisfy the constraints" in done.err
+    assert "15,625 of 15,625 architectures satisfy the constraints" in done.err
     assert "seed 1" in done.err
 
 
@@ -151,7 +151,7 @@ def test_the_objective_may_be_a_cost_that_is_minimised(cli: Callable[..., Any]) 
         (("--objective", "test_accuracy_pct"), "test_accuracy_pct"),
         (("--objective", "latency"), "did you mean 'latency_ms'"),
         (("--objective", "latency_ms", "--larger-is-better"), "known to be better when smaller"),
-        (("--larger-is-better",), "--larger-is-better and --smaller-is-better say how --objective is read"),
+        (("--larger-is-better",), "--larger-is-better and --smaller-is-better need --objective"),
         (("--fidelity", 0), "fidelity must be a whole number from 1"),
         (("--fidelity", 12), "unknown fidelity"),
         (("--objective", ""), "metric"),
@@ -251,6 +251,6 @@ def test_five_failures_from_the_start_end_a_run_in_one_line(
     spaces._the_only.cache_clear()
     assert (done.code, done.out) == (2, "")
     (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
-    assert "the first 5 evaluations all failed, so the run ends" in line
+    assert "the first 5 evaluations all failed, so the run stops" in line
     assert "MemoryError: out of memory" in line
     assert [query.status for query in read_ledger("run").queries] == ["failed"] * 5

@@ -16,7 +16,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric
 from nassurrogate.model_file import read_model
 from nassurrogate.predictors.gradient_boosting import BoostingConfig, GradientBoosting
-from nassurrogate.spaces import CategoricalSpace, CellSpace
+from nassurrogate.spaces import CategoricalSpace, CellSpace, Slot
 from nassurrogate.versions import FITTING_PACKAGES, package_versions
 
 QUICK = {"rounds": 5, "members": 2}
@@ -83,6 +83,18 @@ def test_a_file_of_old_of_an_unknown_metric_scores_as_it_did(tmp_path, forged, c
 
 
 @pytest.mark.parametrize(
+    ("metric", "turned"), [("val_f1_pct", True), ("psnr_db", True), ("latency_ms", False), ("val_accuracy_pct", False)]
+)
+def test_a_file_of_old_whose_direction_was_taken_wrongly_says_so(tmp_path, forged, caplog, metric, turned):
+    """All but accuracies were once better when smaller."""
+    caplog.set_level(logging.WARNING, "nassurrogate")
+    source = Surrogate(predictor="gradient-boosting", metric=metric, config=QUICK).fit([0, 1, 2], [3.0, 1.0, 2.0])
+    path = old(source.save(tmp_path / "new"), tmp_path / "old", forged)
+    assert (Surrogate.load(path).score(range(9)) == source.score(range(9))).all()
+    assert [str(path) in line and metric in line for line in caplog.messages] == [True] * turned
+
+
+@pytest.mark.parametrize(
     "told",
     [
         {"metric_info": {**OWN.as_dict(), "direction": None}},
@@ -101,7 +113,7 @@ def test_metrics_and_packages_that_do_not_fit(saved, tmp_path, told, refusal, fo
 
 
 class Anywhere(GradientBoosting):
-    """Reads the genes of any space that has some."""
+    """A predictor that nobody registered."""
 
     name = "anywhere"
     presets: ClassVar = {"plain": BoostingConfig(**QUICK)}
@@ -110,20 +122,6 @@ class Anywhere(GradientBoosting):
 MINE = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
 
 
-@pytest.fixture
-def on_any_space(monkeypatch):
-    """`Anywhere` works on any space: its features are the genes."""
-
-    def features(space, archs):
-        return space.gene_codes(archs).astype(float), np.arange(len(archs))
-
-    module = "nassurrogate.predictors.feature_predictor"
-    monkeypatch.setattr(f"{module}.path_features", lambda space, archs: features(space, archs)[0])
-    monkeypatch.setattr(f"{module}.distinct_path_features", features)
-    monkeypatch.setattr(Anywhere, "requires", object)
-
-
-@pytest.mark.usefixtures("on_any_space")
 def test_a_space_of_ones_own_is_given_back(tmp_path, refusal):
     every = list(MINE.members())
     surrogate = Surrogate(MINE, predictor=Anywhere).fit(every, np.arange(6.0))
@@ -135,12 +133,39 @@ def test_a_space_of_ones_own_is_given_back(tmp_path, refusal):
     assert loaded.space is copy
     assert loaded.score([str(arch) for arch in every]).tolist() == surrogate.score(every).tolist()
     for other, told in (
-        (CategoricalSpace("other", {"kernel": [3, 5]}), "it is of the space 'mine', not of the given 'other'"),
-        (CategoricalSpace("mine", {"kernel": [3, 5]}), "unknown slot 'width'"),
+        (CategoricalSpace("other", {"kernel": [3, 5]}), "it was saved for space 'mine', not for the given 'other'"),
+        (CategoricalSpace("mine", {"kernel": [3, 5]}), "another space of the name 'mine'"),
         ("mine", "space must be a Space, got 'mine'"),
     ):
         with pytest.raises(InputError, match=told):
             Surrogate.load(path, space=other, predictor=Anywhere)
+
+
+@pytest.mark.parametrize(
+    "slots",
+    [
+        {"kernel": [3, 5], "width": [16, 32, 64, 128]},
+        {"kernel": [3, 5], "width": [16, 64, 32]},
+        {"width": [16, 32, 64], "kernel": [3, 5]},
+        {"kernel": [3, 5], "width": Slot([16, 32, 64], when={"kernel": 3})},
+        {"kernel": [3, 5], "width": [16, 32, 64], "pool": [False, True]},
+    ],
+    ids=["more", "order", "place", "condition", "slot"],
+)
+def test_a_space_of_one_name_with_other_slots_is_refused(tmp_path, slots):
+    """It may read every label, and its features mean something else."""
+    path = Surrogate(MINE).fit(list(MINE.members()), np.arange(6.0)).save(tmp_path / "model")
+    assert np.isfinite(Surrogate.load(path, space=MINE).score("kernel=3 width=16"))
+    with pytest.raises(InputError, match="another space of the name 'mine'") as caught:
+        Surrogate.load(path, space=CategoricalSpace("mine", slots))
+    assert str(path) in str(caught.value)
+
+
+def test_a_model_that_does_not_know_its_slots_still_loads(tmp_path, forged):
+    path = Surrogate(MINE).fit(list(MINE.members()), np.arange(6.0)).save(tmp_path / "model")
+    header = {name: value for name, value in read_model(path)[1].items() if name != "space_fingerprint"}
+    loaded = Surrogate.load(forged(path, tmp_path / "old", raw_header=json.dumps(header)), space=MINE)
+    assert np.isfinite(loaded.score("kernel=3 width=16"))
 
 
 def test_a_model_of_a_registered_space_takes_that_space_alone(saved):
@@ -148,5 +173,5 @@ def test_a_model_of_a_registered_space_takes_that_space_alone(saved):
     space = Surrogate.load(source).space
     assert isinstance(space, CellSpace)
     assert Surrogate.load(source, space=space).space is space
-    with pytest.raises(InputError, match="it is of the space 'nb201', not of the given 'mine'"):
+    with pytest.raises(InputError, match="it was saved for space 'nb201', not for the given 'mine'"):
         Surrogate.load(source, space=MINE)

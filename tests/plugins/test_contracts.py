@@ -1,4 +1,4 @@
-"""The plug-ins pass the suites that the built in ones pass, and so does a space that is written by hand."""
+"""The plug-ins pass the suites that the built-in ones pass, and so does a space that is written by hand."""
 
 from __future__ import annotations
 

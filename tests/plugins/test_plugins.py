@@ -270,7 +270,7 @@ def test_objects_are_evaluated(mine: SimpleNamespace) -> None:
     ("words", "key", "there", "told"),
     [
         (["spaces"], "spaces", "my-space", ["no_such_module:SPACE but does not load", "calls itself 'another name'"]),
-        (["searchers"], "searchers", "my-searcher", ["bad_plugins:SPACE, which is no subclass of Searcher"]),
+        (["searchers"], "searchers", "my-searcher", ["bad_plugins:SPACE, which is not a subclass of Searcher"]),
         (["predictors"], "predictors", "my-predictor", ["bad_plugins:Absent but does not load"]),
         (["predictors", "--space", "my-space"], "predictors", "my-predictor", []),
     ],
@@ -304,7 +304,7 @@ def test_others_are_searched_though_some_do_not_load(site: Path, broken_site: Pa
         ("--space", "bad-space", "space 'bad-space' is registered as no_such_module:SPACE but does not load"),
         ("--searcher", "bad-searcher", "searcher 'bad-searcher' is registered as bad_plugins:SPACE"),
         ("--predictor", "bad-predictor", "predictor 'bad-predictor' is registered as bad_plugins:Absent but does not"),
-        ("--objective", "bad_metric", "metric 'bad_metric' is registered as bad_plugins:raises, which is no Metric"),
+        ("--objective", "bad_metric", "metric 'bad_metric' is registered as bad_plugins:raises, which is not a Metric"),
     ],
 )
 def test_one_that_does_not_load_is_told_in_one_line(

@@ -43,7 +43,7 @@ def test_what_reads_cells_refuses_other_spaces_in_one_line(name):
     with pytest.raises(InputError) as caught:
         Surrogate(MINE, predictor=name)
     assert str(caught.value) == (
-        f"predictor {name!r} reads cells (graphs with operations on nodes), which space 'mine' has none of; "
+        f"predictor {name!r} reads cells (graphs with operations on nodes), but space 'mine' has none; "
         "space-process works on any space"
     )
 
@@ -70,11 +70,52 @@ def test_a_cost_is_read_off_the_raw_architecture(name):
         assert (len(set(surrogate.predict(twins)[0])) > 1) == tells_apart
 
 
+@pytest.mark.parametrize("name", [OPEN_PREDICTOR, "ridge"])
+def test_a_space_that_was_declared_again_is_read_again(name):
+    """Of one name and the same slots, as in a notebook whose cell was changed and run once more."""
+    slots = {"first": [1, 2, 3], "second": [1, 2, 3]}
+
+    def learned(**functions):
+        space = CategoricalSpace("again", slots, **functions)
+        archs = list(space.members())
+        surrogate = Surrogate(space, predictor=name, metric="latency_ms").fit(archs, [9.0, 8, 7, 6, 5, 4, 3, 2, 1.0])
+        return surrogate.predictor.uses(), surrogate.predict(archs)[0].tolist()
+
+    def rising(arch):
+        return {"params_m": 1.0 + arch.choices["first"] ** 3}
+
+    def falling(arch):
+        return {"params_m": 30.0 - 9 * arch.choices["second"]}
+
+    plain = learned()
+    cheap, dear, plain_again = learned(costs=rising), learned(costs=falling), learned()
+    assert "exact costs" in cheap[0]
+    assert "exact costs" in dear[0]
+    assert "exact costs" not in plain[0]
+    assert len({tuple(predicted) for _, predicted in (plain, cheap, dear)}) == 3
+    assert plain_again == plain
+    assert learned(costs=rising) == cheap
+
+
+@pytest.mark.parametrize("name", [OPEN_PREDICTOR, "ridge"])
+def test_so_it_is_where_other_architectures_are_equivalent(name):
+    slots = {"first": [1, 2, 3], "second": [1, 2, 3]}
+    found = []
+    for canonical in (None, lambda arch: dict(zip(slots, sorted(arch.choices.values()), strict=True)), None):
+        space = CategoricalSpace("alike", slots, canonical)
+        surrogate = Surrogate(space, predictor=name).fit(list(space.members()), np.arange(9.0))
+        one, other = surrogate.score([{"first": 1, "second": 3}, {"first": 3, "second": 1}])
+        found.append(one == other)
+    assert found == [False, True, False]
+
+
 def test_any_kind_of_space_can_be_asked_for():
     class Ordered(Mean):
         requires = EnumerableSpace
 
-    with pytest.raises(InputError, match="'mean' works on spaces of the kind EnumerableSpace, which 'mine' is not"):
+    with pytest.raises(
+        InputError, match="'mean' works on spaces of the kind EnumerableSpace, but space 'mine' is not one"
+    ):
         Ordered(MINE)
     assert Ordered(NB201).space is NB201
     assert Mean(MINE).space is MINE

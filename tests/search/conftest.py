@@ -44,7 +44,7 @@ def make_feasible() -> Callable[[np.ndarray], TableSet]:
     """The feasible set of exactly the masked indices."""
 
     def make(feasible: np.ndarray) -> TableSet:
-        representatives = first_of_each_class(SPACE, np.flatnonzero(feasible))
+        representatives = first_of_each_class(SPACE.class_ids(), np.flatnonzero(feasible))
         return TableSet(SPACE, feasible, feasible, representatives, {"bound": np.where(feasible, 0.0, 1.0)})
 
     return make

@@ -147,7 +147,7 @@ def test_a_searcher_is_given_as_a_class(bench, tmp_path, predictor):
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        (int, "searcher was given as the class int, which is no subclass of Searcher"),
+        (int, "searcher was given as the class int, which is not a subclass of Searcher"),
         (type("Half", (Searcher,), {"name": "half"}), "which does not define _propose, description"),
         (3, "searcher must be a name such as 'exhaustive' or a subclass of Searcher, got 3"),
         ("evolutoin", "did you mean 'evolution'"),

@@ -98,7 +98,7 @@ def test_unknown_values_and_missing_labels_are_never_feasible(fake_bench, caplog
     found = find(fake_bench(labels, latency_ms=latency), "latency_ms<=19")
     assert np.flatnonzero(found.satisfies).tolist() == list(range(10, 20))
     assert np.flatnonzero(feasible_of(found)).tolist() == list(range(15, 20))
-    assert "5 feasible cells have no" in caplog.text
+    assert "5 feasible architectures have no" in caplog.text
     assert "5 of them have no label" in found.describe()
     assert (np.stack(list(found.violations(SPACE.all()).values())) <= 0).all(axis=0).sum() == 5
 
@@ -156,7 +156,9 @@ def test_a_feasible_part_without_labels_is_refused(fake_bench):
     labels = np.full(SPACE.size, np.nan)
     labels[-1] = 90.0
     bench = fake_bench(labels, latency_ms=np.arange(SPACE.size, dtype=float))
-    with pytest.raises(InputError, match="none of the 11 cells that satisfy the constraints has a val_accuracy_pct"):
+    with pytest.raises(
+        InputError, match="none of the 11 architectures that satisfy the constraints has a val_accuracy_pct"
+    ):
         find(bench, "latency_ms<=10")
 
 

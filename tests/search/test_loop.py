@@ -301,7 +301,7 @@ def test_events_tell_the_start_every_query_and_the_fits(bench):
     events: list[Event] = []
     search(bench, budget=20, constraints=BOUND, listener=events.append)
     assert events[0].kind == "start"
-    assert "3,902 of 15,625 cells" in events[0].message
+    assert "3,902 of 15,625 architectures" in events[0].message
     assert [event.done for event in events if event.kind == "query"] == list(range(1, 21))
     fits = [event for event in events if event.kind == "fit"]
     assert fits
@@ -328,7 +328,7 @@ def test_a_seed_is_drawn_where_none_is_given(bench):
         ({"predictor": "gradient-boosting:deep"}, "unknown preset 'deep'"),
         ({"predictor": "none", "predictor_config": {"rounds": 3}}, "has no hyper-parameters"),
         ({"labels": "median"}, "unknown kind of labels 'median'"),
-        ({"constraints": "latency_ms<=0.1"}, "no nb201 cell satisfies"),
+        ({"constraints": "latency_ms<=0.1"}, "no nb201 architecture satisfies"),
         ({"constraints": ["val_accuracy_pct>=90"]}, "costs a query"),
         ({"constraints": ["latency<=12"]}, "did you mean 'latency_ms'"),
         ({"constraints": "latency_ms=12"}, "did you mean 'latency_ms<=12'"),

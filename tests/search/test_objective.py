@@ -114,6 +114,21 @@ def test_a_search_never_sees_test_accuracy_where_there_is_another(bench, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["test_top1_pct", "test_error_pct", "test_loss_nats", "testTop5_pct"])
+def test_no_other_metric_of_the_test_set_is_seen_either(bench, tmp_path, name):
+    """Whatever it is called: an error gives the accuracy away."""
+    with_test = TabularBenchmark(SPACE, "cifar10", {**bench.columns, name: Column(EVERY / 200, "made up")})
+    for truth in (with_test, Untabled(with_test)):
+        with pytest.raises(InputError, match=f"a search never sees {name}.*{LABEL}"):
+            watched(benchmark=truth, objective=name, budget=3, run_dir=tmp_path / "r", write=True)
+        with pytest.raises(InputError, match=name):
+            watched(benchmark=truth, constraints=f"{name}<=3", budget=3, run_dir=tmp_path / "r", write=True)
+    assert not list(tmp_path.iterdir())
+    only = TabularBenchmark(SPACE, "cifar10", {name: Column(EVERY / 200, "made up")}, own_objective=name)
+    result, _ = watched(benchmark=only, budget=3, predictor="none")
+    assert any(name in note and "the search sees test accuracy" in note for note in result["notes"])
+
+
 @pytest.mark.parametrize(
     "given", [Metric(TEST, direction="minimize"), Metric(TEST, needs_training=False), Metric(TEST, unit="fraction")]
 )
@@ -126,7 +141,7 @@ def test_no_metric_of_that_name_slips_through(bench, given):
 def test_an_unknown_direction_is_refused_with_the_remedy_and_the_remedy_works():
     own = table(usefulness=EVERY)
     with pytest.raises(
-        InputError, match=r"larger or a smaller 'usefulness' is better is not known.*--larger-is-better"
+        InputError, match=r"not known whether a larger or a smaller 'usefulness' is better.*--larger-is-better"
     ):
         watched(benchmark=own, objective="usefulness", budget=3, predictor="none")
     with pytest.raises(InputError, match="usefulness"):

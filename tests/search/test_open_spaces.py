@@ -204,7 +204,7 @@ def test_of_a_small_space_the_share_is_counted():
 
 @pytest.mark.parametrize(("space", "text"), [(WIDE, "params_m<=29"), (WIDE, "latency_ms<1"), (HUGE, "params_m>=481.5")])
 def test_an_impossible_bound_gives_the_nearest(space, text):
-    with pytest.raises(InputError, match=rf"{space.name} architecture.* satisfies {re.escape(text)}") as caught:
+    with pytest.raises(InputError, match=rf"random architectures satisfies {re.escape(text)}") as caught:
         searched(space, constraints=text)
     assert "1,000 random" in str(caught.value)
     nearest = str(caught.value).split("'")[1]
@@ -212,7 +212,9 @@ def test_an_impossible_bound_gives_the_nearest(space, text):
 
 
 def test_an_impossible_bound_of_a_small_space_gives_the_nearest_of_all():
-    with pytest.raises(InputError, match=r"no listed architecture satisfies.*the smallest params_m there is is 19.5"):
+    with pytest.raises(
+        InputError, match=r"no listed architecture satisfies.*the smallest params_m in the space is 19.5"
+    ):
         searched(LISTED, constraints="params_m<=1")
 
 
@@ -332,7 +334,7 @@ def test_the_metric_may_be_an_object_or_stay_a_name_of_known_direction():
     assert (result["objective"], result["best"]["choices"]["width"]) == (USEFULNESS.as_dict(), 64)
     turned = Metric("usefulness", direction="minimize")
     assert searched(MINE, lambda arch: arch.choices["width"], objective=turned)[0]["best"]["choices"]["width"] == 16
-    with pytest.raises(InputError, match=r"whether a larger or a smaller 'usefulness' is better is not known.*Metric"):
+    with pytest.raises(InputError, match=r"not known whether a larger or a smaller 'usefulness' is better.*Metric"):
         searched(MINE, lambda arch: 1.0, objective="usefulness")
 
 
@@ -406,7 +408,7 @@ def test_every_signature_is_called_with_what_it_takes(train, expected):
     if "fidelity" in expected:
         assert searched(MINE, train, 4, fidelity=7)[0]["fidelity"] == 7
     else:
-        with pytest.raises(InputError, match="fidelity is 7, but the function takes none"):
+        with pytest.raises(InputError, match="fidelity is 7, but evaluate has no such argument"):
             searched(MINE, train, 4, fidelity=7)
 
 
@@ -478,7 +480,7 @@ def test_a_benchmark_of_ones_own_is_searched():
     ("options", "message"),
     [
         ({"evaluate": accuracy}, "evaluate needs the space whose architectures it trains"),
-        ({"space": MINE}, "space 'mine' is not registered, so there is no table of it.*evaluate"),
+        ({"space": MINE}, "space 'mine' is not registered, so it has no table.*evaluate"),
         (
             {"space": MINE, "evaluate": accuracy, "benchmark": CallableBenchmark(MINE, accuracy)},
             "evaluate is the ground truth; leave benchmark and table out",

@@ -13,8 +13,9 @@ from nassurrogate.benchmarks import LABEL, CallableBenchmark, load_benchmark
 from nassurrogate.errors import InputError
 from nassurrogate.search import read_ledger, run
 from nassurrogate.search.plots import accuracy_vs_cost, best_so_far, draw_plots, predicted_vs_true
-from nassurrogate.search.report import anytime, describe_result, repeat_share
+from nassurrogate.search.report import anytime, describe_result
 from nassurrogate.spaces import CategoricalSpace
+from nassurrogate.testing.searcher_subject import Bits
 
 BOUND = "params_m<=0.5"
 
@@ -35,14 +36,6 @@ def test_the_anytime_curve_is_the_running_best(finished):
     assert anytime([]).size == 0
 
 
-def test_repeats_are_counted_by_function(finished):
-    queries = read_ledger(finished[1]).queries
-    assert repeat_share(queries) == 0
-    equal = replace(queries[0], number=21, arch="another string of equal key")
-    assert repeat_share([*queries, equal]) == pytest.approx(1 / 21)
-    assert repeat_share([]) == 0
-
-
 def test_the_text_tells_what_matters(finished):
     result, folder = finished
     text = describe_result(result)
@@ -50,6 +43,16 @@ def test_the_text_tells_what_matters(finished):
         assert fact in text
     assert "ORACLE" not in text
     assert "None" not in text
+
+
+def test_the_text_names_what_the_space_is_made_of(finished):
+    result, _ = finished
+    assert "best cell " in describe_result(result)
+    assert "best cell " in describe_result({name: value for name, value in result.items() if name != "kind"})
+    other = run(space=Bits(), evaluate=lambda arch: 50.0 + arch.string.count("1"), budget=3, seed=0, write=False)
+    text = describe_result(other)
+    assert text.startswith("best architecture ")
+    assert "all architectures; their number is unknown" in text
 
 
 def test_the_oracle_is_marked(bench, tmp_path):

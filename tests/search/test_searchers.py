@@ -274,7 +274,7 @@ def test_a_class_stands_for_itself_and_other_things_do_not():
     for wrong, message in (
         (Nameless, "which does not define description, name"),
         (Idle, "which does not define _propose"),
-        (int, "which is no subclass of Searcher"),
+        (int, "which is not a subclass of Searcher"),
         (RandomSearch.__new__(RandomSearch), "searcher must be a name such as 'exhaustive' or a subclass of Searcher"),
         (3, "searcher must be a name such as 'exhaustive' or a subclass of Searcher, got 3"),
     ):

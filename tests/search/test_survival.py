@@ -1,4 +1,4 @@
-"""A run goes on whatever its predictor raises and whatever its trainings come to; what went wrong is told."""
+"""A run goes on whatever its predictor raises and whatever its trainings come to; what went wrong is reported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric
 from nassurrogate.predictors.base import CandidatePosterior
 from nassurrogate.search import SearchSettings, read_ledger, run, searcher_names
-from nassurrogate.search.report import anytime, describe_result, repeat_share
+from nassurrogate.search.random_search import RandomSearch
+from nassurrogate.search.report import anytime, describe_result
 from nassurrogate.spaces import CategoricalSpace
 from tests.search.conftest import SPACE, Scripted, watched
 from tests.spaces.declared import CANONICAL, CONDITIONAL, HUGE
@@ -211,7 +212,7 @@ def test_with_a_saved_surrogate_the_run_goes_on_with_it(bench, place, searcher):
     assert {query.proposed_by for query in queries} == {searcher}
     assert all(query.predicted_mean is not None for query in queries)
     (note,) = result["notes"]
-    assert "the saved surrogate alone proposes from query" in note
+    assert "only the saved surrogate is used from query" in note
     assert "MemoryError: full" in note
     assert np.mean(result["best"]["value"]) > np.quantile(bench.column(LABEL).mean, 0.9)
 
@@ -223,7 +224,7 @@ def test_with_a_saved_surrogate_predictions_that_are_no_numbers_leave_it_alone(b
     predictor = type("Numberless", (Numberless,), {"what": what})
     result, queries = watched(benchmark=bench, surrogate=saved, predictor=predictor, budget=8)
     assert {query.proposed_by for query in queries} == {"exhaustive"}
-    assert "the saved surrogate alone proposes from query" in result["notes"][0]
+    assert "only the saved surrogate is used from query" in result["notes"][0]
     assert "not finite" in result["notes"][0]
 
 
@@ -250,6 +251,93 @@ def test_single_labels_are_chosen_among_where_the_surrogate_is_broken(bench, pla
     assert [note for note in result["notes"] if "RuntimeError: gone" in note]
 
 
+# --- searchers -------------------------------------------------------------------------------------------------------
+
+
+def stumbling(place: str, what: Any) -> type[RandomSearch]:
+    """A searcher that raises, or proposes something else, from its third proposal on."""
+
+    class Stumbles(RandomSearch):
+        name, description = "stumbles", "stumbles"
+
+        def _propose(self):
+            if place == "propose" and self.n_proposals >= 2:
+                if isinstance(what, BaseException):
+                    raise what
+                return what
+            return super()._propose()
+
+        def _learn(self, arch, values):
+            if place == "learn" and self.n_proposals >= 2:
+                raise what
+
+        def _failed(self, arch):
+            if place == "failed":
+                raise what
+
+    return Stumbles
+
+
+@pytest.mark.parametrize("predictor", ["none", Scripted, "space-process"], ids=["none", "scripted", "default"])
+@pytest.mark.parametrize("space", [CANONICAL, HUGE], ids=lambda space: space.name)
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        ("propose", RuntimeError("first line\nsecond line")),
+        ("propose", StopIteration()),
+        ("propose", InputError("no such choice")),
+        ("propose", "layer0=1 layer1=1"),
+        ("propose", 5),
+        ("propose", {"first": 1}),
+        ("learn", ZeroDivisionError("division by zero")),
+    ],
+    ids=str,
+)
+def test_a_searcher_that_stumbles_is_named_and_the_run_goes_on_at_random(space, predictor, place, what):
+    chosen = SearchSettings(pool_size=60, inner_proposals=10)
+    result, queries = watched(
+        space=space, evaluate=accuracy, searcher=stumbling(place, what), predictor=predictor, budget=9, settings=chosen
+    )
+    assert len({query.key for query in queries}) == len(queries) == result["queries"] == 9
+    assert queries[-1].proposed_by == "random"
+    assert result["best"]["value"] is not None
+    (note,) = result["notes"]
+    assert "random proposals from query" in note
+    assert "stumbles" in note
+    assert "\n" not in note
+    if isinstance(what, Exception):
+        assert told_of(what) in note
+    assert note in describe_result(result)
+
+
+@pytest.mark.parametrize("predictor", ["none", "space-process"])
+def test_a_searcher_that_cannot_hear_of_failures_ends_no_run(predictor):
+    def train(arch):
+        if zlib.crc32(arch.string.encode()) % 2:
+            raise RuntimeError("diverged")
+        return accuracy(arch)
+
+    searcher = stumbling("failed", TypeError("no value"))
+    chosen = SearchSettings(pool_size=60, inner_proposals=10)
+    result, queries = watched(
+        space=WIDE, evaluate=train, searcher=searcher, predictor=predictor, budget=15, settings=chosen
+    )
+    assert result["queries"] == len({query.key for query in queries}) == 15
+    assert result["n_failed"] > 0
+    assert any("TypeError: no value" in note for note in result["notes"]) == (predictor == "none")
+
+
+@pytest.mark.parametrize("predictor", ["none", Scripted], ids=["none", "scripted"])
+def test_an_interrupt_in_a_searcher_passes_through(tmp_path, predictor):
+    searcher = stumbling("propose", KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            space=WIDE, evaluate=accuracy, searcher=searcher, predictor=predictor, budget=9, seed=0,
+            run_dir=tmp_path / "run",
+        )  # fmt: skip
+    assert len(read_ledger(tmp_path / "run").queries) <= 9
+
+
 # --- evaluations -----------------------------------------------------------------------------------------------------
 
 
@@ -263,12 +351,15 @@ def raises(error):
 BAD: dict[str, tuple[Any, str]] = {
     "raises": (raises(MemoryError("out of\nmemory")), "MemoryError: out of memory"),
     "raises-nothing-told": (raises(AssertionError()), "AssertionError"),
+    "exits": (raises(SystemExit(1)), "SystemExit: 1"),
     "none": (lambda: None, "evaluate returned None as val_accuracy_pct, expected a finite number"),
     "nan": (lambda: float("nan"), "evaluate returned nan as val_accuracy_pct"),
     "inf": (lambda: float("inf"), "evaluate returned inf as val_accuracy_pct"),
     "minus-inf": (lambda: np.float64("-inf"), "inf"),
     "text": (lambda: "91.2", "evaluate returned '91.2' as val_accuracy_pct"),
     "true": (lambda: True, "evaluate returned True as val_accuracy_pct"),
+    "numpy-true": (lambda: np.bool_(True), "True"),
+    "dict-of-true": (lambda: {LABEL: np.bool_(True)}, "True"),
     "complex": (lambda: 1j, "evaluate returned 1j"),
     "list": (lambda: [91.2], "evaluate returned"),
     "dict-without": (lambda: {"val_loss": 0.3}, "evaluate returned no val_accuracy_pct, only val_loss"),
@@ -310,7 +401,7 @@ def test_a_failed_training_is_counted_and_never_a_label(tmp_path, bad):
     curve = anytime(ledger.queries)
     assert len(curve) == 15
     assert curve[-1] == max(query.label for query in queries if query.label is not None)
-    assert repeat_share(ledger.queries) == 0
+    assert len({query.key for query in ledger.queries}) == len(ledger.queries)
     assert (tmp_path / "run" / "plots" / "best_so_far.png").exists() == (bad in ("raises", "nan"))
 
 
@@ -370,7 +461,7 @@ def test_whichever_trainings_fail_the_run_ends_well_or_in_a_clear_word(pattern, 
 def test_five_failures_from_the_start_end_the_run_and_the_ledger_stands(tmp_path, bad, predictor):
     give, reason = BAD[bad]
     with pytest.raises(
-        InputError, match="the first 5 evaluations all failed, so the run ends; the last one: "
+        InputError, match="the first 5 evaluations all failed, so the run stops; the last failure: "
     ) as caught:
         run(space=WIDE, evaluate=lambda arch: give(), budget=50, seed=0, predictor=predictor, run_dir=tmp_path / "run")
     assert reason in str(caught.value)
@@ -381,7 +472,7 @@ def test_five_failures_from_the_start_end_the_run_and_the_ledger_stands(tmp_path
 
 
 def test_a_budget_below_five_that_all_fails_is_told():
-    with pytest.raises(InputError, match="all 3 evaluations failed; the last one: RuntimeError: diverged"):
+    with pytest.raises(InputError, match="all 3 evaluations failed; the last failure: RuntimeError: diverged"):
         watched(space=WIDE, evaluate=lambda arch: raises(RuntimeError("diverged"))(), budget=3)
 
 
@@ -400,17 +491,16 @@ def test_failures_in_the_middle_end_nothing():
     assert result["best"]["value"] == max(query.label for query in queries if query.label is not None)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_an_interrupt_in_a_training_passes_through_and_the_ledger_stands(tmp_path, error):
+def test_an_interrupt_in_a_training_passes_through_and_the_ledger_stands(tmp_path):
     calls = []
 
     def train(arch):
         calls.append(arch)
         if len(calls) == 4:
-            raise error
+            raise KeyboardInterrupt
         return accuracy(arch)
 
-    with pytest.raises(error):
+    with pytest.raises(KeyboardInterrupt):
         run(space=WIDE, evaluate=train, budget=9, seed=0, run_dir=tmp_path / "run")
     assert [query.arch for query in read_ledger(tmp_path / "run").queries] == [arch.string for arch in calls[:3]]
 

@@ -1,4 +1,4 @@
-"""Spaces that tests declare; at the top of a module, so that they go to other processes."""
+"""Spaces that tests declare; at module level, so that they go to other processes."""
 
 from __future__ import annotations
 

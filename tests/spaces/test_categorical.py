@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nassurrogate import Architecture, InputError
+from nassurrogate.search import run
 from nassurrogate.spaces import CategoricalSpace, Slot
 from tests.spaces.declared import CANONICAL, CONDITIONAL, MIXED, PLAIN, SINGLE
 
@@ -78,9 +79,9 @@ def test_levels_are_logarithms_from_a_factor_of_four(choices: Any, levels: tuple
     ("slots", "told"),
     [
         ({}, "at least one"),
-        (None, "map names to lists"),
-        (["kernel"], "map names to lists"),
-        ({"kernel": []}, "different, at least one"),
+        (None, "must be a dict of at least one"),
+        (["kernel"], "must be a dict of at least one"),
+        ({"kernel": []}, "at least one, all different"),
         ({"kernel": [3, 3]}, "different"),
         ({"kernel": [1, 1.0]}, "different"),
         ({"kernel": [1, "1"]}, "different"),
@@ -93,11 +94,11 @@ def test_levels_are_logarithms_from_a_factor_of_four(choices: Any, levels: tuple
         ({"kernel": None}, "must be a list"),
         ({"kernel": [3, float("nan")]}, "finite number"),
         ({"kernel": [3, 10**400]}, "finite number"),
-        ({"kernel": [3, [5]]}, "give it a name"),
+        ({"kernel": [3, [5]]}, "give other values a name"),
         ({"kernel": [3, 1j]}, "finite number"),
-        ({"kernel": ["a b"]}, "text without spaces"),
-        ({"kernel": [""]}, "text without spaces"),
-        ({"kernel": ["a\n"]}, "text without spaces"),
+        ({"kernel": ["a b"]}, "string without spaces"),
+        ({"kernel": [""]}, "string without spaces"),
+        ({"kernel": ["a\n"]}, "string without spaces"),
         ({"ker nel": [3]}, "without spaces and '='"),
         ({"ker=nel": [3]}, "without spaces and '='"),
         ({"": [3]}, "needs a name"),
@@ -108,7 +109,7 @@ def test_levels_are_logarithms_from_a_factor_of_four(choices: Any, levels: tuple
         ({"b": Slot([1], when={"a": 1}), "a": [1]}, "unknown slot 'a' before 'b'"),
         ({"a": [1, 2], "b": Slot([1], when={"a": 3})}, "unknown choice 3 of 'a', on which 'b' depends"),
         ({"a": [1, 2], "b": Slot([1], when={"a": True})}, "unknown choice True"),
-        ({"a": [1, 2], "b": Slot([1], when={"a": []})}, "never active"),
+        ({"a": [1, 2], "b": Slot([1], when={"a": []})}, "can never be active"),
     ],
 )
 def test_declarations_that_are_none(slots: Any, told: str) -> None:
@@ -279,10 +280,33 @@ def test_canonical_returns_a_text_choices_or_an_architecture() -> None:
     assert arch.key == "sum 21"
     assert arch.graph().ops[1:-1] == ("kernel=5", "width=16")
     assert CategoricalSpace("mine", slots, _architecture).parse(str(arch)).key == "kernel=3 width=16"
-    with pytest.raises(InputError, match="must return a text, a dict of choices or an architecture, got 5"):
+    with pytest.raises(InputError, match="must return a string, a dict of choices or an architecture, got 5"):
         _ = CategoricalSpace("mine", slots, _number).parse(str(arch)).key
     with pytest.raises(InputError, match="of space 'single'"):
         _ = CategoricalSpace("mine", slots, _foreign).parse(str(arch)).key
+
+
+def _raises(arch: Architecture) -> Any:
+    raise KeyError("no layer\nof that name")
+
+
+def test_functions_of_a_declaration_that_raise_are_named() -> None:
+    """Whoever searches the space learns which of the functions is at fault, and for which architecture."""
+    slots = {"kernel": [3, 5], "width": [16, 32]}
+    arch = CategoricalSpace("mine", slots).parse("kernel=5 width=16")
+    for what, ask in (
+        ("canonical", lambda space, arch: space.canonical_key(arch)),
+        ("canonical", lambda space, arch: space.canonical_forms([arch])),
+        ("canonical", lambda space, arch: arch.graph()),
+        ("costs", lambda space, arch: space.costs([arch])),
+    ):
+        space = CategoricalSpace("mine", slots, **{what: _raises})
+        with pytest.raises(InputError, match=f"{what} of space 'mine'.*KeyError") as caught:
+            ask(space, space.parse(str(arch)))
+        assert str(arch) in str(caught.value)
+        assert "\n" not in str(caught.value)
+        with pytest.raises(InputError, match=f"{what} of space 'mine'.*KeyError"):
+            run(space=space, evaluate=lambda arch: 90.0, budget=3, seed=0, write=False)
 
 
 def test_spaces_are_values() -> None:

@@ -29,7 +29,7 @@ def test_a_space_of_one_architecture() -> None:
     assert SINGLE.sample(1, np.random.default_rng(0)) == [only]
     assert SINGLE.neighbours(only) == []
     assert SINGLE.crossover(only, only, np.random.default_rng(0)) == only
-    with pytest.raises(InputError, match="but one architecture"):
+    with pytest.raises(InputError, match="only one architecture"):
         SINGLE.mutate(only, np.random.default_rng(0))
     with pytest.raises(InputError, match="cannot sample 2 different architectures of single; expected a number from 0"):
         SINGLE.sample(2, np.random.default_rng(0))
@@ -71,9 +71,11 @@ def test_costs_are_checked() -> None:
         return CategoricalSpace("mine", {"kernel": [3, 5]}, costs=lambda arch: returned)
 
     for wrong in (None, 3.0, {"params_m": "many"}, {"params_m": float("nan")}, {"params_m": None}, {3: 3.0}, {}, [1.0]):
+        mistaken = space(wrong)
         with pytest.raises(InputError, match="must return finite numbers by metric"):
-            space(wrong).costs(list(space(wrong).members()))
-    assert space({"n": np.float32(2), "m": True}).costs(list(space({}).members()))["n"].tolist() == [2.0, 2.0]
+            mistaken.costs(list(mistaken.members()))
+    numbers = space({"n": np.float32(2), "m": True})
+    assert numbers.costs(list(numbers.members()))["n"].tolist() == [2.0, 2.0]
     uneven = CategoricalSpace("mine", {"kernel": [3, 5]}, costs=lambda arch: {f"k{arch.choices['kernel']}_ms": 1.0})
     with pytest.raises(InputError, match="the same metrics for all"):
         uneven.costs(list(uneven.members()))
@@ -106,7 +108,7 @@ def test_listed_spaces_have_the_order_of_the_product() -> None:
 
 
 def test_spaces_with_lambdas_say_why_they_stay() -> None:
-    with pytest.raises(InputError, match=r"its costs is a lambda.* at the top of a module, or use one process"):
+    with pytest.raises(InputError, match=r"its costs is a lambda.* at module level, or use one process"):
         pickle.dumps(next(LOCAL.members()))
 
     def local(arch: Architecture) -> dict[str, float]:
@@ -137,6 +139,19 @@ def test_subclasses_go_to_other_processes() -> None:
     assert again.most == 4
     assert again.size == 4
     assert again.sample(4, np.random.default_rng(0)) == space.sample(4, np.random.default_rng(0))
+
+
+def test_what_was_asked_for_before_keeps_nothing_here() -> None:
+    """Choices and costs that were computed once are kept; what keeps them cannot be pickled."""
+    archs = [space.sample(3, np.random.default_rng(0))[0] for space in (HUGE, CONDITIONAL, LISTED)]
+    for arch in archs:
+        told = arch.choices, arch.key, arch.space.costs([arch])
+        again = pickle.loads(pickle.dumps(arch))
+        assert again == arch
+        assert (again.choices, again.key, again.space.costs([again])) == told
+        assert (arch.choices, arch.key, arch.space.costs([arch])) == told
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(keys, archs).result() == ([arch.key for arch in archs], archs)
 
 
 def test_architectures_come_back_from_processes_that_were_spawned() -> None:

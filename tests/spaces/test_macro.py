@@ -60,7 +60,7 @@ def test_digits_are_text() -> None:
         (1201201, "eight digits as text, such as '01201201', never by a number; got 1201201"),
         (0, "never by a number"),
         (np.int64(5), "never by a number"),
-        ("1201201", "expected eight digits, each 0, 1 or 2, such as '01201201'; are leading zeros lost?"),
+        ("1201201", "expected eight digits, each 0, 1 or 2, such as '01201201'; were leading zeros lost?"),
         ("012012013", "expected eight digits"),
         ("01201203", "expected eight digits"),
         ("012０1201", "expected eight digits"),

@@ -1,4 +1,4 @@
-"""The built in spaces, and declared ones of every kind, pass the suite that third parties run."""
+"""The built-in spaces, and declared ones of every kind, pass the suite that third parties run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel of Space-Process, and the numbers of it that a few labels make likely.
+"""The kernel of Space-Process, and its hyper-parameters as fitted to a few labels.
 
 A linear model plus a Matérn 5/2 function plus a constant, each block of features with numbers of its own:
 
@@ -37,7 +37,7 @@ class Prior:
         near: total of the blocks' inverse squared length scales; two random architectures are √2 apart in each block.
         noise: variance of the labels' noise.
         spread: standard deviation of each number's natural logarithm. A wide one lets unneeded blocks go.
-        furthest: deviations from the centre that a number can go to.
+        furthest: how far a number may go from the centre, in units of `spread`.
     """
 
     linear: float = 0.5

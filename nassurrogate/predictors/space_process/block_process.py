@@ -13,7 +13,7 @@ import numpy as np
 from nassurrogate.predictors.space_process.block_kernel import JITTER, BlockKernel, block_squares
 
 _ALL_SAY_UP_TO, _SOME = 511, 256
-"""Labels up to which all say how wide the posterior is, which takes quadratic time; of more so many do."""
+"""Up to 511 labels, all determine the posterior variance (quadratic time); of more, 256 do."""
 
 
 class BlockProcess:
@@ -53,8 +53,8 @@ class BlockProcess:
     def held_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of labels predicted from all the others: their (k,) places, means and variances, the noise included.
 
-        Where not all labels say how wide the posterior is, those that do are left out: of them the width at an
-        architecture that is not among them is not known.
+        If only some labels determine the variance, those are left out: for them the variance without their own label is
+        not known.
         """
         n, n_some = len(self._scores), len(self._some)
         precision = np.square(self._root_inverse).sum(axis=0)

@@ -56,7 +56,7 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Cost:
-    """One exact cost: its logarithm, of a cost that can be 0 that of 1 more, in units of its deviation."""
+    """One exact cost: log(cost), or log(1 + cost) if it can be 0, divided by its standard deviation."""
 
     shifted: bool
     deviation: float = 1.0
@@ -70,7 +70,7 @@ class SpaceFeatures:
 
     A metric that belongs to the function is read off the canonical form, so equal functions get equal features: choices
     of that form, paths of the canonical graph of cells, zero-cost proxies. One that belongs to the architecture is read
-    off the raw one. Exact costs are read for both, of functions where all architectures of one cost the same.
+    off the raw one. Exact costs are read for both, for a function only if all its architectures have equal costs.
 
     Args:
         space: the space.
@@ -90,8 +90,7 @@ class SpaceFeatures:
         self._groups = _groups(space) if not (self._of_function and self._is_cell) else []
         self._operations: list[str] = []
         self._costs: dict[str, _Cost] = {}
-        most = _SAMPLE if space.size is None else min(_SAMPLE, space.size)
-        sample = space.sample(most, np.random.default_rng(0))
+        sample = space.sample_at_most(_SAMPLE, np.random.default_rng(0))
         self.is_canonical = self._of_function and space.canonical_forms(sample) is not None
         self._learn_costs(sample)
         if not self._groups and not self._is_cell and _has_graphs(space, sample[0]):
@@ -120,7 +119,7 @@ class SpaceFeatures:
         found = self._blocks(archs)
         parts = zip(found.values(), self._centres, self._factors, strict=True)
         scaled = np.concatenate([(block - centre) * factor for block, centre, factor in parts], axis=1)
-        # Rounded, for libraries of linear algebra that compute a row by its place.
+        # Rounded, as in some linear-algebra libraries a row's last digits depend on its position.
         return np.round(scaled, 9)
 
     def _blocks(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
@@ -175,10 +174,27 @@ def _has_graphs(space: Space, arch: Architecture) -> bool:
     return True
 
 
-@lru_cache(maxsize=16)
 def space_features(space: Space, belongs_to: BelongsTo) -> SpaceFeatures:
-    """`SpaceFeatures`, made once."""
-    return SpaceFeatures(space, belongs_to)
+    """`SpaceFeatures`, made once for a space object: one that is declared again may cost otherwise."""
+    return _made(_Same(space), belongs_to)
+
+
+@lru_cache(maxsize=16)
+def _made(space: _Same, belongs_to: BelongsTo) -> SpaceFeatures:
+    return SpaceFeatures(space.space, belongs_to)
+
+
+class _Same:
+    """Equal to itself alone, as a space object need not be."""
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.space is other.space
+
+    def __hash__(self) -> int:
+        return id(self.space)
 
 
 def _groups(space: Space) -> list[_Group]:
@@ -200,7 +216,7 @@ def _add_group(parts: dict[str, list[np.ndarray]], group: _Group, codes: np.ndar
     one_hot = (codes[:, :, None] == np.arange(group.n_choices)).astype(np.float64)
     _add(parts, "choice", one_hot, chain)
     if group.levels is not None:
-        # In the middle of its scale a gene that is not active says least.
+        # An inactive gene is put at the mean level, the most neutral value.
         levels = np.where(codes >= 0, group.levels[codes], group.levels.mean())
         _add(parts, "level", levels[:, :, None], chain)
 

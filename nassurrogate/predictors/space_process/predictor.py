@@ -124,7 +124,7 @@ class SpaceProcess(Predictor):
             n = len(features)
             parts = self._score(features[np.arange(_CHUNK) % n])
             mean[start : start + n], variance[start : start + n] = (part[:n] for part in parts)
-        # Rounded, for libraries of linear algebra that compute a row by its place.
+        # Rounded, as in some linear-algebra libraries a row's last digits depend on its position.
         mean, raw = self._decoded(np.round(mean, 9), np.round(np.sqrt(variance + self._process.kernel.noise), 9))
         return mean, self._calibrated().std(raw)
 
