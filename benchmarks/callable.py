@@ -193,9 +193,8 @@ def _optional_arguments(evaluate: Evaluate) -> dict[str, bool]:
 
 def _number(value: Any) -> float | None:
     """A number, also as an array or tensor of one; None for everything else. True is no measurement."""
-    if isinstance(value, bool | np.bool_):
-        return None
     try:
-        return float(value if isinstance(value, Number) else value.item())  # type: ignore[arg-type]  # complex raises
+        single = value if isinstance(value, Number | np.bool_) else value.item()
+        return None if isinstance(single, bool | np.bool_) else float(single)
     except (AttributeError, TypeError, ValueError, OverflowError, RuntimeError):
         return None

@@ -7,7 +7,6 @@ without arguments that returns one. It is found by the names of its space and da
 from __future__ import annotations
 
 import importlib
-import logging
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from nassurrogate.benchmarks.layers import Tables
 
 ENTRY_POINT_GROUP = "nassurrogate.benchmarks"
-_log = logging.getLogger(__name__)
 _TABLES = {
     "nb201": "nassurrogate.benchmarks.nb201:NB201",
     "nb101": "nassurrogate.benchmarks.nb101:NB101",
@@ -94,6 +92,11 @@ def _plugged_in(space: str, dataset: str | None, table: str | None) -> Benchmark
     return found[name]
 
 
+def broken_plug_ins() -> list[InputError]:
+    """Why benchmarks of other packages do not load."""
+    return _plugged("")[1]
+
+
 def _plugged(space: str) -> tuple[dict[str, Benchmark], list[InputError]]:
     """Data set → plug-in of a space, and why others do not load: they must not hide those that do."""
     found: dict[str, Benchmark] = {}
@@ -102,7 +105,6 @@ def _plugged(space: str) -> tuple[dict[str, Benchmark], list[InputError]]:
         try:
             benchmark = _loaded(point)
         except InputError as error:
-            _log.warning("%s", error)
             broken.append(error)
             continue
         if benchmark.space.name == space:

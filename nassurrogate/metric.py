@@ -118,7 +118,7 @@ class Metric:
         >>> known_metric("test_top1_pct").is_of_test, known_metric("latency_ms").is_of_test
         (True, False)
         """
-        return self.needs_training and " test " in _words(self.name)
+        return self.needs_training and any(" test " in words for words in _readings(self.name))
 
     @property
     def note(self) -> str:

@@ -275,3 +275,99 @@ def test_every_choice_of_the_search_is_one_change_and_stays_in_the_development_t
     assert f"| 16 % | {rows[-1]['regret_points']:.3f} | - | - |" in choose.single_report(rows)
     assert next(choose.missing(rows))[:4] == ("default", "default", "half", 30)
     assert f"| default | {rows[0]['regret_points']:.3f} | nan" in choose.report(rows)
+
+
+# --- any space -----------------------------------------------------------------------------------------------------
+
+
+def test_what_works_on_any_space_is_measured_in_full(script: Any) -> None:
+    general = script("measure_general")
+    tasks = list(general.tasks())
+    rankings = [task for task in tasks if task["kind"] == "ranking"]
+    searches = [task for task in tasks if task["kind"] == "search"]
+    assert len({json.dumps(task) for task in tasks}) == len(rankings) + len(searches) == len(tasks)
+    assert {task["labels"] for task in rankings if task["space"] == "macro"} == {20, 30, 50, 100}
+    assert 100 in {task["labels"] for task in rankings if task["objective"] == "latency_ms"}
+    by_method = {(task["predictor"], task["searcher"], task["budget"]) for task in searches}
+    assert len(searches) == len(by_method) * 30
+    assert {budget for *_, budget in by_method} == {20, 30, 50}
+    assert {("space-process", "exhaustive", 20), ("none", "optuna-tpe", 50)} <= by_method
+
+
+def test_one_part_of_it_is_a_line_of_its_task(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    general = script("measure_general")
+    monkeypatch.setattr(general, "SPLITS", 2)
+    task = {"kind": "ranking", "space": "nb201", "objective": "latency_ms", "labels": 20}
+    line = json.loads(json.dumps(general.measure(task)))
+    assert task.items() <= line.items()
+    assert line["predictor"] == "space-process"
+    assert [len(line[field]) for field in ("kendall_tau", "spearman", "mape_pct", "fit_s")] == [2] * 4
+    assert general.ranking_table([line], "nb201").splitlines()[2].startswith("| 20 | 0.")
+
+
+def test_stored_lines_are_reported_and_not_measured_again(
+    script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    general = script("measure_general")
+    split = {"kendall_tau": [0.8, 0.82], "spearman": [0.9, 0.9], "coverage90": [0.9, 0.8], "mape_pct": [3.0, 4.0]}
+    lines = [
+        task | ({"regret_points": 0.25 * (task["seed"] % 2)} if task["kind"] == "search" else split)
+        for task in general.tasks()
+    ]
+    path = tmp_path / "general.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in reversed(lines)))
+    assert general.main(["--report", "--results", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert "| 20 | 0.810 ± 0.014 | 0.900 ± 0.000 | 0.85 ± 0.07 |" in told
+    assert "| 100 | 0.810 ± 0.014 | 0.900 ± 0.000 | 3.50 ± 0.71 | 0.85 ± 0.07 |" in told
+    assert "| optuna-tpe, no surrogate | 0.125 ± 0.127 | 0.125 ± 0.127 | 0.125 ± 0.127 |" in told
+    assert [row.split(" | ")[0] for row in told.splitlines()[2:6]] == ["| 20", "| 30", "| 50", "| 100"]
+
+    whole = path.read_text()
+    monkeypatch.setattr(general, "measure", lambda task: pytest.fail("measured again"))
+    table = tmp_path / "own.csv"
+    table.write_text("arch,cifar10_test_accuracy_pct\n00000000,45.0\n")
+    assert general.main(["--table", str(table), "--results", str(path)]) == 0
+    assert path.read_text() == whole
+    assert capsys.readouterr().out == told
+
+
+def test_the_stored_measurements_of_any_space_are_complete(script: Any) -> None:
+    general = script("measure_general")
+    lines = script("stored_splits").read_lines(general.RESULTS)
+    assert not [task for task in general.tasks() if not any(task.items() <= line.items() for line in lines)]
+    assert " - |" not in general.search_table(lines)
+    for line in lines:
+        if line["kind"] == "ranking":
+            assert len(line["kendall_tau"]) == general.SPLITS
+
+
+def test_an_open_space_is_searched_beside_nb201(
+    script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = script("search_open")
+    monkeypatch.setattr(search, "BUDGET", 6)
+    result = search.search("open", 0, str(tmp_path / "run"))
+    assert (result["n_space"], result["queries"], result["predictor"]) == (5**30, 6, "space-process:default")
+    assert result["best"]["params_m"] > 0
+
+    path = tmp_path / "lines.jsonl"
+    lines = [
+        {"space": name, "cpu_s": cpu * factor, "peak_mb": 100.0 * factor}
+        for cpu in (1.0, 2.0, 9.0)
+        for name, factor in (("nb201", 1.0), ("open", 1.5))
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    capsys.readouterr()
+    assert search.main(["--report", "--results", str(path)]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "cpu_s": {"nb201": 2.0, "open": 3.0}, "peak_mb": {"nb201": 100.0, "open": 150.0}, "cpu_ratio": 1.5,
+    }  # fmt: skip
+    assert len(path.read_text().splitlines()) == 6, "a report measures nothing"
+
+
+def test_one_search_tells_what_it_took(script: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = script("search_open").measure("nb201", 3)
+    assert (line["space"], line["seed"], line["queries"], line["notes"]) == ("nb201", 3, 50, 0)
+    assert line["cpu_s"] > 0.1
+    assert 10 < line["peak_mb"] < 4000

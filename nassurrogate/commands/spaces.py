@@ -33,6 +33,7 @@ def add_to(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
+    from nassurrogate.benchmarks import broken_plug_ins
     from nassurrogate.spaces import get_space, space_names
 
     found: list[dict[str, Any]] = []
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         entry = _fields(space)
         found.append(entry)
         lines += _lines(space, entry)
+    for broken in broken_plug_ins():
+        console.note(f"warning: {broken}")
     console.result("\n".join(lines), {"schema_version": 1, "spaces": found})
     return 0
 

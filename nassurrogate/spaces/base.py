@@ -117,15 +117,17 @@ class Space(ABC):
         """A child that takes each of its genes from one parent or the other, drawn uniformly."""
 
     def sample_at_most(self, n: int, rng: np.random.Generator) -> list[Architecture]:
-        """`n` different architectures, or about as many as there are: `size` may be unknown."""
+        """`n` different architectures, or as many as there are: `size` may be unknown."""
         if self.size is not None:
             return self.sample(min(n, self.size), rng)
-        while n > 1:
+        found, too_many = [], n + 1
+        while too_many - len(found) > 1:  # bisects
             try:
-                return self.sample(n, rng)
+                found = self.sample(n, rng)
             except InputError:  # there are fewer
-                n //= 2
-        return self.sample(n, rng)
+                too_many = n
+            n = (len(found) + too_many) // 2
+        return found
 
     def fingerprint(self) -> str | None:
         """What tells spaces of one name apart in files; None: the name alone."""

@@ -115,7 +115,6 @@ class CategoricalSpace(Space):
             and type(self) is type(other)
             and (self.name, self._parts, self._genes) == (other.name, other._parts, other._genes)
             and self._conditions == other._conditions
-            and (self._canonical, self._costs, self._build) == (other._canonical, other._costs, other._build)
         )
 
     def __hash__(self) -> int:

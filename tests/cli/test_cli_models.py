@@ -135,13 +135,13 @@ def test_train_and_score_on_an_open_space(cli: Callable[..., Any], refused: Call
 
 @pytest.mark.usefixtures("open_space")
 def test_costs_of_an_open_space_are_looked_up(cli: Callable[..., Any], refused: Callable[..., str]) -> None:
-    options = ("train", "--space", "chain", "--predictor", "nearest", "--out", "m", "--labels")
+    options = ("train", "-q", "--space", "chain", "--predictor", "nearest", "--out", "m", "--labels")
     found = cli(*options, 20, "--metric", "params_m", "--json").json
     assert (found["n_labels"], found["n_failed"], found["label_cost_s"]) == (20, 0, None)
     assert "--labels must be a whole number from 1, got 0" in refused(*options, 0)
     assert "unknown metric 'val_accuracy_pct' of chain/made-up" in refused(*options, 5, "--metric", "val_accuracy_pct")
     assert "unknown data set 'cifar10' of chain" in refused(*options, 5, "--dataset", "cifar10")
-    line = refused("train", "--space", "tree", "--labels", 5, "--out", "m")
+    line = refused("train", "-q", "--space", "tree", "--labels", 5, "--out", "m")
     assert line.startswith("space 'tree' has no ground truth")
     assert "benchmark 'broken' is registered as no_such_module:TRUTH but does not load" in line
 

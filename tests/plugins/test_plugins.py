@@ -269,7 +269,16 @@ def test_objects_are_evaluated(mine: SimpleNamespace) -> None:
 @pytest.mark.parametrize(
     ("words", "key", "there", "told"),
     [
-        (["spaces"], "spaces", "my-space", ["no_such_module:SPACE but does not load", "calls itself 'another name'"]),
+        (
+            ["spaces"],
+            "spaces",
+            "my-space",
+            [
+                "no_such_module:SPACE but does not load",
+                "calls itself 'another name'",
+                "bad_plugins:raises but does not",
+            ],
+        ),
         (["searchers"], "searchers", "my-searcher", ["bad_plugins:SPACE, which is not a subclass of Searcher"]),
         (["predictors"], "predictors", "my-predictor", ["bad_plugins:Absent but does not load"]),
         (["predictors", "--space", "my-space"], "predictors", "my-predictor", []),

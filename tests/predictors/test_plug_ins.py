@@ -103,7 +103,7 @@ def test_a_plug_in_does_not_replace_what_is_built_in():
         ("absent", "registered as no_such_module:Mean but does not load.*no_such_module"),
         ("lacking", "registered as mean_plugin:Mode but does not load.*Mode"),
         ("raising", "does not load \\(RuntimeError: first line second line\\)"),
-        ("number", "which is no subclass of Predictor"),
+        ("number", "which is not a subclass of Predictor"),
         ("unfinished", "which does not define description, fit, load_state, predict, presets, state"),
     ],
 )
@@ -155,7 +155,7 @@ def test_classes_that_are_no_predictors():
         pass
 
     for given_class, told in (
-        (int, "the class int, which is no subclass of Predictor"),
+        (int, "the class int, which is not a subclass of Predictor"),
         (Predictor, "which does not define description, fit, load_state, name, predict, presets, state"),
         (Nameless, "whose name must be text without a colon, got ''"),
         (Impostor, "which goes by the name of another one, 'gradient-boosting'; give it a name of its own"),

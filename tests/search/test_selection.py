@@ -17,7 +17,7 @@ from tests.search.conftest import at
 
 def evaluated(labels, kind):
     return [
-        Query(n, "search", "random", "|a|", n, str(n), label, kind, None, 1.0, None, None, True, 0.0)
+        Query(n, "search", "random", f"|{n}|", n, str(n), label, kind, None, 1.0, None, None, True, 0.0)
         for n, label in enumerate(labels)
     ]
 
@@ -121,7 +121,7 @@ def trained(labels_of):
     """Queries of the cells 0, 1, …: `labels_of[c]` are the labels of cell c's trainings, first trainings first."""
     rounds = max(map(len, labels_of))
     return [
-        Query(0, "search", "random", "|a|", cell, str(cell), labels[k], "single", k, 1.0, None, None, True, 0.0)
+        Query(0, "search", "random", f"|{cell}|", cell, str(cell), labels[k], "single", k, 1.0, None, None, True, 0.0)
         for k in range(rounds)
         for cell, labels in enumerate(labels_of)
         if k < len(labels)
