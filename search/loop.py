@@ -15,7 +15,7 @@ import numpy as np
 from nassurrogate.benchmarks import LABEL, Benchmark, Evaluate, TabularBenchmark
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, one_line
 from nassurrogate.given_path import as_path
 from nassurrogate.metric import MetricLike
 from nassurrogate.predictors import PredictorLike
@@ -140,7 +140,7 @@ def run(
         search_surrogate = OracleSurrogate(truth, goal, fidelity=fidelity)
     elif unfitted is not None:
         search_surrogate = _learning(unfitted, rngs["fits"], saved, feasible)
-    searcher_cls(feasible, np.random.default_rng(0))  # a space that it cannot search fails here
+    _try_out(searcher_cls, feasible)
     asked = {
         "space": truth.space.name,
         "dataset": truth.dataset,
@@ -206,7 +206,7 @@ def run(
             "schema_version": SCHEMA_VERSION,
             "kind": "cell" if isinstance(truth.space, CellSpace) else "architecture",
             **asked,
-            "labels": "single" if is_noisy(queries) else labels,
+            "labels": "single" if is_noisy(queries) else labels if goal.needs_training else "mean",
             **found,
             **spent(account.queries),
             **outcome.summary(order, top=settings.top),
@@ -253,6 +253,16 @@ def _search(
             "fallbacks": sum(s.n_fallbacks for s in searchers),
         },
     }
+
+
+def _try_out(searcher_cls: type[Searcher], feasible: FeasibleSet) -> None:
+    """Make one, so that a space that it cannot search, or a fault of a plug-in, is reported before the first query."""
+    try:
+        searcher_cls(feasible, np.random.default_rng(0))
+    except InputError:
+        raise
+    except Exception as error:  # whatever somebody else's constructor raises
+        raise InputError(f"searcher {searcher_cls.name!r} cannot be made ({one_line(error)})") from error
 
 
 def _learning(
