@@ -195,6 +195,6 @@ def _number(value: Any) -> float | None:
     """A number, also as an array or tensor of one; None for everything else. True is no measurement."""
     try:
         single = value if isinstance(value, Number | np.bool_) else value.item()
-        return None if isinstance(single, bool | np.bool_) else float(single)
+        return None if isinstance(single, bool | np.bool_) else float(single)  # type: ignore[arg-type]
     except (AttributeError, TypeError, ValueError, OverflowError, RuntimeError):
         return None

@@ -15,7 +15,6 @@ from nassurrogate.metric import Metric, known_metric
 from nassurrogate.search.feasible_set import FeasibleSet, ListedSet
 from nassurrogate.search.open_set import OpenSet
 from nassurrogate.search.table_set import TableSet, first_of_each_class
-from nassurrogate.spaces import Space
 
 _log = logging.getLogger(__name__)
 MOST_LISTED = 1 << 15
@@ -53,7 +52,7 @@ def find_feasible(
     if isinstance(benchmark, TabularBenchmark):
         kept_as = benchmark.at_fidelity(objective.name, fidelity)
         return _of_table(benchmark, objective, kept_as, constraints, rng, prefer)
-    space, members = benchmark.space, _all_members(benchmark.space)
+    space, members = benchmark.space, benchmark.space.members_if_few(MOST_LISTED)
     by_function = objective.belongs_to == "function"
     if members is not None:
         whole = OpenSet(benchmark, constraints, members, by_function=by_function)
@@ -104,16 +103,6 @@ def _of_table(
     class_of = space.class_ids() if objective.belongs_to == "function" else np.arange(space.size)
     representatives = first_of_each_class(class_of, order[feasible[order]])
     return TableSet(space, satisfies, feasible, representatives, violations, class_of)
-
-
-def _all_members(space: Space) -> list[Architecture] | None:
-    """All architectures of a space that is small and lists them."""
-    if space.size is None or space.size > MOST_LISTED:
-        return None
-    try:
-        return list(space.members())
-    except InputError:  # a space need not list them
-        return None
 
 
 def _listed(whole: OpenSet, members: Sequence[Architecture], rng: np.random.Generator) -> ListedSet:

@@ -6,6 +6,7 @@ import json
 import runpy
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -94,3 +95,14 @@ def test_tables_of_any_space(script):
     wanted = list(general["tasks"]())
     assert len(lines) == len(wanted)
     assert all(any(task.items() <= line.items() for line in lines) for task in wanted)
+
+
+def test_time_and_memory_of_an_open_space():
+    lines = stored("search_open")
+    cpu, peak = (
+        {space: median(line[field] for line in lines if line["space"] == space) for space in ("nb201", "open")}
+        for field in ("cpu_s", "peak_mb")
+    )
+    text = README.replace("\n", " ")
+    assert f"takes {cpu['open']:.1f} CPU seconds and {peak['open'] / 1000:.2f} GB, the whole process" in text
+    assert f"process, {cpu['open'] / cpu['nb201']:.1f} times as long as one of NAS-Bench-201" in text

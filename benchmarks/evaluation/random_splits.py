@@ -184,11 +184,8 @@ class _Order:
 
 def _permuted(space: Space, rng: np.random.Generator) -> list[Architecture] | None:
     """All architectures of a small space; None for a large one, or one that does not list them."""
-    if space.size is None or space.size > MOST_LISTED:
-        return None
-    try:
-        members = list(space.members())
-    except InputError:
+    members = space.members_if_few(MOST_LISTED)
+    if members is None:
         return None
     order = [members[place] for place in rng.permutation(len(members))]
     first = dict(zip(reversed(space.canonical_keys(order)), reversed(order), strict=True))

@@ -279,23 +279,13 @@ def _evaluated(
     return labels
 
 
-def _members(space: Space) -> list[Architecture] | None:
-    """All architectures of a space that is small and lists them."""
-    if space.size is None or space.size > _MOST_LISTED:
-        return None
-    try:
-        return list(space.members())
-    except InputError:  # a space need not list them
-        return None
-
-
 def _different(
     space: Space, n: int, rng: np.random.Generator, identity: Callable[[Architecture], str]
 ) -> list[Architecture]:
     """`n` random architectures, no two of which are the same. Raises `InputError` where so many are not found."""
     if n < 1:
         raise InputError(f"--labels must be a whole number from 1, got {n}")
-    every = _members(space)
+    every = space.members_if_few(_MOST_LISTED)
     if every is not None:
         order = (every[place] for place in rng.permutation(len(every)))
     else:

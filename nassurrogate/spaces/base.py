@@ -120,7 +120,8 @@ class Space(ABC):
         """`n` different architectures, or as many as there are: `size` may be unknown."""
         if self.size is not None:
             return self.sample(min(n, self.size), rng)
-        found, too_many = [], n + 1
+        found: list[Architecture] = []
+        too_many = n + 1
         while too_many - len(found) > 1:  # bisects
             try:
                 found = self.sample(n, rng)
@@ -136,6 +137,15 @@ class Space(ABC):
     def members(self) -> Iterator[Architecture]:
         """Every architecture once. Raises `InputError` for a space that does not list them."""
         raise InputError(f"space {self.name!r} does not list its architectures")
+
+    def members_if_few(self, most: int) -> list[Architecture] | None:
+        """Every architecture of a space that lists them and has at most so many; None for any other space."""
+        if self.size is None or self.size > most:
+            return None
+        try:
+            return list(self.members())
+        except InputError:  # a space need not list them
+            return None
 
     # --- identity ------------------------------------------------------------------------------------------------
 
