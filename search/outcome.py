@@ -15,6 +15,7 @@ from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.ledger import PHASES, Query, finite_or_none
 from nassurrogate.search.selection import first_queries, mean_labels
 from nassurrogate.search.table_set import TableSet
+from nassurrogate.spaces import CategoricalSpace
 
 COSTS = ("latency_ms", "params_m", "flops_m")
 
@@ -42,7 +43,9 @@ class Outcome:
     ) -> None:
         self._benchmark, self._feasible, self._objective = benchmark, feasible, objective
         self._queries, self._archs = queries, archs
-        self._free = dict.fromkeys((*COSTS, *constrained))
+        # Of a table, which may have dozens of latencies, only what everybody asks for, and what is constrained.
+        others = constrained if isinstance(benchmark, TabularBenchmark) else benchmark.free_metrics()
+        self._free = dict.fromkeys((*COSTS, *others))
         values, counts = mean_labels(queries)
         self._labels = dict(zip(first_queries(queries).tolist(), zip(values, counts, strict=True), strict=True))
 
@@ -86,7 +89,7 @@ class Outcome:
             "value": label,
             "predicted_value": query.predicted_mean,
             "values": dict(query.values or {}),
-            "choices": arch.choices if arch.space.genes and _has_choices(arch) else None,
+            "choices": arch.choices if isinstance(arch.space, CategoricalSpace) else None,
         }
 
     def _looked_up(self, arch: Architecture, metric: str) -> float | None:
@@ -120,12 +123,6 @@ class Outcome:
             "value": float(truth[ideal]),
         }
         return true, float(sign * (truth[ideal] - true)) + 0.0, optimum  # no negative zero
-
-
-def _has_choices(arch: Architecture) -> bool:
-    from nassurrogate.spaces import CategoricalSpace
-
-    return isinstance(arch.space, CategoricalSpace)
 
 
 def spent(queries: Sequence[Query]) -> dict[str, Any]:

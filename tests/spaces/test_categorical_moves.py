@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
 import multiprocessing
 import pickle
+import shutil
+import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,7 +24,7 @@ from hypothesis import strategies as st
 
 from nassurrogate import Architecture, InputError
 from nassurrogate.spaces import CategoricalSpace, Slot, Space
-from tests.spaces.declared import BUILT, CANONICAL, CONDITIONAL, HUGE, LISTED, LOCAL, PLAIN, SINGLE, costs, keys
+from tests.spaces.declared import BUILT, HUGE, LISTED, LOCAL, PLAIN, SINGLE
 
 # --- moves ----------------------------------------------------------------------------------------------------------
 
@@ -141,28 +147,39 @@ def test_subclasses_go_to_other_processes() -> None:
     assert again.sample(4, np.random.default_rng(0)) == space.sample(4, np.random.default_rng(0))
 
 
-def test_what_was_asked_for_before_keeps_nothing_here() -> None:
+@pytest.fixture
+def declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The declared spaces as a module that other processes find, also where a wheel is tested."""
+    shutil.copy(Path(__file__).parent / "declared.py", tmp_path / "declared_spaces.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("declared_spaces")
+    del sys.modules["declared_spaces"]
+
+
+def test_what_was_asked_for_before_keeps_nothing_here(declared: ModuleType) -> None:
     """Choices and costs that were computed once are kept; what keeps them cannot be pickled."""
-    archs = [space.sample(3, np.random.default_rng(0))[0] for space in (HUGE, CONDITIONAL, LISTED)]
+    spaces = (declared.HUGE, declared.CONDITIONAL, declared.LISTED)
+    archs = [space.sample(3, np.random.default_rng(0))[0] for space in spaces]
     for arch in archs:
-        told = arch.choices, arch.key, arch.space.costs([arch])
+        asked = arch.choices, arch.key, arch.space.costs([arch])
         again = pickle.loads(pickle.dumps(arch))
         assert again == arch
-        assert (again.choices, again.key, again.space.costs([again])) == told
-        assert (arch.choices, arch.key, arch.space.costs([arch])) == told
+        assert (again.choices, again.key, again.space.costs([again])) == asked
+        assert (arch.choices, arch.key, arch.space.costs([arch])) == asked
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        assert pool.submit(keys, archs).result() == ([arch.key for arch in archs], archs)
+        assert pool.submit(declared.keys, archs).result() == ([arch.key for arch in archs], archs)
 
 
-def test_architectures_come_back_from_processes_that_were_spawned() -> None:
-    archs = [space.sample(3, np.random.default_rng(0))[0] for space in (HUGE, CONDITIONAL, CANONICAL, LISTED)]
+def test_architectures_come_back_from_processes_that_were_spawned(declared: ModuleType) -> None:
+    spaces = (declared.HUGE, declared.CONDITIONAL, declared.CANONICAL, declared.LISTED)
+    archs = [space.sample(3, np.random.default_rng(0))[0] for space in spaces]
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        told, back = pool.submit(keys, archs).result()
-    assert told == [arch.key for arch in archs]
+        keys, back = pool.submit(declared.keys, archs).result()
+    assert keys == [arch.key for arch in archs]
     assert back == archs
-    assert back[0].space == HUGE
-    assert HUGE.parse(back[0]) == archs[0]
-    assert HUGE.costs([back[0]])["params_m"] == costs(archs[0])["params_m"]
+    assert back[0].space == declared.HUGE
+    assert declared.HUGE.parse(back[0]) == archs[0]
+    assert declared.HUGE.costs([back[0]])["params_m"] == declared.costs(archs[0])["params_m"]
 
 
 # --- any declaration ------------------------------------------------------------------------------------------------
