@@ -56,13 +56,17 @@ class _Group:
 
 @dataclass(frozen=True)
 class _Cost:
-    """One exact cost: log(cost), or log(1 + cost) if it can be 0, divided by its standard deviation."""
+    """One exact cost: log(cost), or log(1 + cost) if it can be 0, divided by its standard deviation.
 
-    shifted: bool
+    Below the least that was seen, it is that.
+    """
+
+    least: float
     deviation: float = 1.0
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        return np.asarray(np.log1p(values) if self.shifted else np.log(values)) / self.deviation
+        above = np.maximum(values, self.least)
+        return np.asarray(np.log(above) if self.least > 0 else np.log1p(above)) / self.deviation
 
 
 class SpaceFeatures:
@@ -153,8 +157,8 @@ class SpaceFeatures:
         for name, values in costs.items():
             usable = np.isfinite(values).all() and (values >= 0).all() and np.ptp(values) > 0
             if usable and (forms is None or np.array_equal(values, others[name])):
-                shifted = bool((values <= 0).any())
-                self._costs[name] = _Cost(shifted, float(_Cost(shifted)(values).std()))
+                least = float(values.min())
+                self._costs[name] = _Cost(least, float(_Cost(least)(values).std()))
 
     def _operation_counts(self, archs: Sequence[Architecture]) -> np.ndarray:
         """(m, O + 2): how often the graph has each operation, nodes, edges; in logarithms."""
