@@ -1,4 +1,4 @@
-"""A path as a caller gives it."""
+"""Paths and parts of paths, as a caller gives them."""
 
 from __future__ import annotations
 
@@ -24,3 +24,12 @@ def as_path(given: object, what: str) -> Path:
     if not usable:
         raise InputError(f"{what} must be a path that a file can have, got {brief(given)}")
     return Path(text)
+
+
+def file_stem(text: str) -> str:
+    """A text as a part of a file's name: a name of one's own may hold what leads to other folders.
+
+    >>> file_stem("mine/../../other space")
+    'mine-..-..-other-space'
+    """
+    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in text)

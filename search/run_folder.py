@@ -11,6 +11,7 @@ from typing import Any
 
 from nassurrogate.atomic_file import write_atomically
 from nassurrogate.errors import InputError
+from nassurrogate.given_path import file_stem
 from nassurrogate.search.ledger import LedgerWriter
 
 LEDGER, SUMMARY, LOCK, PLOTS = "ledger.jsonl", "summary.json", "run.lock", "plots"
@@ -18,9 +19,7 @@ LEDGER, SUMMARY, LOCK, PLOTS = "ledger.jsonl", "summary.json", "run.lock", "plot
 
 def default_folder(space: str, dataset: str, seed: int) -> Path:
     """`runs/<space>-<dataset>-<seed>-<time>` in the current folder, with `-2`, `-3`, … where that exists."""
-    # A name of one's own may hold what leads to other folders.
-    names = ("".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name) for name in (space, dataset))
-    stem = f"{'-'.join(names)}-{seed}-{datetime.now():%Y%m%d-%H%M%S}".lstrip(".")
+    stem = file_stem(f"{space}-{dataset}-{seed}-{datetime.now():%Y%m%d-%H%M%S}").lstrip(".")
     path, number = Path("runs") / stem, 1
     while path.exists():
         number += 1

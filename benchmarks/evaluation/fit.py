@@ -14,6 +14,7 @@ import numpy as np
 
 import nassurrogate
 from nassurrogate.architecture import Architecture
+from nassurrogate.given_path import file_stem
 from nassurrogate.metric import Metric, MetricLike
 from nassurrogate.plug_ins import find_plug_in
 from nassurrogate.predictors import ENTRY_POINT_GROUP, Predictor
@@ -111,9 +112,9 @@ class Fit:
     def name(self) -> str:
         """A file's name: readable, and different for different identities."""
         text = json.dumps(self.identity, sort_keys=True)
-        told = [self.predictor, self.identity["space"], self.about["dataset"], self.about["kind"]]
-        told += [f"n{len(self.cells)}", f"seed{self.about['seed']}", f"split{self.about['split']}"]
-        readable = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in "-".join(told))
+        parts = [self.predictor, self.identity["space"], self.about["dataset"], self.about["kind"]]
+        parts += [f"n{len(self.cells)}", f"seed{self.about['seed']}", f"split{self.about['split']}"]
+        readable = file_stem("-".join(parts))
         return f"{readable[:150]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import Benchmark, Evaluation
 from nassurrogate.errors import InputError
+from nassurrogate.given_path import file_stem
 from nassurrogate.metric import Metric
 from nassurrogate.spaces import Space
 
@@ -164,8 +165,7 @@ def _is_free(benchmark: Benchmark, objective: Metric) -> bool:
 
 
 def _file_name(benchmark: Benchmark, objective: Metric) -> str:
-    told = f"queries-{benchmark.space.name}-{benchmark.dataset}-{objective.name}"
-    readable = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in told)
+    readable = file_stem(f"queries-{benchmark.space.name}-{benchmark.dataset}-{objective.name}")
     text = json.dumps(_identity(benchmark, objective), sort_keys=True)
     return f"{readable[:150]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
