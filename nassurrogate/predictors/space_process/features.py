@@ -19,6 +19,8 @@ from nassurrogate.predictors.path_features import path_features
 from nassurrogate.predictors.probe_table import has_probes, probe_features
 from nassurrogate.spaces import CellSpace, Space
 
+_FAR_BELOW = 1000.0
+"""A cost this many times smaller than all that were seen is read as one so small."""
 _SAMPLE = 2000
 """Random architectures on which features are scaled."""
 _NEIGHBOURS = 4.0
@@ -58,14 +60,14 @@ class _Group:
 class _Cost:
     """One exact cost: log(cost), or log(1 + cost) if it can be 0, divided by its standard deviation.
 
-    Below the least that was seen, it is that.
+    Whatever is far below the least that was seen is taken to be there, so that an unseen 0 has a logarithm.
     """
 
     least: float
     deviation: float = 1.0
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        above = np.maximum(values, self.least)
+        above = np.maximum(values, self.least / _FAR_BELOW)
         return np.asarray(np.log(above) if self.least > 0 else np.log1p(above)) / self.deviation
 
 
