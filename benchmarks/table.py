@@ -30,12 +30,14 @@ class Column:
         source: where the numbers come from.
         note: what a user must know about them, such as the batch size of a latency.
         direction: what the user said of a metric that is not known; None: what is known of its name.
+        table: the import that it is from, `"embedded"`, or empty where the source says all.
     """
 
     values: np.ndarray
     source: str
     note: str = ""
     direction: Direction | None = None
+    table: str = ""
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values, dtype=np.float64)
@@ -112,6 +114,14 @@ class TabularBenchmark(Benchmark):
         if metric not in self.columns:
             raise unknown_choice("metric", metric, self.metrics, place=f" of {self.space.name}/{self.dataset}")
         return self.columns[metric]
+
+    def origin(self, metric: str) -> str:
+        """Where the values of a metric come from, for a person: the import's name and the file it was made of.
+
+        Raises `InputError` for an unknown metric.
+        """
+        column = self.column(metric)
+        return f"{column.table} ({column.source})" if column.table else column.source
 
     def query(self, arch: Architecture | str | int, metric: str = LABEL, *, seed: int | str = "mean") -> Measurement:
         """One metric of one cell: of training seed 0, 1, … or, by default, the mean over the seeds.

@@ -24,6 +24,7 @@ from nassurrogate.predictors import (
     predictor_names,
     resolve_predictor,
 )
+from nassurrogate.seed import checked_seed
 from nassurrogate.spaces import ArchLike, Space, SpaceLike, get_space, space_names
 from nassurrogate.spaces.base import is_single
 
@@ -71,8 +72,7 @@ class Surrogate:
         device: str = "auto",
         preset: str | None = None,
     ) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 63:
-            raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {brief(seed)}")
+        self.seed = checked_seed(seed)
         about = as_metric(metric)
         self.higher_is_better: bool = about.larger_is_better
         """Whether a larger value of the metric is better."""
@@ -86,7 +86,6 @@ class Surrogate:
         if preset is not None and named is not None and preset != named:
             raise InputError(f"preset {brief(preset)} contradicts the predictor {brief(predictor)}; leave one out")
         preset = named if preset is None else preset
-        self.seed = int(seed)
         self.predictor = make_predictor(
             cls, self.space, metric=about, preset=preset, config=config, seed=self.seed, device=device
         )
