@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from nassurrogate.benchmarks import store
 from nassurrogate.benchmarks.table import Column, TabularBenchmark
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.spaces import EnumerableSpace, get_space
+from nassurrogate.tables.naming import known_dataset
 
 EMBEDDED = "embedded"
 """The name of the table that comes with the package, where a table is chosen."""
 COMPUTED = "computed from the string"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,60 +62,104 @@ class Tables:
         """What is there without any import: computed and embedded columns."""
         columns = {name: Column(values, COMPUTED) for name, values in self.space.free_metrics(dataset).items()}
         embedded = self.embedded_columns(dataset) if self.embedded_metrics and dataset in self.datasets else {}
-        return columns | {metric: column for metric, column in embedded.items() if metric not in columns}
+        return columns | {
+            metric: replace(column, table=EMBEDDED) for metric, column in embedded.items() if metric not in columns
+        }
 
     def load(self, dataset: str, *, table: str | None = None) -> TabularBenchmark:
-        """The table of one data set: the base columns, then those that imports add, oldest import first.
+        """The table of one data set: of every metric the column of the table that it is taken from.
 
-        Where several tables give a metric, the first one's column is taken whole; columns are never mixed cell by cell.
-        Costs that follow from the string (`params_m`, `flops_m`) are always computed.
+        Costs that follow from the string (`params_m`, `flops_m`) are always computed. Of several tables that give a
+        metric, the one that knows it for most architectures is taken; of those that know equally many, the user's own
+        table (the latest), then the embedded one, then official files (the earliest). Columns are never mixed
+        architecture by architecture.
 
         Args:
+            dataset: its name, whatever its case and hyphens.
             table: the name of an import whose columns come before all others but the computed ones; `"embedded"` leaves
                 all imports out.
 
-        Raises `InputError` for an unknown data set or table, and if an import that may belong to the data set is
-        damaged: were it left out, a run would silently lack what the user imported.
+        Raises `InputError` for an unknown data set or table, and for a damaged one that is asked for by name. What is
+        taken from another damaged import is left out, with a warning, and asking for it raises.
         """
         infos = [] if table == EMBEDDED else store.list_imports(self.space_name)
         choices = [*self.embedded_names, *(info.name for info in infos)]
         if table is not None and table not in choices:
             raise unknown_choice("table", table, choices, place=f" of {self.space_name}")
         known = self.loadable(imports=table != EMBEDDED)
-        if dataset not in known:
-            damage = next((info.damage for info in infos if info.damage), "")
+        damage = next((info.damage for info in infos if info.damage), "")
+        found = known_dataset(dataset, known)
+        if found is None:
             if damage and not known:
                 raise InputError(damage)
             if not known:
                 raise InputError(f"there is no table of {self.space_name} yet: {self.how_to_get}")
             raise unknown_choice("data set", dataset, known, place=f" of {self.space_name}")
-        imported = {info.name: self._imported_columns(info, dataset) for info in infos}
-        first = imported.pop(table, {}) if table is not None else {}
-        base = self.base_columns(dataset)
-        columns = {metric: column for metric, column in base.items() if column.source == COMPUTED}
-        for layer in (first, base, *imported.values()):
-            columns |= {metric: column for metric, column in layer.items() if metric not in columns}
+        return self._layered(found, infos, table)
+
+    def _layered(self, dataset: str, infos: Sequence[store.ImportInfo], table: str | None) -> TabularBenchmark:
+        columns = self.base_columns(dataset)
+        unreadable: dict[str, str] = {}
+        for info in infos:
+            if info.damage:
+                if info.name == table:
+                    raise InputError(info.damage)
+                _log.warning("%s; the run goes on without it", info.damage)
+                unreadable[""] = info.damage
+        owners = self._owners(dataset, infos, table)
+        for info in infos:
+            owned = {metric for metric, owner in owners.items() if owner == info.name}
+            if not owned:
+                continue
+            try:
+                imported = self._imported_columns(info, dataset)
+            except InputError as error:
+                if info.name == table:
+                    raise
+                _log.warning("%s; without it there is no %s", error, ", ".join(sorted(owned)))
+                columns = {metric: column for metric, column in columns.items() if metric not in owned}
+                unreadable |= dict.fromkeys(owned, str(error))
+                continue
+            columns |= {metric: column for metric, column in imported.items() if metric in owned}
         sources = tuple(dict.fromkeys(column.source for column in columns.values()))
-        return TabularBenchmark(self.space, dataset, columns, sources, self.objective)
+        if unreadable and set(sources) <= {COMPUTED}:  # nothing that was measured is left
+            raise InputError(next(iter(unreadable.values())))
+        return TabularBenchmark(self.space, dataset, columns, sources, self.objective, unreadable)
 
     def column_owners(self) -> dict[tuple[str, str], str]:
-        """(data set or `"*"`, metric) → the table it is taken from unless another is chosen as the base."""
-        owners = {(dataset, metric): EMBEDDED for dataset in self.datasets for metric in self.embedded_metrics}
-        owners |= {
-            (dataset, metric): COMPUTED for dataset in self.datasets for metric in self.space.free_metrics(dataset)
-        }
-        for info in store.list_imports(self.space_name):
-            for dataset, metrics in info.columns.items():
-                for metric in metrics:
-                    owners.setdefault((dataset, metric), info.name)
+        """(data set or `"*"`, metric) → the table it is taken from unless another is chosen as the base.
+
+        A column of every data set has an owner of its own where it is taken for at least one of them.
+        """
+        infos = store.list_imports(self.space_name)
+        datasets = list(dict.fromkeys([*self.datasets, *self.loadable()]))
+        of_one = {dataset: self._owners(dataset, infos, None) for dataset in datasets}
+        owners = {(dataset, metric): owner for dataset, found in of_one.items() for metric, owner in found.items()}
+        for info in infos:
+            for metric in info.columns.get(store.ANY_DATASET, ()):
+                taken = [found[metric] for found in of_one.values() if metric in found]
+                first = taken[0] if taken else info.name
+                owners.setdefault((store.ANY_DATASET, metric), first)
+                if info.name in taken:
+                    owners[store.ANY_DATASET, metric] = info.name
         return owners
 
+    def _owners(self, dataset: str, infos: Sequence[store.ImportInfo], table: str | None) -> dict[str, str]:
+        """Metric → the table that it is taken from, for one data set."""
+        computed = self.space.free_metrics(dataset)
+        claims: dict[str, list[_Claim]] = {}
+        if dataset in self.datasets:
+            for metric in self.embedded_metrics:
+                claims.setdefault(metric, []).append(_Claim(False, self.space.size, 0, EMBEDDED))
+        for age, info in enumerate(infos):  # oldest first
+            order = age + 1 if info.kind == store.OWN_TABLE else -age - 1
+            for metric in dict.fromkeys([*info.columns.get(dataset, ()), *info.columns.get(store.ANY_DATASET, ())]):
+                n_known = max(info.n_known.get((home, metric), -1) for home in (dataset, store.ANY_DATASET))
+                claims.setdefault(metric, []).append(_Claim(info.name == table, n_known, order, info.name))
+        owners = {metric: max(found).table for metric, found in claims.items()}
+        return owners | dict.fromkeys(computed, COMPUTED)
+
     def _imported_columns(self, info: store.ImportInfo, dataset: str) -> dict[str, Column]:
-        if info.damage:
-            without = f"; or leave imports out with the table {EMBEDDED!r}" if self.embedded_metrics else ""
-            raise InputError(f"{info.damage}{without}")
-        if dataset not in info.columns and store.ANY_DATASET not in info.columns:
-            return {}
         loaded = store.load_import(info.name, self.space_name, dataset=dataset).columns
         # A column of this very data set comes before one of every data set.
         columns = {metric: column for (home, metric), column in loaded.items() if home == store.ANY_DATASET}
@@ -120,3 +169,15 @@ class Tables:
         if wrong:
             raise InputError(f"{info.path}: the column {wrong[0]!r} has not one row for each of the {size} cells")
         return columns
+
+
+class _Claim(NamedTuple):
+    """A table that gives a metric; the largest one is taken.
+
+    `order` is larger for what is preferred: the user's own tables, then the embedded one, then official files.
+    """
+
+    is_chosen: bool
+    n_known: int
+    order: int
+    table: str

@@ -32,6 +32,8 @@ MAX_FILE_BYTES: Final = 1 << 30
 MAX_HEADER_BYTES: Final = 8 << 20
 LOCK_TIMEOUT_S: Final = 120.0
 RESERVED_NAMES: Final = ("embedded",)
+OWN_TABLE: Final = "own table"
+"""The kind of an import that is no official file: what the user measured comes before what was published."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 
@@ -42,6 +44,7 @@ class ImportInfo:
     Attributes:
         kind: which importer read it.
         columns: data set (or `"*"`: every data set) → its metrics.
+        n_known: (data set or `"*"`, metric) → for how many architectures it is known; −1 in imports of old.
         damage: why the file cannot be used; empty if nothing is known to be wrong.
     """
 
@@ -54,6 +57,7 @@ class ImportInfo:
     imported_at: str = ""
     n_cells: int = 0
     columns: dict[str, list[str]] = field(default_factory=dict)
+    n_known: dict[tuple[str, str], int] = field(default_factory=dict)
     damage: str = ""
 
 
@@ -120,6 +124,7 @@ def save_import(
                 "source": column.source,
                 "note": column.note,
                 "direction": column.direction,
+                "n_known": int(np.isfinite(column.mean).sum()),
             }
             for (dataset, metric), column in columns.items()
         ],
@@ -239,7 +244,7 @@ def load_import(name: str, space: str = "nb201", *, dataset: str | None = None) 
             if values is None or values.ndim != 2 or values.dtype != np.float64:
                 raise InputError(f"{path} lacks a readable column {entry['metric']!r}; {again}")
             columns[entry["dataset"], entry["metric"]] = Column(
-                values, entry["source"], entry["note"], entry.get("direction")
+                values, entry["source"], entry["note"], entry.get("direction"), meta["name"]
             )
     return ImportedTable(_info(path, space, meta), columns)
 
@@ -292,6 +297,8 @@ def _parse_meta(text: str) -> dict[str, Any]:
             raise TypeError("columns")
         if entry.get("direction") not in (None, "maximize", "minimize"):  # imports of old do not have it
             raise TypeError("direction")
+        if type(entry.get("n_known", -1)) is not int:
+            raise TypeError("n_known")
     return dict(meta)
 
 
@@ -299,5 +306,6 @@ def _info(path: Path, space: str, meta: dict[str, Any]) -> ImportInfo:
     columns: dict[str, list[str]] = {}
     for entry in meta["columns"]:
         columns.setdefault(entry["dataset"], []).append(entry["metric"])
+    n_known = {(entry["dataset"], entry["metric"]): entry.get("n_known", -1) for entry in meta["columns"]}
     fields = {name: meta[name] for name in ("kind", "source_file", "source_sha256", "imported_at", "n_cells")}
-    return ImportInfo(space, path.stem, path, columns=columns, **fields)
+    return ImportInfo(space, path.stem, path, columns=columns, n_known=n_known, **fields)

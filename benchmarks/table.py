@@ -86,6 +86,7 @@ class TabularBenchmark(Benchmark):
         space: numbers its architectures.
         columns: by metric, rows in the order of the space.
         own_objective: what a search improves unless told otherwise, where that is not `val_accuracy_pct`.
+        unreadable: metric → why its column cannot be read; `""` → why a whole table cannot.
 
     >>> from nassurrogate.benchmarks import load_benchmark
     >>> bench = load_benchmark("nb201", "cifar10")
@@ -98,6 +99,7 @@ class TabularBenchmark(Benchmark):
     columns: dict[str, Column]
     sources: tuple[str, ...] = field(default=())
     own_objective: str | None = None
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:  # type: ignore[override]
@@ -112,8 +114,17 @@ class TabularBenchmark(Benchmark):
     def column(self, metric: str) -> Column:
         """All values of a metric. Raises `InputError` for an unknown one."""
         if metric not in self.columns:
-            raise unknown_choice("metric", metric, self.metrics, place=f" of {self.space.name}/{self.dataset}")
+            raise self.no_such_metric(metric)
         return self.columns[metric]
+
+    def no_such_metric(self, metric: object, kind: str = "metric") -> InputError:
+        """Why there is no such metric: the name is not known, or the table that has it is damaged."""
+        damage = self.unreadable.get(metric, "") if isinstance(metric, str) else ""
+        if damage:
+            return InputError(f"there is no {metric}: {damage}")
+        unknown = unknown_choice(kind, metric, self.metrics, place=f" of {self.space.name}/{self.dataset}")
+        damaged = self.unreadable.get("")
+        return InputError(f"{unknown}; it may be in an import that cannot be read: {damaged}") if damaged else unknown
 
     def origin(self, metric: str) -> str:
         """Where the values of a metric come from, for a person: the import's name and the file it was made of.

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import MetricLike, as_metric
+from nassurrogate.optional_libraries import distribution, how_to_install, missing_library
 from nassurrogate.predictors import (
     Predictor,
     PredictorLike,
@@ -54,9 +55,10 @@ def resolve_contenders(
     config: Mapping[str, Mapping[str, Any]],
     device: str,
 ) -> tuple[list[Contender], list[str]]:
-    """The predictors asked for, and what to say of those of `"all"` that are left out: they cannot read the space.
+    """The predictors asked for, and what to say of those of `"all"` that are left out.
 
-    Raises `InputError` for unknown or repeated ones, for one named that refuses the space, and for unusable options.
+    Those are the ones that cannot read the space, or whose libraries are not installed. Raises `InputError` for unknown
+    or repeated ones, for one named that would be left out, and for unusable options.
     """
     wanted, notes = _wanted(space, metric, predictors)
     names = [_name(predictor) for predictor in wanted]
@@ -65,6 +67,7 @@ def resolve_contenders(
             raise unknown_choice("predictor", name, names, place=" in config")
     found: dict[str, Contender] = {}
     for name, predictor in zip(names, wanted, strict=True):
+        _require_installed(resolve_predictor(predictor)[0])
         made = Surrogate(
             space, predictor=predictor, metric=metric, config=config.get(name, {}), device=device
         ).predictor
@@ -83,23 +86,42 @@ def _wanted(space: SpaceLike, metric: MetricLike, predictors: Predictors) -> tup
         [predictors] if isinstance(predictors, str) or not isinstance(predictors, Sequence) else list(predictors)
     )
     wanted: list[PredictorLike] = []
-    left_out: list[str] = []
+    unreadable: list[str] = []
+    not_installed: dict[str, list[str]] = {}
     for predictor in given:
         if predictor != ALL:
             wanted.append(predictor)
             continue
         for name in predictor_names():
+            cls = predictor_class(name)
+            missing = missing_library(cls)
             try:
-                require_space(predictor_class(name), get_space(space))
+                require_space(cls, get_space(space))
             except InputError:
-                left_out.append(name)
+                unreadable.append(name)
             else:
-                wanted.append(name)
+                if missing is None:
+                    wanted.append(name)
+                else:
+                    not_installed.setdefault(missing, []).append(name)
     if not wanted:
         raise InputError(f"predictors must name at least one that can read the space, got {brief(predictors)}")
-    if not left_out:
-        return wanted, []
-    return wanted, [f"left out because they cannot read space {get_space(space).name!r}: {', '.join(left_out)}"]
+    notes = [
+        f"left out because {distribution(module)} is not installed ({how_to_install(module)}): {', '.join(names)}"
+        for module, names in not_installed.items()
+    ]
+    if unreadable:
+        notes.insert(0, f"left out because they cannot read space {get_space(space).name!r}: {', '.join(unreadable)}")
+    return wanted, notes
+
+
+def _require_installed(cls: type[Predictor]) -> None:
+    missing = missing_library(cls)
+    if missing is not None:
+        raise InputError(
+            f"predictor {cls.name!r} needs {distribution(missing)}, which is not installed; run: "
+            f"{how_to_install(missing)}"
+        )
 
 
 def _name(predictor: PredictorLike) -> str:

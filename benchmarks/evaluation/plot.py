@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import textwrap
 from collections.abc import Sequence
 from itertools import cycle
+from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nassurrogate.atomic_file import write_atomically
 from nassurrogate.benchmarks.evaluation.published import PublishedRow, published_rows
-from nassurrogate.errors import InputError, unknown_choice
+from nassurrogate.errors import InputError, one_line, unknown_choice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,10 +23,14 @@ FORMATS = ("png", "svg", "pdf")
 # Okabe and Ito's colours, which the colour-blind tell apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_LINES = ("-", "--", "-.", ":")
+"""One after the other where there are more predictors than colours."""
 _GREY, _DARK_GREY = "#B0B0B0", "#777777"
 _DPI = 150
-_LINE_OF_TEXT = 0.016
-"""The height of a line of small text, in units of τ."""
+_NAME_SIZE = 6.0
+"""Points, of the published methods' names."""
+_BELOW_AXES = 36.0
+"""Points that the numbers below the axes and their heading take."""
 
 
 def plot_format(path: Path) -> str:
@@ -43,11 +48,13 @@ def plot_format(path: Path) -> str:
 def draw_tau(evaluation: ProtocolResult, path: Path) -> Path:
     """Write the plot, whole or not at all. Raises `InputError` where that fails."""
     kind = plot_format(path)
-    figure = tau_against_labels(evaluation)
     try:
+        figure = tau_against_labels(evaluation)
         write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=_DPI))
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    except Exception as error:  # whatever the drawing library raises
+        raise InputError(f"cannot draw {path} ({one_line(error)})") from error
     return path
 
 
@@ -56,52 +63,105 @@ def tau_against_labels(evaluation: ProtocolResult) -> Figure:
     # Figure with its own Agg canvas: pyplot would keep state and might open a window.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.transforms import ScaledTranslation
 
     protocol = evaluation.protocol
-    figure = Figure(figsize=(7.5, 4.8), layout="constrained")
+    figure = Figure(figsize=(7.5, 5.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     draw_published(axes, protocol.id)
-    styles = zip(cycle(_COLOURS), cycle(_MARKERS), strict=False)
-    for name, (colour, marker) in zip(dict.fromkeys(row.predictor for row in evaluation.rows), styles, strict=False):
+    names = dict.fromkeys(row.predictor for row in evaluation.rows)
+    left_out = []
+    for place, (name, colour, marker) in enumerate(zip(names, cycle(_COLOURS), cycle(_MARKERS), strict=False)):
         rows = sorted((row for row in evaluation.rows if row.predictor == name), key=lambda row: row.labels)
         drawn = [row for row in rows if row.kendall_tau_mean is not None]
+        left_out += [f"{name} at {row.labels} labels" for row in rows if row.kendall_tau_mean is None]
         axes.errorbar(
             [row.labels for row in drawn], [row.kendall_tau_mean or 0.0 for row in drawn],
             yerr=[row.kendall_tau_std or 0.0 for row in drawn],
-            color=colour, marker=marker, markersize=5, linewidth=1.8, capsize=3, label=name, zorder=3,
+            color=colour, marker=marker, markersize=5, linewidth=1.8, linestyle=_LINES[place // len(_COLOURS) % 4],
+            capsize=3, label=name, zorder=3,
         )  # fmt: skip
+    splits = evaluation.rows[0].splits
+    if any(row.kendall_tau_std is not None for row in evaluation.rows):
+        explain_bars(axes, f"± 1 std over {splits} splits")
     if evaluation.reference_tau is not None:
         told = f"the labels themselves, {evaluation.reference_tau:.3f}"
         axes.axhline(evaluation.reference_tau, color="black", linestyle="--", linewidth=1.1, label=told)
-    sizes = sorted({row.labels for row in evaluation.rows} | {row.labels for row in published_rows(protocol.id)})
-    axes.set_xscale("log")
-    axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.minorticks_off()
-    axes.set_xlabel("labels")
+    set_label_ticks(
+        axes, sorted({row.labels for row in evaluation.rows} | {row.labels for row in published_rows(protocol.id)})
+    )
+    axes.set_xlabel("labels (evaluated architectures to learn from)")
     axes.set_ylabel("Kendall's τ")
-    leaky = " (LEAKY)" if protocol.leaky else ""
-    axes.set_title(f"Protocol {protocol.id}{leaky}", loc="left", fontsize=11, fontweight="bold")
-    splits = evaluation.rows[0].splits
-    about = f"{protocol.space}/{evaluation.dataset} · {splits} splits · bars: standard deviation"
-    axes.set_title(about, loc="right", fontsize=7, color="#555555")
+    about = [f"{protocol.space}/{evaluation.dataset} · {splits} split{'s' if splits > 1 else ''}"]
+    if left_out:
+        about.append(f"not shown, for τ is not defined: {', '.join(left_out)}")
+    _set_titles(axes, f"Protocol {protocol.id}{' (LEAKY)' if protocol.leaky else ''}", about)
     axes.grid(visible=True, color="#EEEEEE", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
+    # Below the axes and what stands there, where it covers no point.
+    below = axes.transAxes + ScaledTranslation(0, -_BELOW_AXES / 72, figure.dpi_scale_trans)
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncols=3, fontsize=8, frameon=False
+    )  # fmt: skip
+    name_published(axes, protocol.id)
     return figure
 
 
+def _set_titles(axes: Axes, title: str, about: Sequence[str]) -> None:
+    """The title, and below it what it is about."""
+    lines = [line.replace("$", r"\$") for text in about for line in textwrap.wrap(text, 110)]
+    axes.annotate(
+        "\n".join(lines), (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points", va="bottom",
+        fontsize=7.5, color="#555555", linespacing=1.2,
+    )  # fmt: skip
+    axes.set_title(title, loc="left", pad=9 + 9.8 * len(lines), fontsize=11, fontweight="bold")
+
+
+def explain_bars(axes: Axes, text: str) -> None:
+    """An entry of the legend that says what the bars are."""
+    axes.errorbar([], [], yerr=[], fmt="none", ecolor=_DARK_GREY, capsize=3, label=text)
+
+
+def set_label_ticks(axes: Axes, sizes: Sequence[int]) -> None:
+    """Numbers of labels on a logarithmic axis, each with its tick; one too near to the one before is not printed."""
+    axes.set_xscale("log")
+    width = log10(sizes[-1] / sizes[0]) or 1.0
+    printed, texts = -1.0, []
+    for size in sizes:
+        at = log10(size / sizes[0]) / width
+        shown = printed < 0 or at - printed > _TICK_GAP
+        printed = at if shown else printed
+        texts.append(str(size) if shown else "")
+    axes.set_xticks(sizes, texts)
+    axes.minorticks_off()
+    if len(sizes) == 1:
+        axes.set_xlim(sizes[0] / 1.5, sizes[0] * 1.5)
+
+
+_TICK_GAP = 0.06
+"""Of the width of the axis, that a tick's number takes."""
+
+
 def draw_published(axes: Axes, protocol: str) -> None:
-    """Grey, on splits of their own; hollow where a figure is recalled rather than verified."""
+    """Grey, on splits of their own; hollow where a figure is recalled rather than verified. See `name_published`."""
     published = published_rows(protocol)
+    last_size = max((row.labels for row in published), default=0)
     for method in dict.fromkeys(row.method for row in published):
         rows = [row for row in published if row.method == method]
         axes.plot([row.labels for row in rows], [row.kendall_tau for row in rows], color=_GREY, linewidth=0.9, zorder=1)
+        # What ends before the others has no room for its name beside it: the legend has it.
+        ends_early = rows[-1].labels < last_size
+        marker, size = ("*", 8.0) if ends_early else ("o", 3.5)
         for row in rows:
             face = "white" if row.recalled else _GREY
-            axes.plot(row.labels, row.kendall_tau, "o", markersize=3.5, color=_GREY, markerfacecolor=face, zorder=2)
-    _name_at_the_end(axes, published)
+            axes.plot(
+                row.labels, row.kendall_tau, marker, markersize=size, color=_GREY, markerfacecolor=face,
+                zorder=5 if ends_early else 2,
+            )  # fmt: skip
+        if ends_early:
+            axes.plot([], [], marker, color=_GREY, markersize=size, label=f"published: {_titled(rows[-1])}")
     if published:
         axes.plot([], [], "o-", color=_GREY, markersize=3.5, linewidth=0.9, label="published, on splits of their own")
     if any(row.recalled for row in published):
@@ -110,14 +170,52 @@ def draw_published(axes: Axes, protocol: str) -> None:
         )
 
 
-def _name_at_the_end(axes: Axes, published: Sequence[PublishedRow]) -> None:
-    """Every method's name right of its last point, moved down where it would cover another."""
-    ends = {row.method: row for row in published}  # the last row of each
-    lowest: dict[int, float] = {}
-    for last in sorted(ends.values(), key=lambda row: -row.kendall_tau):
-        height = lowest[last.labels] = min(last.kendall_tau, lowest.get(last.labels, math.inf) - _LINE_OF_TEXT)
-        note = f" ({last.note})" if last.note else ""
+def name_published(axes: Axes, protocol: str) -> None:
+    """Every published method's name right of the axes, at its last point; none covers another. Comes last of all.
+
+    The axes keep their limits from here on.
+    """
+    from matplotlib.figure import Figure
+
+    published = published_rows(protocol)
+    last_size = max((row.labels for row in published), default=0)
+    ends = {row.method: row for row in published if row.labels == last_size}
+    if not ends:
+        return
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    figure.draw_without_rendering()  # lays out, so that the height is known
+    line = 1.25 * _NAME_SIZE / 72 * figure.dpi / axes.get_window_extent().height * (high - low)
+    wanted = sorted(ends.values(), key=lambda row: row.kendall_tau)
+    for row, height in zip(wanted, _apart([row.kendall_tau for row in wanted], line), strict=True):
         axes.annotate(
-            f"{last.method}{note}{' [r]' if last.recalled else ''}", (last.labels, height), xytext=(5, 0),
-            textcoords="offset points", fontsize=6, color=_DARK_GREY, va="center", annotation_clip=False,
+            f"{_titled(row)}{' [r]' if row.recalled else ''}", (1.0, height), xytext=(6, 0),
+            xycoords=axes.get_yaxis_transform(), textcoords="offset points", fontsize=_NAME_SIZE, color=_DARK_GREY,
+            va="center", annotation_clip=False,
         )  # fmt: skip
+
+
+def _titled(row: PublishedRow) -> str:
+    return f"{row.method} ({row.note})" if row.note else row.method
+
+
+def _apart(heights: Sequence[float], least: float) -> list[float]:
+    """Ascending heights moved until neighbours are this far apart, groups about their middle.
+
+    >>> _apart([1.0, 5.0, 5.0], 2.0)
+    [1.0, 4.0, 6.0]
+    """
+    groups: list[list[float]] = []
+    for height in heights:
+        groups.append([height])
+        while len(groups) > 1 and _placed(groups[-1], least)[0] - _placed(groups[-2], least)[-1] < least:
+            upper = groups.pop()
+            groups[-1] += upper
+    return [place for group in groups for place in _placed(group, least)]
+
+
+def _placed(group: Sequence[float], least: float) -> list[float]:
+    first = sum(group) / len(group) - least * (len(group) - 1) / 2
+    return [first + least * place for place in range(len(group))]

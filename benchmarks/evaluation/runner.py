@@ -19,18 +19,21 @@ from nassurrogate.benchmarks.evaluation.prediction_store import PredictionStore
 from nassurrogate.benchmarks.evaluation.queries import OnQuery, Queries
 from nassurrogate.benchmarks.evaluation.random_splits import QueriedSplits, RandomSplits, TableSplits
 from nassurrogate.benchmarks.evaluation.report import ProtocolResult, make_row, optional
+from nassurrogate.benchmarks.evaluation.time_left import TimeLeft
 from nassurrogate.benchmarks.evaluation.workers import describe, make_fits
 from nassurrogate.benchmarks.protocols import MOST_RANKED, Protocol, get_protocol
 from nassurrogate.benchmarks.registry import load_benchmark
 from nassurrogate.benchmarks.table import TabularBenchmark
+from nassurrogate.duration import left
 from nassurrogate.errors import InputError, brief, one_line, unknown_choice
 from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
+from nassurrogate.seed import LARGEST_SEED, checked_seed
 from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
 
 DEFAULT_FOLDER = Path("runs") / "evaluate"
 """Shared by all protocols: A1, A3 and A4 on one data set are judgements of the same fits."""
 Progress: TypeAlias = Callable[[int, int, str], None]
-"""Called with (fits done, fits in all, what was done last)."""
+"""Called with (fits done, fits in all, what was done last and, once that is known, about how long the rest takes)."""
 
 
 def evaluate(
@@ -74,7 +77,8 @@ def evaluate(
             the space; None: the default one of the space and the metric.
         config: hyper-parameters that replace the preset's, by predictor as named in `predictors`.
         seed: split s of A1 to A6 is drawn, and its fit seeded, by `seed + s`, so that seed 0's split 1 is seed 1's
-            split 0; those of G come from `SeedSequence([seed, s])`, and two seeds share nothing.
+            split 0, and the last of these must be a seed too; those of G come from `SeedSequence([seed, s])`, and two
+            seeds share nothing.
         jobs: processes; with more than one each has one thread, and a script needs `if __name__ == "__main__":`.
         run_dir: where the fits stand; None: `runs/evaluate`. Several processes may share a folder.
         write: False keeps nothing and looks into no folder.
@@ -104,7 +108,7 @@ def evaluate(
     sizes = _sizes(labels if labels is not None else chosen.sizes)
     for name, number in (("splits", splits), ("jobs", jobs)):
         _check_whole(name, number, 1)
-    _check_whole("seed", seed, 0)
+    seed = _split_seed(seed, 1 if chosen.general else splits)
     if run_dir is not None and not str(run_dir):
         raise InputError("run_dir is empty; give the folder's name, or '.' for the current one")
     folder = (Path(run_dir) if run_dir is not None else DEFAULT_FOLDER) if write else None
@@ -165,27 +169,41 @@ def _results(
     total = len(asked.contenders) * len(asked.sizes) * asked.splits
     names: dict[str, str] = {}
 
+    time_left = TimeLeft(jobs)
+    missing: dict[tuple[str, int, int], Fit] = {}
+
     def keep(name: str, fit: Fit, prediction: Prediction) -> None:
         result = plan.result(name, fit, prediction)
         results[name, result.labels, result.split] = result
+        missing.pop(_place(fit), None)
+
+    def tell(what: str) -> None:
+        rest = left(time_left.seconds(missing.values())) if missing else ""
+        if progress is not None:
+            progress(len(results), total, f"{what}; {rest}" if rest else what)
 
     def done(fit: Fit, prediction: Prediction) -> None:
+        time_left.learn(fit, prediction)
         keep(names[fit.predictor], fit, prediction)
-        if progress is not None:
-            progress(len(results), total, describe(fit))
+        tell(describe(fit))
 
-    missing = []
     for name, fit in plan.fits():
         names[fit.predictor] = name
         stored = store.read(fit)
         if stored is None:
-            missing.append(fit)
+            missing[_place(fit)] = fit
         else:
+            time_left.learn(fit, stored, now=False)
             keep(name, fit, stored)
-    if results and progress is not None:
-        progress(len(results), total, "made before")
-    make_fits(missing, store, jobs, done)
+    if results:
+        tell("made before")
+    time_left.start()
+    make_fits(list(missing.values()), store, jobs, done)
     return results
+
+
+def _place(fit: Fit) -> tuple[str, int, int]:
+    return fit.predictor, len(fit.cells), fit.about["split"]
 
 
 # --- what is asked -------------------------------------------------------------------------------------------------
@@ -308,6 +326,14 @@ def _sizes(labels: int | Sequence[int]) -> list[int]:
     if not sizes or len(set(sizes)) < len(sizes):
         raise InputError(f"labels must be different numbers, at least one, got {brief(labels)}")
     return [int(size) for size in sizes]
+
+
+def _split_seed(seed: object, splits: int) -> int:
+    """The seed, whose last split must have one as well."""
+    found = checked_seed(seed)
+    if found + splits - 1 > LARGEST_SEED:
+        raise InputError(f"the seeds of {splits} splits are {found} and those after it, which end at 2^63 - 1")
+    return found
 
 
 def _check_whole(name: str, number: object, low: int, high: int | None = None) -> None:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as replace_field
 from pathlib import Path
 from typing import Final
 
 from nassurrogate.benchmarks import store
+from nassurrogate.benchmarks.importers.own_table import read_own_table
+from nassurrogate.benchmarks.registry import tables_of
+from nassurrogate.benchmarks.store import OWN_TABLE
 from nassurrogate.benchmarks.table import Column
-from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Direction
+from nassurrogate.tables import TableOptions
+from nassurrogate.tables.file import may_be_table
 
-PTH, NATS_FOLDER, NATS_FILE, OWN_TABLE = "NAS-Bench-201 .pth", "NATS-tss folder", "NATS-tss file", "own table"
+PTH, NATS_FOLDER, NATS_FILE = "NAS-Bench-201 .pth", "NATS-tss folder", "NATS-tss file"
 TFRECORD, NB101_NPZ = "NAS-Bench-101 TFRecord", "NAS-Bench-101 .npz"
 MACRO_TABLE = "NAS-Bench-Macro table"
-_OWN = "a CSV or Parquet table with a column 'arch' or 'index'"
+_OWN = "a table of your own (CSV, JSON lines, Parquet) with a column 'arch' or 'index'"
 _IMPORTABLE: Final = {
     "nb201": f"NAS-Bench-201-v1_1-096897.pth, the folder NATS-tss-v1_0-3ffb9-simple, or {_OWN}",
     "nb101": f"nasbench_full.tfrecord, nasbench_only108.tfrecord, an .npz file with an array 'hash', or {_OWN}",
@@ -36,12 +43,16 @@ class ImportSummary:
     """What an import brought.
 
     Attributes:
-        shadowed: columns (`data set/metric`) that an earlier table gives too → that table's name. They are not used
-            unless this import is chosen as the base (`table=name`).
+        shadowed: columns (`data set/metric`) that another table gives for more cells, or is preferred for → that
+            table's name. They are not used unless this import is chosen as the base (`table=name`).
+        replaced: columns (`data set/metric`) that are now used in place of another table's → that table's name.
+        notes: how the file was read, where a user should know.
     """
 
     info: store.ImportInfo
     shadowed: dict[str, str]
+    replaced: dict[str, str]
+    notes: list[str]
 
     @property
     def name(self) -> str:
@@ -55,7 +66,9 @@ def import_file(
     *,
     name: str | None = None,
     dataset: str | None = None,
+    new_datasets: Sequence[str] = (),
     missing_value: float | None = None,
+    options: TableOptions | None = None,
     directions: Mapping[str, Direction] | None = None,
     replace: bool = False,
     progress: Progress | None = None,
@@ -66,11 +79,13 @@ def import_file(
         space: `"nb201"`, `"nb101"` or `"macro"`.
         path: for nb201 the official `NAS-Bench-201-v1_1-096897.pth` or the folder `NATS-tss-v1_0-3ffb9-simple`; for
             nb101 the official `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or arrays (see `nb101_npz`); for
-            macro the official `nas-bench-macro_cifar10.json` (see `macro_table`); for any space a CSV or Parquet table
-            of one's own (see `own_table`). The kind follows from the content.
+            macro the official `nas-bench-macro_cifar10.json` (see `macro_table`); for any space a table of one's own
+            (see `nassurrogate.tables` and `own_table`). The kind follows from the content.
         name: what the import is called; by default after the file.
         dataset: for an own table: the data set of the columns that do not name one.
+        new_datasets: for an own table: data sets that are not known yet.
         missing_value: for an own table: the number that stands for "missing", such as −1.
+        options: for an own table: all that can be said of how it is read, the missing value included.
         directions: for an own table: metric → `"maximize"` or `"minimize"`, of those whose names are not known.
         replace: whether an import of the same name is replaced.
         progress: called with the bytes done and in all.
@@ -83,25 +98,53 @@ def import_file(
     name = store.check_name(name if name is not None else _default_name(path))
     if not replace and store.import_path(space, name).exists():
         raise InputError(f"an import named {name!r} exists; give another name, or replace it (--replace)")
+    if missing_value is not None:
+        if options is not None and options.missing_value is not None:
+            raise InputError("the missing value is given twice, in options too; leave one out")
+        options = replace_field(options or TableOptions(), missing_value=missing_value)
     kind = detect_kind(space, path)
-    if kind != OWN_TABLE and (dataset is not None or missing_value is not None or directions):
+    if kind != OWN_TABLE and (
+        dataset is not None or new_datasets or directions or options not in (None, TableOptions())
+    ):
         raise InputError(
-            f"{path.name} is an official file, with fixed data sets; dataset, missing_value and the direction of "
-            "metrics apply only to tables of your own"
+            f"{path.name} is an official file, with fixed data sets; dataset, missing_value, the direction of metrics "
+            "and how a table is read apply only to tables of your own"
         )
-    if dataset is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", dataset):
-        raise InputError(f"a data set cannot be named {brief(dataset)}; expected letters, digits, '_', '-' and '.'")
+    before = tables_of(space).column_owners()
+    notes: list[str] = []
     try:
-        columns, n_cells = _read(space, path, kind, dataset, missing_value, directions, progress)
+        if kind == OWN_TABLE:
+            columns, n_cells, notes = read_own_table(
+                space,
+                path,
+                known=_known_datasets(space),
+                dataset=dataset,
+                new_datasets=new_datasets,
+                options=options,
+                directions=directions,
+            )
+        else:
+            columns, n_cells = _read(path, kind, progress)
     except InputError as error:
         raise error if path.name in str(error) else InputError(f"{path.name}: {error}") from error
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror or error})") from error
     info = store.save_import(
-        space, name, columns, kind=kind, source_file=str(path.resolve()), source_sha256=_sha256(path), n_cells=n_cells,
+        space,
+        name,
+        columns,
+        kind=kind,
+        source_file=os.path.realpath(path),
+        source_sha256=_sha256(path),
+        n_cells=n_cells,
         replace=replace,
-    )  # fmt: skip
-    return ImportSummary(info, _shadowed(info))
+    )
+    return ImportSummary(info, *_precedence(info, before), notes)
+
+
+def _known_datasets(space: str) -> list[str]:
+    tables = tables_of(space)
+    return list(dict.fromkeys([*tables.datasets, *tables.loadable()]))
 
 
 def detect_kind(space: str, path: Path) -> str:
@@ -120,13 +163,9 @@ def detect_kind(space: str, path: Path) -> str:
     official = _OFFICIAL_KIND[space](path, head)
     if official is not None:
         return official
-    if head[:4] == b"PAR1":
-        return OWN_TABLE
-    first_line = head.split(b"\n", 1)[0].lstrip(b"\xef\xbb\xbf")
-    names = [part.strip(b' "\r') for part in first_line.split(b",")]
-    if b"arch" in names or b"index" in names:
-        return OWN_TABLE
-    raise InputError(f"{path.name} is none of what can be imported: {_IMPORTABLE[space]}")
+    if not may_be_table(head):
+        raise InputError(f"{path.name} is none of what can be imported: {_IMPORTABLE[space]}")
+    return OWN_TABLE
 
 
 def _nb201_kind(path: Path, head: bytes) -> str | None:
@@ -146,7 +185,8 @@ def _nb101_kind(path: Path, head: bytes) -> str | None:
 def _macro_kind(path: Path, head: bytes) -> str | None:
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     is_csv = b"test_acc_1" in begin.split(b"\n", 1)[0]
-    return MACRO_TABLE if path.suffix == ".json" or begin[:1] == b"{" or is_csv else None
+    is_official = begin[:1] == b"{" and re.match(rb'\{\s*"(?:arch|index)"', begin) is None
+    return MACRO_TABLE if path.suffix == ".json" or is_official or is_csv else None
 
 
 _OFFICIAL_KIND: Final = {"nb201": _nb201_kind, "nb101": _nb101_kind, "macro": _macro_kind}
@@ -158,23 +198,11 @@ def _folder_kind(path: Path) -> str:
     raise InputError(f"{path} lacks meta.pickle.pbz2: not a folder such as NATS-tss-v1_0-3ffb9-simple")
 
 
-def _read(
-    space: str,
-    path: Path,
-    kind: str,
-    dataset: str | None,
-    missing_value: float | None,
-    directions: Mapping[str, Direction] | None,
-    progress: Progress | None,
-) -> tuple[Columns, int]:
+def _read(path: Path, kind: str, progress: Progress | None) -> tuple[Columns, int]:
     if kind == PTH:
         from nassurrogate.benchmarks.importers.nb201_pth import read_pth
 
         return read_pth(path, progress=progress)
-    if kind == OWN_TABLE:
-        from nassurrogate.benchmarks.importers.own_table import read_own_table
-
-        return read_own_table(space, path, dataset=dataset, missing_value=missing_value, directions=directions)
     if kind == TFRECORD:
         from nassurrogate.benchmarks.importers.nb101_tfrecord import read_tfrecord
 
@@ -192,11 +220,11 @@ def _read(
     return (read_nats_folder if kind == NATS_FOLDER else read_nats_file)(path, progress=progress)
 
 
-_SUFFIXES: Final = (".pth", ".csv", ".parquet", ".pt", ".tfrecord", ".npz", ".json")
+_SUFFIXES: Final = (".pth", ".csv", ".tsv", ".txt", ".parquet", ".pt", ".tfrecord", ".npz", ".json", ".jsonl")
 
 
 def _default_name(path: Path) -> str:
-    stem = path.resolve().name.removesuffix(".pickle.pbz2")
+    stem = Path(os.path.realpath(path)).name.removesuffix(".pickle.pbz2").removesuffix(".gz")
     stem = stem.removesuffix(Path(stem).suffix) if Path(stem).suffix in _SUFFIXES else stem
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).lstrip("-._")[:80] or "table"
 
@@ -212,14 +240,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _shadowed(info: store.ImportInfo) -> dict[str, str]:
-    from nassurrogate.benchmarks.registry import tables_of
-
+def _precedence(info: store.ImportInfo, before: Mapping[tuple[str, str], str]) -> tuple[dict[str, str], dict[str, str]]:
+    """(columns that are not used → the table that is, columns that are → the table that was)."""
     owners = tables_of(info.space).column_owners()
-    shadowed = {}
+    shadowed, replaced = {}, {}
     for dataset, metrics in info.columns.items():
         for metric in metrics:
-            owner = owners.get((dataset, metric)) or owners.get((store.ANY_DATASET, metric))
+            owner, earlier = owners.get((dataset, metric)), before.get((dataset, metric))
             if owner is not None and owner != info.name:
                 shadowed[f"{dataset}/{metric}"] = owner
-    return shadowed
+            elif earlier not in (None, info.name):
+                replaced[f"{dataset}/{metric}"] = str(earlier)
+    return shadowed, replaced

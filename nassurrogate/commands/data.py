@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from nassurrogate.commands.options import Subparsers, add_command, add_space, number
+from nassurrogate.commands.options import Subparsers, add_command, add_space
+from nassurrogate.commands.table_options import TABLE_FORMATS, add_table_options, table_options
 from nassurrogate.console import Console, aligned
 from nassurrogate.errors import InputError, unknown_choice
 
@@ -32,7 +33,7 @@ examples:
   nassurrogate data list --dataset cifar100 --json
   nassurrogate data list --space nb101
 """
-_IMPORT_DESCRIPTION = """\
+_IMPORT_DESCRIPTION = f"""\
 Convert a file once into a compact, checked table in your cache. PATH is
 
   nb201  the official NAS-Bench-201-v1_1-096897.pth, or the folder
@@ -40,8 +41,12 @@ Convert a file once into a compact, checked table in your cache. PATH is
   nb101  the official nasbench_only108.tfrecord or nasbench_full.tfrecord, or
          an .npz file with an array `hash` beside the accuracies
   macro  the official nas-bench-macro_cifar10.json, or the same as CSV
-  any    a CSV or Parquet table with a column `arch` or `index` and columns
-         named after metrics with their unit: cifar10_test_accuracy_pct, ...
+  any    a table of your own, with a column a metric; the name of a metric of
+         training begins with its data set: cifar10_test_accuracy_pct, ...
+
+{TABLE_FORMATS}
+Of several tables that give a metric, the one that knows it for most cells is
+used: yours before the embedded one, that before official files.
 
 No code in a file is ever run.
 """
@@ -51,6 +56,7 @@ examples:
   nassurrogate data import nb201 NATS-tss-v1_0-3ffb9-simple --name nats
   nassurrogate data import nb101 nasbench_only108.tfrecord
   nassurrogate data import nb201 latency.csv --name phone --dataset cifar10 --missing-value -1
+  nassurrogate data import nb201 runs.jsonl --seed-column seed --dataset cifar10 --unit fraction
   nassurrogate data import nb201 mine.csv --larger-is-better robustness_count
 """
 _CHECK_DESCRIPTION = """\
@@ -90,14 +96,16 @@ def add_to(commands: Subparsers) -> None:
     imported.add_argument("--name", help="what the import is called (default: after the file)")
     imported.add_argument("--dataset", help="own table: the data set of columns that do not name one")
     imported.add_argument(
-        "--missing-value", type=number, metavar="NUMBER", help="own table: what stands for 'missing', such as -1"
-    )
+        "--new-dataset", action="append", nargs="?", const="", default=[], metavar="NAME",
+        help="own table: a data set that is not known yet (without NAME: the one of --dataset); repeatable",
+    )  # fmt: skip
     for option, which in (("--larger-is-better", "larger"), ("--smaller-is-better", "smaller")):
         imported.add_argument(
             option, action="append", default=[], metavar="METRIC",
             help=f"own table: a metric that is better when {which}, where its name does not say so; repeatable",
         )  # fmt: skip
     imported.add_argument("--replace", action="store_true", help="replace an import of the same name")
+    add_table_options(imported)
     imported.set_defaults(run=run_import)
 
     checked = add_command(
@@ -119,10 +127,12 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
     """Every column of every table."""
     from nassurrogate.benchmarks import store, tables_of
     from nassurrogate.benchmarks.layers import EMBEDDED
+    from nassurrogate.tables.naming import known_dataset
 
     tables = tables_of(args.space)
     known = list(dict.fromkeys([*tables.datasets, *tables.loadable()]))
-    if args.dataset is not None and args.dataset not in known:
+    wanted = None if args.dataset is None else known_dataset(args.dataset, known)
+    if args.dataset is not None and wanted is None:
         raise unknown_choice("data set", args.dataset, known, place=f" of {args.space}")
     owners = tables.column_owners()
     metrics = [
@@ -139,11 +149,11 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
             continue
         loaded = store.load_import(info.name, info.space)
         metrics += [_describe(*place, info.name, column, owners) for place, column in loaded.columns.items()]
-    if args.dataset is not None:
-        metrics = [entry for entry in metrics if entry["dataset"] in (args.dataset, store.ANY_DATASET)]
+    if wanted is not None:
+        metrics = [entry for entry in metrics if entry["dataset"] in (wanted, store.ANY_DATASET)]
     rows = []
     for entry in metrics:
-        remark = [f"not used: {entry['taken_from']} has it"] if entry["taken_from"] != entry["table"] else []
+        remark = [f"not used; taken from {entry['taken_from']}"] if entry["taken_from"] != entry["table"] else []
         rows.append(
             (
                 entry["dataset"],
@@ -172,13 +182,15 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.benchmarks.importers import import_file
     from nassurrogate.benchmarks.layers import COMPUTED
 
+    dataset, new = _datasets(args)
     with console.progress() as progress:
         summary = import_file(
             args.space,
             args.path,
             name=args.name,
-            dataset=args.dataset,
-            missing_value=args.missing_value,
+            dataset=dataset,
+            new_datasets=new,
+            options=table_options(args),
             directions=_directions(args),
             replace=args.replace,
             progress=lambda done, total: progress.update(
@@ -186,16 +198,31 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
             ),
         )
     info = summary.info
+    for note in summary.notes:
+        console.note(note)
     lines = [f"{info.name}: {info.n_cells:,} cells from {info.source_file} ({info.kind})"]
     lines += [f"  {_data_set(dataset)}: {', '.join(metrics)}" for dataset, metrics in info.columns.items()]
     lines += [
         f"  not used: {column}, which is {COMPUTED}"
         if owner == COMPUTED
-        else f"  not used: {column}, which the table {owner!r} has already; --table {info.name} puts it first"
+        else f"  not used: {column}, which the table {owner!r} has for as many cells or more; --table {info.name} puts "
+        "it first"
         for column, owner in summary.shadowed.items()
     ]
-    console.result("\n".join(lines), {"schema_version": 1, **_import_fields(info), "shadowed": summary.shadowed})
+    lines += [
+        f"  used from now on: {column}, in place of the table {earlier!r}; --table {earlier} goes back to that"
+        for column, earlier in summary.replaced.items()
+    ]
+    fields = {"shadowed": summary.shadowed, "replaced": summary.replaced, "notes": summary.notes}
+    console.result("\n".join(lines), {"schema_version": 1, **_import_fields(info), **fields})
     return 0
+
+
+def _datasets(args: argparse.Namespace) -> tuple[str | None, list[str]]:
+    """(the data set of columns that name none, those that are new)."""
+    if "" in args.new_dataset and args.dataset is None:
+        raise InputError("--new-dataset without a name needs --dataset NAME, or give the name: --new-dataset NAME")
+    return args.dataset, [name or args.dataset for name in args.new_dataset]
 
 
 def _directions(args: argparse.Namespace) -> dict[str, Direction]:

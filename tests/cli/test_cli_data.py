@@ -25,6 +25,9 @@ from nassurrogate.spaces import CellSpace
 CommandLine = Callable[..., Any]
 
 
+OPTIONS = ("--missing-value", "-1", "--new-dataset", "svhn")
+
+
 @pytest.fixture
 def table(folder: Path) -> Path:
     """A small table of one's own."""
@@ -45,14 +48,14 @@ def test_the_embedded_table_is_listed_with_units(cli: CommandLine) -> None:
 
 
 def test_a_table_is_imported_listed_checked_and_removed(cli: CommandLine, table: Path) -> None:
-    done = cli("data", "import", "nb201", table, "--name", "phone", "--missing-value", "-1", "--json")
+    done = cli("data", "import", "nb201", table, "--name", "phone", *OPTIONS, "--json")
     assert done.json["n_cells"] == 2
     assert done.json["shadowed"] == {"cifar10/latency_ms": "embedded"}
     metrics = cli("data", "list", "--json").json["metrics"]
     mine = {(entry["dataset"], entry["metric"]): entry for entry in metrics if entry["table"] == "phone"}
     assert mine["*", "phone_latency_ms"]["n_cells"] == 1
     assert mine["cifar10", "latency_ms"]["taken_from"] == "embedded"
-    assert "not used: embedded has it" in cli("data", "list").out
+    assert "not used; taken from embedded" in cli("data", "list").out
     assert "svhn" in cli("spaces").out
     assert cli("data", "check", "--json").json["good"] == ["embedded", "phone"]
     assert cli("data", "remove", "phone").code == 0
@@ -60,9 +63,12 @@ def test_a_table_is_imported_listed_checked_and_removed(cli: CommandLine, table:
 
 
 def test_an_import_says_what_is_shadowed(cli: CommandLine, table: Path) -> None:
-    done = cli("data", "import", "nb201", table, "--missing-value", "-1")
+    done = cli("data", "import", "nb201", table, *OPTIONS)
     assert "every data set: phone_latency_ms" in done.out
-    assert "not used: cifar10/latency_ms, which the table 'embedded' has already; --table phone" in done.out
+    assert (
+        "not used: cifar10/latency_ms, which the table 'embedded' has for as many cells or more; --table phone"
+        in done.out
+    )
 
 
 def test_what_is_computed_is_never_taken_from_an_import(cli: CommandLine, folder: Path) -> None:
@@ -111,19 +117,24 @@ def test_directions_that_contradict_are_refused(refused: Callable[..., str], fol
 
 
 def test_a_name_is_taken_once(cli: CommandLine, refused: Callable[..., str], table: Path) -> None:
-    assert cli("data", "import", "nb201", table, "--missing-value=-1").code == 0
-    assert "(--replace)" in refused("data", "import", "nb201", table, "--missing-value=-1")
-    assert cli("data", "import", "nb201", table, "--missing-value=-1", "--replace").code == 0
+    assert cli("data", "import", "nb201", table, *OPTIONS).code == 0
+    assert "(--replace)" in refused("data", "import", "nb201", table, *OPTIONS)
+    assert cli("data", "import", "nb201", table, "--missing-value=-1", "--replace").code == 0  # svhn is known by now
 
 
 def test_damage_is_found(cli: CommandLine, refused: Callable[..., str], table: Path) -> None:
-    path = Path(cli("data", "import", "nb201", table, "--missing-value", "-1", "--json").json["path"])
+    path = Path(cli("data", "import", "nb201", table, *OPTIONS, "--json").json["path"])
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
     assert str(path) in refused("data", "check")
     assert refused("data", "check", "--json") == refused("data", "check")
-    assert str(path) in refused("search", "--budget", 1, "--predictor", "none")
+    # Only what uses it is refused.
+    search = ("search", "--budget", 1, "--predictor", "none", "--no-plots")
+    assert str(path) in refused(*search, "--table", "phone")
+    assert str(path) in cli(*search, "--constraint", "phone_latency_ms<=2").err
+    done = cli(*search)
+    assert (done.code, str(path) in done.err) == (0, True)
     for damaged in (bytes(content), b"x"):
         path.write_bytes(damaged)
         listed = cli("data", "list", "--json")

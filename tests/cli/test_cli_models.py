@@ -102,10 +102,14 @@ def test_train_asks_which_direction_is_better_and_score_shows_it(
     assert "contradicts" in refused(*contradicted, "--out", "m", *QUICK)
 
 
-def test_fractions_are_noted(cli: Callable[..., Any], folder: Path) -> None:
+def test_fractions_are_refused_until_the_user_says_what_they_are(
+    cli: Callable[..., Any], refused: Callable[..., str], folder: Path
+) -> None:
     (folder / "mine.csv").write_text("index,val_accuracy_pct\n0,0.9\n1,0.8\n")
-    done = cli("train", "--csv", "mine.csv", "--out", "m", *QUICK)
-    assert "warning: all val_accuracy_pct lie between 0 and 1" in done.err
+    options = ("train", "--csv", "mine.csv", "--out", "m", *QUICK)
+    assert "looks like fractions, expected percent; say which: --unit fraction" in refused(*options)
+    for unit, most in (("fraction", 90.0), ("percent", 0.9)):
+        assert cli(*options, "--unit", unit, "--json").json["label_stats"]["max"] == most
 
 
 @pytest.mark.usefixtures("open_space")
@@ -154,10 +158,11 @@ def test_ones_own_labels_of_an_open_space(cli: Callable[..., Any], refused: Call
     (folder / "mine.csv").write_text(f"index,arch,val_f1_pct\n{rows}")
     assert cli(*options, "--metric", "val_f1_pct", "--json").json["n_labels"] == 4
     (folder / "mine.csv").write_text("index,val_f1_pct\n7,50\n")
-    assert "unknown column 'arch' of mine.csv" in refused(*options, "--metric", "val_f1_pct")
+    told = "mine.csv has no column that says which architecture a row is of, expected arch; its columns: 'index'"
+    assert told in refused(*options, "--metric", "val_f1_pct")
 
 
-def test_digits_are_a_string_of_macro_and_no_index(
+def test_digits_are_a_string_of_macro_and_its_index_stands_in_a_column_of_that_name(
     cli: Callable[..., Any], refused: Callable[..., str], folder: Path
 ) -> None:
     space = get_space("macro")
@@ -167,8 +172,12 @@ def test_digits_are_a_string_of_macro_and_no_index(
     assert done.json["n_labels"] == 3
     scores = cli("score", "m", "00000012", "--json").json["scores"]
     assert (scores[0]["arch"], scores[0]["index"]) == ("00000012", space.index(space.parse("00000012")))
-    (folder / "mine.csv").write_text("index,test_accuracy_pct\n0,45\n")
-    assert "unknown column 'arch'" in refused(*options, "--out", "other")
+    (folder / "mine.csv").write_text("index,test_accuracy_pct\n12,45\n3280,50\n")
+    assert cli(*options, "--out", "other").code == 0
+    archs, _ = Surrogate.load(folder / "other").labels or ([], None)
+    assert archs == space.take([12, 3280])
+    (folder / "mine.csv").write_text("arch,test_accuracy_pct\n12,45\n")
+    assert "were leading zeros lost?" in refused(*options, "--out", "third")
 
 
 @pytest.mark.parametrize(("metric", "noted"), [("test_accuracy_pct", True), ("val_accuracy_pct", False)])

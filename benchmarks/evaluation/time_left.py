@@ -1,0 +1,48 @@
+"""How long the fits that are left will take."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
+
+
+class TimeLeft:
+    """An estimate by the fits that were made: the time to fit grows with the labels, the time to score does not.
+
+    Args:
+        jobs: how many fits are made at once.
+        clock: seconds of a clock that never goes back.
+    """
+
+    def __init__(self, jobs: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._jobs = jobs
+        self._clock = clock
+        self._seen: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        self._started = clock()
+        self._worked = 0.0
+
+    def start(self) -> None:
+        """The first fit begins now."""
+        self._started = self._clock()
+
+    def learn(self, fit: Fit, prediction: Prediction, *, now: bool = True) -> None:
+        """A fit took so long; one of an earlier run says nothing of how many are made at once."""
+        self._seen[fit.predictor].append((prediction.fit_s / len(fit.cells), prediction.score_s))
+        if now:
+            self._worked += prediction.fit_s + prediction.score_s
+
+    def seconds(self, fits: Iterable[Fit]) -> float | None:
+        """For these fits; None as long as a predictor among them has made none."""
+        work = 0.0
+        for fit in fits:
+            seen = self._seen.get(fit.predictor)
+            if not seen:
+                return None
+            per_label, scoring = (sum(each) / len(seen) for each in zip(*seen, strict=True))
+            work += per_label * len(fit.cells) + scoring
+        if not self._worked:
+            return work / self._jobs
+        return work * (self._clock() - self._started) / self._worked

@@ -1,0 +1,70 @@
+"""The options of every command that reads a table: how it is to be read where it does not say so itself."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from nassurrogate.commands.options import Parser, number
+from nassurrogate.errors import InputError, brief
+
+if TYPE_CHECKING:
+    from nassurrogate.tables import TableOptions
+
+TABLE_FORMATS = """\
+A table is CSV with commas, semicolons or tabs, or JSON lines, each plain or
+gzipped, or Parquet. It names architectures in a column `arch` (a string, or of
+cells an index) or `index` (of a space in an official order); of nb101 also in
+`hash`, or in `module_adjacency` and `module_operations`. Accuracies are in
+percent, and the names of metrics end with their unit: val_accuracy_pct,
+phone_latency_ms.
+"""
+
+
+def add_table_options(parser: Parser) -> None:
+    """`--arch-column`, `--rename`, `--unit`, `--missing-value` and `--seed-column`."""
+    group = parser.add_argument_group("how a table is read")
+    group.add_argument("--arch-column", metavar="NAME", help="the column that names the architectures")
+    group.add_argument(
+        "--rename",
+        action="append",
+        default=[],
+        metavar="NEW=OLD",
+        help="read column OLD under the name NEW; repeatable",
+    )
+    group.add_argument(
+        "--unit", choices=("fraction", "percent"), metavar="UNIT",
+        help="of accuracies and errors: fraction (then multiplied by 100) or percent",
+    )  # fmt: skip
+    group.add_argument(
+        "--missing-value", type=number, metavar="NUMBER", help="what stands for 'missing' in a table, such as -1"
+    )
+    group.add_argument(
+        "--seed-column", metavar="NAME", help="the column of the training's seed, where a row is one training"
+    )
+
+
+def table_options(args: argparse.Namespace) -> TableOptions:
+    """What the user said. Raises `InputError` for a renaming that is none."""
+    from nassurrogate.tables import TableOptions
+
+    rename: dict[str, str] = {}
+    for text in args.rename:
+        new, equals, old = text.partition("=")
+        if not equals or not new.strip():
+            raise InputError(f"--rename expects NEW=OLD, got {brief(text)}")
+        if new.strip() in rename:
+            raise InputError(f"--rename gives the name {new.strip()!r} to two columns")
+        rename[new.strip()] = old.strip()
+    return TableOptions(args.arch_column, rename, args.unit, args.missing_value, args.seed_column)
+
+
+def refuse_table_options(args: argparse.Namespace, needed: str) -> None:
+    """Raise `InputError` for options of a table where none is read: they would have no effect."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("arch_column", "rename", "unit", "missing_value", "seed_column")
+        if getattr(args, name) not in (None, [])
+    ]
+    if given:
+        raise InputError(f"{given[0]} says how a table is read, and needs {needed}")

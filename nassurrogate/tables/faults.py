@@ -1,0 +1,46 @@
+"""All that is wrong with a file, in one message of one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nassurrogate.errors import InputError
+
+_MOST_TOLD = 5
+
+
+@dataclass
+class Faults:
+    """Collects what is wrong with a file, in the order in which it is found.
+
+    Args:
+        source: the file's name, as messages give it.
+
+    >>> faults = Faults("mine.csv")
+    >>> faults.add("line 3: index is 'x'; expected a whole number")
+    >>> faults.as_error()
+    InputError("mine.csv, line 3: index is 'x'; expected a whole number")
+    """
+
+    source: str
+    found: list[str] = field(default_factory=list)
+
+    def add(self, fault: str) -> None:
+        """One more."""
+        self.found.append(fault)
+
+    def as_error(self) -> InputError:
+        """The first few, and how many there are in all."""
+        if len(self.found) == 1:
+            joint = ", " if self.found[0].startswith(("line ", "lines ", "row ", "rows ")) else ": "
+            return InputError(f"{self.source}{joint}{self.found[0]}")
+        told = "; ".join(f"({number}) {fault}" for number, fault in enumerate(self.found[:_MOST_TOLD], start=1))
+        more = len(self.found) - _MOST_TOLD
+        return InputError(
+            f"{self.source} has {len(self.found)} faults: {told}{f'; and {more} more' if more > 0 else ''}"
+        )
+
+    def raise_any(self) -> None:
+        """Raise `InputError` if there is any."""
+        if self.found:
+            raise self.as_error()

@@ -1,0 +1,123 @@
+"""Opens a tabular file of any format: what it is follows from its content, never from its name."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sys
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from nassurrogate.errors import InputError
+from nassurrogate.tables.identity import IDENTITY
+from nassurrogate.tables.parquet import MAGIC as PARQUET
+from nassurrogate.tables.parquet import read_parquet
+from nassurrogate.tables.raw import MAX_BYTES, RawTable
+from nassurrogate.tables.records import read_records
+from nassurrogate.tables.text import DELIMITERS, decoded, delimiter_of, header_of, read_text
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+GZIP = b"\x1f\x8b"
+FORMATS = "CSV, TSV or CSV with semicolons, JSON lines, each plain or gzipped, or Parquet"
+_OTHERS = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet; unpack it, or export the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet; export the sheet as CSV",
+    b"BZh": "packed with bzip2; unpack it first",
+    b"\xfd7zXZ": "packed with xz; unpack it first",
+    b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it first",
+    b"\x80": "a pickle, which may hold code and is never read; write the table as CSV or Parquet",
+    b"\x89HDF": "HDF5; write the table as CSV or Parquet",
+    b"ARROW1": "an Arrow file; write the table as CSV or Parquet",
+    b"SQLite format 3": "an SQLite database; export the table as CSV",
+}
+
+
+def read_bytes(source: Path | None) -> bytes:
+    """The content of a file, or of stdin for None, at most `MAX_BYTES`. Raises `InputError` for what cannot be read."""
+    name = "stdin" if source is None else str(source)
+    try:
+        if source is not None:
+            with source.open("rb") as file:
+                content = _limited(file, name)
+        elif sys.stdin is None:
+            raise InputError("cannot read stdin: it is closed")
+        else:
+            content = _limited(getattr(sys.stdin, "buffer", None) or io.BytesIO(sys.stdin.read().encode()), name)
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+        raise InputError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from error
+    return content
+
+
+def _limited(file: BinaryIO, name: str) -> bytes:
+    content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{name} has more than {MAX_BYTES:,} bytes, which no table of architectures has")
+    return content
+
+
+def unpacked(content: bytes, name: str) -> bytes:
+    """What is gzipped, or the content itself. Raises `InputError` for damage, and for more than `MAX_BYTES`."""
+    if not content.startswith(GZIP):
+        return content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            return _limited(file, name)  # type: ignore[arg-type]
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{name} is a damaged gzip file ({error})") from error
+
+
+def raw_table(content: bytes, name: str) -> RawTable:
+    """The table of a file's content. Raises `InputError`, naming the cause, for what is none."""
+    content = unpacked(content, name)
+    if not content.strip():
+        raise InputError(f"{name} is empty")
+    if content.startswith(PARQUET):
+        return read_parquet(content, name)
+    _refuse_foreign(content, name)
+    text = decoded(content, name)
+    return read_records(text, name) if is_json(text) else read_text(text, name)
+
+
+def _refuse_foreign(content: bytes, name: str) -> None:
+    for magic, what in _OTHERS.items():
+        if content.startswith(magic):
+            raise InputError(f"{name} is {what} (tables are read as {FORMATS})")
+
+
+def may_be_table(head: bytes) -> bool:
+    """Whether the first bytes of a file may be those of a table with several columns: Parquet, gzip, JSON or text."""
+    if head.startswith((PARQUET, GZIP, *_UTF16)):
+        return True
+    if any(head.startswith(magic) for magic in _OTHERS) or b"\0" in head:
+        return False
+    text = head.decode("utf-8-sig", "replace")
+    header = header_of(text)
+    names = header.casefold().strip(' "')
+    return is_json(text) or names in IDENTITY or any(delimiter in header for delimiter in DELIMITERS)
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is read as JSON: it begins with an object, or with a list of them."""
+    begin = text.lstrip()
+    return begin.startswith("{") or (begin.startswith("[") and begin[1:].lstrip().startswith(("{", "]")))
+
+
+def first_names(content: bytes, name: str) -> list[str] | None:
+    """The column names of Parquet and of JSON, or the fields of the first line of a text; None where there is none.
+
+    Args:
+        content: unpacked.
+    """
+    if content.startswith(PARQUET):
+        return list(read_parquet(content, name).columns)
+    _refuse_foreign(content, name)
+    text = decoded(content, name)
+    if is_json(text):
+        first = text.lstrip().split("\n", 1)[0]
+        try:
+            return list(read_records(first, name).columns)
+        except InputError:
+            return None
+    header = header_of(text)
+    return None if not header else [part.strip(' "') for part in header.split(delimiter_of(header))]

@@ -1,0 +1,321 @@
+"""Which architecture every row is of.
+
+Four ways to say it: `arch` (the space's string, an index in digits, a dict), `index` (in the official order), of
+NAS-Bench-101 also `hash`, or `module_adjacency` and `module_operations` as the official API gives them. Where several
+are there, they must agree; so must any other column that holds architectures.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from numbers import Integral, Real
+from typing import Any, Final
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.errors import InputError, brief, nearest
+from nassurrogate.spaces import CellSpace, EnumerableSpace, Space, get_space, space_names
+from nassurrogate.tables.faults import Faults
+from nassurrogate.tables.raw import RawTable
+
+ARCH, INDEX, HASH = "arch", "index", "hash"
+MATRIX, OPS = "module_adjacency", "module_operations"
+IDENTITY: Final = (ARCH, INDEX, HASH, MATRIX, OPS)
+_WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
+_TRIED = 5
+"""Values of a column of text that tell whether it holds architectures."""
+_MOST_FAULTS = 1000
+
+
+def find_architectures(
+    raw: RawTable, space: Space, arch_column: str | None, faults: Faults, reserved: Sequence[str] = ()
+) -> tuple[list[Architecture] | None, list[str], list[str]]:
+    """(the architecture of every row, names of the columns that told, notes).
+
+    None where a row has no readable architecture: `faults` says why.
+
+    Raises `InputError`, with the columns found and the nearest one, where no column tells.
+
+    Args:
+        reserved: names of columns that have another meaning.
+    """
+    readers = _readers(raw, space, arch_column)
+    notes: list[str] = []
+    found: list[Architecture] | None = None
+    told_by = ""
+    before = len(faults.found)
+    for told, read in readers.items():
+        archs = _read_all(raw, told, read, faults)
+        if archs is None:
+            continue
+        if found is None:
+            found, told_by = archs, told
+        else:
+            _compare(raw, found, told_by, archs, told, faults)
+    used = [name for told in readers for name in told.split(" and ")]
+    if found is not None and len(faults.found) == before:
+        for name in _further(raw, space, [*used, *reserved]):
+            archs = [_of_text(space, value) for value in raw.columns[name]]
+            if arch_column is not None:
+                notes.append(f"{raw.source}: the architectures of column {name!r} are not used")
+            elif _compare(raw, found, told_by, archs, name, faults):
+                notes.append(f"{raw.source}: column {name!r} names the same architectures as {told_by!r}")
+            used.append(name)
+    if arch_column is not None:
+        for name in (n for n in raw.columns if n.casefold() in IDENTITY and n not in used):
+            notes.append(f"{raw.source}: {arch_column!r} says which architecture a row is of; {name!r} is not used")
+            used.append(name)
+    complete = found is not None and len(faults.found) == before
+    return (found if complete else None), used, notes
+
+
+Reader = Callable[[int], Architecture]
+"""Row from 0 → its architecture; raises `InputError`."""
+
+
+def _readers(raw: RawTable, space: Space, arch_column: str | None) -> dict[str, Reader]:
+    """What tells → how a row of it is read."""
+    by_case = {name.casefold(): name for name in raw.columns}
+
+    def of(name: str) -> Reader:
+        return lambda row: read_architecture(space, raw.columns[name][row])
+
+    if arch_column is not None:
+        if arch_column not in raw.columns:
+            raise _unknown_column(raw, arch_column, "which is to name the architectures")
+        if arch_column.casefold() == INDEX and isinstance(space, EnumerableSpace):
+            return {arch_column: lambda row: _of_index(space, raw.columns[arch_column][row])}
+        return {arch_column: of(arch_column)}
+    readers: dict[str, Reader] = {}
+    if isinstance(space, EnumerableSpace) and INDEX in by_case:
+        index = by_case[INDEX]
+        readers[index] = lambda row: _of_index(space, raw.columns[index][row])
+    if ARCH in by_case:
+        readers[by_case[ARCH]] = of(by_case[ARCH])
+    if space.name == "nb101":
+        if HASH in by_case:
+            readers[by_case[HASH]] = of(by_case[HASH])
+        if MATRIX in by_case and OPS in by_case:
+            matrix, ops = by_case[MATRIX], by_case[OPS]
+            readers[f"{matrix} and {ops}"] = lambda row: read_architecture(
+                space, {MATRIX: _literal(raw.columns[matrix][row]), OPS: _literal(raw.columns[ops][row])}
+            )
+    if not readers:
+        raise _nothing_tells(raw, space)
+    return readers
+
+
+def _nothing_tells(raw: RawTable, space: Space) -> InputError:
+    expected = [ARCH, *([INDEX] if isinstance(space, EnumerableSpace) else [])]
+    if space.name == "nb101":
+        expected += [HASH, f"{MATRIX} and {OPS}"]
+    listed = ", ".join(map(repr, raw.columns)) or "none with a name"
+    told = (
+        f"{raw.source} has no column that says which architecture a row is of, expected {' or '.join(expected)}; "
+        f"its columns: {listed}"
+    )
+    holding = _further(raw, space, ())
+    if holding:
+        return InputError(f"{told}; {holding[0]!r} holds architectures of {space.name}: --arch-column {holding[0]}")
+    if len(raw.columns) == 1:
+        return InputError(f"{told}; columns are separated by commas, semicolons or tabs")
+    close = next((near for name in expected if (near := nearest(name, raw.columns))), None)
+    hint = f"; did you mean {close!r}? --arch-column {close}" if close else "; name it with --arch-column NAME"
+    return InputError(told + hint)
+
+
+def _unknown_column(raw: RawTable, name: str, role: str) -> InputError:
+    close = nearest(name, raw.columns)
+    hint = f"; did you mean {close!r}?" if close else ""
+    return InputError(
+        f"{raw.source} has no column {name!r}, {role}; its columns: {', '.join(map(repr, raw.columns))}{hint}"
+    )
+
+
+def require_column(raw: RawTable, name: str, role: str) -> None:
+    """Raise `InputError`, with the columns found and the nearest one, unless the column is there."""
+    if name not in raw.columns:
+        raise _unknown_column(raw, name, role)
+
+
+# --- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _read_all(raw: RawTable, told: str, read: Reader, faults: Faults) -> list[Architecture] | None:
+    archs: list[Architecture] = []
+    bad = 0
+    other = ""
+    for row in range(len(raw.places)):
+        try:
+            archs.append(read(row))
+        except InputError as error:
+            if not bad:
+                other = _space_of(raw.columns.get(told, [None])[row] if told in raw.columns else None)
+            bad += 1
+            if bad > _MOST_FAULTS:
+                break
+            faults.add(f"{raw.place(row)}: {error}{other}")
+    return None if bad else archs
+
+
+def _space_of(value: object) -> str:
+    """Words that say of which space an unreadable architecture is; empty if of none that is known."""
+    if not isinstance(value, str):
+        return ""
+    for name in ("nb201", "nb101", "macro"):
+        try:
+            get_space(name).parse(value)
+        except InputError:
+            continue
+        return f"; it is an architecture of {name}"
+    return ""
+
+
+def read_architecture(space: Space, value: object) -> Architecture:
+    """The architecture of one field: text, an index of a space that reads one, a dict or list. Raises `InputError`."""
+    if value is None or (isinstance(value, float) and value != value):
+        raise InputError("arch is missing")
+    if isinstance(value, dict | list):
+        return _of_structure(space, value)
+    if isinstance(value, str):
+        return _of_text(space, value)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return _of_text(space, str(int(float(value))) if float(value).is_integer() else repr(value))
+    raise InputError(f"expected an architecture of {space.name}, got {brief(value)}")
+
+
+def _of_text(space: Space, value: object) -> Architecture:
+    text = str(value).strip()
+    if not text:
+        raise InputError("arch is missing")
+    whole = _WHOLE.fullmatch(text)
+    if whole is not None and isinstance(space, CellSpace):
+        text = whole.group(1)  # a spreadsheet writes 12 as 12.0
+    if text[0] in "{[" and not isinstance(space, CellSpace):
+        return _of_structure(space, _literal(text))
+    try:
+        return space.parse_text(text)
+    except InputError:
+        if text[0] not in "{[":
+            raise
+    return _of_structure(space, _literal(text))
+
+
+def _of_structure(space: Space, value: Any) -> Architecture:
+    """Of a dict of choices, or a matrix and its operations."""
+    if not isinstance(space, CellSpace):
+        return space.parse(value)
+    if isinstance(value, dict) and {MATRIX, OPS} <= set(value):
+        value = {"matrix": value[MATRIX], "ops": value[OPS]}
+    try:
+        return space.parse_text(json.dumps(value))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"expected an architecture of {space.name}, got {brief(value)}") from error
+
+
+_ARRAY = re.compile(r"\barray\((?P<values>[^()]*?)(?:,\s*dtype=\w+)?\)")
+_GAP = re.compile(r"(?<=[\d.\]'\"])\s+(?=[\d\['\"])")
+
+
+def _literal(value: object) -> Any:
+    """A Python or JSON value from its text, NumPy's way of printing arrays included; what is no text, as it is."""
+    if not isinstance(value, str):
+        return value
+    for text in (value, _GAP.sub(", ", _ARRAY.sub(r"\g<values>", value))):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            pass
+    raise InputError(f"cannot read {brief(value)} as a dict or a list")
+
+
+def _of_index(space: EnumerableSpace, value: object) -> Architecture:
+    text = value.strip() if isinstance(value, str) else value
+    if text is None or text == "" or (isinstance(text, float) and text != text):
+        raise InputError("index is missing")
+    if isinstance(text, str):
+        whole = _WHOLE.fullmatch(text)
+        number = int(whole.group(1)) if whole is not None else None
+    else:
+        is_whole = isinstance(text, Integral | float) and not isinstance(text, bool) and float(text).is_integer()
+        number = int(text) if is_whole else None  # type: ignore[call-overload]
+    if number is None:
+        raise InputError(f"index is {brief(value)}; expected a whole number from 0 to {space.size - 1}")
+    if not 0 <= number < space.size:
+        raise InputError(f"index {number} is outside {space.name}; indices run from 0 to {space.size - 1}")
+    return space.take([number])[0]
+
+
+# --- agreement -------------------------------------------------------------------------------------------------------
+
+
+def _compare(
+    raw: RawTable, found: list[Architecture], told_by: str, other: list[Architecture], told: str, faults: Faults
+) -> bool:
+    """Whether two columns name the same architectures; where they do not, `faults` says the first row."""
+    differ = [row for row, (a, b) in enumerate(zip(found, other, strict=True)) if a != b]
+    if not differ:
+        return True
+    row = differ[0]
+    faults.add(
+        f"{raw.place(row)}: {told_by} {_shown(found[row], told_by)} and {told} {_shown(other[row], told)} disagree"
+        f"{_official(other[row], told_by)} ({len(differ)} of {len(found)} rows disagree); say which one counts: "
+        f"--arch-column {told_by.split(' and ')[0]} or --arch-column {told.split(' and ')[0]}"
+    )
+    return False
+
+
+def _shown(arch: Architecture, told: str) -> str:
+    return str(arch.index) if told.casefold() == INDEX else arch.string
+
+
+def _official(arch: Architecture, told_by: str) -> str:
+    return f"; the official index of that one is {arch.index}" if told_by.casefold() == INDEX else ""
+
+
+def _further(raw: RawTable, space: Space, used: Sequence[str]) -> list[str]:
+    """Names of other columns of text that hold architectures of the space in every row."""
+    return [name for name in raw.columns if name not in used and _holds_architectures(raw.columns[name], space)]
+
+
+def _holds_architectures(values: Sequence[object], space: Space) -> bool:
+    known = cache(lambda value: _parses(space, value))
+    texts = [value for value in values if isinstance(value, str) and value.strip()]
+    # Digits may be counts of anything; only of spaces whose strings are digits they would be architectures.
+    if not texts or len(texts) < len(values) or all(_WHOLE.fullmatch(text) for text in texts):
+        return False
+    return all(map(known, texts[:_TRIED])) and all(map(known, texts))
+
+
+def _parses(space: Space, text: str) -> bool:
+    try:
+        _of_text(space, text)
+    except InputError:
+        return False
+    return True
+
+
+def check_order(space: Space, archs: Sequence[Architecture], used: Sequence[str], faults: Faults) -> None:
+    """Indices alone do not say whose order they are of: 0 to the size of another space are of that one."""
+    if not isinstance(space, EnumerableSpace) or [name.casefold() for name in used] != [INDEX]:
+        return
+    indices = {arch.index for arch in archs}
+    if len(indices) < len(archs) or max(indices) != len(indices) - 1:
+        return
+    for name in space_names():
+        other = get_space(name) if name != space.name else None
+        if isinstance(other, EnumerableSpace) and other.size == len(indices) != space.size:
+            faults.add(
+                f"its {len(indices):,} rows have the indices 0 to {other.size - 1}, which is all of {name} and not "
+                f"of {space.name} ({space.size:,}); if they are of {space.name}, name them by their strings in a "
+                "column arch"
+            )

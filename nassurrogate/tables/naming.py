@@ -1,0 +1,138 @@
+"""What the name of a column says: the data set, the metric with its unit, the training seed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from nassurrogate.errors import InputError, brief, nearest
+from nassurrogate.metric import UNKNOWN_UNIT, known_metric
+
+_TRAINING: Final = re.compile(
+    r"(?P<dataset>.+?)[_-](?P<metric>(?:val|valid|validation|test|train)_(?:accuracy|acc|loss|error|time|top\d?)\w*)",
+    re.IGNORECASE,
+)
+_SEED: Final = re.compile(r"(?P<metric>.+)_seed_?(?P<seed>\d{1,9})", re.IGNORECASE)
+_RUN: Final = re.compile(r"(?P<metric>.*[A-Za-z])_(?P<seed>\d{1,9})")
+_ACCURACY: Final = re.compile(
+    r"(?P<split>val|valid|validation|test|train)_?(?:acc|accuracy|top_?1(?:_?acc(?:uracy)?)?)", re.IGNORECASE
+)
+"""Names of an accuracy without its unit, of which everybody has one of their own."""
+_SPLITS: Final = {"valid": "val", "validation": "val"}
+_SHARES: Final = re.compile(r"(?:^|_)(?:accuracy|acc|top_?\d|error|err)(?:$|_)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What one column is.
+
+    Args:
+        column: its name in the file.
+        metric: without data set and seed.
+        dataset: as it is known; None: none is named.
+        seed: of the training; None: none is named.
+        new_dataset: what reads like the name of a data set that is not known.
+        needs_unit: whether percent and fractions are both possible, and the name does not say which.
+    """
+
+    column: str
+    metric: str
+    dataset: str | None = None
+    seed: int | None = None
+    new_dataset: str = ""
+    needs_unit: bool = False
+
+
+def folded(name: str) -> str:
+    """What two spellings of one data set share.
+
+    >>> folded("ImageNet16_120") == folded("imagenet16-120")
+    True
+    """
+    return re.sub(r"[\s_.-]+", "", name).casefold()
+
+
+def known_dataset(given: str, known: Iterable[str]) -> str | None:
+    """The data set that is meant, whatever its case and hyphens; None if it is a new one.
+
+    >>> known_dataset("CIFAR-10", ["cifar10", "cifar100"])
+    'cifar10'
+    """
+    return {folded(name): name for name in known}.get(folded(given))
+
+
+def read_names(names: Sequence[str], datasets: Sequence[str], *, with_unit: bool) -> tuple[list[Naming], list[str]]:
+    """(what every column is, notes for the user).
+
+    Args:
+        names: of the columns that hold numbers.
+        datasets: those that are known.
+        with_unit: whether the user says if accuracies and errors are fractions or percent: those without a unit in
+            their names are then named as the field names them.
+    """
+    split = [_split_dataset(name, datasets) for name in names]
+    notes: list[str] = []
+    runs = _runs([naming.metric for naming in split])
+    found = []
+    for naming in split:
+        if match := _SEED.fullmatch(naming.metric):
+            naming = replace(naming, metric=match["metric"], seed=int(match["seed"]))
+        elif naming.metric in runs:
+            stem, seed = runs[naming.metric]
+            notes.append(f"{naming.column!r} is read as training {seed} of {stem!r}")
+            naming = replace(naming, metric=stem, seed=seed)
+        found.append(_with_unit(naming, notes, with_unit=with_unit))
+    return found, notes
+
+
+def _split_dataset(name: str, datasets: Sequence[str]) -> Naming:
+    borders = [match.start() for match in re.finditer(r"[_.-]", name)]
+    for border in reversed(borders):  # the longest prefix first
+        dataset = known_dataset(name[:border], datasets)
+        if dataset is not None and name[border + 1 :]:
+            return Naming(name, name[border + 1 :], dataset)
+    match = _TRAINING.fullmatch(name)
+    return Naming(name, name, new_dataset=match["dataset"] if match else "")
+
+
+def _runs(metrics: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Of `test_acc_1`, `test_acc_2`, …: name → stem and number. Only of what is trained, and if there are several."""
+    stems: dict[str, list[tuple[str, int]]] = {}
+    for metric in metrics:
+        match = _RUN.fullmatch(metric)
+        if match and not match["metric"].casefold().endswith("top"):
+            about = known_metric(match["metric"])
+            if about.needs_training and about.direction is not None:
+                stems.setdefault(match["metric"], []).append((metric, int(match["seed"])))
+    return {metric: (stem, seed) for stem, found in stems.items() if len(found) > 1 for metric, seed in found}
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share of a whole: an accuracy or an error, in percent or as a fraction."""
+    about = known_metric(metric)
+    return about.is_percent or (about.unit == UNKNOWN_UNIT and _SHARES.search(metric) is not None)
+
+
+def _with_unit(naming: Naming, notes: list[str], *, with_unit: bool) -> Naming:
+    if known_metric(naming.metric).unit != UNKNOWN_UNIT or not is_share(naming.metric):
+        return naming
+    if not with_unit:
+        return replace(naming, needs_unit=True)
+    accuracy = _ACCURACY.fullmatch(naming.metric)
+    if accuracy:
+        split = accuracy["split"].casefold()
+        metric = f"{_SPLITS.get(split, split)}_accuracy_pct"
+    else:
+        metric = f"{naming.metric}_pct"
+    notes.append(f"{naming.column!r} is read as {metric}")
+    return replace(naming, metric=metric)
+
+
+def new_dataset_error(given: str, known: Sequence[str], *, column: str = "") -> InputError:
+    """An unknown data set is a typing error or a new one: the user says which."""
+    close = nearest(given, known)
+    hint = f"; did you mean {close!r}?" if close else ""
+    where = f"column {column!r} names a data set that is not known, " if column else "unknown data set "
+    return InputError(f"{where}{brief(given)}; known: {', '.join(known)}{hint}; a new one needs --new-dataset {given}")

@@ -1,0 +1,52 @@
+"""What a user says about a table, in the words of every command that reads one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from nassurrogate.errors import InputError, brief, require_name, unknown_choice
+
+ShareUnit: TypeAlias = Literal["fraction", "percent"]
+SHARE_UNITS = ("fraction", "percent")
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a table is to be read, where it does not say so itself.
+
+    Args:
+        arch_column: the column that names the architectures; None: `arch`, `index`, `hash`, or a matrix and its
+            operations, whatever is there.
+        rename: new name of a column → its name in the file.
+        unit: of all accuracies and errors: `"fraction"` multiplies them by 100; None: what their names say.
+        missing_value: the number that stands for "missing", such as −1.
+        seed_column: the column with the seed of the training that a row is of.
+
+    Raises `InputError` for what is none of this.
+
+    >>> TableOptions(rename={"val_accuracy_pct": "score"}, unit="fraction").unit
+    'fraction'
+    """
+
+    arch_column: str | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
+    unit: ShareUnit | None = None
+    missing_value: float | None = None
+    seed_column: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("arch_column", "seed_column"):
+            if getattr(self, name) is not None:
+                require_name(name.replace("_", " "), getattr(self, name))
+        if not isinstance(self.rename, Mapping) or not all(
+            isinstance(name, str) for pair in self.rename.items() for name in pair
+        ):
+            raise InputError(f"rename maps new names of columns to old ones, got {brief(self.rename)}")
+        if self.unit is not None and self.unit not in SHARE_UNITS:
+            raise unknown_choice("unit", self.unit, SHARE_UNITS)
+        value = self.missing_value
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value)):
+            raise InputError(f"missing_value must be a number such as -1, got {brief(value)}")
