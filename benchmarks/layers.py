@@ -58,6 +58,10 @@ class Tables:
         found = [dataset for info in infos for dataset in info.columns if dataset != store.ANY_DATASET]
         return list(dict.fromkeys([*(self.datasets if self.embedded_metrics else ()), *found]))
 
+    def known_datasets(self) -> list[str]:
+        """Names of data sets, whether they can be loaded or not: the published ones, then those of imports."""
+        return list(dict.fromkeys([*self.datasets, *self.loadable()]))
+
     def base_columns(self, dataset: str) -> dict[str, Column]:
         """What is there without any import: computed and embedded columns."""
         columns = {name: Column(values, COMPUTED) for name, values in self.space.free_metrics(dataset).items()}
@@ -132,8 +136,7 @@ class Tables:
         A column of every data set has an owner of its own where it is taken for at least one of them.
         """
         infos = store.list_imports(self.space_name)
-        datasets = list(dict.fromkeys([*self.datasets, *self.loadable()]))
-        of_one = {dataset: self._owners(dataset, infos, None) for dataset in datasets}
+        of_one = {dataset: self._owners(dataset, infos, None) for dataset in self.known_datasets()}
         owners = {(dataset, metric): owner for dataset, found in of_one.items() for metric, owner in found.items()}
         for info in infos:
             for metric in info.columns.get(store.ANY_DATASET, ()):

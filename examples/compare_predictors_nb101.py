@@ -72,23 +72,11 @@ def picture(rows: Rows) -> Figure:
     """A5: τ against the labels, published figures in grey."""
     from matplotlib.figure import Figure
 
-    from nassurrogate.benchmarks.evaluation import published_rows
+    from nassurrogate.benchmarks.evaluation.plot import draw_published, explain_bars, name_published, set_label_ticks
 
-    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    figure = Figure(figsize=(7.5, 5.0), layout="constrained")
     axes = figure.add_subplot()
-    published = published_rows("A5")
-    first = {row.method: row.kendall_tau for row in reversed(published)}
-    place = -1.0
-    for method in sorted(first, key=first.__getitem__):
-        found = [row for row in published if row.method == method]
-        axes.plot(
-            [row.labels for row in found], [row.kendall_tau for row in found], color="#999999", linewidth=1, marker="."
-        )
-        place = max(first[method], place + 0.012)  # names do not lie on each other
-        recalled = " [r]" if any(row.recalled for row in found) else ""
-        axes.text(
-            found[0].labels * 0.94, place, method + recalled, ha="right", va="center", fontsize=8, color="#666666"
-        )
+    draw_published(axes, "A5")
     for name in sorted({key[2] for key in rows if key[1] == "A5"}):
         sizes = sorted(key[3] for key in rows if key[1] == "A5" and key[2] == name)
         each = [[line[TAU] for line in rows[DATASET, "A5", name, size].values()] for size in sizes]
@@ -96,10 +84,13 @@ def picture(rows: Rows) -> Figure:
                       color="#D55E00", linewidth=2, marker="o", capsize=3, label=name)  # fmt: skip
     reference = next(line["reference_tau_all"] for key, of in rows.items() if key[1] == "A5" for line in of.values())
     axes.axhline(reference, color="#0072B2", linewidth=1, linestyle="--", label="the labels themselves")
-    axes.set(xscale="log", xlim=(33, 6000), xlabel="labels", ylabel="Kendall's tau, all other cells")
-    axes.set_xticks([100, 172, 424, 4236], ["100", "172", "424", "4236"])
-    axes.minorticks_off()
-    axes.legend(loc="lower right", frameon=False)
+    explain_bars(axes, "± 1 std over the splits")
+    axes.set(xlabel="labels (evaluated cells to learn from)", ylabel="Kendall's τ over all other cells")
+    set_label_ticks(axes, [100, 172, 424, 4236])
+    axes.set_title("A5: NAS-Bench-101", loc="left", fontsize=11, fontweight="bold")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    name_published(axes, "A5")
     return figure
 
 

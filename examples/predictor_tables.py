@@ -175,6 +175,8 @@ def picture(lines: Sequence[Line], lead: str, protocols: Sequence[str] = ("A1", 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from nassurrogate.benchmarks.evaluation.plot import explain_bars, name_published
+
     rows = by_row(lines)
     shown = [pair for pair in settings(rows) if pair[0] in protocols]
     columns = min(3, max(1, len(shown)))
@@ -187,16 +189,22 @@ def picture(lines: Sequence[Line], lead: str, protocols: Sequence[str] = ("A1", 
         _draw_panel(panel, rows, protocol, dataset, names, lead)
     for panel in panels[len(shown) :]:
         panel.set_axis_off()
+    explain_bars(panels[0], "± 1 std over the splits")
     known: dict[str, Any] = {}
     for panel in panels:
         known |= {label: handle for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
-    figure.legend(known.values(), known.keys(), loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    legend_columns = 1 if columns == 1 else 5
+    figure.legend(
+        known.values(), known.keys(), loc="outside lower center", ncols=legend_columns, fontsize=8, frameon=False
+    )
+    for panel, (protocol, _) in zip(panels, shown, strict=False):
+        name_published(panel, protocol)
     return figure
 
 
 def _draw_panel(panel: Any, rows: Rows, protocol: str, dataset: str, names: Sequence[str], lead: str) -> None:
     from nassurrogate.benchmarks.evaluation import published_rows
-    from nassurrogate.benchmarks.evaluation.plot import draw_published
+    from nassurrogate.benchmarks.evaluation.plot import draw_published, set_label_ticks
 
     draw_published(panel, protocol)
     sizes = _sizes(rows, protocol, dataset)
@@ -214,11 +222,9 @@ def _draw_panel(panel: Any, rows: Rows, protocol: str, dataset: str, names: Sequ
     if reference is not None:
         panel.axhline(reference, color="black", linestyle="--", linewidth=0.9, label="the labels themselves")
     ticks = sorted({*sizes, *(row.labels for row in published_rows(protocol))})
-    panel.set_xscale("log")
-    panel.set_xticks(ticks, [str(size) for size in ticks])
-    panel.minorticks_off()
+    set_label_ticks(panel, ticks)
     panel.set_title(f"{protocol} · {dataset}", loc="left", fontsize=10, fontweight="bold")
-    panel.set_xlabel("labels")
+    panel.set_xlabel("labels (evaluated cells)")
     panel.set_ylabel("Kendall's τ")
     panel.grid(visible=True, color="#EEEEEE", linewidth=0.8)
     panel.set_axisbelow(True)

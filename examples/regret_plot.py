@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from search_runs import BUDGETS, CASES, DEFAULT, LONGEST, METHODS, of, regret_after
+from search_runs import BUDGETS, CASES, CONSTRAINT, DEFAULT, LONGEST, METHODS, of, regret_after
 
 # Okabe and Ito's colours, which the colour-blind tell apart.
 _STYLES = {
@@ -19,6 +19,9 @@ _STYLES = {
 }
 _ZERO = 2e-3
 """Where a mean regret of nothing is drawn: a logarithm has no place for it."""
+_TOP = 30
+"""Above the mean regret after the first evaluation."""
+_BOUNDS = {CONSTRAINT: "latency ≤ 14.28 ms"}
 _PUBLISHED = {
     "cifar10": ((100, "NPENAS 94.31"), (192, "AG-Net 94.37")),
     "cifar100": ((100, "NPENAS 73.46"), (192, "AG-Net 73.51")),
@@ -48,30 +51,38 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
                budget=budget) for budget in BUDGETS
         ]  # fmt: skip
         ends = [float(np.mean([row["regret_points"] for row in runs])) for runs in own]
-        panel.plot(BUDGETS, np.maximum(ends, _ZERO), "o", color=_STYLES[DEFAULT][0], label="the same, budget as shown")
+        panel.plot(
+            BUDGETS, np.maximum(ends, _ZERO), "o", color=_STYLES[DEFAULT][0], label="nassurrogate, runs of that budget"
+        )
         for evaluations, text in _PUBLISHED.get(dataset, ()) if constraint is None else ():
             panel.axvline(evaluations, color="#BBBBBB", linewidth=1, zorder=0)
-            panel.text(evaluations + 1, 9, text, rotation=90, fontsize=7.5, color="#555555", ha="left", va="top")
-        panel.set_title(dataset if constraint is None else f"{dataset}, {constraint.replace('<=', ' ≤ ')}", fontsize=10)
+            panel.text(
+                evaluations + 1, 0.98, text, transform=panel.get_xaxis_transform(), rotation=90, fontsize=7.5,
+                color="#555555", ha="left", va="top",
+            )  # fmt: skip
+        panel.set_title(dataset if constraint is None else f"{dataset}, {_BOUNDS[constraint]}", fontsize=10)
         panel.grid(color="#E8E8E8")
         panel.set_axisbelow(True)
         panel.spines[["top", "right"]].set_visible(False)
         panel.set_yscale("log")
-        panel.set_ylim(_ZERO * 0.8, 10)
+        panel.set_ylim(_ZERO * 0.8, _TOP)
         panel.set_xlim(0, 200)
         panel.set_yticks([_ZERO, 0.01, 0.1, 1, 10], ["0", "0.01", "0.1", "1", "10"])
         panel.minorticks_off()
     for panel in panels[1]:
         panel.set_xlabel("evaluations (trainings)")
     for panel in panels[:, 0]:
-        panel.set_ylabel("mean regret, points of validation accuracy")
+        panel.set_ylabel("mean regret (points)")
     handles, labels = panels[0, 0].get_legend_handles_labels()
     order = [labels.index(_STYLES[method][1]) for method in METHODS] + [len(labels) - 1]
-    panels[1, 1].legend([handles[i] for i in order], [labels[i] for i in order], fontsize=8, loc="upper right")
+    figure.legend(
+        [handles[i] for i in order], [labels[i] for i in order], loc="outside lower center", ncols=6, fontsize=8.5,
+        frameon=False,
+    )  # fmt: skip
     seeds = len({row["seed"] for row in rows})
     figure.suptitle(
-        f"NAS-Bench-201: mean regret to the best cell over {seeds} seeds\n"
-        "grey: published searches, at their number of evaluations, with the test accuracy (%) of what they found",
+        f"NAS-Bench-201: mean regret to the best cell, in points of validation accuracy, over {seeds} seeds\n"
+        "grey lines: published searches, at their number of evaluations, with the test accuracy (%) of what they found",
         fontsize=10,
     )
     figure.savefig(path, dpi=130)

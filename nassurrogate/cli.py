@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from nassurrogate import __version__
@@ -20,6 +21,8 @@ examples:
   nassurrogate train --space nb201 --labels 100 --out model.safetensors
   nassurrogate score model.safetensors --all --top 10
   nassurrogate evaluate --protocol A4 --labels 78,156
+
+Each command explains itself: `help COMMAND`, or --help behind it.
 
 exit codes:
   0 done; 1 unexpected error; 2 unusable input (one line on stderr says which);
@@ -42,6 +45,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", parser_class=Parser)
     for command in _COMMANDS:
         command.add_to(commands)
+    parser.introduce()
     return parser
 
 
@@ -82,7 +86,7 @@ def _run(argv: Sequence[str] | None, console: Console) -> int:
     console.require_stdout()
     parser = build_parser()
     try:
-        args = parser.parse_args(argv)
+        args = parser.parse_args(parser.with_help_option(sys.argv[1:] if argv is None else argv))
     except SystemExit:  # --help and --version; errors are InputErrors
         console.flush()
         return OK

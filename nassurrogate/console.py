@@ -7,31 +7,43 @@ import json
 import logging
 import math
 import os
-import shutil
 import sys
-import textwrap
+import time
 import traceback as traceback_module
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
+
+from nassurrogate.duration import Pace, left
+from nassurrogate.errors import printable
+from nassurrogate.text_table import aligned, columns_of, fitted, is_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.progress import Progress as RichProgress
 
+__all__ = ["LOGGER", "Console", "Progress", "aligned"]
+
 LOGGER = "nassurrogate"
-NARROWEST = 24
-"""Characters that a wrapped column needs at least."""
+LONGEST_SILENCE_S = 30.0
+"""After so long a log gets a line of progress, however little was done."""
+_DUMB = ("dumb", "unknown")
+"""What TERM says of a terminal that moves no cursor."""
 
 
 class Console:
     """stdout and stderr of one command.
 
-    A note that cannot be shown is dropped: a run that has paid for labels must not die of a closed terminal.
+    A note that cannot be shown is dropped: a run that has paid for labels must not die of a closed terminal. Whatever a
+    file, a table or a model brought into a text, no escape code of it reaches a terminal: it is shown by its code.
+
+    Args:
+        clock: seconds of a clock that never goes back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
         self.quiet = False
         self.verbose = False
         self.as_json = False
@@ -52,9 +64,14 @@ class Console:
             raise OSError(errno.EBADF, "cannot write the result to stdout (it is closed)")
 
     def result(self, text: str, fields: Mapping[str, Any]) -> None:
-        """The command's result: `text` for a person, or `fields` as one JSON object (NaN and infinities as null)."""
+        """The command's result: `text` for a person, or `fields` as one JSON object (NaN and infinities as null).
+
+        On a terminal, lines that are too long are wrapped between words and between operations of an architecture.
+        """
         if self.as_json:
             text = json.dumps(_plain(fields), allow_nan=False)
+        else:
+            text = fitted(printable(text, keep="\n"), columns_of(sys.stdout))
         with _naming_stdout():
             _write(sys.stdout, text + "\n")
 
@@ -72,7 +89,7 @@ class Console:
     def note(self, line: str) -> None:
         """A line for whoever watches; nothing with `--quiet`."""
         if not self.quiet:
-            self._to_stderr(line)
+            self._to_stderr(fitted(printable(line, keep="\n"), columns_of(sys.stderr)))
 
     def error(self, message: str, *, traceback: bool = False) -> None:
         """The one line that says what went wrong; before it, with `--verbose`, the traceback being handled."""
@@ -81,8 +98,9 @@ class Console:
         self._to_stderr("error: " + " ".join(message.split("\n")))
 
     def _to_stderr(self, text: str) -> None:
+        text = printable(text, keep="\n")
         if self._live is not None:
-            self._live.console.print(text, markup=False, highlight=False)
+            self._live.console.print(text, markup=False, highlight=False, emoji=False)
             return
         try:
             if sys.stderr is not None:
@@ -91,24 +109,22 @@ class Console:
         except OSError:
             _drop_unwritten(sys.stderr)
 
-    def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table on stderr, only where it is a terminal: a supplement to the result."""
-        if self.quiet or self.as_json or not _is_terminal(sys.stderr):
-            return
-        from rich.box import SIMPLE_HEAD
-        from rich.table import Table
-
-        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-        for name in header:
-            table.add_column(name, justify="right")
-        for row in rows:
-            table.add_row(*row)
-        _rich_console().print(table)
+    def _show_warning(
+        self,
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        """In place of `warnings.showwarning`, which would write past the bars."""
+        self.note(f"warning: {category.__name__}: {message} ({filename}:{lineno})")
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """Shows how far something is, for as long as the context lasts."""
-        if self.quiet or not _is_terminal(sys.stderr):
+        """Shows how far something is, for as long as the context lasts: bars, or now and then a line."""
+        if self.quiet or not _moves_cursor(sys.stderr):
             yield Progress(self, None)
             return
         from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -120,6 +136,7 @@ class Console:
             TaskProgressColumn(),
             TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
         )
         with Bars(*columns, console=_rich_console(), transient=True, expand=True, redirect_stdout=False) as bars:
             self._live = bars
@@ -138,7 +155,9 @@ class Console:
         logger.setLevel(logging.INFO if self.verbose else logging.WARNING)
         logger.propagate = False
         with warnings.catch_warnings():
-            if not self.verbose:
+            if self.verbose:
+                warnings.showwarning = self._show_warning
+            else:
                 warnings.simplefilter("ignore")
             try:
                 yield
@@ -149,26 +168,54 @@ class Console:
 
 
 class Progress:
-    """Bars on a terminal; elsewhere one line for every tenth of a task."""
+    """Bars on a terminal; elsewhere a line for every tenth of a task, and after half a minute without one.
+
+    Both say how long the rest takes, by the pace of the last steps, once that is more than a few seconds.
+    """
 
     def __init__(self, console: Console, bars: RichProgress | None) -> None:
         self._console = console
         self._bars = bars
         self._tasks: dict[str, Any] = {}
         self._tenths: dict[str, int] = {}
+        self._paces: dict[str, Pace] = {}
+        self._last_line = console.clock()
 
-    def update(self, task: str, done: int, total: int, detail: str = "", *, minor: bool = False) -> None:
-        """`done` of `total`; a minor task is shown as a bar only, and vanishes when it is done."""
+    def update(
+        self, task: str, done: int, total: int, detail: str = "", *, minor: bool = False, timed: bool = True
+    ) -> None:
+        """`done` of `total`.
+
+        Args:
+            detail: in place of the two numbers.
+            minor: shown as a bar that vanishes when it is done; elsewhere only where nothing else was for long.
+            timed: whether the rest takes as long as what was done. What knows better says so in `detail`.
+        """
+        now = self._console.clock()
+        rest = self._rest(task, done, total, now) if timed else ""
         if self._bars is not None:
             if task not in self._tasks:
-                self._tasks[task] = self._bars.add_task(task, total=total, detail=detail)
-            hidden = minor and done >= total
-            self._bars.update(self._tasks[task], completed=done, total=total, detail=detail, visible=not hidden)
+                self._tasks[task] = self._bars.add_task(printable(task), total=total, detail="", left="")
+            self._bars.update(
+                self._tasks[task],
+                completed=done,
+                total=total,
+                visible=not (minor and done >= total),
+                detail=printable(detail),
+                left=rest,
+            )
             return
         tenth = 10 * done // max(total, 1)
-        if not minor and tenth > self._tenths.get(task, 0):
+        due = not minor and tenth > self._tenths.get(task, 0)
+        if due or now - self._last_line >= LONGEST_SILENCE_S:
             self._tenths[task] = tenth
-            self._console.note(f"{task}: {detail or f'{done}/{total}'}")
+            self._last_line = now
+            self._console.note(f"{task}: {detail or f'{done}/{total}'}{', ' if rest else ''}{rest}")
+
+    def _rest(self, task: str, done: int, total: int, now: float) -> str:
+        pace = self._paces.setdefault(task, Pace())
+        pace.add(done, now=now)
+        return left(pace.seconds_for(total - done)) if done < total else ""
 
 
 class _Handler(logging.Handler):
@@ -178,34 +225,6 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._console.note(f"{record.levelname.lower()}: {record.getMessage()}")
-
-
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[str] = ()) -> str:
-    """A plain table for stdout; on a terminal the last column is wrapped to its width, on a narrow one below its row.
-
-    >>> print(aligned(["index", "name"], [["7", "a"], ["12", "b"]], numeric=["index"]))
-    index  name
-        7  a
-       12  b
-    """
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    start = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    width = shutil.get_terminal_size().columns if _is_terminal(sys.stdout) else sys.maxsize
-    margin = start if width - start >= NARROWEST else 8
-    lines = []
-    for row in (header, *rows):
-        cells = [
-            cell.rjust(size) if name in numeric else cell.ljust(size)
-            for cell, size, name in zip(row[:-1], widths, header, strict=False)
-        ]
-        line = "  ".join([*cells, row[-1]]).rstrip()
-        if len(line) <= width:
-            lines.append(line)
-            continue
-        last = textwrap.wrap(row[-1], width - margin, break_long_words=False, break_on_hyphens=False)
-        lines.append("  ".join([*cells, last.pop(0)]) if margin == start else "  ".join(cells).rstrip())
-        lines += [" " * margin + part for part in last]
-    return "\n".join(lines)
 
 
 def _write(stream: TextIO, text: str) -> None:
@@ -249,8 +268,9 @@ def _plain(value: Any) -> Any:
     return [_plain(entry) for entry in value]
 
 
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()
+def _moves_cursor(stream: TextIO | None) -> bool:
+    """Whether bars can be drawn: a terminal, and one that understands escape codes."""
+    return is_terminal(stream) and os.environ.get("TERM", "").casefold() not in _DUMB
 
 
 def _rich_console() -> RichConsole:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
 
 import numpy as np
 
+from nassurrogate.constraint_text import MEANT, OPERATORS, Operator, plain, read_bounds
 from nassurrogate.errors import InputError, brief, require_name
 
-Operator: TypeAlias = Literal["<=", ">=", "<", ">"]
-OPERATORS: tuple[Operator, ...] = ("<=", ">=", "<", ">")
-
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_METRIC = rf"(?!{_NUMBER}(?![\w.-]))\w(?:[\w.-]*\w)?"
-"""Whatever an imported column may be called, `1080ti_1_ms` too, but no number."""
-_PARTS = re.compile(rf"\s*({_METRIC})\s*([^\w\s.+-]+)\s*(\S.*?)\s*", re.ASCII)
-_REVERSED = re.compile(rf"\s*({_NUMBER})\s*([<>]=?)\s*({_METRIC})\s*", re.ASCII)
-_MEANT: dict[str, Operator] = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">="}
-_MIRROR: dict[str, Operator] = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
+__all__ = ["OPERATORS", "Constraint", "Operator"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +42,8 @@ class Constraint:
         require_name("operator", self.operator)
         if self.operator not in OPERATORS:
             raise InputError(
-                f"unknown operator {brief(self.operator)} in a constraint on {self.metric}; expected one of {_listed()}"
-                f"; did you mean {_MEANT.get(self.operator, '<=')!r}?"
+                f"unknown operator {brief(self.operator)} in a constraint on {self.metric}; expected one of "
+                f"{', '.join(OPERATORS)}; did you mean {MEANT.get(self.operator, '<=')!r}?"
             )
         if isinstance(self.bound, bool) or not isinstance(self.bound, int | float) or not math.isfinite(self.bound):
             raise InputError(
@@ -64,31 +54,35 @@ class Constraint:
 
     @classmethod
     def parse(cls, text: str, *, source: str = "table") -> Constraint:
-        """The constraint written as `METRIC OPERATOR NUMBER`, spaces allowed. Raises `InputError` for anything else.
+        """The one constraint written as `METRIC OPERATOR NUMBER`, or the other way round; spaces are allowed.
+
+        Raises `InputError` for anything else, two bounds in one text too: `parse_all` reads those.
 
         >>> Constraint.parse("params_m < 1.5")
         Constraint(metric='params_m', operator='<', bound=1.5, source='table')
+        >>> str(Constraint.parse("1.5 > params_m"))
+        'params_m<1.5'
+        """
+        found = cls.parse_all(text, source=source)
+        if len(found) > 1:
+            raise InputError(
+                f"cannot read {brief(text)} as one constraint: it holds {len(found)}, {', '.join(map(str, found))}; "
+                "Constraint.parse_all reads several"
+            )
+        return found[0]
+
+    @classmethod
+    def parse_all(cls, text: str, *, source: str = "table") -> list[Constraint]:
+        """All constraints of a text: a metric between two bounds, and bounds joined by `and`, `&` or a comma.
+
+        Raises `InputError` for anything else, and where nothing lies between two bounds.
+
+        >>> [str(bound) for bound in Constraint.parse_all("12<=latency_ms<=14 and params_m<1")]
+        ['latency_ms>=12', 'latency_ms<=14', 'params_m<1']
         """
         if not isinstance(text, str):
             raise InputError(f"a constraint is a text such as 'latency_ms<=12', got {brief(text)}")
-        swapped = _REVERSED.fullmatch(text)
-        if swapped is not None:
-            number, operator, metric = swapped.groups()
-            raise _unparsable(text, "the metric comes first", f"{metric}{_MIRROR[operator]}{number}")
-        parts = _PARTS.fullmatch(text)
-        if parts is None:
-            raise _unparsable(text, "expected METRIC, operator and bound", _repaired(text))
-        metric, operator, number = parts.groups()
-        if operator not in OPERATORS:
-            nearest = _MEANT.get(operator) or (">=" if ">" in operator else "<=")
-            bound = number if re.fullmatch(_NUMBER, number, re.ASCII) else "12"
-            reason = f"unknown operator {brief(operator)}, expected one of {_listed()}"
-            raise _unparsable(text, reason, f"{metric}{nearest}{bound}")
-        if re.fullmatch(_NUMBER, number, re.ASCII):
-            return cls(metric, cast(Operator, operator), float(number), source)
-        leading = re.match(_NUMBER, number, re.ASCII)
-        reason = f"the bound must be one finite number in the metric's unit, got {brief(number)}"
-        raise _unparsable(text, reason, f"{metric}{operator}{leading.group() if leading else '12'}")
+        return [cls(metric, operator, bound, source) for metric, operator, bound in read_bounds(text)]
 
     def check(self, values: np.ndarray | float) -> np.ndarray:
         """Which values keep the bound: booleans of the shape of `values`. NaN (unknown) never does."""
@@ -113,18 +107,4 @@ class Constraint:
         return np.where(np.isnan(broken), np.where(self.check(given), -np.inf, np.inf), broken)
 
     def __str__(self) -> str:
-        return f"{self.metric}{self.operator}{self.bound!r}".removesuffix(".0")
-
-
-def _listed() -> str:
-    return ", ".join(OPERATORS)
-
-
-def _unparsable(text: str, reason: str, nearest: str) -> InputError:
-    return InputError(f"cannot read the constraint {brief(text)}: {reason}; did you mean {nearest!r}?")
-
-
-def _repaired(text: str) -> str:
-    metric = re.search(rf"(?<![\w.])(?!{_NUMBER}(?![\w.]))\w+", text, re.ASCII)
-    number = re.search(rf"(?<![\w.]){_NUMBER}(?![\w.])", text, re.ASCII)
-    return f"{metric.group() if metric else 'latency_ms'}<={number.group() if number else '12'}"
+        return f"{self.metric}{self.operator}{plain(self.bound)}"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+
+_LEAST_LETTERS = 3
+"""What is shorter abbreviates nothing."""
+_LEAST_STEM = 5
+"""Letters that two words share at the beginning, all but two of the shorter one: `evaluation` and `evaluate`."""
 
 
 class InputError(ValueError):
@@ -16,18 +21,96 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
+        super().__init__(printable(message))
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """The text with its control characters, escape codes among them, shown by their codes.
+
+    Args:
+        keep: control characters that stay as they are, such as a line break.
+
+    >>> print(printable("a file named \\x1b[31mred"))
+    a file named \\x1b[31mred
+    """
+    if text.translate(dict.fromkeys(map(ord, keep))).isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
 
 
 def nearest(given: str, choices: Iterable[str]) -> str | None:
-    """The choice that resembles `given` most, or None when nothing does.
+    """The choice that was probably meant: the given name with a typing error, or an abbreviation; None where none is.
+
+    In this order: equal but for case and punctuation; the fewest typing errors, of which a name of 3 letters may have
+    one, of 6 two, of 10 three; the words of one name abbreviating words of the other, the shortest such choice. Among
+    equals the first.
 
     >>> nearest("evolutoin", ["random", "evolution"])
     'evolution'
+    >>> nearest("val_acc", ["val_loss", "val_accuracy_pct"])
+    'val_accuracy_pct'
+    >>> nearest("report", ["score", "predictors"])
     """
-    by_folded = {choice.casefold(): choice for choice in choices}
-    close = difflib.get_close_matches(given.casefold(), list(by_folded), n=1, cutoff=0.5)
-    return by_folded[close[0]] if close else None
+    asked = _words(given)
+    letters = "".join(asked)
+    mistyped: list[tuple[int, str]] = []
+    abbreviated: list[tuple[int, str]] = []
+    for choice in choices:
+        words = _words(choice)
+        name = "".join(words)
+        allowed = _allowed_errors(min(len(letters), len(name)))
+        errors = _typing_errors(letters, name, allowed) if letters and name else allowed + 1
+        if errors <= allowed:
+            mistyped.append((errors, choice))
+        elif _abbreviates(asked, words) or _abbreviates(words, asked):
+            abbreviated.append((len(name), choice))
+    close = mistyped or abbreviated
+    return min(close, key=lambda entry: entry[0])[1] if close else None
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", name.casefold())
+
+
+def _allowed_errors(letters: int) -> int:
+    return (letters >= 3) + (letters >= 6) + (letters >= 10)
+
+
+def _abbreviates(short: Sequence[str], long: Sequence[str]) -> bool:
+    """Whether every word of one name stands, in order, for a word of the other."""
+    if sum(map(len, short)) < _LEAST_LETTERS:
+        return False
+    rest = iter(long)
+    return all(any(_stands_for(word, other) for other in rest) for word in short)
+
+
+def _stands_for(word: str, other: str) -> bool:
+    if word == other or (len(word) > 1 and other.startswith(word)):
+        return True
+    shorter = min(len(word), len(other))
+    stem = max(_LEAST_STEM, shorter - 2)
+    return shorter >= stem and word[:stem] == other[:stem]
+
+
+def _typing_errors(given: str, meant: str, most: int) -> int:
+    """Letters to add, drop, replace or swap with their neighbour; `most + 1` where it takes more than `most`.
+
+    The optimal string alignment distance: no letter is touched twice.
+    """
+    if abs(len(given) - len(meant)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(meant) + 1))
+    for i, letter in enumerate(given, start=1):
+        before, last, row = row, before, [i]
+        for j, other in enumerate(meant, start=1):
+            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == meant[j - 2] and given[i - 2] == other:
+                least = min(least, last[j - 2] + 1)
+            row.append(least)
+        if min(row) > most:
+            return most + 1
+    return row[-1]
 
 
 def unknown_choice(kind: str, given: object, choices: Iterable[str], *, place: str = "") -> InputError:

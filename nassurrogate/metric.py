@@ -60,6 +60,7 @@ class Metric:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise InputError(f"a metric needs the name of what is measured, such as latency_ms, got {brief(self.name)}")
+        _require_printable("a metric's name", self.name)
         if self.direction is not None and not _is_one_of(self.direction, "maximize", "minimize"):
             raise InputError(
                 f"the direction of {self.name!r} must be 'maximize', 'minimize' or None, got {brief(self.direction)}"
@@ -74,6 +75,8 @@ class Metric:
             object.__setattr__(self, "unit", _unit_of(self.name))
         elif not isinstance(self.unit, str):
             raise InputError(f"the unit of {self.name!r} must be text, got {brief(self.unit)}")
+        else:
+            _require_printable(f"the unit of {self.name!r}", self.unit)
 
     @property
     def larger_is_better(self) -> bool:
@@ -103,7 +106,7 @@ class Metric:
 
     @property
     def is_positive(self) -> bool:
-        """Whether values must be above 0, as of all times, energies and powers."""
+        """Whether values must be above 0, as of all times, energies, powers and currents."""
         return self.unit in _MEASURED
 
     @property
@@ -145,6 +148,12 @@ class Metric:
                 f"a stored metric must have name, unit, direction, needs_training and belongs_to, got {brief(fields)}"
             )
         return cls(**fields)
+
+
+def _require_printable(what: str, text: str) -> None:
+    """A name is printed wherever its values are: line breaks and a terminal's escape codes are no part of one."""
+    if not text.isprintable():
+        raise InputError(f"{what} must be of characters that can be printed, got {brief(text)}")
 
 
 def _is_one_of(value: object, *choices: str) -> bool:
@@ -225,14 +234,25 @@ def _readings(name: str) -> Iterator[str]:
 
 
 UNITS: Final = {
-    "pct": "percent", "percent": "percent", "s": "s", "ms": "ms", "us": "us", "ns": "ns", "h": "h", "m": "millions",
-    "k": "thousands", "g": "billions", "j": "J", "mj": "mJ", "uj": "uJ", "kwh": "kWh", "w": "W", "mw": "mW",
-    "b": "bytes", "kb": "kB", "mb": "MB", "gb": "GB", "nats": "nats", "bits": "bits", "db": "dB", "fps": "frames/s",
-    "count": "count",
+    "pct": "percent", "percent": "percent",
+    "s": "s", "sec": "s", "secs": "s", "seconds": "s", "ms": "ms", "msec": "ms", "us": "us", "usec": "us", "ns": "ns",
+    "h": "h",
+    "m": "millions", "k": "thousands", "g": "billions", "count": "count",
+    "j": "J", "kj": "kJ", "mj": "mJ", "uj": "uJ", "nj": "nJ", "pj": "pJ", "wh": "Wh", "mwh": "mWh", "kwh": "kWh",
+    "w": "W", "kw": "kW", "mw": "mW", "uw": "uW",
+    "amps": "A", "ma": "mA", "ua": "uA", "v": "V", "mv": "mV", "mah": "mAh",
+    "hz": "Hz", "khz": "kHz", "mhz": "MHz", "ghz": "GHz", "fps": "frames/s", "tops": "TOPS", "celsius": "degrees C",
+    "b": "bytes", "kb": "kB", "mb": "MB", "gb": "GB", "tb": "TB", "kib": "KiB", "mib": "MiB", "gib": "GiB",
+    "nats": "nats", "bits": "bits", "db": "dB",
 }  # fmt: skip
-"""A unit at the end of a name → how it is printed."""
-_MEASURED: Final = frozenset(("s", "ms", "us", "ns", "h", "J", "mJ", "uJ", "kWh", "W", "mW"))
-"""Times, energies and powers."""
+"""A unit at the end of a name, in any case → how it is printed. A letter that numbers variants too is none, as `a`."""
+_MEASURED: Final = frozenset(
+    ("s", "ms", "us", "ns", "h", "J", "kJ", "mJ", "uJ", "nJ", "pJ", "Wh", "mWh", "kWh", "W", "kW", "mW", "uW",
+     "A", "mA", "uA")
+)  # fmt: skip
+"""Times, energies, powers and currents."""
+_RATE: Final = re.compile(r"(?:^|_)(images?|imgs?|samples?|frames?|tokens?|inferences?|requests?)_s(?:ec)?$")
+"""What a throughput counts: `throughput_img_s` is in images a second, not in seconds."""
 
 
 def ends_with_unit(name: str) -> bool:
@@ -248,6 +268,10 @@ def ends_with_unit(name: str) -> bool:
 def _unit_of(name: str) -> str:
     if ratio := re.search(r"([a-z0-9]+)_per_([a-z0-9]+)$", name.casefold()):
         return "/".join(ratio.groups())
+    if rate := _RATE.search(name.casefold()):
+        return f"{rate[1]}/s"
+    if re.search(r"(?:^|_)current_(?:\w+_)?a$", name.casefold()):
+        return "A"
     return UNITS.get(re.split(r"[^A-Za-z0-9]+", name.casefold())[-1], UNKNOWN_UNIT)
 
 
@@ -274,15 +298,22 @@ class _Row:
 
 
 _TRAINED = "train|training|trained|retrain|retraining|epoch|epochs|finetuning"
+_NO_LOSS = r"(?! (?:scale|scaling|weight|weights|coefficient|factor|free|bar|bars|bound|tolerance|threshold) )"
+"""Behind `loss` or `error`: a setting, or the share that has none."""
+_NO_FORMAT = "".join(
+    f"(?<! {word} )" for word in ("bit", "bits", "weight", "activation", "numeric", "mixed", "half", "float")
+)
+"""In front of `precision`: words with which it is how numbers are kept."""
 _TABLE: Final = (
     _Row(
-        r"loss|losses|error|errors|err|errs|mse|rmse|mae|perplexity|ppl|nll|bpc|wer|cer|fid|lpips|cross ?entropy",
+        rf"(?:loss|losses|error|errors|err|errs){_NO_LOSS}|mse|rmse|mae|perplexity|ppl|nll|bpc|wer|cer|fid|lpips|"
+        r"cross ?entropy",
         ("minimize", True, "function"),
     ),
     _Row(
         r"accuracy|accuracies|acc|top ?\d+|auc|auroc|auprc|roc|area under \w+(?: \w+)*|f [12]|f ?beta|f ?score|"
-        r"iou|miou|(?<!feature )(?<!activation )(?<!attention )(?<!saliency )map|m ap|precision|recall|psnr|ssim|"
-        r"bleu|rouge|jaccard|dice|kappa|mcc|sensitivity|specificity",
+        r"iou|miou|(?<!feature )(?<!activation )(?<!attention )(?<!saliency )map|ap|m ap|"
+        rf"{_NO_FORMAT}precision(?! bits? )|recall|psnr|ssim|bleu|rouge|jaccard|dice|kappa|mcc|sensitivity|specificity",
         ("maximize", True, "function"),
     ),
     _Row(
@@ -291,15 +322,16 @@ _TABLE: Final = (
     ),
     _Row(
         r"latency|latencies|runtime|inference time|energy|power|params?|parameters?|[kmg]params|[kmgt]?flops?|"
-        r"[kmgt]?macs?|maccs|m?adds|mult(?:iply|i)? ?adds|memory|ram|flash|model size|cycles|area|ms|us|ns|mj|uj|"
-        r"mw|kb|mb|gb",
+        r"[kmgt]?macs?|maccs|m?adds|mult(?:iply|i)? ?adds|memory|ram|flash|model size|cycles|area|ms|us|ns|mj|uj|nj|"
+        r"pj|mw|uw|kb|mb|gb|kib|mib|gib|current (?:\w+ )?(?:amps|ma|ua|a)",
         ("minimize", False, "architecture"),
     ),
     _Row(r"arithmetic intensity(?: \w+)*", (None, False, "architecture")),
 )  # fmt: skip
 """The last matching word of a name decides: `feature_map_mb` is not mAP, `top1_error_pct` not an accuracy."""
 _OF_TRAINING: Final = re.compile(
-    rf" (?:{_TRAINED}) (?:\w+ )*(?:time|energy|cost|s|ms|h|hours|days|j|mj|kwh|mb|gb) | gpu (?:h|hours|days) "
+    rf" (?:{_TRAINED}) (?:\w+ )*(?:time|energy|cost|s|ms|h|hours|days|j|mj|kwh|mb|gb) |"
+    rf" (?:time|energy|cost) per (?:{_TRAINED}) | gpu (?:h|hours|days) "
 )
 """What training takes: known after a training only, however many words stand between."""
 _UNCLEAR: Final = re.compile(
@@ -307,6 +339,10 @@ _UNCLEAR: Final = re.compile(
     r"ratio|per) | rank $"
 )
 """Words that turn a direction round, or leave it open."""
+_EACH: Final = re.compile(
+    r" per (?:inference|prediction|forward|image|img|sample|frame|input|example|item|batch|query|request|token)(?= )"
+)
+"""Per piece of work a cost is a cost."""
 
 
 def _known_by_words(words: str) -> tuple[Direction | None, bool, BelongsTo] | None:
@@ -318,7 +354,7 @@ def _known_by_words(words: str) -> tuple[Direction | None, bool, BelongsTo] | No
     # Where two rows' words end together, the longer ones are those of the earlier row.
     row = _TABLE[ends.index(max(ends))]
     direction, needs_training, belongs_to = row.about
-    if _UNCLEAR.search(words) and not re.search(r" per (?:s|sec|second) $", words):
+    if _UNCLEAR.search(_EACH.sub("", words)) and not re.search(r" per (?:s|sec|second) $", words):
         # How far seeds spread, or a ratio: whether any part of it needs training decides whether it is free.
         needs_training = any(end and other.about[1] for end, other in zip(ends, _TABLE, strict=True))
         return None, needs_training, belongs_to

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import copy
 import logging
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
@@ -13,23 +13,31 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.errors import InputError, brief, one_line, unknown_choice
+from nassurrogate.errors import InputError, brief, one_line
 from nassurrogate.given_path import as_path
-from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
-from nassurrogate.predictors import (
-    PredictorLike,
-    default_predictor,
-    make_predictor,
-    predictor_class,
-    predictor_names,
-    resolve_predictor,
+from nassurrogate.metric import Metric, MetricLike, as_metric
+from nassurrogate.predictors import PredictorLike, default_predictor, make_predictor, resolve_predictor
+from nassurrogate.saved_surrogate import (
+    Labels,
+    hash_labels,
+    label_statistics,
+    own_label_arrays,
+    saved_class,
+    saved_labels,
+    saved_metric,
+    saved_space,
+    saved_statistics,
+    warn_of_other_versions,
+    without_own_labels,
 )
 from nassurrogate.seed import checked_seed
-from nassurrogate.spaces import ArchLike, Space, SpaceLike, get_space, space_names
+from nassurrogate.spaces import ArchLike, Space, SpaceLike, get_space
 from nassurrogate.spaces.base import is_single
 
 if TYPE_CHECKING:
     from nassurrogate.predictors.base import Predictor, Progress
+
+__all__ = ["Surrogate", "hash_labels"]
 
 _log = logging.getLogger(__name__)
 _LARGEST_TARGET = 1e30
@@ -49,11 +57,15 @@ class Surrogate:
         device: `"auto"`, `"cpu"`, `"cuda"`, …
         preset: the preset's name, for a predictor that is given without.
 
-    An architecture is an `Architecture` or its string, in some spaces an index or a dict of choices; any other sequence
-    is a batch of them.
+    An architecture is an `Architecture` or its string, in some spaces an index (also an array or a tensor without a
+    dimension) or a dict of choices; a list, a range, an array, a tensor of rank 1 is a batch of them. A tuple of
+    numbers is refused: it may be the operation codes of one architecture as well as a batch of indices.
 
-    Raises `InputError` for what is unknown, for a metric of unknown direction, and for a predictor that cannot read the
-    space.
+    A surrogate can be copied and pickled, so other processes can score with it; copies learn independently. Pickles are
+    for the same release and for trusted hands, files (`save`) for all others.
+
+    Raises `InputError` for what is unknown, for a metric of unknown direction, for a predictor that cannot read the
+    space, and for a device that is not there, also where the predictor would not use it.
 
     >>> surrogate = Surrogate("nb201", predictor="gradient-boosting", seed=0)
     >>> _ = surrogate.fit([0, 1, 2, 3], [85.5, 90.8, 72.1, 88.0])
@@ -86,12 +98,27 @@ class Surrogate:
         if preset is not None and named is not None and preset != named:
             raise InputError(f"preset {brief(preset)} contradicts the predictor {brief(predictor)}; leave one out")
         preset = named if preset is None else preset
+        _check_device(device, cls)
         self.predictor = make_predictor(
             cls, self.space, metric=about, preset=preset, config=config, seed=self.seed, device=device
         )
         self.n_labels = 0
         self.label_stats: dict[str, float] = {}
         self.labels_sha256 = ""
+        self._labels: Labels | None = None
+        self._logged: set[str] = set()
+
+    @property
+    def labels(self) -> Labels | None:
+        """The n architectures and (n,) targets that it learned from; None before a fit.
+
+        None too for a file of a release that did not keep them.
+        """
+        return None if self._labels is None else (list(self._labels[0]), self._labels[1].copy())
+
+    def __copy__(self) -> Surrogate:
+        """An independent one: a fit of either leaves the other as it is. The space is a value, which both hold."""
+        return copy.deepcopy(self, {id(self.space): self.space})
 
     def fresh(self, *, seed: int) -> Surrogate:
         """One without labels, of the same space, predictor, preset, configuration, metric and device."""
@@ -115,21 +142,28 @@ class Surrogate:
             targets: (n,) values in the metric's unit, accuracies in percent.
             progress: called with (steps done, steps in all).
 
+        Logs a warning, once, where labels are of one or two architectures, too few for a 90 % interval, and where those
+        of a metric in percent look like fractions.
+
         Raises `InputError` for no label, unequal lengths, NaN or infinite targets, or targets that are all equal. A fit
         that fails leaves a surrogate without labels.
         """
         cells, values = self._checked_labels(archs, targets)
-        self.n_labels = 0  # a fit that fails leaves nothing to score with
-        self.predictor.fit(cells, values, progress=progress)
-        self.n_labels = len(cells)
-        self.label_stats = {
-            "mean": float(values.mean()),
-            "std": float(values.std()),
-            "min": float(values.min()),
-            "max": float(values.max()),
-        }
+        self.n_labels, self._labels = 0, None  # a fit that fails leaves nothing to score with
+        self.predictor.fit(list(cells), values.copy(), progress=progress)
+        self.n_labels, self._labels = len(cells), (cells, values)
+        self.label_stats = label_statistics(values)
         self.labels_sha256 = hash_labels(cells, values)
+        self._log_notes(cells)
         return self
+
+    def _log_notes(self, archs: Sequence[Architecture]) -> None:
+        from nassurrogate.predictors.label_notes import label_notes
+
+        for about, note in label_notes(self.about_metric, self.label_stats, len(set(archs))).items():
+            if about not in self._logged:  # a search fits the same surrogate again and again
+                self._logged.add(about)
+                _log.warning("%s", note)
 
     def _checked_labels(
         self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray
@@ -157,12 +191,29 @@ class Surrogate:
         return cells, values
 
     def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation in the metric's unit: two arrays of shape (B,); B = 1 for one architecture."""
+        """Mean and standard deviation in the metric's unit: two arrays of shape (B,); B = 1 for one architecture.
+
+        Mean ± 1.645 standard deviations is to cover 90 % of unseen architectures. Of a surrogate that knows a single
+        one the deviation is a guess, as wide as the metric's scale (`deviation_of_unknown`).
+        """
         self._require_fit()
         cells = self._cells(archs)
         if not cells:
             return np.empty(0), np.empty(0)
-        return self.predictor.predict(cells)
+        mean, std = self.predictor.predict(cells)
+        return (mean, np.maximum(std, self._least_deviation())) if self._knows_one() else (mean, std)
+
+    def _knows_one(self) -> bool:
+        """Whether all labels are of one architecture."""
+        if self._labels is None:
+            return self.n_labels == 1
+        archs = self._labels[0]
+        return all(arch == archs[0] for arch in archs)
+
+    def _least_deviation(self) -> float:
+        from nassurrogate.predictors.label_notes import deviation_of_unknown
+
+        return deviation_of_unknown(self.label_stats.get("mean", 0.0), self.about_metric)
 
     def posterior(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation, (B,) each, in the scale in which the predictor learns (see `Predictor`)."""
@@ -170,8 +221,6 @@ class Surrogate:
         return self.predictor.posterior(self._cells(archs))
 
     def _cells(self, archs: ArchLike | Sequence[ArchLike]) -> list[Architecture]:
-        if isinstance(archs, np.ndarray) and archs.ndim != 1:
-            raise InputError(f"expected a batch of shape (B,), got an array of shape {archs.shape}")
         batch = [archs] if is_single(archs) else archs
         return self.space.parse_many(cast("Sequence[ArchLike]", batch))
 
@@ -197,7 +246,7 @@ class Surrogate:
     # --- files ---------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one safetensors file, everything that is no array as JSON in its header. Returns its path.
+        """Write one safetensors file, the labels too; what is no array as JSON in its header. Returns its path.
 
         Raises `InputError` before the first fit, or where the path cannot be written.
         """
@@ -207,6 +256,8 @@ class Surrogate:
         self._require_fit()
         target = as_path(path, "the model's path")
         tensors, meta = self.predictor.state()
+        if self._labels is not None:
+            tensors = {**tensors, **own_label_arrays(self.space, self._labels, tensors)}
         return write_model(
             target,
             tensors,
@@ -223,6 +274,7 @@ class Surrogate:
                 "n_labels": self.n_labels,
                 "label_stats": self.label_stats,
                 "labels_sha256": self.labels_sha256,
+                "keeps_labels": self._labels is not None,
                 "state": meta,
             },
         )
@@ -258,21 +310,18 @@ class Surrogate:
             if not isinstance(header["preset"], str):
                 raise InputError(f"the preset must be a name, got {brief(header['preset'])}")
             surrogate = cls(
-                _saved_space(header["space"], header.get("space_fingerprint"), space),
-                predictor=_saved_class(header["predictor"], predictor),
+                saved_space(header["space"], header.get("space_fingerprint"), space),
+                predictor=saved_class(header["predictor"], predictor),
                 preset=header["preset"],
-                metric=_saved_metric(header, str(path)),
+                metric=saved_metric(header, str(path)),
                 config=header["config"],
                 seed=header["seed"],
                 device=device,
             )
-            n_labels = header["n_labels"]
-            if type(n_labels) is not int or not 1 <= n_labels < 1 << 63:
-                raise InputError(f"the number of labels must be a whole number from 1, got {brief(n_labels)}")
-            surrogate.label_stats = {str(k): float(v) for k, v in header["label_stats"].items()}
-            surrogate.labels_sha256 = str(header["labels_sha256"])
-            _warn_of_other_versions(header, tensors, str(path))
-            surrogate.predictor.load_state(tensors, header["state"])
+            n_labels, surrogate.label_stats, surrogate.labels_sha256 = saved_statistics(header)
+            warn_of_other_versions(header, tensors, str(path))
+            surrogate.predictor.load_state(without_own_labels(tensors), header["state"])
+            surrogate._labels = saved_labels(surrogate.space, tensors, header)
             surrogate.n_labels = n_labels
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
@@ -281,70 +330,20 @@ class Surrogate:
         return surrogate
 
 
-def _saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]:
-    """The class of a saved predictor: the registered one of its name, or the given one if it has that name."""
-    if given is not None:
-        cls, _ = resolve_predictor(given)
-        if cls.name != name:
-            raise InputError(f"it holds a predictor {brief(name)}, not the given {cls.name!r} ({cls.__qualname__})")
-        return cls
-    if not isinstance(name, str) or name not in predictor_names():
-        known = unknown_choice("predictor", name, predictor_names())
-        raise InputError(f"{known}; one that is not registered is given as a class: load(path, predictor=…)")
-    return predictor_class(name)
-
-
-def _saved_space(name: object, fingerprint: object, given: Space | None) -> Space:
-    """The space of a saved model: the registered one of its name, or the given one if it is the same."""
-    found = _named_space(name, given)
-    if fingerprint is not None and fingerprint != found.fingerprint():
-        raise InputError(f"it was saved for another space of the name {found.name!r}, with other slots or choices")
-    return found
-
-
-def _named_space(name: object, given: Space | None) -> Space:
-    if given is not None:
-        if not isinstance(given, Space):
-            raise InputError(f"space must be a Space, got {brief(given)}")
-        if given.name != name:
-            raise InputError(f"it was saved for space {brief(name)}, not for the given {given.name!r}")
-        return given
-    if not isinstance(name, str) or name not in space_names():
-        known = unknown_choice("space", name, space_names())
-        raise InputError(f"{known}; one that is not registered is given as an object: Surrogate.load(path, space=…)")
-    return get_space(name)
-
-
-def _saved_metric(header: Mapping[str, Any], place: str) -> Metric:
-    """What a file says of its metric; those written before it did took all but accuracies as better when smaller."""
-    name = header["metric"]
-    if "metric_info" in header:
-        told = Metric.from_dict(header["metric_info"])
-        if told.name != name:
-            raise InputError(f"its metric is named both {brief(name)} and {brief(told.name)}")
-        return told
-    known = known_metric(name)
-    if known.direction is not None:
-        if known.larger_is_better != ("accuracy" in name):  # the rule that such a file was written by
-            _log.warning("%s was saved when %s was taken to be better when smaller; scores change sign", place, name)
-        return known
-    _log.warning("%s does not say whether a larger %s is better; it is taken to be better when smaller", place, name)
-    return as_metric(known, "minimize")
-
-
-def _warn_of_other_versions(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], place: str) -> None:
-    from nassurrogate.predictors.kept_labels import holds_labels
-    from nassurrogate.versions import version_changes
-
-    if "packages" not in header:
+def _check_device(name: str, predictor: type[Predictor]) -> None:
+    """Raise `InputError` for a device that is not there; log where the predictor makes no use of it."""
+    if name in ("auto", "cpu"):  # of which nothing need be asked
         return
-    changes = version_changes(header["packages"])
-    if changes and holds_labels(tensors):
-        _log.warning(
-            "%s is refitted with other package versions than it was saved with, so predictions may differ: %s",
-            place,
-            ", ".join(changes),
-        )
+    from nassurrogate.predictors.torch_device import torch_device
+
+    if torch_device(name).type != "cpu" and not predictor.uses_device:
+        _say_no_effect(name, predictor.name)
+
+
+@lru_cache(maxsize=64)
+def _say_no_effect(device: str, predictor: str) -> None:
+    """Once a process: an evaluation makes hundreds of surrogates."""
+    _log.warning("device %r has no effect: predictor %r runs on the CPU", device, predictor)
 
 
 def _numbers(targets: object) -> np.ndarray:
@@ -358,9 +357,3 @@ def _numbers(targets: object) -> np.ndarray:
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise InputError(f"targets must be numbers, got {brief(targets)}") from error
     raise InputError(f"targets must be numbers, got {brief(targets)}")
-
-
-def hash_labels(archs: Sequence[Architecture], targets: np.ndarray) -> str:
-    """SHA-256 of the labels, whatever their order: tells whether two surrogates learned from the same data."""
-    rows = sorted((arch.string, float(target)) for arch, target in zip(archs, targets, strict=True))
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()

@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nassurrogate.search.account import Event
+    from nassurrogate.search.interruption import SearchInterrupted
     from nassurrogate.search.ledger import Ledger, Query, read_ledger
     from nassurrogate.search.loop import run
     from nassurrogate.search.schedule import SearchSettings
     from nassurrogate.search.searcher import Searcher, searcher_names
 
-__all__ = ["Event", "Ledger", "Query", "SearchSettings", "Searcher", "read_ledger", "run", "searcher_names"]
+__all__ = [
+    "Event", "Ledger", "Query", "SearchInterrupted", "SearchSettings", "Searcher", "read_ledger", "run",
+    "searcher_names",
+]  # fmt: skip
 
 _HOME = {
     "Event": "nassurrogate.search.account",
     "Ledger": "nassurrogate.search.ledger",
     "Query": "nassurrogate.search.ledger",
+    "SearchInterrupted": "nassurrogate.search.interruption",
     "SearchSettings": "nassurrogate.search.schedule",
     "Searcher": "nassurrogate.search.searcher",
     "read_ledger": "nassurrogate.search.ledger",

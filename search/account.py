@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -33,22 +33,25 @@ class Event:
     """Something a user may want to see while a run goes on.
 
     Args:
-        kind: `start` (with what is searched), `query`, `fit`, or `note` (with a reason).
+        kind: `start` (with what is searched), `query`, `fit`, `note` (with a reason), or `result` (with what `run` is
+            about to return, before the summary is written and plots are drawn).
         done: queries made, or steps of the fit done.
         total: the budget, or all steps of the fit.
         message: one line, for `start` and `note`.
         query: what was evaluated, for `query`.
         run_dir: the run folder, for `start`; empty where nothing is written.
         best: the best label so far with its unit, for `query`; empty while there is none.
+        result: the fields of the result, for `result`.
     """
 
-    kind: Literal["start", "query", "fit", "note"]
+    kind: Literal["start", "query", "fit", "note", "result"]
     done: int
     total: int
     message: str = ""
     query: Query | None = None
     best: str = ""
     run_dir: str = ""
+    result: Mapping[str, Any] | None = None
 
 
 Listener: TypeAlias = Callable[[Event], None]
@@ -67,6 +70,7 @@ class Account:
         fidelity: of all queries; None: the full training.
         writer: the ledger on disk; None keeps it in memory only.
         listener: told of every event.
+        known: keys of feasible functions that are not evaluated, since their labels are known.
     """
 
     def __init__(
@@ -81,13 +85,14 @@ class Account:
         fidelity: int | None = None,
         writer: LedgerWriter | None = None,
         listener: Listener | None = None,
+        known: Collection[Hashable] = (),
     ) -> None:
         self._benchmark = benchmark
         self._feasible = feasible
         self.objective = objective
         self.budget = budget
-        self.limit = budget if feasible.n_classes is None else min(budget, feasible.n_classes)
-        """Queries that can be made: equal functions are evaluated once."""
+        self.limit = budget if feasible.n_classes is None else min(budget, feasible.n_classes - len(known))
+        """Queries that can be made: equal functions are evaluated once, known ones never."""
         self.kind: LabelKind = kind
         self._rng = rng
         self._fidelity = fidelity
@@ -95,8 +100,8 @@ class Account:
         self._writer = writer
         self._listener = listener
         self._began = time.monotonic()
-        self.taken: set[Hashable] = set()
-        """Keys of all that was evaluated, failures too."""
+        self.taken: set[Hashable] = set(known)
+        """Keys of all that is not to be evaluated: what was, failures too, and what is known."""
         self._seeds: dict[Architecture, list[int | None]] = {}
         self._evaluations: list[tuple[Query, Evaluation]] = []
         self.notes: list[str] = []
@@ -127,19 +132,26 @@ class Account:
         return [query.value for query in self.labelled]
 
     def evaluate(
-        self, arch: Architecture, phase: Phase, proposed_by: str, *, predicted: tuple[float, float] | None = None
+        self,
+        arch: Architecture,
+        phase: Phase,
+        proposed_by: str,
+        *,
+        predicted: tuple[float, float] | None = None,
+        equivalent: bool = False,
     ) -> Evaluation:
         """Query one architecture, and record what it gave.
 
-        Equal functions are evaluated once, but for further trainings of the same architecture: see `can_train_again`.
+        Equal functions are evaluated once, but for further trainings of the same architecture (see `can_train_again`)
+        and what is asked for as an `equivalent` of an evaluated one.
 
         Raises `InputError` if the first five evaluations all fail.
         """
         key = self._feasible.key(arch)
         again = arch in self._seeds and self.can_train_again(arch)
-        assert self.left > 0, "the budget is spent"
+        assert len(self._evaluations) < (self.budget if equivalent else self.limit), "the budget is spent"
         assert self._feasible.allows(arch), f"{arch} is infeasible"
-        assert again or key not in self.taken, f"the function of {arch} is evaluated already"
+        assert again or equivalent or key not in self.taken, f"the function of {arch} is evaluated already"
         seed = self._draw_seed(arch)
         name = self.objective.name
         evaluation = self._evaluated(arch, seed)
@@ -168,12 +180,16 @@ class Account:
             reason=evaluation.reason,
             fidelity=self._fidelity,
         )
-        if self._writer is not None:
-            self._writer.append(query)
+        self._evaluations.append((query, evaluation))
+        try:
+            if self._writer is not None:
+                self._writer.append(query)
+        except BaseException:  # Ctrl-C too: what was taken back there is no part of the result
+            self._evaluations.pop()
+            raise
         self.taken.add(key)
         if succeeded or again:  # a further training that failed is not asked for again either
             self._seeds.setdefault(arch, []).append(seed)
-        self._evaluations.append((query, evaluation))
         self.emit(Event("query", len(self._evaluations), self.budget, query=query, best=self._best()))
         self._watch(query)
         return evaluation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -103,14 +103,14 @@ def chosen_objective(objective: MetricLike | None, benchmark: Benchmark) -> Metr
     return found
 
 
-def check_budget(budget: object, benchmark: Benchmark, objective: Metric) -> None:
-    """Raise `InputError` unless so many queries can be made."""
+def check_budget(budget: object, benchmark: Benchmark, objective: Metric, *, allow_equivalent: bool = False) -> None:
+    """Raise `InputError` unless so many queries can be made; equal functions count once unless they are allowed."""
     is_number = not isinstance(budget, bool) and isinstance(budget, int | np.integer)
     if not isinstance(benchmark, TabularBenchmark):
         if not is_number or budget < 1:  # type: ignore[operator]
             raise InputError(f"budget must be a whole number from 1, got {brief(budget)}")
         return
-    by_function = objective.belongs_to == "function"
+    by_function = objective.belongs_to == "function" and not allow_equivalent
     most = benchmark.space.n_classes if by_function else benchmark.space.size
     what = "different functions" if by_function else "architectures"
     if not is_number or not 1 <= budget <= most:  # type: ignore[operator]
@@ -120,22 +120,13 @@ def check_budget(budget: object, benchmark: Benchmark, objective: Metric) -> Non
         )
 
 
-def checked_seed(seed: object) -> int:
-    """The seed; a drawn one for None."""
-    if seed is None:
-        return secrets.randbelow(2**31)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed must be a whole number from 0, got {brief(seed)}")
-    return int(seed)
-
-
 def check_kinds(
-    *, labels: object, device: object, listener: object, write: object, plots: object, fidelity: object = None
+    *, labels: object, device: object, listener: object, fidelity: object = None, **switches: object
 ) -> None:
-    """Raise `InputError` for an argument of the wrong type."""
+    """Raise `InputError` for an argument of the wrong type; `switches` are True or False."""
     for name, value in (("labels", labels), ("device", device)):
         _require("a name", name, value, str)
-    for name, value in (("write", write), ("plots", plots)):
+    for name, value in switches.items():
         _require("True or False", name, value, bool | np.bool_)
     if labels not in LABEL_KINDS:
         raise unknown_choice("kind of labels", labels, LABEL_KINDS)
@@ -153,7 +144,7 @@ def checked_settings(settings: SearchSettings | None) -> SearchSettings:
 
 
 def parsed_constraints(constraints: Sequence[Constraint | str] | Constraint | str) -> list[Constraint]:
-    """One or several constraints, as text or not."""
+    """One or several constraints, as text or not; a text may hold several."""
     given: Iterable[Any] = [constraints] if isinstance(constraints, str | Constraint) else constraints
     try:
         listed = None if isinstance(given, bytes | bytearray | Mapping) else list(given)
@@ -161,7 +152,9 @@ def parsed_constraints(constraints: Sequence[Constraint | str] | Constraint | st
         listed = None
     if listed is None:
         raise InputError(f"constraints are texts such as 'latency_ms<=12', got {brief(given)}")
-    return [bound if isinstance(bound, Constraint) else Constraint.parse(bound) for bound in listed]
+    return [
+        each for bound in listed for each in ([bound] if isinstance(bound, Constraint) else Constraint.parse_all(bound))
+    ]
 
 
 def loaded_surrogate(
@@ -180,6 +173,13 @@ def loaded_surrogate(
         raise InputError(f"{place} predicts {saved.metric}, expected one that predicts {objective.name}")
     if not saved.n_labels:
         raise InputError("the surrogate has no labels yet; call fit(archs, targets) first, or load a saved one")
+    low, high = (saved.label_stats.get(name, math.nan) for name in ("min", "max"))
+    # An error of less than 1 % is nothing special; an accuracy is.
+    if objective.is_percent and objective.larger_is_better and low >= 0.0 and 0.0 < high <= 1.0:
+        raise InputError(
+            f"{place} learned labels from {low:.4g} to {high:.4g}, which are fractions, but {objective.name} is in "
+            "percent; train it again with `nassurrogate train … --unit fraction`, or fit it to 100 times the values"
+        )
     return saved
 
 

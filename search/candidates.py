@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from nassurrogate.benchmarks import Benchmark, TabularBenchmark
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Metric, known_metric
-from nassurrogate.search.feasible_set import FeasibleSet, ListedSet
+from nassurrogate.search.feasible_set import FeasibleSet, ListedSet, count_unknown, undecided
 from nassurrogate.search.open_set import OpenSet
 from nassurrogate.search.table_set import TableSet, first_of_each_class
 
@@ -102,7 +102,27 @@ def _of_table(
     # What belongs to the architecture differs between equal functions: each stands for itself.
     class_of = space.class_ids() if objective.belongs_to == "function" else np.arange(space.size)
     representatives = first_of_each_class(class_of, order[feasible[order]])
-    return TableSet(space, satisfies, feasible, representatives, violations, class_of)
+    found = TableSet(space, satisfies, feasible, representatives, violations, class_of)
+    found.unknown, found.n_checked = count_unknown(values), space.size
+    found.n_unknown = int(undecided(constraints, values, space.size).sum())
+    return found
+
+
+def unknown_note(feasible: FeasibleSet) -> str:
+    """What a user must know where a constrained metric is not known of all architectures; empty where it is."""
+    if not feasible.unknown:
+        return ""
+    n = feasible.n_checked
+    of = f"{n:,} {'sampled ' if feasible.is_estimate else ''}architectures"
+    known = "; ".join(f"{metric} is known of {n - lacking:,} of {of}" for metric, lacking in feasible.unknown.items())
+    if feasible.n_unknown == 0:
+        return f"{known}; the other constraints rule out all others"
+    open_ones = "" if feasible.n_unknown is None else f" {feasible.n_unknown:,}"
+    learn = " and ".join(f"`nassurrogate train --csv … --metric {metric}`" for metric in feasible.unknown)
+    return (
+        f"{known}: whether the other{open_ones} satisfy the constraints is unknown, so they are counted as neither and "
+        f"never proposed, and no regret is claimed; {learn} makes a surrogate that predicts it from the known values"
+    )
 
 
 def _listed(whole: OpenSet, members: Sequence[Architecture], rng: np.random.Generator) -> ListedSet:
@@ -113,7 +133,11 @@ def _listed(whole: OpenSet, members: Sequence[Architecture], rng: np.random.Gene
         if whole.kept[place]:
             chosen.setdefault(keys[place], members[place])
     order = [key for key in dict.fromkeys(keys) if key in chosen]
-    return ListedSet(whole, [chosen[key] for key in order], order)
+    equals: dict[Hashable, list[Architecture]] = {}
+    for key, arch, kept in zip(keys, members, whole.kept.tolist(), strict=True):
+        if kept:
+            equals.setdefault(key, []).append(arch)
+    return ListedSet(whole, [chosen[key] for key in order], order, equals)
 
 
 def _require_free(benchmark: Benchmark, constraint: Constraint) -> None:
@@ -157,10 +181,20 @@ def _nobody(
             advice = "is the nearest bound that any of them meets" if certain else "is a bound that one of them meets"
             return InputError(
                 f"{nobody} satisfies {constraint}; the {word} {constraint.metric} {where} is {extreme:.6g}: "
-                f"{hint!r} {advice}"
+                f"{hint!r} {advice}{_unknown(values)}"
             )
     alone = ", ".join(f"{constraint}: {mask.sum():,}" for constraint, mask in zip(constraints, kept, strict=True))
-    return InputError(f"{nobody} satisfies all constraints together; those that satisfy each alone: {alone}")
+    return InputError(
+        f"{nobody} satisfies all constraints together; those that satisfy each alone: {alone}{_unknown(values)}"
+    )
+
+
+def _unknown(values: Mapping[str, np.ndarray]) -> str:
+    """How many values are unknown, as the end of a sentence."""
+    return "".join(
+        f"; {metric} is unknown of {count:,} of {len(values[metric]):,}"
+        for metric, count in count_unknown(values).items()
+    )
 
 
 def _loosened(extreme: float, upward: bool) -> str:

@@ -8,11 +8,12 @@ Shapes: n architectures, C classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
+from nassurrogate.constraints import Constraint
 from nassurrogate.spaces import Space
 
 
@@ -26,6 +27,11 @@ class FeasibleSet(ABC):
         n_classes: different functions among those that can be evaluated; None: unknown.
         feasible_share: n_feasible / n_space, or an estimate of it.
         is_estimate: whether it is one.
+        n_unknown: architectures of which nobody knows whether they satisfy the constraints, for a value is missing;
+            they are neither counted as feasible nor proposed. None: how many there are is unknown.
+        unknown: constrained metric → of how many of the architectures looked at its value is missing; without those
+            that are known of all.
+        n_checked: architectures looked at for that.
     """
 
     space: Space
@@ -34,6 +40,9 @@ class FeasibleSet(ABC):
     n_classes: int | None
     feasible_share: float
     is_estimate: bool
+    n_unknown: int | None = 0
+    unknown: Mapping[str, int] = {}
+    n_checked: int = 0
 
     @abstractmethod
     def keys(self, archs: Sequence[Architecture]) -> Sequence[Hashable]:
@@ -59,6 +68,10 @@ class FeasibleSet(ABC):
     def representatives(self, archs: Sequence[Architecture]) -> list[Architecture]:
         """For every feasible architecture the one that is evaluated in place of all that compute the same."""
 
+    def equivalents(self, arch: Architecture) -> list[Architecture]:
+        """Other feasible architectures of the same key; none where they cannot be listed."""
+        return []
+
     @abstractmethod
     def draw(self, n: int, rng: np.random.Generator, taken: Collection[Hashable] = ()) -> list[Architecture]:
         """At most `n` random representatives of different keys that are not taken; fewer if no more are found."""
@@ -83,14 +96,23 @@ class ListedSet(FeasibleSet):
         whole: says what is feasible.
         members: C representatives.
         keys: (C,) theirs.
+        equals: key → all feasible architectures of it; None where they cannot be listed.
     """
 
-    def __init__(self, whole: FeasibleSet, members: Sequence[Architecture], keys: Sequence[Hashable]) -> None:
+    def __init__(
+        self,
+        whole: FeasibleSet,
+        members: Sequence[Architecture],
+        keys: Sequence[Hashable],
+        equals: Mapping[Hashable, Sequence[Architecture]] | None = None,
+    ) -> None:
         self._whole, self._members = whole, members
         self._place_of = {key: place for place, key in enumerate(keys)}
         self.space = whole.space
         self.n_space, self.n_feasible = whole.n_space, whole.n_feasible
         self.feasible_share, self.is_estimate = whole.feasible_share, whole.is_estimate
+        self.n_unknown, self.unknown, self.n_checked = whole.n_unknown, whole.unknown, whole.n_checked
+        self._equals = equals
         self.n_classes: int = len(members)
 
     def keys(self, archs: Sequence[Architecture]) -> Sequence[Hashable]:
@@ -112,6 +134,11 @@ class ListedSet(FeasibleSet):
         places = [self._place_of.get(key) for key in self.keys(archs)]
         others = iter(self._whole.representatives([a for a, p in zip(archs, places, strict=True) if p is None]))
         return [next(others) if place is None else self._members[place] for place in places]
+
+    def equivalents(self, arch: Architecture) -> list[Architecture]:
+        if self._equals is None:
+            return self._whole.equivalents(arch)
+        return [other for other in self._equals.get(self.key(arch), ()) if other != arch]
 
     def draw(self, n: int, rng: np.random.Generator, taken: Collection[Hashable] = ()) -> list[Architecture]:
         fresh = self._fresh(taken)
@@ -136,3 +163,25 @@ class ListedSet(FeasibleSet):
         fresh = np.ones(len(self._members), dtype=bool)
         fresh[[self._place_of[key] for key in taken if key in self._place_of]] = False
         return np.flatnonzero(fresh)
+
+
+def undecided(constraints: Sequence[Constraint], values: Mapping[str, np.ndarray], n: int) -> np.ndarray:
+    """(n,) bool: for which a missing value leaves open whether they satisfy the constraints: no known one rules it out.
+
+    Args:
+        constraints: all must hold.
+        values: metric → (n,), NaN where unknown.
+        n: how many.
+    """
+    ruled_out, lacks = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    for constraint in constraints:
+        missing = np.isnan(values[constraint.metric])
+        lacks |= missing
+        ruled_out |= ~missing & ~constraint.check(values[constraint.metric])
+    return np.asarray(lacks & ~ruled_out)
+
+
+def count_unknown(values: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Metric → how many of its (n,) values are missing; without those that are known of all."""
+    counts = {metric: int(np.isnan(each).sum()) for metric, each in values.items()}
+    return {metric: count for metric, count in counts.items() if count}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, Benchmark, Evaluate, TabularBenchmark
+from nassurrogate.benchmarks import TEST, Benchmark, Evaluate, TabularBenchmark
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, one_line
@@ -23,7 +23,6 @@ from nassurrogate.search.account import Account, Event, LabelKind, Listener
 from nassurrogate.search.arguments import (
     check_budget,
     check_kinds,
-    checked_seed,
     checked_settings,
     chosen_objective,
     ground_truth,
@@ -33,13 +32,17 @@ from nassurrogate.search.arguments import (
 )
 from nassurrogate.search.candidates import find_feasible
 from nassurrogate.search.feasible_set import FeasibleSet
-from nassurrogate.search.outcome import Outcome, spent
-from nassurrogate.search.run_folder import default_folder, open_run, write_summary
+from nassurrogate.search.interruption import SearchInterrupted
+from nassurrogate.search.known_labels import KnownLabels
+from nassurrogate.search.outcome import COSTS, Outcome, metric_sources, spent
+from nassurrogate.search.run_folder import LEDGER, default_folders, open_run, write_summary
 from nassurrogate.search.schedule import SearchSettings
 from nassurrogate.search.searcher import DEFAULT_SEARCHER, Searcher, SearcherLike, resolve_searcher
-from nassurrogate.search.selection import choose, is_noisy
-from nassurrogate.search.sequential import SequentialSearch, search_truth
+from nassurrogate.search.selection import is_noisy
+from nassurrogate.search.spending import Spending
+from nassurrogate.search.start_notes import start_line, start_notes
 from nassurrogate.search.surrogates import BlendedSurrogate, LearningSurrogate, OracleSurrogate, SearchSurrogate
+from nassurrogate.seed import given_or_drawn_seed
 from nassurrogate.spaces import CellSpace, SpaceLike
 from nassurrogate.surrogate import Surrogate
 from nassurrogate.versions import package_versions
@@ -72,19 +75,23 @@ def run(
     write: bool = True,
     plots: bool = True,
     device: str = "auto",
+    requery_known: bool = False,
+    allow_equivalent: bool = False,
 ) -> dict[str, Any]:
     """Search a space for the best architecture under constraints, and say what it cost.
 
     Args:
         space: the search space or its name; None: the benchmark's, or `"nb201"`.
         dataset: name of the data set whose table is the ground truth; None: the benchmark's or the space's own.
-        budget: number of ground-truth queries; on a table, at most the number of different functions in the space.
+        budget: number of ground-truth queries; on a table, at most the number of different functions in the space, or
+            with `allow_equivalent` of its architectures.
         searcher: one of `searcher_names()`, or a class.
         predictor: registered name, `name:preset` or class; `"none"`: no surrogate, every proposal is evaluated;
             `"oracle"`: predictions are the true values, an upper bound. None: the saved surrogate's, or what
             `default_predictor` says of the space and the objective.
         seed: of everything random; None draws one.
-        constraints: one or several, such as `"latency_ms<=12"`, on metrics that cost no query.
+        constraints: one or several, such as `"latency_ms<=12"` or `"10<=latency_ms<=12 and params_m<1"`, on metrics
+            that cost no query.
         labels: a query returns the `"mean"` of the training seeds or a `"single"` one; then the last queries train the
             best architectures again.
         surrogate: a saved model, or its path, that guides the search from the first query (no initial sample); see
@@ -103,9 +110,16 @@ def run(
         write: False keeps everything in memory.
         plots: whether plots are drawn into the run folder.
         device: of the predictor.
+        requery_known: whether architectures that the saved surrogate has labels of may be queried. By default they are
+            not: where the best of these labels is better than all that was found, a note says so.
+        allow_equivalent: once no different function is left, spend the rest of the budget on architectures that equal
+            evaluated ones but cost less in the first constrained metric (without constraints, in latency, parameters or
+            FLOPs): of each function the cheapest, the best function first.
 
-    Returns the fields that `--json` prints. `best` is always feasible. Raises `InputError` for input that is unusable,
-    before the first query, and if all evaluations, or the first five, fail; Ctrl-C propagates and keeps the ledger.
+    Returns the fields that `--json` prints. `best` is always feasible. The result comes before all that may fail: a
+    summary or plots that cannot be written are a note. Raises `InputError` for input that is unusable, before the first
+    query, and if all evaluations, or the first five, fail. Ctrl-C after the first label raises `SearchInterrupted`, a
+    `KeyboardInterrupt` with the result so far, once summary and plots are written; a second one ends at once.
 
     >>> result = run(budget=4, seed=0, predictor="gradient-boosting", constraints=["latency_ms<=12"], write=False)
     >>> result["queries"], result["best"]["latency_ms"] <= 12
@@ -120,11 +134,20 @@ def run(
     settings = checked_settings(settings)
     truth = ground_truth(space, dataset, table, benchmark, evaluate, objective)
     goal = chosen_objective(objective, truth)
-    check_budget(budget, truth, goal)
-    check_kinds(labels=labels, device=device, listener=listener, write=write, plots=plots, fidelity=fidelity)
-    truth.at_fidelity(goal.name, fidelity)  # an unknown one raises now
+    check_kinds(
+        labels=labels,
+        device=device,
+        listener=listener,
+        fidelity=fidelity,
+        write=write,
+        plots=plots,
+        requery_known=requery_known,
+        allow_equivalent=allow_equivalent,
+    )
+    check_budget(budget, truth, goal, allow_equivalent=bool(allow_equivalent))
+    kept_as = truth.at_fidelity(goal.name, fidelity)  # an unknown one raises now
     searcher_cls = resolve_searcher(searcher)
-    seed = checked_seed(seed)
+    seed = given_or_drawn_seed(seed)
     folder = as_path(run_dir, "run_dir") if run_dir is not None else None
     saved = loaded_surrogate(surrogate, truth, goal, device)
     unfitted = unfitted_surrogate(predictor, predictor_config, saved, truth, goal, device)
@@ -133,15 +156,22 @@ def run(
     rngs = dict(zip(("members", "search", "labels", "fits"), np.random.default_rng(seed).spawn(4), strict=True))
     prefer = None
     if name == ORACLE and isinstance(truth, TabularBenchmark):
-        prefer = goal.sign * truth.column(truth.at_fidelity(goal.name, fidelity)).mean
+        prefer = goal.sign * truth.column(kept_as).mean
     feasible = find_feasible(truth, goal, bounds, rngs["members"], fidelity=fidelity, prefer=prefer)
+    known = KnownLabels() if requery_known else KnownLabels.of(saved, feasible)
+    if feasible.n_classes == len(known.keys):
+        raise InputError(
+            f"the surrogate has labels of all {feasible.n_classes:,} feasible functions; requery_known=True "
+            "(--requery-known) evaluates them again"
+        )
     search_surrogate: SearchSurrogate | None = None
     if name == ORACLE and isinstance(truth, TabularBenchmark):
         search_surrogate = OracleSurrogate(truth, goal, fidelity=fidelity)
     elif unfitted is not None:
         search_surrogate = _learning(unfitted, rngs["fits"], saved, feasible)
     _try_out(searcher_cls, feasible)
-    asked = {
+    bounded = [bound.metric for bound in bounds]
+    asked: dict[str, Any] = {
         "space": truth.space.name,
         "dataset": truth.dataset,
         "searcher": searcher_cls.name,
@@ -154,14 +184,16 @@ def run(
         "n_space": feasible.n_space,
         "n_feasible": feasible.n_feasible,
         "n_feasible_classes": feasible.n_classes,
+        "n_unknown": feasible.n_unknown,
         "surrogate_labels": search_surrogate.saved_labels if search_surrogate is not None else 0,
+        "n_known": len(known.keys),
         "objective": goal.as_dict(),
         "fidelity": fidelity,
         "is_table": isinstance(truth, TabularBenchmark),
         "feasible_share": feasible.feasible_share,
         "feasible_share_is_estimate": feasible.is_estimate,
+        "metric_sources": metric_sources(truth, (kept_as, *bounded, *COSTS)),
     }
-    folder = folder if folder is not None else default_folder(truth.space.name, truth.dataset, seed)
     header = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": {
@@ -169,6 +201,8 @@ def run(
             "predictor_config": unfitted.predictor.config_dict() if unfitted is not None else None,
             "surrogate_labels_sha256": saved.labels_sha256 if saved is not None else None,
             "surrogate": str(surrogate) if surrogate is not None and surrogate is not saved else None,
+            "requery_known": bool(requery_known),
+            "allow_equivalent": bool(allow_equivalent),
             "table": table,
             "settings": asdict(settings),
             "device": device,
@@ -177,7 +211,9 @@ def run(
         "table_sha256": truth.sha256,
         "table_sources": list(truth.sources),
     }
-    with open_run(folder, header) if write else nullcontext() as writer:
+    place = folder if folder is not None else default_folders(truth.space.name, truth.dataset, seed)
+    with open_run(place, header) if write else nullcontext() as writer:
+        folder = writer.path.parent if writer is not None else None
         account = Account(
             truth,
             feasible,
@@ -188,71 +224,74 @@ def run(
             fidelity=fidelity,
             writer=writer,
             listener=listener,
+            known=known.keys,
         )
-        told = f"{feasible.describe()}; seed {seed}"
-        account.emit(Event("start", 0, budget, told, run_dir=str(folder) if write else ""))
-        if goal.is_of_test:
-            only = f", the only accuracy of {truth.space.name}" if LABEL not in truth.metrics else ""
-            account.note(f"the objective is {goal.name}{only}: the search sees test accuracy")
-        found = _search(account, feasible, search_surrogate, searcher_cls, settings, rngs["search"])
-        order = found.pop("order")
-        if not len(order):
+        told = start_line(feasible, known, seed)
+        account.emit(Event("start", 0, budget, told, run_dir="" if folder is None else str(folder)))
+        for note in start_notes(
+            truth,
+            goal,
+            feasible,
+            settings,
+            limit=account.limit,
+            predictor=name,
+            device=device,
+            saved=saved,
+            requery_known=bool(requery_known),
+        ):
+            account.note(note)
+        search = Spending(account, feasible, search_surrogate, searcher_cls, settings, rngs["search"], known)
+        search.run(truth, bounds, allow_equivalent=bool(allow_equivalent))
+        if not len(search.order):
             raise InputError(
                 f"all {len(account.queries)} evaluations failed; the last failure: {account.queries[-1].reason}"
             )
         queries = account.labelled
-        outcome = Outcome(truth, feasible, goal, queries, account.archs, [bound.metric for bound in bounds])
+        outcome = Outcome(truth, feasible, goal, queries, account.archs, bounded)
+        summary = outcome.summary(search.order, top=settings.top)
+        if better := known.better_note(goal, summary["best"]["value"]):
+            account.note(better)
         result = {
             "schema_version": SCHEMA_VERSION,
             "kind": "cell" if isinstance(truth.space, CellSpace) else "architecture",
             **asked,
             "labels": "single" if is_noisy(queries) else labels if goal.needs_training else "mean",
-            **found,
+            **search.counts(),
             **spent(account.queries),
-            **outcome.summary(order, top=settings.top),
-            "stop_reason": "budget" if len(account.queries) == budget else "exhausted",
+            **summary,
+            "stop_reason": search.stop_reason,
             "notes": account.notes,
             "wall_s": round(time.monotonic() - began, 3),
-            "run_dir": str(folder) if write else None,
+            "run_dir": None if folder is None else str(folder),
         }
-        if write:
-            write_summary(folder, result)
-            if plots:
-                from nassurrogate.search.plots import draw_plots
-
-                draw_plots(folder, truth)
+        if TEST in truth.metrics and isinstance(truth, TabularBenchmark):  # no sooner: a search never sees its column
+            result["metric_sources"] = {**asked["metric_sources"], **metric_sources(truth, [TEST])}
+        account.emit(Event("result", len(account.queries), budget, result=result))
+        if folder is not None:
+            _keep(result, folder, truth, account, plots=bool(plots))
+    if search.interrupted is not None:
+        ledger = "nowhere, since write is False" if folder is None else f"in {folder / LEDGER}"
+        message = f"the {len(account.queries)} queries so far are {ledger}"
+        raise SearchInterrupted(message, result) from search.interrupted
     return result
 
 
-def _search(
-    account: Account,
-    feasible: FeasibleSet,
-    surrogate: SearchSurrogate | None,
-    searcher_cls: type[Searcher],
-    settings: SearchSettings,
-    rng: np.random.Generator,
-) -> dict[str, Any]:
-    """Spend the budget; the order of what was evaluated, best first, and the counts."""
-    if surrogate is None:
-        alone = searcher_cls(feasible, rng, objectives=(account.objective,))
-        search_truth(account, alone, rng)
-        searchers = [alone]
-        order, rule = choose(account.labelled, None, sign=account.objective.sign)
-    else:
-        search = SequentialSearch(account, feasible, surrogate, searcher_cls, settings, rng)
-        search.run()
-        searchers = search.searchers
-        order, rule = search.ranked()
-    return {
-        "order": order,
-        "selected_by": ORACLE if isinstance(surrogate, OracleSurrogate) else rule,
-        "predictor_calls": surrogate.predictor_calls if surrogate is not None else 0,
-        "proposals": {
-            "infeasible": sum(s.n_infeasible for s in searchers),
-            "repeats": sum(s.n_repeats for s in searchers),
-            "fallbacks": sum(s.n_fallbacks for s in searchers),
-        },
-    }
+def _keep(result: Mapping[str, Any], folder: Path, truth: Benchmark, account: Account, *, plots: bool) -> None:
+    """Write the summary, draw the plots. What cannot be written is said; the result is known already."""
+    try:
+        write_summary(folder, result)
+    except InputError as error:
+        account.note(str(error))
+    if not plots:
+        return
+    try:
+        from nassurrogate.search.plots import draw_plots
+
+        draw_plots(folder, truth)
+    except InputError as error:
+        account.note(f"no plots: {error}")
+    except Exception as error:  # whatever matplotlib raises
+        account.note(f"no plots: {one_line(error)}")
 
 
 def _try_out(searcher_cls: type[Searcher], feasible: FeasibleSet) -> None:

@@ -5,14 +5,14 @@ Shapes: n architectures.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Benchmark
 from nassurrogate.constraints import Constraint
-from nassurrogate.search.feasible_set import FeasibleSet
+from nassurrogate.search.feasible_set import FeasibleSet, count_unknown, undecided
 
 _DRAWS = 64
 """Rounds of drawing, each of at least as many as are wanted, before no further architecture is expected."""
@@ -39,21 +39,31 @@ class OpenSet(FeasibleSet):
     ) -> None:
         self.space = benchmark.space
         self._benchmark, self._constraints, self._by_function = benchmark, constraints, by_function
-        self.kept = self.contains(checked)
+        values = self._looked_up(checked)
+        self.kept = self._satisfying(values, len(checked))
         """(n,) bool: which of those checked are feasible."""
         self.n_space, self.n_classes = self.space.size, None
         is_whole = len(checked) == self.n_space
         self.n_feasible = int(self.kept.sum()) if is_whole else None if constraints else self.n_space
         self.is_estimate = bool(constraints) and not is_whole
         self.feasible_share = float(self.kept.mean())
+        self.unknown, self.n_checked = count_unknown(values), len(checked)
+        n_undecided = int(undecided(constraints, values, len(checked)).sum())
+        self.n_unknown = n_undecided if is_whole or not n_undecided else None
 
     def keys(self, archs: Sequence[Architecture]) -> list[str]:
         return self.space.canonical_keys(archs) if self._by_function else [arch.string for arch in archs]
 
     def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
-        kept = np.ones(len(archs), dtype=bool)
+        return self._satisfying(self._looked_up(archs), len(archs))
+
+    def _looked_up(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
+        return {c.metric: self._benchmark.lookup(archs, c.metric) for c in self._constraints}
+
+    def _satisfying(self, values: Mapping[str, np.ndarray], n: int) -> np.ndarray:
+        kept = np.ones(n, dtype=bool)
         for constraint in self._constraints:
-            kept &= constraint.check(self._benchmark.lookup(archs, constraint.metric))
+            kept &= constraint.check(values[constraint.metric])
         return kept
 
     def violations(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
@@ -92,4 +102,6 @@ class OpenSet(FeasibleSet):
         if not self._constraints:
             return f"{size} architectures, no constraints"
         share = f"{self.feasible_share:.1%} of {size} architectures satisfy the constraints"
+        if self.n_unknown:
+            share += f"; {self.n_unknown:,} are unknown"
         return f"an estimated {share} ({len(self.kept):,} were sampled)" if self.is_estimate else share

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,12 @@ class Outcome:
         feasible = np.flatnonzero(self._feasible.satisfies)
         if not np.isfinite(truth[feasible]).all():
             return finite_or_none(true), None, None
+        if self._feasible.n_unknown:
+            return (
+                finite_or_none(true),
+                None,
+                None,
+            )  # a better one may be among these
         sign = self._objective.sign
         ideal = int(feasible[(sign * truth[feasible]).argmax()])
         optimum = {
@@ -135,3 +141,10 @@ def spent(queries: Sequence[Query]) -> dict[str, Any]:
         "n_failed": sum(query.label is None for query in queries),
         "label_cost_s": float(sum(costs)) if len(costs) == len(queries) else None,
     }
+
+
+def metric_sources(benchmark: Benchmark, metrics: Iterable[str]) -> dict[str, str]:
+    """Metric → the table that its values are from, of those that a table has; nothing without a table."""
+    if not isinstance(benchmark, TabularBenchmark):
+        return {}
+    return {name: benchmark.origin(name) for name in dict.fromkeys(metrics) if name in benchmark.metrics}

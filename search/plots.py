@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nassurrogate.benchmarks import LABEL, TEST, Benchmark, TabularBenchmark
+from nassurrogate.atomic_file import write_atomically
+from nassurrogate.benchmarks import LABEL, Benchmark, TabularBenchmark
 from nassurrogate.constraints import Constraint
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, one_line
 from nassurrogate.metric import Metric, known_metric
+from nassurrogate.metric_words import heading, name_in_words, value_in_words, with_unit
+from nassurrogate.search.feasible_set import undecided
 from nassurrogate.search.ledger import PHASES, Ledger, Query, labelled, read_ledger
-from nassurrogate.search.report import anytime
+from nassurrogate.search.report import PHASE_WORDS, anytime
 from nassurrogate.search.run_folder import PLOTS
 
 if TYPE_CHECKING:
@@ -22,9 +27,15 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, which the colour-blind tell apart.
 _COLOURS = {"init": "#56B4E9", "search": "#0072B2", "confirm": "#D55E00"}
-_BEST, _BOUND, _QUIET = "#009E73", "#CC79A7", "#BBBBBB"
-_DPI = 150
-_AXES = {LABEL: "validation accuracy (%)", TEST: "test accuracy (%)"}
+_MARKERS = {"init": "s", "search": "o", "confirm": "D"}
+_BEST, _BOUND, _QUIET, _BARS, _DARK = "#009E73", "#CC79A7", "#BBBBBB", "#999999", "#555555"
+_SIZE, _DPI = (7.0, 4.8), 150
+_SMALL = 7.5
+"""Points, of the lines below a title."""
+_LINE_LENGTH, _TITLE_LENGTH, _LABEL_LENGTH, _LEGEND_LENGTH = 96, 62, 45, 110
+"""Characters of a line below a title, a title, a label of an axis and a row of the legend that fit a figure."""
+_MARKER_LENGTH = 7
+"""Characters that the marker beside an entry of the legend takes, and the gap."""
 
 
 def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
@@ -32,8 +43,10 @@ def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
 
     `best_so_far.png`; `predicted_vs_true.png`, where cells were proposed on a prediction; and for every constrained
     metric (`latency_ms` without constraints, where there is one) `accuracy_vs_<metric>.png` with the bounds drawn in.
+    Each is written whole or not at all.
 
-    Raises `InputError` for a folder without a ledger, of another benchmark, or that cannot be written.
+    Raises `InputError` for a folder without a ledger, of another benchmark, or where a plot cannot be drawn or written;
+    the others are drawn all the same.
     """
     folder = Path(run_dir)
     ledger = read_ledger(folder)
@@ -43,14 +56,142 @@ def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
             f"{folder} is a run on {asked['space']}/{asked['dataset']}, got the benchmark "
             f"{benchmark.space.name}/{benchmark.dataset}"
         )
-    figures = {"best_so_far": best_so_far(ledger, benchmark)}
+    figures: dict[str, Callable[[], Figure]] = {"best_so_far": partial(best_so_far, ledger, benchmark)}
     if any(query.predicted_mean is not None for query in labelled(ledger.queries)):
-        figures["predicted_vs_true"] = predicted_vs_true(ledger)
+        figures["predicted_vs_true"] = partial(predicted_vs_true, ledger)
     constraints = [Constraint.parse(text) for text in asked["constraints"]]
     for metric in dict.fromkeys(c.metric for c in constraints) or ["latency_ms"]:
         if metric in benchmark.free_metrics() and metric != _objective(ledger).name:
-            figures[f"accuracy_vs_{metric}"] = accuracy_vs_cost(ledger, benchmark, metric)
-    return [_save(figure, folder / PLOTS / f"{name}.png") for name, figure in figures.items()]
+            figures[f"accuracy_vs_{metric}"] = partial(accuracy_vs_cost, ledger, benchmark, metric)
+    drawn, failures = [], []
+    for name, draw in figures.items():
+        path = folder / PLOTS / f"{name}.png"
+        try:
+            _save(draw(), path)
+            drawn.append(path)
+        except Exception as error:  # whatever a benchmark, the drawing library or the disk raises
+            failures.append(f"{path} ({_reason(error)})")
+    if failures:
+        raise InputError(f"cannot draw {', '.join(failures)}; the ledger is complete")
+    return drawn
+
+
+def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
+    """The best label against queries, with every label as a dot and the best feasible one, if known, as a line."""
+    figure, axes = _canvas(ledger)
+    objective, queries = _objective(ledger), labelled(ledger.queries)
+    numbers, labels = [query.number for query in queries], [query.value for query in queries]
+    _scatter_phases(axes, queries, numbers, labels)
+    curve = anytime(ledger.queries, sign=objective.sign)
+    axes.step(
+        [query.number for query in ledger.queries], curve, where="post", color="black", linewidth=1.8,
+        label="best so far",
+    )  # fmt: skip
+    optimum = _optimum(ledger, benchmark)
+    if optimum is not None:
+        # One training of it, or of another, may give more.
+        mean = " on average" if ledger.header["config"]["labels"] == "single" and objective.needs_training else ""
+        told = f"best feasible {_kind(benchmark)}, {value_in_words(optimum, objective, _form(objective))}{mean}"
+        axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=told)
+    if labels and objective.is_percent and objective.larger_is_better:
+        # Untrainable cells would squeeze all that matters into one line; the plot states how many lie below.
+        high = max(np.nanmax(curve), optimum or 0.0)
+        low = min(float(np.quantile(labels, 0.1)), labels[0], high - 0.5)
+        low = max(low, high - 25.0)
+        margin = 0.05 * (high - low)
+        axes.set_ylim(low - margin, high + margin)
+    _whole_ticks(axes, max((query.number for query in ledger.queries), default=1))
+    axes.set_xlabel("queries")
+    axes.set_ylabel(heading(objective))
+    failed = len(ledger.queries) - len(queries)
+    _finish(
+        figure, axes, ledger, f"Best {name_in_words(objective)} so far",
+        _outside(axes, numbers, labels, "query", "queries") + _counted(failed, "failed query", "failed queries"),
+    )  # fmt: skip
+    return figure
+
+
+def predicted_vs_true(ledger: Ledger) -> Figure:
+    """What was predicted at the proposal, with its standard deviation, against the label that was then measured."""
+    figure, axes = _canvas(ledger)
+    objective = _objective(ledger)
+    queries = [query for query in labelled(ledger.queries) if query.predicted_mean is not None]
+    truth = np.array([query.value for query in queries])
+    predicted = np.array([query.predicted_mean for query in queries], dtype=np.float64)
+    deviation = np.array([query.predicted_std or 0.0 for query in queries])
+    axes.errorbar(
+        truth, predicted, yerr=deviation, fmt="none", ecolor=_BARS, elinewidth=1.0, zorder=1,
+        label="± 1 std of the prediction",
+    )  # fmt: skip
+    _scatter_phases(axes, queries, truth.tolist(), predicted.tolist())
+    high, low = float(max(truth.max(), predicted.max())), float(min(truth.min(), predicted.min()))
+    if objective.is_percent and objective.larger_is_better:
+        # As above, what hardly trains must not squeeze the rest; an interval may reach beyond the frame.
+        low = max(min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), high - 0.5), high - 25.0)
+    margin = 0.05 * (high - low) or 1.0
+    view = (low - margin, high + margin)
+    axes.plot(view, view, color="black", linewidth=1, linestyle=":", label="predicted = measured")
+    axes.set(xlim=view, ylim=view)
+    axes.set_xlabel(with_unit(f"measured {name_in_words(objective)}", objective))
+    axes.set_ylabel(with_unit(f"predicted {name_in_words(objective)}", objective))
+    without = sum(query.predicted_mean is None for query in ledger.queries)
+    failed = len(ledger.queries) - without - len(queries)
+    _finish(
+        figure, axes, ledger, f"Predicted against measured {name_in_words(objective)}",
+        _outside(axes, truth, predicted, "query", "queries")
+        + _counted(without, "query without a prediction", "queries without a prediction")
+        + _counted(failed, "failed query", "failed queries"),
+    )  # fmt: skip
+    return figure
+
+
+def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figure:
+    """Labels evaluated in the run against a free metric, over the whole table in grey, with the metric's bounds."""
+    figure, axes = _canvas(ledger)
+    objective, queries, kind = _objective(ledger), labelled(ledger.queries), _kind(benchmark)
+    labels = np.array([query.value for query in queries])
+    at = np.asarray(benchmark.lookup([benchmark.space.parse(query.arch) for query in queries], metric), np.float64)
+    cost = truth = np.empty(0)
+    n_blank = 0
+    if isinstance(benchmark, TabularBenchmark):
+        cost, truth = benchmark.column(metric).mean, benchmark.column(objective.name).mean
+        known = np.isfinite(cost) & np.isfinite(truth)
+        n_blank = int((~known).sum())
+        cost, truth = cost[known], truth[known]
+        axes.scatter(cost, truth, s=2, color=_QUIET, linewidths=0, rasterized=True)
+        axes.scatter([], [], s=12, color=_QUIET, label=f"all {kind}s of the table")  # a legend needs larger dots
+    _scatter_phases(axes, queries, at.tolist(), labels.tolist())
+    if queries:
+        best = int((objective.sign * labels).argmax())
+        axes.scatter(
+            at[best], labels[best], s=130, marker="*", color=_BEST, edgecolors="black", zorder=4,
+            label=f"best {name_in_words(objective)} measured",
+        )  # fmt: skip
+    cost_metric = known_metric(metric)
+    for bound in map(Constraint.parse, ledger.header["config"]["constraints"]):
+        if bound.metric == metric:
+            sign = {"<=": "≤", ">=": "≥"}.get(bound.operator, bound.operator)
+            told = f"{name_in_words(cost_metric)} {sign} {value_in_words(bound.bound, cost_metric, 'g')}"
+            axes.axvline(bound.bound, color=_BOUND, linewidth=1.5, label=f"{told} (infeasible: shaded)")
+            left, right = axes.get_xlim()
+            refused = (bound.bound, right) if bound.operator in ("<=", "<") else (left, bound.bound)
+            axes.axvspan(*refused, color=_BOUND, alpha=0.08, linewidth=0)
+            axes.set_xlim(left, right)
+    if truth.size and objective.larger_is_better:
+        # Most cells of a table are good, and the good ones close together; the plot states how many lie below.
+        low, high = float(np.quantile(truth, 0.15)), float(max(truth.max(), labels.max(initial=-np.inf)))
+        axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
+    axes.set_xlabel(heading(cost_metric))
+    axes.set_ylabel(heading(objective))
+    blank = f"of the table without a known {name_in_words(cost_metric)} or {name_in_words(objective)}"
+    _finish(
+        figure, axes, ledger, f"{_capitalised(name_in_words(objective))} against {name_in_words(cost_metric)}",
+        _outside(axes, at, labels, "query", "queries")
+        + _outside(axes, cost, truth, f"{kind} of the table", f"{kind}s of the table")
+        + _counted(n_blank, f"{kind} {blank}", f"{kind}s {blank}")
+        + _counted(len(ledger.queries) - len(queries), "failed query", "failed queries"),
+    )  # fmt: skip
+    return figure
 
 
 def _objective(ledger: Ledger) -> Metric:
@@ -59,140 +200,134 @@ def _objective(ledger: Ledger) -> Metric:
     return known_metric(LABEL) if told is None else Metric.from_dict(told)
 
 
-def _axis(objective: Metric) -> str:
-    unit = {"percent": "%"}.get(str(objective.unit), objective.unit)
-    return _AXES.get(objective.name, f"{objective.name} ({unit})")
+def _kind(benchmark: Benchmark) -> str:
+    from nassurrogate.spaces import CellSpace
+
+    return "cell" if isinstance(benchmark.space, CellSpace) else "architecture"
 
 
-def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
-    """The best label against queries, with every label as a dot and the best feasible one, if known, as a line."""
-    figure, axes = _canvas(ledger, "Best so far")
-    objective, queries = _objective(ledger), labelled(ledger.queries)
-    labels = [query.value for query in queries]
-    _scatter_phases(axes, queries, [query.number for query in queries], labels)
-    curve = anytime(ledger.queries, sign=objective.sign)
-    numbers = [query.number for query in ledger.queries]
-    axes.step(numbers, curve, where="post", color="black", linewidth=1.8, label="best so far")
-    optimum = _optimum(ledger, benchmark)
-    if optimum is not None:
-        axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=f"best feasible, {optimum:.2f}")
-    if labels and objective.is_percent and objective.larger_is_better:
-        # Untrainable cells would squeeze all that matters into one line; the plot states how many lie below.
-        high = max(np.nanmax(curve), optimum or 0.0)
-        low = min(float(np.quantile(labels, 0.1)), labels[0], high - 0.5)
-        low = max(low, high - 25.0)
-        margin = 0.05 * (high - low)
-        axes.set_ylim(low - margin, high + margin)
-        _tell_hidden(axes, sum(label < low for label in labels))
-    axes.set_xlabel("queries")
-    axes.set_ylabel(_axis(objective))
-    axes.legend(loc="lower right" if objective.larger_is_better else "upper right", fontsize=8, framealpha=0.9)
-    return figure
+def _form(objective: Metric) -> str:
+    return ".2f" if objective.is_percent else ".5g"
 
 
-def predicted_vs_true(ledger: Ledger) -> Figure:
-    """What was predicted at the proposal, with its standard deviation, against the label that was then measured."""
-    figure, axes = _canvas(ledger, "Predicted against true")
-    objective = _objective(ledger)
-    queries = [query for query in labelled(ledger.queries) if query.predicted_mean is not None]
-    truth = np.array([query.value for query in queries])
-    predicted = np.array([query.predicted_mean for query in queries], dtype=np.float64)
-    deviation = np.array([query.predicted_std or 0.0 for query in queries])
-    axes.errorbar(truth, predicted, yerr=deviation, fmt="none", ecolor=_QUIET, elinewidth=0.8, zorder=1)
-    _scatter_phases(axes, queries, truth.tolist(), predicted.tolist())
-    high, low = float(max(truth.max(), predicted.max())), float(min(truth.min(), predicted.min()))
-    if objective.is_percent and objective.larger_is_better:
-        # As above, what hardly trains must not squeeze the rest; an interval may reach beyond the frame.
-        low = max(min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), high - 0.5), high - 25.0)
-    margin = 0.05 * (high - low) or 1.0
-    view = (low - margin, high + margin)
-    axes.plot(view, view, color="black", linewidth=1, linestyle=":", label="equal")
-    axes.set(xlim=view, ylim=view)
-    _tell_hidden(axes, int(((truth < view[0]) | (predicted < view[0])).sum()), at=0.2)
-    axes.set_xlabel(f"measured {_axis(objective)}")
-    axes.set_ylabel("predicted when proposed")
-    axes.legend(loc="best", fontsize=8)
-    return figure
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
-def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figure:
-    """Labels evaluated in the run against a free metric, over the whole table in grey, with the metric's bounds."""
-    figure, axes = _canvas(ledger, f"Accuracy against {metric}")
-    objective, queries = _objective(ledger), labelled(ledger.queries)
-    if isinstance(benchmark, TabularBenchmark):
-        cost, truth = benchmark.column(metric).mean, benchmark.column(objective.name).mean
-        known = np.isfinite(cost) & np.isfinite(truth)
-        axes.scatter(cost[known], truth[known], s=2, color=_QUIET, linewidths=0, rasterized=True, label="all in table")
-    at = benchmark.lookup([benchmark.space.parse(query.arch) for query in queries], metric).tolist()
-    _scatter_phases(axes, queries, at, [query.value for query in queries])
-    if queries:
-        best = max(range(len(queries)), key=lambda place: objective.sign * queries[place].value)
-        place = [at[best]], [queries[best].value]
-        axes.scatter(*place, s=160, marker="*", color=_BEST, edgecolors="black", zorder=4, label="best label")
-    for bound in map(Constraint.parse, ledger.header["config"]["constraints"]):
-        if bound.metric == metric:
-            axes.axvline(bound.bound, color=_BOUND, linewidth=1.5, label=str(bound))
-            left, right = axes.get_xlim()
-            refused = (bound.bound, right) if bound.operator in ("<=", "<") else (left, bound.bound)
-            axes.axvspan(*refused, color=_BOUND, alpha=0.08, linewidth=0)
-            axes.set_xlim(left, right)
-    if isinstance(benchmark, TabularBenchmark) and known.any() and objective.larger_is_better:
-        low, high = float(np.quantile(truth[known], 0.15)), float(truth[known].max())
-        axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
-    axes.set_xlabel(metric)
-    axes.set_ylabel(_axis(objective))
-    axes.legend(loc="lower right", fontsize=8, framealpha=0.9)
-    return figure
+# --- what all three share --------------------------------------------------------------------------------------------
 
 
-def _canvas(ledger: Ledger, title: str) -> tuple[Figure, Axes]:
+def _canvas(ledger: Ledger) -> tuple[Figure, Axes]:
     # Figure with its own Agg canvas: pyplot would keep state and might open a window.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    asked = ledger.header["config"]
-    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    figure = Figure(figsize=_SIZE, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    marked = " — ORACLE, an upper bound" if asked["oracle"] else ""
-    axes.set_title(f"{title}{marked}", loc="left", fontsize=11, fontweight="bold")
-    about = f"{asked['space']}/{asked['dataset']} · {asked['searcher']} · {asked['predictor']} · seed {asked['seed']}"
-    axes.set_title(about, loc="right", fontsize=7, color="#555555")
     axes.grid(visible=True, color="#EEEEEE", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
+def _finish(figure: Figure, axes: Axes, ledger: Ledger, title: str, not_shown: Sequence[str]) -> None:
+    """The title, below it what run it is and what the plot leaves out, and the legend outside, over no point."""
+    asked = ledger.header["config"]
+    marked = " (ORACLE: an upper bound)" if asked["oracle"] else ""
+    about = f"{asked['space']}/{asked['dataset']} · {asked['searcher']} · {asked['predictor']} · seed {asked['seed']}"
+    told = [about, *([f"not shown: {', '.join(not_shown)}"] if not_shown else [])]
+    lines = [line for text in told for line in _wrapped(text, _LINE_LENGTH)]
+    axes.annotate(
+        "\n".join(lines), (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points", va="bottom",
+        fontsize=_SMALL, color=_DARK, linespacing=1.2,
+    )  # fmt: skip
+    heading = "\n".join(_wrapped(f"{title}{marked}", _TITLE_LENGTH))
+    axes.set_title(heading, loc="left", pad=9 + 1.3 * _SMALL * len(lines), fontsize=11, fontweight="bold")
+    axes.set_xlabel("\n".join(_wrapped(axes.get_xlabel(), _LABEL_LENGTH)))
+    axes.set_ylabel("\n".join(_wrapped(axes.get_ylabel(), _LABEL_LENGTH)))
+    handles, labels = axes.get_legend_handles_labels()
+    labels = ["\n".join(_wrapped(label, _LEGEND_LENGTH)) for label in labels]
+    columns = _columns([max(map(len, label.split("\n"))) for label in labels])
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
+
+
+def _columns(lengths: Sequence[int]) -> int:
+    """How many columns a legend of entries of these lengths may have, which are filled one after the other."""
+    for columns in (3, 2):
+        parts = np.array_split(np.array(lengths), columns)
+        if sum(part.max(initial=0) + _MARKER_LENGTH for part in parts) <= _LEGEND_LENGTH:
+            return columns
+    return 1
+
+
+def _wrapped(text: str, length: int) -> list[str]:
+    """Lines that fit. Names may be anything; a dollar of theirs must not begin a formula."""
+    return [line.replace("$", r"\$") for line in textwrap.wrap(text, length)]
+
+
 def _scatter_phases(axes: Axes, queries: Sequence[Query], x: Sequence[float], y: Sequence[float]) -> None:
     for phase in PHASES:
         at = [place for place, query in enumerate(queries) if query.phase == phase]
         if at:
-            axes.scatter([x[i] for i in at], [y[i] for i in at], s=18, color=_COLOURS[phase], label=phase, zorder=3)
+            axes.scatter(
+                [x[i] for i in at], [y[i] for i in at], s=18, color=_COLOURS[phase], marker=_MARKERS[phase],
+                label=PHASE_WORDS[phase], zorder=3,
+            )  # fmt: skip
 
 
-def _tell_hidden(axes: Axes, count: int, at: float = 0.01) -> None:
-    """Say how many cells lie below what is shown, at this share of the width."""
-    if count:
-        axes.annotate(f"{count} cells below", (at, 0.015), xycoords="axes fraction", fontsize=8, color="#555555")
+def _whole_ticks(axes: Axes, last: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    margin = max(0.5, 0.02 * last)
+    axes.set_xlim(1 - margin, last + margin)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    axes.set_xticks([tick for tick in axes.get_xticks() if 1 <= tick <= last])
+
+
+def _outside(
+    axes: Axes, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float], one: str, several: str
+) -> list[str]:
+    """How many points lie on which side of what is shown; a point in a corner counts as below or above."""
+    across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+    below, above = up < bottom, up > top
+    beside = ~(below | above)
+    sides = {
+        "below": below,
+        "above": above,
+        "further left": beside & (across < left),
+        "further right": beside & (across > right),
+        f"without a known {axes.get_xlabel()}": beside & ~np.isfinite(across),
+    }
+    return [f"{told} {side}" for side, there in sides.items() for told in _counted(int(there.sum()), one, several)]
+
+
+def _counted(count: int, one: str, several: str) -> list[str]:
+    """The count of something in words, if there is any."""
+    return [f"{count:,} {one if count == 1 else several}"] if count else []
 
 
 def _optimum(ledger: Ledger, benchmark: Benchmark) -> float | None:
-    """The best feasible cell's mean label, in percent; None where a feasible cell has none."""
+    """The best feasible cell's mean label, in the objective's unit; None where a missing value leaves it open."""
     if not isinstance(benchmark, TabularBenchmark):
         return None
     objective = _objective(ledger)
+    bounds = [Constraint.parse(text) for text in ledger.header["config"]["constraints"]]
+    costs = {bound.metric: benchmark.column(bound.metric).mean for bound in bounds}
+    if undecided(bounds, costs, benchmark.space.size).any():
+        return None
     feasible = np.ones(benchmark.space.size, dtype=bool)
-    for constraint in map(Constraint.parse, ledger.header["config"]["constraints"]):
-        feasible &= constraint.check(benchmark.column(constraint.metric).mean)
+    for bound in bounds:
+        feasible &= bound.check(costs[bound.metric])
     truth = benchmark.column(objective.name).mean[feasible]
     return objective.sign * float((objective.sign * truth).max()) if truth.size and np.isfinite(truth).all() else None
 
 
-def _save(figure: Figure, path: Path) -> Path:
-    try:
-        path.parent.mkdir(exist_ok=True)
-        figure.savefig(path, dpi=_DPI)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}; the ledger is complete") from error
-    return path
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=_DPI))
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or one_line(error)

@@ -1,4 +1,4 @@
-"""What a ledger tells: the anytime curve, the repeats, and the run in a few lines of text."""
+"""What a run comes to, for a person: the anytime curve, the result in a few lines of text, the table of the best."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from nassurrogate.benchmarks import LABEL, TEST
+from nassurrogate.constraints import Constraint
+from nassurrogate.errors import InputError
+from nassurrogate.metric import Metric, known_metric
+from nassurrogate.metric_words import name_in_words, value_in_words, with_unit
 from nassurrogate.search.ledger import Query
+
+PHASE_WORDS = {"init": "random to start with", "search": "proposed by the search", "confirm": "to confirm the best"}
+"""What a phase of the ledger is for."""
 
 
 def anytime(queries: Sequence[Query], *, sign: int = 1) -> np.ndarray:
@@ -25,51 +32,40 @@ def anytime(queries: Sequence[Query], *, sign: int = 1) -> np.ndarray:
     return np.where(np.isfinite(best), sign * best, np.nan)
 
 
-_RULES = {"shrunk": "its label weighed against what the surrogate expects without it (shrunk)"}
-"""What a rule of `choose` means, where the name does not tell."""
-
-
 def describe_result(result: Mapping[str, Any]) -> str:
     """The result of `run` as text for a person, a line a fact."""
-    best, goal = result["best"], result["objective"]
-    spent = ", ".join(f"{count} {phase}" for phase, count in result["phases"].items() if count)
-    failed = f", {result['n_failed']} failed" if result["n_failed"] else ""
-    marked = " (ORACLE: guided by the truth itself, an upper bound)" if result["oracle"] else ""
-    rule = _RULES.get(result["selected_by"], result["selected_by"])
-    several = f", mean of {best['queries']} trainings" if best["queries"] > 1 else ""
-    form, unit = _form(goal)
-    predicted = best["predicted_value"]
-    before = "" if predicted is None else f" (predicted {predicted:{form}}{unit} before)"
-    index = "" if best["index"] is None else f" (index {best['index']})"
-    size = "an unknown number of" if result["n_space"] is None else f"{result['n_space']:,}"
-    kind = result.get("kind", "cell")  # summaries of earlier releases have none
-    rows = [
-        (f"best {kind}", f"{best['arch']}{index}"),
-        (_name_of(goal), f"{best['value']:{form}}{unit}{before}{several}, selected by {rule}"),
-    ]
-    if goal["name"] == LABEL and result["is_table"]:
-        lacking = "no table with test accuracy imported"
-        rows.append(("test accuracy", _or_unknown(best["test_accuracy_pct"], "{:.2f} %", lacking)))
-    costs = ", ".join(f"{name} {value:.4g}" for name, value in _costs(best, goal["name"]))
+    rows = result_rows(result)
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
+
+
+def result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The lines of `describe_result`: what a fact is about, and the fact.
+
+    Args:
+        result: of `run`, or the `summary.json` of a run folder, of an earlier release too.
+    """
+    kind, goal = _kind(result), _objective(result)
+    rows = [(f"best {kind}", _named(result["best"])), *_operations(result), (_title(goal), _value(result, goal))]
+    if goal.name == LABEL and result["is_table"]:
+        tested = result["best"]["test_accuracy_pct"]
+        lacking = "unknown (no table with test accuracy imported)"
+        rows.append(("test accuracy", lacking if tested is None else f"{tested:.2f} %"))
+    costs = ", ".join(
+        f"{name_in_words(metric)} {value_in_words(value, metric)}" for metric, value in _costs(result["best"], goal)
+    )
     if costs:
         rows.append(("costs", costs))
-    to_best = f"to the best feasible {kind}"
-    regret = f"{{:.3f}} points {to_best}" if unit == " %" else f"{{:.4g}}{unit} {to_best}"
-    lacking = "table incomplete" if result["is_table"] else "the optimum is not known"
-    rows.append(("regret", _or_unknown(result["regret_points"], regret, lacking)))
-    if result["feasible_share_is_estimate"]:
-        feasible = f"an estimated {result['feasible_share']:.1%} of {size} architectures"
-    elif result["n_feasible"] is None:
-        feasible = f"all {kind}s; their number is unknown"
-    else:
-        feasible = f"{result['n_feasible']:,} of {size} {kind}s"
     rows += [
-        ("feasible", f"{feasible}{_under(result['constraints'])}"),
-        ("queries", f"{result['queries']} of {result['budget']} ({spent}{failed}); stopped: {result['stop_reason']}"),
-        ("search", f"{result['searcher']} with predictor {result['predictor']}{marked}"),
+        ("regret", _regret(result, goal)),
+        ("feasible", _feasible(result)),
+        ("queries", _queries(result)),
+        ("search", _search(result)),
         ("predictor calls", f"{result['predictor_calls']:,} (free)"),
-        ("on", f"{result['space']}/{result['dataset']}, seed {result['seed']}, {result['labels']} labels"),
+        ("on", f"{result['space']}/{result['dataset']}, seed {result['seed']}{_label_kind(result, goal)}"),
     ]
+    if sources := _sources(result):
+        rows.append(("sources", sources))
     if result["fidelity"] is not None:
         rows.append(
             ("fidelity", f"{result['fidelity']} of every query; test accuracy and regret are of the full training")
@@ -82,28 +78,94 @@ def describe_result(result: Mapping[str, Any]) -> str:
     rows += [("note", note) for note in result["notes"]]
     if result["run_dir"] is not None:
         rows.append(("run folder", result["run_dir"]))
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
+    return rows
 
 
-def _name_of(goal: Mapping[str, Any]) -> str:
+def top_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the best architectures of a run, best first; all columns but the last one hold numbers.
+
+    Args:
+        result: of `run`.
+
+    The last column is the architecture's string. What no row has is left out; `-` is what one row lacks.
+    """
+    goal, top = _objective(result), result["top"]
+    form = ".2f" if goal.is_percent else ".5g"
+    columns = [
+        ("index", "index", "d"),
+        ("value", with_unit("measured", goal), form),
+        ("predicted_value", with_unit("predicted", goal), form),
+    ]
+    if any(row["queries"] > 1 for row in top):
+        columns.append(("queries", "trainings", "d"))
+    bounded = [constraint.metric for constraint in _constraints(result)]
+    for name in dict.fromkeys(("latency_ms", "params_m", "flops_m", *bounded)):
+        if name != goal.name:
+            metric = known_metric(name)
+            short = name_in_words(metric).replace("parameters", "params")
+            columns.append((name, with_unit(short, metric), _COST_FORMS.get(name, ".4g")))
+    shown = [column for column in columns if any(row.get(column[0]) is not None for row in top)]
+    rows = [
+        ["-" if row.get(name) is None else format(row[name], form) for name, _, form in shown] + [row["arch"]]
+        for row in top
+    ]
+    return [*(title for _, title, _ in shown), "architecture"], rows
+
+
+_COST_FORMS = {"latency_ms": ".2f", "params_m": ".3f", "flops_m": ".1f"}
+
+
+# --- what was found ------------------------------------------------------------------------------------------------
+
+
+def _kind(result: Mapping[str, Any]) -> str:
+    return str(result.get("kind", "cell"))  # summaries of earlier releases have none
+
+
+def _objective(result: Mapping[str, Any]) -> Metric:
+    return Metric.from_dict(result["objective"])
+
+
+def _named(best: Mapping[str, Any]) -> str:
+    return f"{best['arch']}" if best["index"] is None else f"{best['arch']} (index {best['index']})"
+
+
+def _operations(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What an NB101 cell is made of; the strings of all other spaces say it."""
+    if result["space"] != "nb101":
+        return []
+    from nassurrogate.spaces import get_space
+    from nassurrogate.spaces.nb101_text import edges_of, operations_of
+
+    try:
+        cell = get_space("nb101").parse(result["best"]["arch"])
+    except InputError:  # somebody's own space of that name
+        return []
+    return [("operations", operations_of(cell)), ("edges", edges_of(cell))]
+
+
+def _title(goal: Metric) -> str:
     told = {LABEL: "validation accuracy", TEST: "test accuracy (the objective)"}
-    return str(told.get(goal["name"], goal["name"]))
+    return told.get(goal.name, goal.name)
 
 
-def _form(goal: Mapping[str, Any]) -> tuple[str, str]:
-    """How a value of the objective is printed, and the unit behind it."""
-    if goal["unit"] == "percent":
-        return ".2f", " %"
-    return ".5g", "" if goal["unit"] == "unknown" else f" {goal['unit']}"
+def _value(result: Mapping[str, Any], goal: Metric) -> str:
+    best = result["best"]
+    form = ".2f" if goal.is_percent else ".5g"
+    predicted = best["predicted_value"]
+    before = "" if predicted is None else f" (predicted {value_in_words(predicted, goal, form)} before it was measured)"
+    several = f", mean of {best['queries']} trainings" if best["queries"] > 1 else ""
+    rule = _RULES.get(result["selected_by"], f"by {result['selected_by']}")
+    among = " among those trained more than once" if best["queries"] > 1 else ""
+    return f"{value_in_words(best['value'], goal, form)}{before}{several}; selected{among} {rule}"
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} h" if seconds >= 360 else f"{seconds:.1f} s"
-
-
-def _under(constraints: Sequence[str]) -> str:
-    return f" satisfy {' and '.join(constraints)}" if constraints else ""
+_RULES = {
+    "measured": "by measured value",
+    "shrunk": "by measured value shrunk towards the predicted one (a single training may be lucky)",
+    "oracle": "by true value",
+}
+"""What a rule of `choose` means."""
 
 
 _NO_COSTS = (
@@ -112,10 +174,93 @@ _NO_COSTS = (
 )  # fmt: skip
 
 
-def _costs(best: Mapping[str, Any], objective: str) -> list[tuple[str, float]]:
-    numbers = ((name, value) for name, value in best.items() if name not in (*_NO_COSTS, objective))
-    return [(name, value) for name, value in numbers if isinstance(value, float)]
+def _costs(best: Mapping[str, Any], goal: Metric) -> list[tuple[Metric, float]]:
+    numbers = ((name, value) for name, value in best.items() if name not in (*_NO_COSTS, goal.name))
+    return [(known_metric(name), value) for name, value in numbers if isinstance(value, float)]
 
 
-def _or_unknown(value: float | None, form: str, reason: str) -> str:
-    return f"unknown ({reason})" if value is None else form.format(value)
+# --- how good it is, and what it took ------------------------------------------------------------------------------
+
+
+def _regret(result: Mapping[str, Any], goal: Metric) -> str:
+    """How far the best one is from the best that there is."""
+    kind, regret = _kind(result), result["regret_points"]
+    if regret is None:
+        if result.get("n_unknown"):
+            unknown = f"the {result['n_unknown']:,} without a known {_bounded(result)}"
+            return f"unknown (the best {kind} may be one of {unknown})"
+        return f"unknown ({'table incomplete' if result['is_table'] else 'the optimum is not known'})"
+    told = f"{regret:.3f} points" if goal.is_percent else value_in_words(regret, goal)
+    if regret == 0:
+        return f"{told}: no feasible {kind} is better"
+    return f"{told} {'less' if goal.larger_is_better else 'more'} than the best feasible {kind}"
+
+
+def _feasible(result: Mapping[str, Any]) -> str:
+    kind, bounds = _kind(result), result["constraints"]
+    satisfy = f" satisfy {' and '.join(bounds)}" if bounds else ""
+    size = "an unknown number of" if result["n_space"] is None else f"{result['n_space']:,}"
+    if result["feasible_share_is_estimate"]:
+        return f"an estimated {result['feasible_share']:.1%} of {size} architectures{satisfy}"
+    if result["n_feasible"] is None:
+        return f"all {kind}s; their number is unknown{satisfy}"
+    unknown = result.get("n_unknown")
+    if unknown and result["n_space"] is not None:
+        known = result["n_space"] - unknown
+        which = f"the {known:,} {kind}s with a known {_bounded(result)}"
+        return f"{result['n_feasible']:,} of {which}{satisfy}; {unknown:,} unknown"
+    return f"{result['n_feasible']:,} of {size} {kind}s{satisfy}"
+
+
+def _constraints(result: Mapping[str, Any]) -> list[Constraint]:
+    return [Constraint.parse(text) for text in result["constraints"]]
+
+
+def _bounded(result: Mapping[str, Any]) -> str:
+    return " or ".join(dict.fromkeys(constraint.metric for constraint in _constraints(result)))
+
+
+def _queries(result: Mapping[str, Any]) -> str:
+    spent = [f"{count} {PHASE_WORDS[phase]}" for phase, count in result["phases"].items() if count]
+    spent += [f"{result['n_failed']} failed"] if result["n_failed"] else []
+    return f"{result['queries']} of {result['budget']} ({', '.join(spent)}){_stopped(result)}"
+
+
+def _stopped(result: Mapping[str, Any]) -> str:
+    """Why budget is left; empty if none is."""
+    reason, kind = result["stop_reason"], _kind(result)
+    if reason == "budget":
+        return ""
+    if reason == "interrupted":
+        return "; interrupted before the budget was spent"
+    if reason != "exhausted":
+        return f"; stopped: {reason}"
+    if any(note.startswith("exhausted") for note in result["notes"]):  # of an earlier release none does
+        return "; exhausted, see the note"
+    return f"; exhausted: no feasible {kind} is left to evaluate"
+
+
+def _search(result: Mapping[str, Any]) -> str:
+    if result["predictor"] == "none":
+        return f"{result['searcher']} without a predictor"
+    marked = " (ORACLE: guided by the truth itself, an upper bound)" if result["oracle"] else ""
+    return f"{result['searcher']} with predictor {result['predictor']}{marked}"
+
+
+def _sources(result: Mapping[str, Any]) -> str:
+    """Which table every metric is from, table by table; empty where that is not known."""
+    metrics: dict[str, list[str]] = {}
+    for metric, source in (result.get("metric_sources") or {}).items():
+        metrics.setdefault(source, []).append(metric)
+    return "; ".join(f"{', '.join(names)}: {source}" for source, names in metrics.items() if source)
+
+
+def _label_kind(result: Mapping[str, Any], goal: Metric) -> str:
+    """What one label is."""
+    if not goal.needs_training:
+        return ""
+    return "; a label is " + ("a single training" if result["labels"] == "single" else "the mean of several trainings")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 360 else f"{seconds:.1f} s"

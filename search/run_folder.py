@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,26 +18,31 @@ from nassurrogate.search.ledger import LedgerWriter
 LEDGER, SUMMARY, LOCK, PLOTS = "ledger.jsonl", "summary.json", "run.lock", "plots"
 
 
-def default_folder(space: str, dataset: str, seed: int) -> Path:
-    """`runs/<space>-<dataset>-<seed>-<time>` in the current folder, with `-2`, `-3`, … where that exists."""
+def default_folders(space: str, dataset: str, seed: int) -> Iterator[Path]:
+    """`runs/<space>-<dataset>-<seed>-<time>` in the current folder, then the same with `-2`, `-3`, … without end."""
     stem = file_stem(f"{space}-{dataset}-{seed}-{datetime.now():%Y%m%d-%H%M%S}").lstrip(".")
-    path, number = Path("runs") / stem, 1
-    while path.exists():
-        number += 1
-        path = Path("runs") / f"{stem}-{number}"
-    return path
+    yield Path("runs") / stem
+    for number in itertools.count(2):
+        yield Path("runs") / f"{stem}-{number}"
 
 
 @contextmanager
-def open_run(path: Path, header: Mapping[str, Any]) -> Iterator[LedgerWriter]:
+def open_run(folder: Path | Iterator[Path], header: Mapping[str, Any]) -> Iterator[LedgerWriter]:
     """Create or take over a folder that holds no run, and keep it locked against other processes meanwhile.
+
+    Args:
+        folder: the folder, or names for a new one: the first that nobody has is taken, other processes included.
+        header: of the ledger, which tells by its `path` where it lies.
 
     Raises `InputError` for a folder that another process writes, that holds a run, or that cannot be written; nothing
     of it is then changed.
     """
     from filelock import FileLock, Timeout
 
-    created = _make_folder(path)
+    if isinstance(folder, Path):
+        path, created = folder, _make_folder(folder)
+    else:
+        path, created = _make_new(folder)
     if not (path / LOCK).exists():
         _refuse_other_run(path)
     lock = FileLock(path / LOCK)
@@ -89,6 +95,21 @@ def _make_folder(path: Path) -> list[Path]:
         _remove_empty(new)
         raise InputError(f"cannot make the run folder {path}: {error.strerror}; choose another one") from error
     return new
+
+
+def _make_new(names: Iterator[Path]) -> tuple[Path, list[Path]]:
+    """Make the first folder that is not there, and say which are new, innermost first."""
+    for path in names:
+        parents = _make_folder(path.parent)
+        try:
+            path.mkdir()  # fails where another process was faster
+        except FileExistsError:
+            continue
+        except OSError as error:
+            _remove_empty(parents)
+            raise InputError(f"cannot make the run folder {path}: {error.strerror}; choose another one") from error
+        return path, [path, *parents]
+    raise AssertionError("the names have no end")
 
 
 def _remove_empty(folders: list[Path]) -> None:

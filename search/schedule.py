@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass
 
-from nassurrogate.errors import InputError, brief, require_name, unknown_choice
-from nassurrogate.search.acquisition import acquisition_names
+from nassurrogate.search.setting_table import SETTINGS
 
 _REFITS = 20
 """Fits that a run makes of a predictor whose fits take time."""
@@ -21,25 +19,13 @@ _GROWTH = 200
 class SearchSettings:
     """Everything about the strategy that a user may change; without a predictor only `top` matters.
 
-    Args:
-        n_init: random evaluations before the surrogate is used, at most half the budget (rounded up); None: the
-            predictor's own number, 3 for the default one, 10 for most, 0 beside a saved surrogate.
-        n_confirm: final evaluations: of the highest posterior mean, or where a label is a single training, further
-            trainings of the best cells, up to two each. None: 1, or of single trainings 16 % of the budget.
-        batch_size: evaluations between two fits, for answers that come in parallel; None: one, or where a fit takes
-            time as many as make 20 fits a run.
-        acquisition: what decides the next query: `ei`, `ucb`, `mean` or `thompson`.
-        beta: weight of the posterior deviation in `ucb`.
-        pool_size: where a space has more candidates than this, half as many are drawn at random, and neighbours of
-            the best join them before every query.
-        inner_proposals: proposals that a searcher makes on the acquisition before each query, refused ones too; None:
-            the searcher's own number. `exhaustive` always looks at the whole pool.
-        label_noise_pct: standard deviation of one training, in percent; weighs single labels against the surrogate when
-            the best is chosen. 0.2 is typical of good NAS-Bench-201 cells on cifar10, 0.5 on cifar100, 0.6 on
-            ImageNet16-120.
-        top: how many of the best measured architectures the result lists.
+    What each means, its default and its range stand in `nassurrogate.search.setting_table.SETTINGS`, which
+    `nassurrogate search --help-settings` prints. What has no effect in a run is said in its notes.
 
     Raises `InputError` for a value out of range.
+
+    >>> SearchSettings(n_init=5, acquisition="ucb").n_init
+    5
     """
 
     n_init: int | None = None
@@ -53,21 +39,18 @@ class SearchSettings:
     top: int = 10
 
     def __post_init__(self) -> None:
-        if self.n_confirm is not None:
-            require_count("n_confirm", self.n_confirm, least=0)
-        for name in ("pool_size", "top"):
-            require_count(name, getattr(self, name))
-        for name in ("n_init", "batch_size", "inner_proposals"):
-            if getattr(self, name) is not None:
-                require_count(name, getattr(self, name))
-        require_name("acquisition", self.acquisition)
-        if self.acquisition not in acquisition_names():
-            raise unknown_choice("acquisition", self.acquisition, acquisition_names())
-        for name in ("beta", "label_noise_pct"):
-            value = getattr(self, name)
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number or not 0 <= value <= sys.float_info.max:
-                raise InputError(f"{name} must be a finite number from 0, got {brief(value)}")
+        for name, setting in SETTINGS.items():
+            setting.check(getattr(self, name))
+
+    def changed(self) -> dict[str, object]:
+        """Those that differ from their defaults.
+
+        >>> SearchSettings(beta=3.0).changed()
+        {'beta': 3.0}
+        """
+        return {
+            name: getattr(self, name) for name, setting in SETTINGS.items() if getattr(self, name) != setting.default
+        }
 
 
 @dataclass(frozen=True)
@@ -116,9 +99,3 @@ def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3, trai
     wanted = max(1, round(_TRAINED_AGAIN * budget)) if trains_again else 1
     n_confirm = min(wanted if settings.n_confirm is None else settings.n_confirm, budget - n_init)
     return Plan(n_init, budget - n_init - n_confirm, n_confirm, settings.batch_size)
-
-
-def require_count(name: str, value: object, *, least: int = 1) -> None:
-    """Raise `InputError` unless `value` is a whole number from `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} must be a whole number from {least}, got {brief(value)}")

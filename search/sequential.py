@@ -14,6 +14,7 @@ from nassurrogate.search.account import Account, Event
 from nassurrogate.search.acquisition import acquire, moving_incumbent
 from nassurrogate.search.exhaustive import Exhaustive
 from nassurrogate.search.feasible_set import FeasibleSet
+from nassurrogate.search.idle_settings import idle_beside_predictor, idle_label_noise
 from nassurrogate.search.ledger import Phase
 from nassurrogate.search.pool import CandidatePool
 from nassurrogate.search.schedule import SearchSettings, plan
@@ -27,6 +28,8 @@ _CLIMBERS, _CLIMBS = 4, 8
 """Candidates whose neighbours join a pool at a time, and how often before a query at most."""
 _STARTS, _MOST_STEPS = 2, 4
 """Candidates of an open space from which the search climbs before a query, and how far; the next query goes on."""
+_COMPARED = 3
+"""Labels from which on their scale is compared with that of a saved surrogate."""
 
 
 class SequentialSearch:
@@ -39,6 +42,7 @@ class SequentialSearch:
         searcher: class of the searcher that maximises the acquisition.
         settings: the strategy.
         rng: of the initial sample, the pool, the acquisition and the searchers.
+        known: feasible architectures whose labels the surrogate brought along.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class SequentialSearch:
         searcher: type[Searcher],
         settings: SearchSettings,
         rng: np.random.Generator,
+        known: Sequence[Architecture] = (),
     ) -> None:
         self._account = account
         self._feasible = feasible
@@ -56,7 +61,9 @@ class SequentialSearch:
         self._searcher = searcher
         self._settings = settings
         self._rng = rng
+        self._known = known
         self._reasons: set[str] = set()
+        self._compared = False
         self._neighbours: dict[Architecture, list[tuple[Architecture, Hashable]]] = {}
         self.searchers: list[Searcher] = []
 
@@ -69,15 +76,22 @@ class SequentialSearch:
             initial_labels=self._surrogate.initial_labels,
             trains_again=account.trains_again,
         )
-        for name, planned in (("n_init", schedule.n_init), ("n_confirm", schedule.n_confirm)):
-            asked = getattr(self._settings, name)
-            if asked is not None and planned < asked and account.limit > 1:
-                account.note(f"{name} is {asked}, but {account.limit} queries leave room for only {planned}")
-        for arch in self._random(schedule.n_init):
-            account.evaluate(arch, "init", "random")
         # However small it is asked to be, a pool has enough that is not evaluated yet.
         pool_size = max(self._settings.pool_size, 8 * account.limit)
+        for reason in idle_beside_predictor(
+            self._settings,
+            schedule,
+            account.limit,
+            looks_at_all=issubclass(self._searcher, Exhaustive),
+            pool_size=pool_size,
+            n_candidates=self._feasible.n_classes,
+        ):
+            account.note(reason)
+        for arch in self._random(schedule.n_init):
+            account.evaluate(arch, "init", "random")
         pool = CandidatePool(self._feasible, self._surrogate, pool_size, self._rng)
+        if self._known and not pool.is_whole:  # the best of what is known has neighbours that are not
+            pool.add(self._known)
 
         def batch() -> int:
             return schedule.batch_size(len(account.labelled), refits_at_once=self._surrogate.refits_at_once)
@@ -89,6 +103,10 @@ class SequentialSearch:
             self._train_again(max(1, schedule.n_confirm // 2))
         while found and account.left:
             found = self._round(pool, min(batch(), account.left), "confirm")
+        is_percent = account.objective.is_percent
+        used = is_percent and has_single(account.labelled)
+        for reason in idle_label_noise(self._settings, used=used, is_percent=is_percent):
+            account.note(reason)
 
     def _train_again(self, n_best: int) -> None:
         """Spend what is left on training the best again; include more of them when some cannot be trained again."""
@@ -118,6 +136,10 @@ class SequentialSearch:
         archs, labels = account.archs, account.labels
         proposed: list[Architecture] = []
         predicted: list[tuple[float, float]] = []
+        if len(labels) >= _COMPARED and not self._compared:
+            self._compared = True
+            if doubt := surrogate.scale_doubt(labels):
+                account.note(f"{doubt}: another unit? Only the order of its predictions counts")
 
         def predictions(of: Sequence[Architecture]) -> list[tuple[float, float]]:
             prediction = surrogate.predict(of)

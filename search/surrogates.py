@@ -24,6 +24,8 @@ from nassurrogate.metric import Metric
 from nassurrogate.surrogate import Surrogate
 
 FitProgress = Callable[[int, int], None]
+_OTHER_SCALE = 50.0
+"""From this ratio of typical labels on a unit may be another: percent are 100 fractions, seconds 1000 milliseconds."""
 
 
 class CannotLearn(Exception):
@@ -81,6 +83,10 @@ class SearchSurrogate(ABC):
         """Architectures whose posterior or label was predicted, every time that one was."""
         self.failure = ""
         """Why the last fit learned nothing, where the search goes on with another surrogate."""
+
+    def scale_doubt(self, labels: Sequence[float]) -> str:
+        """Why what was learned before this run may be in another unit than these labels; empty if nothing says so."""
+        return ""
 
     @abstractmethod
     def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
@@ -229,6 +235,15 @@ class BlendedSurrogate(SearchSurrogate):
             self._weight = 1.0
             # Until two labels differ there is nothing to learn yet, which is no failure.
             self.failure = str(reason) if len(set(labels)) > 1 else ""
+
+    def scale_doubt(self, labels: Sequence[float]) -> str:
+        known = self._saved.labels
+        ours, theirs = float(np.median(labels)), self._saved.label_stats.get("mean", 0.0)
+        if known is not None:
+            theirs = float(np.median(known[1]))
+        if ours * theirs <= 0 or 1 / _OTHER_SCALE < ours / theirs < _OTHER_SCALE:
+            return ""
+        return f"the saved surrogate learned labels around {theirs:.4g}, those of this run are around {ours:.4g}"
 
     def add(self, archs: Sequence[Architecture]) -> None:
         self._learning.add(archs)

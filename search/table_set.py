@@ -48,6 +48,11 @@ class TableSet(FeasibleSet):
         self._class_of = space.class_ids() if class_of is None else class_of
         self._n_numbers = int(self._class_of.max()) + 1
 
+    @property
+    def n_unlabelled(self) -> int:
+        """Architectures that satisfy the constraints, but have no label."""
+        return int((self.satisfies & ~self._feasible).sum())
+
     def keys(self, archs: Sequence[Architecture]) -> list[int]:
         if len(archs) == 1:
             return [self.key(archs[0])]
@@ -80,6 +85,10 @@ class TableSet(FeasibleSet):
         found[self._class_of[self._representatives]] = self._representatives
         return found
 
+    def equivalents(self, arch: Architecture) -> list[Architecture]:
+        found = np.flatnonzero(self._feasible & (self._class_of == self.key(arch)))
+        return [other for other in self.space.take(found) if other != arch]
+
     def draw(self, n: int, rng: np.random.Generator, taken: Collection[Any] = ()) -> list[Architecture]:
         fresh = self._fresh(taken)
         return self.space.take(rng.choice(fresh, size=min(n, len(fresh)), replace=False))
@@ -97,11 +106,12 @@ class TableSet(FeasibleSet):
         return self.space.take(self._representatives)
 
     def describe(self) -> str:
-        unlabelled = int((self.satisfies & ~self._feasible).sum())
+        unlabelled = self.n_unlabelled
         missing = f"; {unlabelled} of them have no label and are left out" if unlabelled else ""
+        unknown = f"; {self.n_unknown:,} are unknown" if self.n_unknown else ""
         return (
             f"{self.n_feasible:,} of {self.n_space:,} architectures satisfy the constraints "
-            f"({self.n_classes:,} different functions){missing}"
+            f"({self.n_classes:,} different functions){unknown}{missing}"
         )
 
     def _fresh(self, taken: Collection[Any]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 
 import numpy as np
 import pytest
@@ -48,19 +49,93 @@ def test_violation_is_the_distance_in_the_metrics_unit():
 def test_any_text_parses_or_is_refused_in_one_line(text):
     message = ""
     try:
-        Constraint.parse(text)
+        Constraint.parse_all(text)
     except InputError as error:
         message = str(error)
     assert "\n" not in message
 
 
+def _suggested(message):
+    """What a message suggests, one text or several; nothing where it was cut."""
+    return re.findall(r"'([^']*)'", message.rpartition("did you mean ")[2]) if "did you mean '" in message else []
+
+
 @given(metrics, st.text("<>=!≤≥~ ", min_size=1, max_size=4), st.one_of(finite.map(repr), st.text(max_size=8)))
 def test_what_is_suggested_instead_parses(metric, sign, bound):
     try:
-        Constraint.parse(metric + sign + bound)
+        Constraint.parse_all(metric + sign + bound)
     except InputError as error:
-        if "did you mean '" in str(error):
-            Constraint.parse(str(error).rsplit("did you mean '", 1)[1].removesuffix("?").removesuffix("'"))
+        for text in _suggested(str(error)):
+            Constraint.parse_all(text)
+
+
+# --- two bounds and more -------------------------------------------------------------------------------------------
+
+
+@given(metrics, st.sampled_from(["<=", "<"]), st.sampled_from(["<=", "<"]), finite, finite, spaces)
+def test_a_metric_between_two_bounds(metric, first, second, one, other, space):
+    low, high = sorted([one, other])
+    forward = f"{space}{low!r}{space}{first}{metric}{space}{second}{space}{high!r}"
+    mirror = {"<=": ">=", "<": ">"}
+    backward = f"{high!r}{mirror[second]}{metric}{mirror[first]}{low!r}"
+    wanted = {Constraint(metric, mirror[first], low), Constraint(metric, second, high)}
+    for text in (forward, backward):
+        if low == high and "<=" not in {first} & {second}:
+            with pytest.raises(InputError, match="nothing lies between"):
+                Constraint.parse_all(text)
+        else:
+            assert set(Constraint.parse_all(text)) == wanted
+
+
+@given(st.lists(st.tuples(metrics, st.sampled_from(OPERATORS), finite), min_size=1, max_size=4),
+       st.sampled_from([" and ", " AND ", "&", " && ", ", ", " , "]))  # fmt: skip
+def test_joined_bounds_are_what_each_is_alone(bounds, joint):
+    wanted = [Constraint(*bound) for bound in bounds]
+    assert Constraint.parse_all(joint.join(map(str, wanted))) == wanted
+
+
+@given(metrics, st.sampled_from(OPERATORS), finite)
+def test_the_bound_may_come_first(metric, sign, bound):
+    mirror = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
+    assert Constraint.parse(f"{bound!r} {sign} {metric}") == Constraint(metric, mirror[sign], bound)
+
+
+def test_one_is_one_and_names_what_reads_several():
+    assert Constraint.parse("12<=latency_ms") == Constraint("latency_ms", ">=", 12.0)
+    with pytest.raises(InputError, match=r"it holds 2, latency_ms>=12, latency_ms<=14; Constraint\.parse_all reads"):
+        Constraint.parse("12<=latency_ms<=14")
+    assert Constraint.parse_all("latency_ms<=12", source="mine") == [Constraint("latency_ms", "<=", 12.0, "mine")]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "suggested"),
+    [
+        ("14<=latency_ms<=12", "nothing lies between its two bounds", ["12<=latency_ms<=14"]),
+        ("12<=latency_ms>=14", "both are bounds from below", ["12<=latency_ms<=14"]),
+        ("12>latency_ms<14", "both are bounds from above", ["12<=latency_ms<=14"]),
+        ("latency_ms>=12<=14", "one stands on either side", ["12<=latency_ms<=14"]),
+        ("latency_ms<14>12", "one stands on either side", ["12<=latency_ms<=14"]),
+        ("12≤latency_ms<=14", "unknown operator '≤'", ["12<=latency_ms<=14"]),
+        ("12<=latency_ms<=14ms", "got '14ms'", ["12<=latency_ms<=14"]),
+        ("latency_ms in [12, 14]", "expected METRIC, operator and bound", ["12<=latency_ms<=14"]),
+        ("latency_ms between 12 and 14", "expected METRIC, operator and bound", ["12<=latency_ms<=14"]),
+        ("flops_m<=100 params_m<=1", "joined by 'and'", ["flops_m<=100 and params_m<=1"]),
+        ("flops_m<=100 and params_m=1", "'params_m=1' in 'flops_m<=100 and params_m=1'", ["params_m<=1"]),
+        ("flops_m>=100 and <=200", "'<=200' in", ["flops_m<=200"]),
+        ("flops_m<=100 or params_m<=1", "every bound must hold", []),
+        ("latency_ms<=12,5", "a comma separates two bounds", ["latency_ms<=12.5"]),
+        ("flops_m<=12,000", "a comma separates two bounds", ["flops_m<=12.000", "flops_m<=12000"]),
+        ("flops_m<=1_000", "got '1_000'", ["flops_m<=1000"]),
+        ("latency_ms<=12,", "expected METRIC", ["latency_ms<=12"]),
+    ],
+)
+def test_what_joins_or_bounds_nothing_is_refused_with_the_text_that_does(text, reason, suggested):
+    with pytest.raises(InputError) as caught:
+        Constraint.parse_all(text)
+    assert reason in str(caught.value)
+    assert _suggested(str(caught.value)) == suggested
+    for right in suggested:
+        assert Constraint.parse_all(right)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +144,8 @@ def test_what_is_suggested_instead_parses(metric, sign, bound):
         ("latency_ms=12", "latency_ms<=12"),
         ("latency_ms≤12", "latency_ms<=12"),
         ("latency_ms => 12", "latency_ms>=12"),
-        ("12>=latency_ms", "latency_ms<=12"),
+        ("12 = latency_ms", "latency_ms<=12"),
+        ("12ms>=latency_ms", "latency_ms<=12"),
         ("latency_ms<=12ms", "latency_ms<=12"),
         ("latency_ms 12", "latency_ms<=12"),
         ("latency_ms<=nan", "latency_ms<=12"),

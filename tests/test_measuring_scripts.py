@@ -13,6 +13,7 @@ import pytest
 
 from nassurrogate.benchmarks.evaluation import evaluate
 from nassurrogate.spaces import get_space
+from nassurrogate.surrogate import Surrogate
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -371,3 +372,66 @@ def test_one_search_tells_what_it_took(script: Any, monkeypatch: pytest.MonkeyPa
     assert (line["space"], line["seed"], line["queries"], line["notes"]) == ("nb201", 3, 50, 0)
     assert line["cpu_s"] > 0.1
     assert 10 < line["peak_mb"] < 4000
+
+
+# --- how long a score takes ------------------------------------------------------------------------------------------
+
+
+def test_a_score_is_measured_in_a_process_of_its_own(script: Any, tmp_path: Path) -> None:
+    score = script("measure_score")
+    space = get_space("nb201")
+    model = Surrogate(space, predictor="ridge", device="cpu").fit([0, 1, 2], [85.5, 90.8, 72.1])
+    path = model.save(tmp_path / "ridge.safetensors")
+    for architectures in score.ARCHITECTURES:
+        line = score.measure(path, architectures)
+        assert line["cpu_s"] > 0.05
+        assert line["wall_s"] > 0.05
+    path.write_bytes(b"")
+    with pytest.raises(SystemExit, match=r"scoring with ridge.safetensors failed: .*model file"):
+        score.measure(path, 1)
+
+
+def test_every_repeat_measures_both_predictors_and_the_medians_are_compared(
+    script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = script("measure_score")
+    models = {name: tmp_path / name for name in score.PREDICTORS}
+    seconds = iter(range(1, 1000))
+    monkeypatch.setattr(score, "train", lambda space, folder: models)
+    monkeypatch.setattr(score, "measure", lambda model, n: {"cpu_s": float(next(seconds)), "wall_s": 2.0 * n})
+    path = tmp_path / "results" / "score.jsonl"
+    assert score.main(["--repeats", "3", "--results", str(path)]) == 0
+    lines = script("stored_splits").read_lines(path)
+    assert [(line["repeat"], line["architectures"], line["predictor"]) for line in lines] == [
+        (repeat, n, name) for repeat in range(3) for n in score.ARCHITECTURES for name in score.PREDICTORS
+    ]
+    told = capsys.readouterr().out
+    assert told.splitlines()[2:] == [
+        "| gradient-boosting | 5.00 | 2.00 | 7.00 | 2000.00 |",
+        "| probe-former | 6.00 | 2.00 | 8.00 | 2000.00 |",
+        "| ratio | 1.20 | 1.00 | 1.14 | 1.00 |",
+    ]
+    whole = path.read_text()
+    assert score.main(["--report", "--results", str(path)]) == 0
+    assert (path.read_text(), capsys.readouterr().out) == (whole, told), "a report measures nothing"
+
+
+def test_the_default_predictor_scores_about_as_fast_as_gradient_boosting(script: Any) -> None:
+    """As measured on a quiet machine, for one architecture and for a thousand."""
+    score = script("measure_score")
+    lines = script("stored_splits").read_lines(score.RESULTS)
+    assert len(lines) == 9 * len(score.ARCHITECTURES) * len(score.PREDICTORS)
+    assert max(score.ratios(lines).values()) <= 1.3
+
+
+def test_what_is_compared_are_models_of_the_default_and_of_gradient_boosting(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score = script("measure_score")
+    monkeypatch.setattr(score, "PREDICTORS", ("gradient-boosting", "proxy-process"))
+    models = score.train("nb201", tmp_path, labels=12)
+    loaded = {name: Surrogate.load(path, device="cpu") for name, path in models.items()}
+    assert {name: (model.predictor.name, model.n_labels) for name, model in loaded.items()} == {
+        name: (name, 12) for name in models
+    }
+    assert len({model.labels_sha256 for model in loaded.values()}) == 1

@@ -43,6 +43,14 @@ OF_FUNCTION = {
     "mAP_50_95": (LARGER, "unknown"),
     "val_map_pct": (LARGER, "percent"),
     "precision": (LARGER, "unknown"),
+    "precision@1": (LARGER, "unknown"),
+    "AP": (LARGER, "unknown"),
+    "ap50": (LARGER, "unknown"),
+    "AP_small": (LARGER, "unknown"),
+    "val_ap_pct": (LARGER, "percent"),
+    "test_auc_pct": (LARGER, "percent"),
+    "miou_pct": (LARGER, "percent"),
+    "errors": (SMALLER, "unknown"),
     "recall_pct": (LARGER, "percent"),
     "psnr_db": (LARGER, "dB"),
     "memory_accuracy_pct": (LARGER, "percent"),
@@ -54,6 +62,15 @@ OF_FUNCTION = {
     "neg_val_loss": (UNKNOWN, "unknown"),
     "val_accuracy_std_pct": (UNKNOWN, "percent"),
     "accuracy_drop_pct": (UNKNOWN, "percent"),
+    "error_free_pct": (UNKNOWN, "percent"),
+    "error_bars": (UNKNOWN, "unknown"),
+    "loss_scale": (UNKNOWN, "unknown"),
+    "loss_weight": (UNKNOWN, "unknown"),
+    "precision_bits": (UNKNOWN, "bits"),
+    "weight_precision": (UNKNOWN, "unknown"),
+    "mixed_precision": (UNKNOWN, "unknown"),
+    "voltage_mV": (UNKNOWN, "mV"),
+    "clock_MHz": (UNKNOWN, "MHz"),
     "accuracy_rank": (UNKNOWN, "unknown"),
     "1-acc": (UNKNOWN, "unknown"),
     "1 - accuracy": (UNKNOWN, "unknown"),
@@ -74,6 +91,16 @@ OF_ARCHITECTURE = {
     "edgegpu_energy_mj": (SMALLER, "mJ"),
     "energy_j": (SMALLER, "J"),
     "power_w": (SMALLER, "W"),
+    "power_mW": (SMALLER, "mW"),
+    "POWER_KW": (SMALLER, "kW"),
+    "current_uA": (SMALLER, "uA"),
+    "avg_current_draw_mA": (SMALLER, "mA"),
+    "current_A": (SMALLER, "A"),
+    "latency_MS": (SMALLER, "ms"),
+    "latency_sec": (SMALLER, "s"),
+    "energy_per_inference_mj": (SMALLER, "mJ"),
+    "energy_per_image_uJ": (SMALLER, "uJ"),
+    "time_per_frame_ms": (SMALLER, "ms"),
     "params": (SMALLER, "unknown"),
     "table_params_m": (SMALLER, "millions"),
     "mixed_precision_params_m": (SMALLER, "millions"),
@@ -85,7 +112,10 @@ OF_ARCHITECTURE = {
     "peak_memory_mb": (SMALLER, "MB"),
     "feature_map_mb": (SMALLER, "MB"),
     "size_kb": (SMALLER, "kB"),
+    "peak_memory_MiB": (SMALLER, "MiB"),
     "fps": (LARGER, "frames/s"),
+    "throughput_fps": (LARGER, "frames/s"),
+    "throughput_img_s": (LARGER, "img/s"),
     "throughput": (LARGER, "unknown"),
     "images_per_second": (LARGER, "images/second"),
     "eyeriss_arithmetic_intensity_ops_per_byte": (UNKNOWN, "ops/byte"),
@@ -97,6 +127,7 @@ OF_TRAINING = {
     "training_time_s": "s",
     "train_time_12ep_s": "s",
     "epoch_time_s": "s",
+    "time_per_epoch_s": "s",
     "train_energy_kwh": "kWh",
     "gpu_hours": "unknown",
 }
@@ -138,10 +169,11 @@ def test_a_unit_is_read_from_the_end_of_a_name(ending: str) -> None:
     assert not ends_with_unit(ending)
 
 
-def test_times_energies_and_powers_are_above_zero() -> None:
+def test_times_energies_powers_and_currents_are_above_zero() -> None:
     positive = {name for name in (*OF_ARCHITECTURE, *OF_FUNCTION) if known_metric(name).is_positive}
-    assert {"latency_ms", "edgegpu_energy_mj", "power_w", "time_s"} <= positive
-    assert not positive & {"val_accuracy_pct", "params_m", "psnr_db", "fps"}
+    assert {"latency_ms", "latency_MS", "edgegpu_energy_mj", "power_w", "power_mW", "time_s"} <= positive
+    assert {"current_uA", "avg_current_draw_mA", "current_A"} <= positive
+    assert not positive & {"val_accuracy_pct", "params_m", "psnr_db", "fps", "voltage_mV", "throughput_img_s"}
 
 
 @pytest.mark.parametrize(
@@ -207,6 +239,9 @@ def test_what_is_known_is_not_contradicted() -> None:
         ({"name": "x", "belongs_to": {}}, "must belong to"),
         ({"name": "x", "needs_training": 1}, "needs_training of 'x' must be True or False, got 1"),
         ({"name": "x", "unit": 5}, "the unit of 'x' must be text, got 5"),
+        ({"name": "x\x1b[2J"}, r"a metric's name must be of characters that can be printed, got 'x\\x1b\[2J'"),
+        ({"name": "x\ny"}, "a metric's name must be of characters that can be printed"),
+        ({"name": "x", "unit": "\x1b[31mms"}, "the unit of 'x' must be of characters that can be printed"),
     ],
 )
 def test_what_is_no_metric(fields: dict[str, object], told: str) -> None:
@@ -230,7 +265,15 @@ def test_what_is_no_name(name: object) -> None:
             read(name)  # type: ignore[operator]
 
 
-NAMES = st.text(min_size=1).filter(str.strip)
+def test_a_name_that_would_reach_the_terminal_as_codes_is_refused() -> None:
+    for name in ("acc\x1b]0;owned\x07", "acc\u202epct", "acc\u2028pct", "acc\udc80"):
+        for read in (known_metric, as_metric, Metric):
+            with pytest.raises(InputError, match="must be of characters that can be printed") as caught:
+                read(name)
+            assert str(caught.value).isprintable()
+
+
+NAMES = st.text(min_size=1).filter(lambda name: name.strip() and name.isprintable())
 
 
 @given(name=NAMES, direction=st.sampled_from([LARGER, SMALLER, UNKNOWN]))

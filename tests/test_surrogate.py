@@ -45,7 +45,7 @@ def test_one_architecture_gives_a_float_and_a_batch_an_array(fitted):
     for one in (cell, cell.string, 5, np.int64(5)):
         assert type(fitted.score(one)) is float
         assert [part.shape for part in fitted.predict(one)] == [(1,), (1,)]
-    for batch in ([5], (5,), range(5, 6), np.array([5]), [cell], [cell.string], (i for i in [5])):
+    for batch in ([5], range(5, 6), np.array([5]), [cell], (cell,), [cell.string], (cell.string,), (i for i in [5])):
         assert fitted.score(batch).tolist() == [fitted.score(5)]
     assert fitted.score([]).shape == (0,)
     assert [part.shape for part in fitted.predict([])] == [(0,), (0,)]
@@ -172,8 +172,14 @@ def test_a_column_of_a_data_frame_and_a_tensor_are_targets():
         (b"|none~0|", "expected a batch"),
         ({0, 1}, "expected a batch"),
         ({0: 1.0, 1: 2.0}, "a batch of architectures, got one"),
-        (np.array(3), r"an array of shape \(\)"),
+        (np.array(3), "a batch of architectures, got one"),
         (np.array([[0, 1]]), r"an array of shape \(1, 2\)"),
+        (np.array([0.0, 1.0]), "indices of nb201 are whole numbers, got ndarray of type float64"),
+        (np.array([True, False]), r"got a mask \(ndarray of type bool\); give its places"),
+        (
+            (0, 1),
+            r"a tuple of numbers is not taken, got \(0, 1\); for one nb201 architecture give its string, for a ba",
+        ),
     ],
 )
 def test_bad_architectures(archs, told):

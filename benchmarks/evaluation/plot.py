@@ -111,7 +111,7 @@ def tau_against_labels(evaluation: ProtocolResult) -> Figure:
 
 def _set_titles(axes: Axes, title: str, about: Sequence[str]) -> None:
     """The title, and below it what it is about."""
-    lines = [line.replace("$", r"\$") for text in about for line in textwrap.wrap(text, 110)]
+    lines = [line.replace("$", r"\$") for text in about for line in textwrap.wrap(text, 100)]
     axes.annotate(
         "\n".join(lines), (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points", va="bottom",
         fontsize=7.5, color="#555555", linespacing=1.2,

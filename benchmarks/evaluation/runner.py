@@ -33,7 +33,7 @@ from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
 DEFAULT_FOLDER = Path("runs") / "evaluate"
 """Shared by all protocols: A1, A3 and A4 on one data set are judgements of the same fits."""
 Progress: TypeAlias = Callable[[int, int, str], None]
-"""Called with (fits done, fits in all, what was done last and, once that is known, about how long the rest takes)."""
+"""Called with (fits done, fits in all, how long the rest takes, once that is known, and what was done last)."""
 
 
 def evaluate(
@@ -180,7 +180,7 @@ def _results(
     def tell(what: str) -> None:
         rest = left(time_left.seconds(missing.values())) if missing else ""
         if progress is not None:
-            progress(len(results), total, f"{what}; {rest}" if rest else what)
+            progress(len(results), total, f"{rest}; {what}" if rest else what)
 
     def done(fit: Fit, prediction: Prediction) -> None:
         time_left.learn(fit, prediction)

@@ -117,7 +117,7 @@ def import_file(
             columns, n_cells, notes = read_own_table(
                 space,
                 path,
-                known=_known_datasets(space),
+                known=tables_of(space).known_datasets(),
                 dataset=dataset,
                 new_datasets=new_datasets,
                 options=options,
@@ -140,11 +140,6 @@ def import_file(
         replace=replace,
     )
     return ImportSummary(info, *_precedence(info, before), notes)
-
-
-def _known_datasets(space: str) -> list[str]:
-    tables = tables_of(space)
-    return list(dict.fromkeys([*tables.datasets, *tables.loadable()]))
 
 
 def detect_kind(space: str, path: Path) -> str:
@@ -184,9 +179,11 @@ def _nb101_kind(path: Path, head: bytes) -> str | None:
 
 def _macro_kind(path: Path, head: bytes) -> str | None:
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    is_csv = b"test_acc_1" in begin.split(b"\n", 1)[0]
-    is_official = begin[:1] == b"{" and re.match(rb'\{\s*"(?:arch|index)"', begin) is None
-    return MACRO_TABLE if path.suffix == ".json" or is_official or is_csv else None
+    names = {name.strip(b' "\r') for name in begin.split(b"\n", 1)[0].split(b",")}
+    # A dict of dicts; one object a line is a table of one's own.
+    is_official = begin[:1] == b"{" and (path.suffix == ".json" or re.match(rb'\{\s*"[^"]*"\s*:\s*\{', begin))
+    is_csv = {b"test_acc_1", b"test_acc_2", b"test_acc_3"} <= names and bool({b"params", b"flops"} & names)
+    return MACRO_TABLE if is_official or is_csv else None
 
 
 _OFFICIAL_KIND: Final = {"nb201": _nb201_kind, "nb101": _nb101_kind, "macro": _macro_kind}

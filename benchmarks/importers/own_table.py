@@ -25,7 +25,7 @@ from nassurrogate.tables import TableColumn, TableOptions, read_table
 from nassurrogate.tables.faults import Faults
 from nassurrogate.tables.naming import known_dataset, new_dataset_error
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}")
 _DATASET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 Columns = dict[tuple[str, str], Column]
@@ -60,11 +60,11 @@ def read_own_table(
     table = read_table(space, path, options, datasets=known)
     if not table.columns:
         raise InputError(f"{path} has no column of numbers besides what names the architectures")
-    placed = _placed(table.columns, default, known, Faults(str(path)))
+    notes = list(table.notes)
+    placed = _placed(table.columns, default, known, Faults(str(path)), notes)
     better = _directions(placed, directions or {}, path)
     rows = space.indices(table.archs)
     columns: Columns = {}
-    notes = list(table.notes)
     for (belongs_to, metric), column in placed.items():
         if np.isnan(column.values).all():
             notes.append(f"{path}: column {column.columns[0]!r} is empty and is left out")
@@ -95,7 +95,7 @@ def _chosen(dataset: str, known: Sequence[str]) -> str:
 
 
 def _placed(
-    columns: Sequence[TableColumn], default: str | None, known: Sequence[str], faults: Faults
+    columns: Sequence[TableColumn], default: str | None, known: Sequence[str], faults: Faults, notes: list[str]
 ) -> dict[tuple[str, str], TableColumn]:
     """(data set or `"*"`, metric) → column. Raises `InputError` where that cannot be known."""
     placed: dict[tuple[str, str], TableColumn] = {}
@@ -103,7 +103,9 @@ def _placed(
         name = column.columns[0]
         place = column.dataset or default or ANY_DATASET, column.metric
         about = known_metric(column.metric)
-        if not _NAME.fullmatch(column.metric):
+        if name.startswith("_"):
+            notes.append(f"{faults.source}: column {name!r} keeps the books of a tool, and is left out")
+        elif not _NAME.fullmatch(column.metric):
             faults.add(
                 f"a column is named {brief(name)}; a metric's name has letters, digits, '_', '-' and '.': give it one "
                 f"with --rename NEW={name}"

@@ -130,7 +130,7 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.tables.naming import known_dataset
 
     tables = tables_of(args.space)
-    known = list(dict.fromkeys([*tables.datasets, *tables.loadable()]))
+    known = tables.known_datasets()
     wanted = None if args.dataset is None else known_dataset(args.dataset, known)
     if args.dataset is not None and wanted is None:
         raise unknown_choice("data set", args.dataset, known, place=f" of {args.space}")

@@ -68,7 +68,8 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--predictor",
         metavar="NAME[:PRESET][,...]",
-        help="predictors to measure; all: every one that can read the space (default: by space and metric)",
+        help="predictors to measure; all: every one that is installed and can read the space (default: by space and "
+        "metric)",
     )
     parser.add_argument(
         "--config", action="append", default=[], metavar="NAME=VALUE",
@@ -140,7 +141,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             if not watcher.done:
                 queries = f"; {watcher.queries} evaluations are in {folder}" if watcher.queries else ""
                 raise KeyboardInterrupt(f"before the first fit was done{queries}") from None
-            told = f"{watcher.done} of {watcher.total} fits stand in {folder}; the same command goes on from there"
+            told = f"{watcher.done} of {watcher.total} fits are in {folder}; the same command goes on from there"
             raise KeyboardInterrupt(told) from None
     if args.csv is not None:
         found.write_csv(args.csv)
@@ -159,7 +160,7 @@ class _Watcher:
 
     def __call__(self, done: int, total: int, detail: str) -> None:
         self.done, self.total = done, total
-        self._progress.update("fits", done, total, f"{done}/{total} {detail}")
+        self._progress.update("fits", done, total, f"{done}/{total} {detail}", timed=False)
 
     def on_query(self, done: int, total: int, arch: str) -> None:
         """One more evaluation was made."""
@@ -202,7 +203,7 @@ def _describe(found: ProtocolResult) -> str:
         rows = [
             [*cells[:6], _shown(row.mape_pct_mean, 2), *cells[6:]] for cells, row in zip(rows, found.rows, strict=True)
         ]
-    table = aligned(header, rows, numeric=header[1:])
+    table = aligned(header, rows, numeric=header[1:], keys=2)
     about = f"protocol {found.protocol.id} on {found.protocol.space}/{found.dataset}, seed {found.seed}: "
     about += found.protocol.summary
     if found.protocol.general:
@@ -219,7 +220,7 @@ def _describe(found: ProtocolResult) -> str:
             f"the labels themselves agree with the target at tau {found.reference_tau:.3f}; averaged over cells that "
             f"compute the same, {_shown(found.reference_tau_classes, 3)}"
         )
-    lines.append(f"the fits stand in {found.run_dir}")
+    lines.append(f"the fits are in {found.run_dir}")
     return "\n".join(lines)
 
 

@@ -12,12 +12,54 @@ from nassurrogate.errors import InputError, brief, nearest, unknown_choice
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
+_ALSO_CALLED = {
+    "--jobs": ("--workers", "--num-workers", "--n-workers", "--n-jobs", "--num-jobs", "--processes", "--threads"),
+    "--budget": ("--trials", "--n-trials", "--iterations", "--max-evals", "--queries"),
+    "--out": ("--output", "--save"),
+    "--constraint": ("--limit", "--bound"),
+}
+"""What other programs call these options; no typing error leads from one to the other."""
+
+
 class Parser(argparse.ArgumentParser):
     """An `ArgumentParser` that raises `InputError` instead of printing its usage and leaving."""
 
+    _outermost: Parser | None = None
+
     def commands(self) -> list[str]:
         """Names of its commands."""
-        return [name for action in self._actions if action.nargs == argparse.PARSER for name in action.choices or ()]
+        return list(self._parsers())
+
+    def introduce(self) -> None:
+        """Called once, for the outermost parser: all others can then say which command has an option."""
+        for parser in self._below():
+            parser._outermost = self
+
+    def with_help_option(self, arguments: Sequence[str]) -> list[str]:
+        """The arguments with `help` in the place of a command replaced by `--help` at the end.
+
+        >>> new_parser("prog", "", "").with_help_option(["help"])
+        ['help']
+        """
+        words, parser = list(arguments), self
+        for place, word in enumerate(words):
+            parsers = parser._parsers()
+            if not parsers:
+                break
+            if word == "help":
+                return [*words[:place], *words[place + 1 :], "--help"]
+            if word in parsers:
+                parser = parsers[word]
+            elif not word.startswith("-"):
+                break
+        return words
+
+    def _parsers(self) -> dict[str, Parser]:
+        actions = [action for action in self._actions if action.nargs == argparse.PARSER]
+        return {name: parser for action in actions for name, parser in dict(action.choices or {}).items()}
+
+    def _below(self) -> list[Parser]:
+        return [self, *(deeper for parser in self._parsers().values() for deeper in parser._below())]
 
     def error(self, message: str) -> Any:
         if message.endswith("expected one argument"):
@@ -25,16 +67,46 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        found, left = super().parse_known_args(args, namespace)
+        try:
+            found, left = super().parse_known_args(args, namespace)
+        except InputError:
+            self._refuse_options_before(args)
+            raise
         for text in left:
             if not text.startswith("-"):
                 self.error(f"unexpected argument {brief(text)}")
             name = text.partition("=")[0]
-            close = nearest(name, [option for option in self._option_string_actions if option.startswith("--")])
-            if close:
-                raise InputError(f"unknown option {brief(name)}; did you mean {close!r}?")
-            self.error(f"unknown option {brief(name)}")
+            raise self._unknown_option(name)
         return found, left
+
+    def _refuse_options_before(self, args: Sequence[str] | None) -> None:
+        """An option that stands before the command it belongs to has its value taken for the command."""
+        parsers = self._parsers()
+        for text in args or () if parsers else ():
+            name = text.partition("=")[0]
+            if text in parsers or text == "--":
+                return
+            if text.startswith("--") and name not in self._option_string_actions:
+                raise self._unknown_option(name) from None
+
+    def _unknown_option(self, name: str) -> InputError:
+        """Named are an option of this command that is called so elsewhere, a command that has it, the nearest one."""
+        own = [option for option in self._option_string_actions if option.startswith("--")]
+        known_as = next((option for option, others in _ALSO_CALLED.items() if name in others), name)
+        hint = self._who_has(known_as)
+        if known_as in own or not hint:
+            close = known_as if known_as in own else nearest(name, own)
+            hint = f"did you mean {close!r}?" if close else f"see `{self.prog} --help`"
+        return InputError(f"unknown option {brief(name)}; {hint}")
+
+    def _who_has(self, option: str) -> str:
+        """Which other commands take an option."""
+        outermost = self._outermost or self
+        found = [f"`{parser.prog}`" for parser in outermost._below() if option in parser._option_string_actions]
+        if not found:
+            return ""
+        *others, last = found
+        return f"{option} is an option of {', '.join(others)}{' and ' if others else ''}{last}"
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

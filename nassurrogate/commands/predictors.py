@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 List the predictors, plug-ins included, with their presets; the first predictor
 and the first preset of each are the defaults. `none` and `oracle` are not
-predictors, but `search --predictor` takes them.
+predictors, but `search --predictor` takes them. What needs a library that is
+not installed says how to install it.
 
 With --space: which predictors work on that space, what they read of it, and
 which is the default, as that depends on the space and on the metric.
@@ -51,6 +52,7 @@ def add_to(commands: Subparsers) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
     from nassurrogate.metric import as_metric
+    from nassurrogate.optional_libraries import how_to_install, missing_library
     from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_class, predictor_names
     from nassurrogate.spaces import get_space
 
@@ -66,15 +68,28 @@ def run(args: argparse.Namespace, console: Console) -> int:
         except InputError as error:  # a plug-in that does not load must not hide the others
             console.note(f"warning: {error}")
             continue
+        missing = missing_library(cls)
         presets = {preset: vars(config) for preset, config in cls.presets.items()}
         found.append(
-            {"name": name, "description": cls.description, "presets": presets, "default": name == DEFAULT_PREDICTOR}
+            {
+                "name": name,
+                "description": cls.description,
+                "presets": presets,
+                "default": name == DEFAULT_PREDICTOR,
+                "installed": missing is None,
+                "how_to_install": None if missing is None else how_to_install(missing),
+            }
         )
-    rows = [(entry["name"], ", ".join(entry["presets"]), entry["description"]) for entry in found]
+    rows = [(entry["name"], ", ".join(entry["presets"]), _described(entry)) for entry in found]
     rows += [(name, "-", description) for name, description in _SEARCH_ONLY.items()]
     text = aligned(("name", "presets", "description"), rows)
     console.result(text, {"schema_version": 1, "predictors": found, "search_only": _SEARCH_ONLY})
     return 0
+
+
+def _described(entry: dict[str, Any]) -> str:
+    description = str(entry["description"])
+    return description if entry["installed"] else f"not installed: {entry['how_to_install']}; {description}"
 
 
 def _objective_of(space: str) -> str:
@@ -86,15 +101,22 @@ def _objective_of(space: str) -> str:
 
 def _on_space(space: Space, metric: Metric, console: Console) -> int:
     """Which predictors work on a space for a metric, and what they read there."""
+    from nassurrogate.optional_libraries import how_to_install, missing_library
     from nassurrogate.predictors import default_predictor, predictor_class, predictor_names
 
     metric.larger_is_better  # noqa: B018 (an unknown direction is refused here as where a surrogate is made)
     default, of_search = default_predictor(space, metric), default_predictor(space, metric, search=True)
     found: list[dict[str, Any]] = []
     for name in predictor_names():
-        entry: dict[str, Any] = {"name": name, "works": True, "reason": "", "uses": []}
+        entry: dict[str, Any] = {"name": name, "works": True, "reason": "", "uses": [], "installed": True}
         try:
-            entry["uses"] = _made(predictor_class(name), space, metric).uses()
+            cls = predictor_class(name)
+            missing = missing_library(cls)
+            if missing is not None:
+                remedy = how_to_install(missing)
+                entry |= {"works": False, "reason": f"not installed: {remedy}", "installed": False}
+            else:
+                entry["uses"] = _made(cls, space, metric).uses()
         except InputError as error:
             entry |= {"works": False, "reason": str(error)}
         except Exception as error:  # whatever a plug-in raises must not hide the others

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nassurrogate.commands.options import Subparsers, add_command, whole_number
-from nassurrogate.commands.table_options import TABLE_FORMATS, add_table_options, refuse_table_options, table_options
+from nassurrogate.commands.table_options import (
+    TABLE_FORMATS,
+    add_table_options,
+    known_datasets,
+    refuse_table_options,
+    table_options,
+)
 from nassurrogate.console import Console, aligned
 from nassurrogate.errors import InputError
 from nassurrogate.metric import UNKNOWN_UNIT
@@ -116,7 +122,7 @@ def _cells(args: argparse.Namespace, space: Space) -> tuple[list[Architecture], 
         from nassurrogate.tables.architectures import read_architectures
 
         source = Path(args.file) if args.file not in (None, "-") else None
-        table = read_architectures(space, source, table_options(args))
+        table = read_architectures(space, source, table_options(args), datasets=known_datasets(space))
         if not table.archs:
             raise InputError(f"{table.source} names no architecture; expected one per line, or a table")
         return table.archs, table.notes

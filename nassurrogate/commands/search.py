@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import secrets
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from nassurrogate.commands.options import (
@@ -15,17 +16,13 @@ from nassurrogate.commands.options import (
     assignments,
     whole_number,
 )
-from nassurrogate.console import Console, Progress
+from nassurrogate.console import Console, Progress, aligned
 from nassurrogate.errors import InputError, unknown_choice
 
 if TYPE_CHECKING:
     from nassurrogate.search import Event
 
-SETTINGS = (
-    "n_init", "n_confirm", "batch_size", "acquisition", "beta", "pool_size", "inner_proposals", "label_noise_pct",
-    "top",
-)  # fmt: skip
-"""The fields of `SearchSettings`, which is not imported for `--help`."""
+LABEL_KINDS = ("mean", "single")
 
 _DESCRIPTION = """\
 Search a space for the best architecture. Every evaluation of the objective
@@ -43,9 +40,11 @@ examples:
   nassurrogate search --space macro --budget 30
   nassurrogate search --budget 100 --predictor none --searcher random      # baseline
   nassurrogate search --budget 20 --surrogate model.safetensors
-  nassurrogate search --budget 100 --predictor nar-former-v2:paper --labels single
+  nassurrogate search --budget 100 --predictor nar-former-v2:paper --label-kind single
+  nassurrogate search --help-settings                                      # what --set can change
 
-After Ctrl-C (exit code 130) the ledger holds every query so far.
+Ctrl-C ends the search early: the best so far is printed, the ledger holds every
+query, summary and plots are written, and the exit code is 130.
 """
 
 
@@ -62,7 +61,8 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--constraint", action="append", default=[], metavar="TEXT", dest="constraints",
-        help="bound on a metric that costs no query, such as 'latency_ms<=12' or 'params_m<1'; repeatable",
+        help="bound on a metric that costs no query, such as 'latency_ms<=12' or '10<=latency_ms<=12 and params_m<1'; "
+        "repeatable",
     )  # fmt: skip
     parser.add_argument(
         "--objective", metavar="METRIC",
@@ -84,12 +84,28 @@ def add_to(commands: Subparsers) -> None:
         "values, an upper bound",
     )  # fmt: skip
     parser.add_argument(
-        "--surrogate", metavar="FILE", help="start from a model that `nassurrogate train` saved; no initial sample"
-    )
+        "--surrogate", metavar="FILE",
+        help="start from a model that `nassurrogate train` saved: no initial sample, and no query for architectures "
+        "that it has labels of",
+    )  # fmt: skip
     parser.add_argument(
-        "--labels", default="mean", metavar="KIND", choices=("mean", "single"),
+        "--requery-known", action="store_true",
+        help="query architectures that the model of --surrogate has labels of, too: those may be of another data set",
+    )  # fmt: skip
+    parser.add_argument(
+        "--allow-equivalent", action="store_true",
+        help="once no different function is left, spend the rest of the budget on equivalents of evaluated "
+        "architectures that cost less in the first constrained metric (without constraints: in latency, parameters or "
+        "FLOPs): of each function the cheapest, the best function first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--label-kind", default="mean", metavar="KIND", choices=LABEL_KINDS, dest="label_kind",
         help="a query returns the mean of the training seeds, or a single one as in real life (default: mean)",
     )  # fmt: skip
+    # Its name until `--labels` came to mean a number everywhere.
+    parser.add_argument(
+        "--labels", default=argparse.SUPPRESS, choices=LABEL_KINDS, dest="label_kind", help=argparse.SUPPRESS
+    )
     parser.add_argument(
         "--seed", type=whole_number, metavar="N", help="of everything random (default: drawn, and printed)"
     )
@@ -102,36 +118,41 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
-        help=f"a number of the strategy, repeatable: {', '.join(SETTINGS)}",
+        help="a number of the strategy, such as n_init=10; repeatable; see --help-settings",
     )  # fmt: skip
+    parser.add_argument(
+        "--help-settings", action="store_true", help="print what --set can change, with meaning, default and range"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
+    from nassurrogate.search.setting_table import SETTINGS
+
+    if args.help_settings:
+        console.result(settings_help(), {name: setting.as_dict() for name, setting in SETTINGS.items()})
+        return 0
     from nassurrogate.metric import as_metric
-    from nassurrogate.search import SearchSettings
+    from nassurrogate.search import SearchInterrupted, SearchSettings
     from nassurrogate.search import run as run_search
-    from nassurrogate.search.report import describe_result
-    from nassurrogate.search.run_folder import LEDGER
+    from nassurrogate.seed import given_or_drawn_seed
 
     changes = assignments(args.settings, "--set")
     for name in changes:
         if name not in SETTINGS:
             raise unknown_choice("setting", name, SETTINGS)
     settings = SearchSettings(**changes)
-    if args.seed is not None and args.seed < 0:
-        raise InputError(f"seed must be a whole number from 0, got {args.seed}")
-    seed = args.seed if args.seed is not None else secrets.randbelow(2**31)
+    seed = given_or_drawn_seed(args.seed)
     if args.run_dir == "":  # an unset variable of a script must not fill the current folder
         raise InputError("--run-dir is empty; give the folder's name, or '.' for the current one")
     if args.direction is not None and args.objective is None:
         raise InputError("--larger-is-better and --smaller-is-better need --objective")
     objective = None if args.objective is None else as_metric(args.objective, args.direction)
-    with console.progress() as progress:
-        watcher = _Watcher(console, progress)
+    with ExitStack() as bars:
+        watcher = _Watcher(console, bars.enter_context(console.progress()), bars.close)
         try:
-            result = run_search(
+            run_search(
                 space=args.space,
                 dataset=args.dataset,
                 objective=objective,
@@ -141,7 +162,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 predictor=args.predictor,
                 seed=seed,
                 constraints=args.constraints,
-                labels=args.labels,
+                labels=args.label_kind,
                 surrogate=args.surrogate,
                 run_dir=args.run_dir,
                 settings=settings,
@@ -150,56 +171,78 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 table=args.table,
                 plots=not args.no_plots,
                 device=args.device,
+                requery_known=args.requery_known,
+                allow_equivalent=args.allow_equivalent,
             )
+        except SearchInterrupted as stop:
+            raise KeyboardInterrupt(*stop.args) from None
         except KeyboardInterrupt:
-            if not watcher.n_queries:
-                raise KeyboardInterrupt("before the first query") from None
-            ledger = f"{watcher.run_dir}/{LEDGER}"
-            raise KeyboardInterrupt(f"the {watcher.n_queries} queries so far are in {ledger}") from None
-    console.table(f"best {len(result['top'])} of {result['queries']} queries", *_top(result))
-    console.result(describe_result(result), result)
+            raise KeyboardInterrupt(watcher.progress_in_words()) from None
     return 0
 
 
-class _Watcher:
-    """Shows the events of a run."""
+def settings_help() -> str:
+    """Every setting with its range, its default and its meaning."""
+    from nassurrogate.search.setting_table import SETTINGS
 
-    def __init__(self, console: Console, progress: Progress) -> None:
+    blocks = [
+        f"{name}\n    {setting.meaning}\n    takes    {setting.range}\n    default  {setting.default_text}"
+        for name, setting in SETTINGS.items()
+    ]
+    return "\n".join(["What `nassurrogate search --set NAME=VALUE` can change:", "", *blocks])
+
+
+class _Watcher:
+    """Shows the events of a run, and prints its result as soon as it is known.
+
+    Args:
+        console: where to.
+        progress: the bars.
+        close: takes them away, so that the result stands alone.
+    """
+
+    def __init__(self, console: Console, progress: Progress, close: Callable[[], None]) -> None:
         self._console = console
         self._progress = progress
-        self.n_queries = 0
-        self.run_dir = ""
+        self._close = close
+        self._n_queries = 0
+        self._run_dir = ""
+        self._is_printed = False
 
     def __call__(self, event: Event) -> None:
         if event.kind == "start":
             self._console.note(event.message)
-            self.run_dir = event.run_dir
+            self._run_dir = event.run_dir
         elif event.kind == "fit":
             self._progress.update("fit", event.done, event.total, minor=True)
         elif event.query is not None:
-            self.n_queries = event.done
+            self._n_queries = event.done
             best = f"best {event.best}" if event.best else "no label yet"
             detail = f"{event.done}/{event.total} {event.query.phase}, {best}"
             self._progress.update("queries", event.done, event.total, detail)
+        elif event.result is not None:
+            # Before plots are drawn, and before anything else can fail: it is what was waited for.
+            self._close()
+            self._console.result(_text(event.result), event.result)
+            self._console.flush()
+            self._is_printed = True
         # Notes are logged as warnings as well, and shown as such.
 
+    def progress_in_words(self) -> str:
+        """How far the run came, for a Ctrl-C that left no result, or came after it."""
+        if not self._n_queries:
+            return "before the first query"
+        from nassurrogate.search.run_folder import LEDGER
 
-def _top(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    percent = result["objective"]["unit"] == "percent"
-    name = result["objective"]["name"]
-    columns = {
-        "index": ("index", "d"),
-        "arch": ("arch", "s"),
-        "value": ("measured %", ".2f") if percent else (name, ".5g"),
-        "predicted_value": ("predicted %" if percent else "predicted", ".2f" if percent else ".5g"),
-        "latency_ms": ("latency ms", ".2f"),
-        "params_m": ("params M", ".3f"),
-        "flops_m": ("FLOPs M", ".1f"),
-    }
-    if result["top"][0]["index"] is not None and result["top"][0]["choices"] is None:
-        del columns["arch"]  # long strings of cells; the index names them
-    shown = [name for name in columns if any(cell[name] is not None for cell in result["top"])]
-    rows = [
-        ["" if cell[name] is None else format(cell[name], columns[name][1]) for name in shown] for cell in result["top"]
-    ]
-    return [columns[name][0] for name in shown], rows
+        ledger = f"{self._run_dir}/{LEDGER}"
+        if self._is_printed:
+            return f"after the result was printed; summary and plots may be missing beside {ledger}"
+        return f"the {self._n_queries} queries so far are in {ledger}"
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    from nassurrogate.search.report import describe_result, top_table
+
+    header, rows = top_table(result)
+    title = f"best {len(rows)} of {result['queries']} queries"
+    return f"{describe_result(result)}\n\n{title}\n{aligned(header, rows, numeric=header[:-1])}"

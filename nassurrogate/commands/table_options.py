@@ -9,6 +9,7 @@ from nassurrogate.commands.options import Parser, number
 from nassurrogate.errors import InputError, brief
 
 if TYPE_CHECKING:
+    from nassurrogate.spaces import Space
     from nassurrogate.tables import TableOptions
 
 TABLE_FORMATS = """\
@@ -57,6 +58,13 @@ def table_options(args: argparse.Namespace) -> TableOptions:
             raise InputError(f"--rename gives the name {new.strip()!r} to two columns")
         rename[new.strip()] = old.strip()
     return TableOptions(args.arch_column, rename, args.unit, args.missing_value, args.seed_column)
+
+
+def known_datasets(space: Space) -> list[str]:
+    """Names of data sets that columns of a space's tables may begin with; none for a space without tables."""
+    from nassurrogate.benchmarks import has_tables, tables_of
+
+    return tables_of(space.name).known_datasets() if has_tables(space.name) else []
 
 
 def refuse_table_options(args: argparse.Namespace, needed: str) -> None:

@@ -19,7 +19,13 @@ from nassurrogate.commands.options import (
     whole_number,
 )
 from nassurrogate.commands.output_file import check_writable
-from nassurrogate.commands.table_options import TABLE_FORMATS, add_table_options, refuse_table_options, table_options
+from nassurrogate.commands.table_options import (
+    TABLE_FORMATS,
+    add_table_options,
+    known_datasets,
+    refuse_table_options,
+    table_options,
+)
 from nassurrogate.console import Console, Progress
 from nassurrogate.errors import InputError, unknown_choice
 
@@ -308,7 +314,7 @@ def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
     """(name of the metric, labels) of a table of one's own."""
     import numpy as np
 
-    from nassurrogate.benchmarks import LABEL, dataset_names, has_tables
+    from nassurrogate.benchmarks import LABEL
     from nassurrogate.spaces import get_space
     from nassurrogate.tables import read_table
     from nassurrogate.tables.choice import chosen_column
@@ -316,7 +322,7 @@ def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
     if args.table is not None:
         raise InputError("--table names an import; with --csv it has no effect, leave it out")
     space = get_space(args.space)
-    known = dataset_names(args.space) if has_tables(args.space) else []
+    known = known_datasets(space)
     table = read_table(space, Path(args.csv), table_options(args), datasets=known)
     column = chosen_column(table, LABEL if args.metric is None else args.metric, args.dataset, known)
     targets = column.mean

@@ -52,6 +52,7 @@ class Predictor(ABC):
     - `predict` of one architecture does not depend on the batch it stands in, nor on the batch's order;
     - equal seed, labels and configuration give equal predictions on one machine;
     - a fit sees its labels and the unlabelled space, nothing else;
+    - it can be pickled and deep-copied, fitted or not: it keeps no lambdas, local functions, locks or open files;
     - a fit forgets the one before, keeps no hold of the targets' array, and neither seeds nor draws from the global
       generators of `random`, NumPy and PyTorch;
     - it works from 1 label, with all labels equal (then it may predict a constant), and with 10,000;
@@ -78,6 +79,8 @@ class Predictor(ABC):
     """What a space must be: `CellSpace` for one that reads cells, `Space` for one that works on any."""
     initial_labels: ClassVar[int] = 10
     """How many random architectures a search evaluates before it asks this predictor for the first time."""
+    uses_device: ClassVar[bool] = True
+    """Whether `device` means anything to it: False for one that runs on the CPU whatever is asked for."""
     refits_at_once: ClassVar[bool] = False
     """Whether a fit to some hundred labels takes milliseconds: a search then refits after every single answer."""
 

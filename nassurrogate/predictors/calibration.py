@@ -22,6 +22,10 @@ COVERAGE = 0.9
 WIDTH = 1.6448536269514722
 """Half the width of a normal distribution's 90 % interval, in standard deviations."""
 FOLDS = 10
+FEW = (6.31, 5.47, 2.04, 1.54, 1.33, 1.20, 1.12, 1.06)
+"""How much wider than the largest of m = 1 … 8 errors an interval is that a further one stays in with probability
+`COVERAGE`: where labels are normal and each is predicted by the mean of the others (of m = 2, √3/2 times a Cauchy
+quantile). From m = 9 on ranks alone reach it, whatever errors are distributed like."""
 ENOUGH = 500
 """Held-out labels after which no further fold is fitted: they tell the coverage to 1.3 points."""
 _LARGEST = 1e35
@@ -122,8 +126,8 @@ class Calibration:
 
         The floor is the one that makes the errors likeliest under a Laplace distribution: its tails bear the few very
         bad cells. The scale then makes mean ± 1.645 std cover the ⌈0.9·(m + 1)⌉ smallest of m relative errors; below 9
-        labels all of them, which is less than 90 % in expectation. Without held-out labels (a single label) nothing is
-        known and the deviation is 0, as it is where no prediction erred.
+        labels it covers all of them and, as that is less than 90 % in expectation, as much more as `FEW` says. Without
+        held-out labels (a single label) nothing is known and the deviation is 0, as it is where no prediction erred.
 
         Args:
             held_out: predictions of m of the labels.
@@ -161,9 +165,10 @@ class Calibration:
 
 
 def _smallest_covering(errors: np.ndarray) -> np.floating[Any]:
-    """The quantile that a further error, exchangeable with these, stays below with probability `COVERAGE`."""
-    rank = min(len(errors), math.ceil(COVERAGE * (len(errors) + 1)))
-    covering: np.floating[Any] = np.partition(errors, rank - 1)[rank - 1]
+    """What a further error, exchangeable with these, stays below with probability `COVERAGE`."""
+    m = len(errors)
+    rank = min(m, math.ceil(COVERAGE * (m + 1)))
+    covering: np.floating[Any] = np.partition(errors, rank - 1)[rank - 1] * (FEW[m - 1] if m <= len(FEW) else 1.0)
     return covering
 
 

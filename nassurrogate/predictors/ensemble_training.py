@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from functools import cached_property
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -64,7 +65,21 @@ class Ensemble:
         self.seed = seed
         self.weights = dict(weights)
         self.members = len(next(iter(self.weights.values())))
-        self._network = _structure(build)
+        self._build = build
+
+    @cached_property
+    def _network(self) -> nn.Module:
+        """The network whose weights the members' are put in place of."""
+        return _structure(self._build)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Plain arrays: what is sent to another process as tensors takes a file descriptor each.
+        kept = {name: value for name, value in vars(self).items() if name != "_network"}
+        return {**kept, "weights": {name: value.cpu().numpy() for name, value in self.weights.items()}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.weights = {name: torch.from_numpy(value).to(self.device) for name, value in state["weights"].items()}
 
     @classmethod
     def untrained(cls, build: Callable[[], nn.Module], members: int, seed: int, device: torch.device) -> Ensemble:
@@ -109,8 +124,10 @@ class Ensemble:
         return lambda *inputs: self._run(weights, inputs, shared=True)
 
     def _run(self, weights: dict[str, Tensor], inputs: Inputs, *, shared: bool) -> Tensor:
+        network = self._network  # built outside of vmap, in which it would draw its weights for every member
+
         def one(member: dict[str, Tensor], *parts: Tensor) -> Tensor:
-            return cast(Tensor, functional_call(self._network, member, parts))
+            return cast(Tensor, functional_call(network, member, parts))
 
         if self.members == 1:  # nothing to batch, so none of vmap's overhead
             alone = {name: value.squeeze(0) for name, value in weights.items()}

@@ -23,7 +23,10 @@ from nassurrogate.predictors.label_scale import RankScale
 from nassurrogate.spaces import Space
 
 Scorer: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""(D, F) features → (D,) means and (D,) spreads, in normal scores; a row's depend on that row alone."""
+"""(D, F) features → (D,) means and (D,) spreads, in normal scores; a row's depend on that row alone.
+
+It is pickled with its predictor, so it is an object of a class, or a function of a module.
+"""
 Task: TypeAlias = tuple[np.ndarray, np.ndarray]
 """What is to be learned: (n, F) features and (n,) normal scores of the labels' ranks, which are not all equal."""
 _PIECE = 1 << 15
@@ -36,7 +39,8 @@ class FeaturePredictor(Predictor):
     """Learns normal scores of the labels' ranks from a row of features (see `feature_reading`); predicts in their unit.
 
     A subclass implements `_learn`. Its spread becomes a standard deviation by `calibration`, from fits on folds of the
-    labels. With a single label, or equal ones, the prediction is that label and the deviation 0.
+    labels. With a single label, or equal ones, the prediction is that label and the deviation 0: it is the surrogate
+    that says how far others may be from the only one.
 
     Saved as its labels and refitted on load, but for the calibration: libraries of classical models have no file format
     that is safe to read from strangers. It is exact with the same releases of the libraries.
@@ -44,6 +48,7 @@ class FeaturePredictor(Predictor):
 
     paths_alone: ClassVar[bool] = False
     """Whether it reads nothing but path features of canonical cells."""
+    uses_device = False
     library: ClassVar[str | None] = None
     """The module that a fit imports, where that is an optional one."""
 
@@ -168,9 +173,9 @@ class LabelModel:
         return self.scale.decode(mean), (high - low) / 2
 
     def scores(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(D, F) → (D,) means and (D,) spreads, in normal scores."""
+        """(D, F) → (D,) means and (D,) spreads, in normal scores; without a scorer, those of any architecture."""
         if self.scorer is None:
-            return np.zeros(len(features)), np.zeros(len(features))
+            return np.zeros(len(features)), np.ones(len(features))
         # Rounded, for libraries of linear algebra that compute a row by its place.
         mean, spread = (np.round(part, 9) for part in self.scorer(features))
         return mean, spread
@@ -190,18 +195,21 @@ def _tell(progress: Progress | None, done: int, folds: int) -> None:
 
 
 def in_chunks(score: Scorer) -> Scorer:
-    """A scorer that gets the same number of rows every time: linear algebra rounds differently for other numbers.
+    """A scorer that gets the same number of rows every time: linear algebra rounds differently for other numbers."""
+    return _InChunks(score)
 
-    The last rows are filled up with the first one.
-    """
 
-    def scored(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class _InChunks:
+    """Fills the last rows up with the first one."""
+
+    score: Scorer
+
+    def __call__(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         parts = []
         for start in range(0, len(features), _CHUNK):
             rows = np.arange(start, start + _CHUNK)
             rows[rows >= len(features)] = 0
-            parts.append(score(features[rows]))
+            parts.append(self.score(features[rows]))
         mean, spread = (np.concatenate(each)[: len(features)] for each in zip(*parts, strict=True))
         return mean, spread
-
-    return scored

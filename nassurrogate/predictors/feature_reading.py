@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -46,7 +47,19 @@ class FeatureReading(ABC):
         columns = self.raw(features)
         mean, deviation = columns.mean(axis=0), columns.std(axis=0)
         deviation[deviation < 1e-9] = 1.0  # constant in the labels: one that differs differs by its plain number
-        return lambda rows: (self.raw(rows) - mean) / deviation
+        return _Standardiser(self.raw, mean, deviation)
+
+
+@dataclass(frozen=True)
+class _Standardiser:
+    """(D, F) rows → their deviations from a mean, in standard deviations; pickled with the predictor that has it."""
+
+    raw: Callable[[np.ndarray], np.ndarray]
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray((self.raw(rows) - self.mean) / self.deviation)
 
 
 class PathReading(FeatureReading):

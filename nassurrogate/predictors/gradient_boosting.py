@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nassurrogate.predictors.base import check_ranges
 from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, Task
+
+if TYPE_CHECKING:
+    import lightgbm
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,16 @@ class GradientBoosting(FeaturePredictor):
             data = lightgbm.Dataset(features, label=scores, weight=weight / weight.mean(), free_raw_data=True)
             boosters.append(lightgbm.train(params, data, num_boost_round=config.rounds))
 
-        def score(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            # Members in the last axis: sums along it do not depend on how many rows there are.
-            each = np.stack([np.asarray(b.predict(rows, num_threads=1)) for b in boosters], axis=1)
-            return each.mean(axis=1), each.std(axis=1)
+        return _Boosters(boosters)
 
-        return score
+
+@dataclass(frozen=True)
+class _Boosters:
+    """Mean and spread of some ensembles of trees."""
+
+    members: list[lightgbm.Booster]
+
+    def __call__(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # Members in the last axis: sums along it do not depend on how many rows there are.
+        each = np.stack([np.asarray(b.predict(rows, num_threads=1)) for b in self.members], axis=1)
+        return each.mean(axis=1), each.std(axis=1)

@@ -88,6 +88,9 @@ class GraphNetworkPredictor(Predictor):
         self._selection: Labelled | None = None
         torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_scorer": None}  # what is recorded on a GPU stays there; it is recorded again
+
     def uses(self) -> list[str]:
         return ["canonical graph" if self.reads_canonical_cells else "raw graph"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar, cast
 
@@ -136,12 +137,12 @@ class MlpEnsemble(FeaturePredictor):
         return torch.from_numpy(features[:, : self._n_paths] > 0).float()
 
     def _scorer(self, ensemble: Ensemble) -> Scorer:
-        def score(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            with one_thread(ensemble.device, self.config.width):
-                each = ensemble.predict((self._encoded(features).double(),)).numpy()
-            return each.mean(axis=0), each.std(axis=0)
+        return in_chunks(partial(self._scored, ensemble))
 
-        return in_chunks(score)
+    def _scored(self, ensemble: Ensemble, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with one_thread(ensemble.device, self.config.width):
+            each = ensemble.predict((self._encoded(features).double(),)).numpy()
+        return each.mean(axis=0), each.std(axis=0)
 
 
 def _mean_absolute_error(prediction: Tensor, target: Tensor) -> Tensor:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from nassurrogate.errors import InputError, brief
+
+_LARGEST = 1e9
+"""Parts are about standard normal."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,35 @@ class PartAverage:
             weights, [(float(part.mean()), float(part.std()) if part.std() > 1e-9 else 1.0) for part in reference]
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        """The standards, JSON-able; the inverse of `from_dict`."""
+        return {"standards": [list(standard) for standard in self.standards]}
+
+    @classmethod
+    def from_dict(cls, numbers: Mapping[str, Any], weights: Sequence[float]) -> PartAverage:
+        """Read what `as_dict` gave, perhaps from a hostile file. Raises `InputError` for anything else.
+
+        >>> PartAverage.from_dict({"standards": [[0.0, 1.0], [0.5, 2.0]]}, weights=(0.25, 0.75)).standards
+        [(0.0, 1.0), (0.5, 2.0)]
+        """
+        standards = numbers.get("standards") if isinstance(numbers, Mapping) and len(numbers) == 1 else None
+        if (
+            not isinstance(standards, list)
+            or len(standards) != len(weights)
+            or not all(isinstance(standard, list) and len(standard) == 2 for standard in standards)
+        ):
+            raise InputError(
+                f"an average of {len(weights)} parts has as many standards, a mean and a deviation each, "
+                f"got {brief(numbers)}"
+            )
+        for mean, deviation in standards:
+            if not (_is_number(mean) and _is_number(deviation) and deviation > 0):
+                raise InputError(
+                    f"the standards of an average are means and deviations above 0, at most {_LARGEST:g} in size, "
+                    f"got {brief(mean)} and {brief(deviation)}"
+                )
+        return cls(weights, [(mean, deviation) for mean, deviation in standards])
+
     def __call__(self, parts: Sequence[np.ndarray]) -> np.ndarray:
         """(B,) each → (B,)."""
         centre = sum(weight * mean for weight, (mean, _) in zip(self.weights, self.standards, strict=True))
@@ -41,3 +77,7 @@ class PartAverage:
         for weight, part, (mean, deviation) in zip(self.weights, parts, self.standards, strict=True):
             standard += weight * (part - mean) / deviation
         return np.asarray(centre + scale * standard)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is float and math.isfinite(value) and abs(value) <= _LARGEST

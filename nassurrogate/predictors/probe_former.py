@@ -32,7 +32,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, HeldOut
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
-from nassurrogate.predictors.cell_process import CellProcess
+from nassurrogate.predictors.cell_process import CellPosterior, CellProcess
 from nassurrogate.predictors.cell_reading import ReadCells, chunks, is_tabulated, read, read_parts
 from nassurrogate.predictors.core_threads import on_all_cores
 from nassurrogate.predictors.kept_labels import label_arrays, read_labels
@@ -40,6 +40,7 @@ from nassurrogate.predictors.label_scale import RankScale
 from nassurrogate.predictors.part_average import PartAverage
 from nassurrogate.predictors.path_features import class_numbers
 from nassurrogate.predictors.relation_ensemble import RelationConfig, RelationEnsemble
+from nassurrogate.predictors.scored_classes import ScoredClasses
 from nassurrogate.predictors.torch_device import torch_device
 from nassurrogate.spaces import CellSpace, Space
 
@@ -76,6 +77,24 @@ _Parts: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 _MOST_UNSEEN = 64
 """Labels that a member leaves out at most: four members' tell the coverage to 2 points."""
 _REFERENCE_CELLS = 2000
+_SCALE = "labels.scores"
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """What is learned.
+
+    Args:
+        archs: n architectures.
+        targets: (n,) in their unit.
+        classes: (n,) their class numbers.
+        order: (k,) places of those that the process learns, in its order.
+    """
+
+    archs: list[Architecture]
+    targets: np.ndarray
+    classes: np.ndarray
+    order: np.ndarray
 
 
 class ProbeFormer(Predictor):
@@ -104,13 +123,14 @@ class ProbeFormer(Predictor):
         return read_parts(self.space, probes=self.config.probes)
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
-        self._learn_process(list(archs), np.array(targets, dtype=np.float64))
-        held = self._process.held_out()
+        self._labels = self._ordered(list(archs), np.array(targets, dtype=np.float64))
+        held = self._learn_process().held_out()
         unseen = self._unseen(held.place)
         self._network: RelationEnsemble | None = None
         if self.config.network_share > 0:
             self._network = RelationEnsemble.untrained(self.space, self.config, self.seed, self.device)
-            labelled, scores = read(self.space, self._classes), self._scale.encode(self._targets)
+            labelled = read(self.space, self._labels.classes)
+            scores = self._scale.encode(self._labels.targets)
             self._network.learn(labelled, scores, unseen, progress)
         elif progress is not None:
             progress(1, 1)
@@ -139,10 +159,11 @@ class ProbeFormer(Predictor):
         return self._scale.encode(np.asarray(targets, dtype=np.float64))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        tensors = label_arrays(self.space, self._archs, self._targets)
+        tensors = label_arrays(self.space, self._labels.archs, self._labels.targets)
+        tensors |= {_SCALE: self._scale.scores} | self._process.state()
         if self._network is not None:
             tensors |= self._network.state()
-        return tensors, {"calibration": self._calibration.as_dict()}
+        return tensors, {"calibration": self._calibration.as_dict(), "average": self._average.as_dict()}
 
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         archs, targets = read_labels(self.space, tensors)
@@ -150,19 +171,34 @@ class ProbeFormer(Predictor):
         network = None
         if self.config.network_share > 0:
             network = RelationEnsemble.restored(self.space, self.config, tensors, self.seed, self.device)
-        self._learn_process(archs, targets)
-        self._network = network
-        self._freeze()
-        self._calibration = calibration
+        labels = self._ordered(archs, targets)
+        if "average" not in meta:  # nor the process: a file of an earlier release
+            self._labels, self._network, self._calibration = labels, network, calibration
+            self._learn_process()
+            self._freeze()
+            return
+        average = PartAverage.from_dict(meta["average"], self._shares(len(targets)))
+        scale = RankScale(tensors[_SCALE].copy(), np.unique(targets))
+        process = CellPosterior.restored(self._labelled_inputs(labels), tensors)
+        self._labels, self._scale, self._process = labels, scale, process
+        self._network, self._calibration, self._average = network, calibration, average
+        self._forget_scores()
 
     # --- the process ---------------------------------------------------------------------------------------------
 
-    def _learn_process(self, archs: list[Architecture], targets: np.ndarray) -> None:
-        self._archs, self._targets, self._classes = archs, targets, class_numbers(self.space, archs)
-        self._scale = RankScale.of(targets)
-        self._order = np.random.default_rng(self.seed).permutation(len(targets))[: self.config.process_labels]
-        inputs = self._kernel_inputs(read(self.space, self._classes[self._order]))
-        self._process = CellProcess(inputs, self._scale.encode(targets[self._order]))
+    def _ordered(self, archs: list[Architecture], targets: np.ndarray) -> _Labels:
+        order = np.random.default_rng(self.seed).permutation(len(targets))[: self.config.process_labels]
+        return _Labels(archs, targets, class_numbers(self.space, archs), order)
+
+    def _learn_process(self) -> CellProcess:
+        labels = self._labels
+        self._scale = RankScale.of(labels.targets)
+        process = CellProcess(self._labelled_inputs(labels), self._scale.encode(labels.targets[labels.order]))
+        self._process: CellPosterior = process
+        return process
+
+    def _labelled_inputs(self, labels: _Labels) -> np.ndarray:
+        return self._kernel_inputs(read(self.space, labels.classes[labels.order]))
 
     def _kernel_inputs(self, cells: ReadCells) -> np.ndarray:
         return kernel_inputs(self.space, cells.paths, cells.probes if self.config.probes else None)
@@ -175,72 +211,81 @@ class ProbeFormer(Predictor):
         With few labels every one counts, and the process weighs most: k is 0, and its errors stand for the average's.
         """
         config: ProbeFormerConfig = self.config
-        n = len(self._targets)
+        n = len(self._labels.targets)
         cross_fit = config.network_share > 0 and n >= config.cross_fit_labels
         k = min(n // 8, _MOST_UNSEEN, len(known) // config.members) if cross_fit else 0
-        unseen: np.ndarray = self._order[known[len(known) - k * config.members :]].reshape(config.members, k)
+        unseen: np.ndarray = self._labels.order[known[len(known) - k * config.members :]].reshape(config.members, k)
         return unseen
 
     def _calibrated(self, held: HeldOut, unseen: np.ndarray) -> Calibration:
         """From the labels that a member has not seen, or where all members saw all, from those the process left out."""
-        label, process, spread = self._order[held.place], held.mean, held.spread
+        label, process, spread = self._labels.order[held.place], held.mean, held.spread
         if unseen.size:
             label, process, spread = (part[len(part) - unseen.size :] for part in (label, process, spread))
-            _, members, _ = self._parts(self._classes[label])
+            _, members, _ = self._parts(self._labels.classes[label])
             member = np.repeat(np.arange(len(unseen)), unseen.shape[1])
             process = self._average((process, members[member, np.arange(len(label))]))
         mean, raw = self._decoded(process, spread)
-        return Calibration.of(HeldOut(label, mean, raw), self._targets)
+        return Calibration.of(HeldOut(label, mean, raw), self._labels.targets)
 
     # --- both ----------------------------------------------------------------------------------------------------
 
     def _freeze(self) -> None:
         """Score what later scores are relative to: all classes of a small space, some cells of a large one."""
-        self._table: _Parts | None = None
-        if is_tabulated(self.space):
-            self._table = self._scored(np.arange(self.space.n_classes))
+        self._forget_scores()
+        if self._known is not None:
             reference = self.space.class_ids()
         else:
             cells = self.space.sample(_REFERENCE_CELLS, np.random.default_rng(0))
             reference = class_numbers(self.space, cells)
         process, members, _ = self._parts(reference)
-        # The networks need more labels than the process, so their weight grows with them.
-        n = len(self._targets)
+        self._average = PartAverage.over((process, _member_mean(members)), self._shares(len(self._labels.targets)))
+
+    def _shares(self, n: int) -> tuple[float, float]:
+        """Of the process and of the networks after n labels: the networks need more of them."""
         share = self.config.network_share * n / (n + self.config.even_labels)
-        self._average = PartAverage.over((process, _member_mean(members)), (1 - share, share))
+        return 1 - share, share
+
+    def _forget_scores(self) -> None:
+        self._known: ScoredClasses | None = None
+        if is_tabulated(self.space):
+            self._known = ScoredClasses(self.space.class_graphs.n_nodes, self._n_members + 2)
+
+    @property
+    def _n_members(self) -> int:
+        """M; without networks a single one that always says 0."""
+        members: int = 1 if self._network is None else self.config.members
+        return members
 
     def _parts(self, classes: np.ndarray) -> _Parts:
         """What is known of (B,) classes."""
-        if self._table is not None:
-            return _taken(self._table, classes)
-        different, place = np.unique(classes, return_inverse=True)
-        return _taken(self._scored(different), place)
+        if self._known is not None:
+            scores = self._known.take(classes, self._scored)
+        else:
+            different, place = np.unique(classes, return_inverse=True)
+            scores = self._scored(different)[:, place]
+        return scores[0], scores[1:-1], scores[-1]
 
-    def _scored(self, classes: np.ndarray) -> _Parts:
-        """What is computed of (D,) different classes; of none does it depend on the others."""
-        n_members = 1 if self._network is None else self.config.members
-        mean, members, spread = np.empty(len(classes)), np.zeros((n_members, len(classes))), np.empty(len(classes))
+    def _scored(self, classes: np.ndarray) -> np.ndarray:
+        """(M + 2, D) what is computed of D different classes, as in `_Parts`; of none does it depend on the others."""
+        scores = np.zeros((self._n_members + 2, len(classes)))
         scorer = None if self._network is None else self._network.scorer()
 
         def score(rows: np.ndarray) -> None:
             cells = read(self.space, classes[rows])
-            mean[rows], spread[rows] = self._process.predict(self._kernel_inputs(cells))
+            mean, spread = self._process.predict(self._kernel_inputs(cells))
+            # Rounded, for libraries of linear algebra that compute a row by its place.
+            scores[0, rows], scores[-1, rows] = np.round(mean, 9), np.round(spread, 9)
             if scorer is not None:
-                members[:, rows] = scorer(cells)
+                scores[1:-1, rows] = scorer(cells)
 
         on_all_cores(score, chunks(self.space.class_graphs.n_nodes[classes]))
-        # Rounded, for libraries of linear algebra that compute a row by its place.
-        return np.round(mean, 9), members, np.round(spread, 9)
+        return scores
 
     def _decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Normal scores and spreads in the labels' unit."""
         high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
         return self._scale.decode(mean), (high - low) / 2
-
-
-def _taken(parts: _Parts, place: np.ndarray) -> _Parts:
-    process, members, spread = parts
-    return process[place], members[:, place], spread[place]
 
 
 def _member_mean(members: np.ndarray) -> np.ndarray:

@@ -57,10 +57,17 @@ class RandomForest(FeaturePredictor):
             n_jobs=1,
         ).fit(*task)
 
-        def score(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            narrow = rows.astype(np.float32)  # what a tree reads: converted once, not by every tree
-            # Trees in the last axis: sums along it do not depend on how many rows there are.
-            each = np.stack([tree.predict(narrow, check_input=False) for tree in forest.estimators_], axis=1)
-            return each.mean(axis=1), each.std(axis=1)
+        return _Trees(forest.estimators_)
 
-        return score
+
+@dataclass(frozen=True)
+class _Trees:
+    """Mean and spread of a forest's trees."""
+
+    trees: list[Any]
+
+    def __call__(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        narrow = rows.astype(np.float32)  # what a tree reads: converted once, not by every tree
+        # Trees in the last axis: sums along it do not depend on how many rows there are.
+        each = np.stack([tree.predict(narrow, check_input=False) for tree in self.trees], axis=1)
+        return each.mean(axis=1), each.std(axis=1)

@@ -10,6 +10,7 @@ Shapes: B cells, N nodes, F features of a node, P probes, d the width, 4 heads o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -110,12 +111,18 @@ class RelationTransformer(nn.Module):
         self.norm = RootMeanSquareNorm(width)
         joined, last = nn.Linear((3 if n_probes else 2) * width, width), nn.Linear(width, 1)
         self.head = nn.ModuleList([joined, last])
+        # What has no memory has no values; to draw them all the same PyTorch would import its compiler, for a second.
+        if not last.weight.is_meta:
+            self._start(made, last)
+
+    def _start(self, blocks: Sequence[Block], last: nn.Linear) -> None:
+        """Weights at random, drawn from PyTorch's generator."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=module.in_features**-0.5)
                 nn.init.zeros_(module.bias)
         # Residual branches start small, so that the first steps are those of a shallow network.
-        for block in made:
+        for block in blocks:
             for layer in (block.joined, block.down):
                 layer.weight.data.mul_(0.5)
         last.weight.data.mul_(0.3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -63,9 +63,26 @@ class RidgeRegression(FeaturePredictor):
         noise = max(-ridge.best_score_, 0.0) ** 0.5
         covariance = np.linalg.inv(inputs.T @ inputs + ridge.alpha_ * np.eye(inputs.shape[1]))
 
-        def score(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            x = standard(rows)
-            leverage = np.einsum("bf,bf->b", x @ covariance, x)
-            return ridge.predict(x), noise * np.sqrt(1.0 + np.maximum(leverage, 0.0))
+        return in_chunks(_Line(standard, ridge, covariance, noise))
 
-        return in_chunks(score)
+
+@dataclass(frozen=True)
+class _Line:
+    """A linear model, and the leverage of what it predicts.
+
+    Args:
+        standard: (B, F) features → inputs.
+        model: scikit-learn's.
+        covariance: (F, F) of the weights, in units of the noise's variance.
+        noise: standard deviation of a leave-one-out error.
+    """
+
+    standard: Callable[[np.ndarray], np.ndarray]
+    model: Any
+    covariance: np.ndarray
+    noise: float
+
+    def __call__(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x = self.standard(rows)
+        leverage = np.einsum("bf,bf->b", x @ self.covariance, x)
+        return self.model.predict(x), self.noise * np.sqrt(1.0 + np.maximum(leverage, 0.0))

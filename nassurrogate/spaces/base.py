@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -21,8 +21,66 @@ as an index in the official order or a dict of choices."""
 
 
 def is_single(archs: object) -> bool:
-    """Whether `archs` is one architecture rather than a batch."""
-    return isinstance(archs, Architecture | str | int | np.integer | Mapping)
+    """Whether `archs` is one architecture rather than a batch; a whole number may be an array or a tensor of rank 0.
+
+    >>> is_single(3), is_single(np.array(3)), is_single([3])
+    (True, True, False)
+    """
+    return isinstance(archs, Architecture | str | int | np.integer | Mapping) or _is_index(archs)
+
+
+def _is_index(value: object) -> bool:
+    """Whether it is a whole number in an array, or a tensor of any library, without a dimension."""
+    return getattr(value, "ndim", None) == 0 and hasattr(value, "__index__") and _kind(value) == "int"
+
+
+def _kind(array: object) -> str:
+    """`int`, `float`, `bool` or `complex`, of whatever width an array or a tensor is; else its type as it is named."""
+    name = str(getattr(array, "dtype", "")).rpartition(".")[2].casefold()
+    for kind in ("int", "float", "bool", "complex"):
+        if kind in name:
+            return kind
+    return name
+
+
+def _elements(array: Any, space: Space) -> list[ArchLike]:
+    """What stands in an array, a tensor or a column of rank 1. Raises `InputError` for what are no architectures."""
+    given = f"{type(array).__name__} of type {array.dtype}"
+    kind = _kind(array)
+    if kind == "bool":
+        raise InputError(f"expected indices or architectures of {space.name}, got a mask ({given}); give its places")
+    if kind in ("float", "complex") and 0 not in array.shape:
+        raise InputError(f"indices of {space.name} are whole numbers, got {given}; convert it to integers")
+    if array.ndim != 1:
+        raise InputError(f"expected a batch of shape (B,), got an array of shape {tuple(array.shape)}")
+    elements: list[ArchLike] = array.tolist()
+    return elements
+
+
+def _is_tuple_of_numbers(value: object) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(map(_is_number, value))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | np.integer) or _is_index(value)
+
+
+def _ambiguous(numbers: tuple[Any, ...], space: Space) -> InputError:
+    """Of a tuple of numbers: it reads as one architecture or as a batch of indices."""
+    given = brief(tuple(int(number) for number in numbers), 50)
+    one = f"space.from_gene_codes({given}) or its string" if len(numbers) == len(space.genes) else "its string"
+    batch = f", for a batch of indices list({given})" if _reads_indices(space) else ""
+    return InputError(
+        f"a tuple of numbers is not taken, got {given}; for one {space.name} architecture give {one}{batch}"
+    )
+
+
+def _reads_indices(space: Space) -> bool:
+    try:
+        space.parse(0)
+    except InputError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -71,12 +129,25 @@ class Space(ABC):
         return self.parse(text.strip())
 
     def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
-        """`parse` over a batch. Raises `InputError` for what is no batch, or holds what is no architecture."""
+        """`parse` over a batch: a list, a range, an array, a tensor or column of rank 1, any iterable but a set.
+
+        Raises `InputError` for what is no batch, or holds what is no architecture, and for a tuple of numbers, which
+        may be the operation codes of one architecture as well as indices of several.
+        """
         if is_single(archs) or not isinstance(archs, Iterable) or isinstance(archs, bytes | bytearray | Set):
             raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
-        if isinstance(archs, np.ndarray) and archs.ndim == 0:
-            raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
-        return [self.parse(arch) for arch in archs]
+        if _is_tuple_of_numbers(archs):
+            raise _ambiguous(cast("tuple[Any, ...]", archs), self)
+        if hasattr(archs, "dtype") and hasattr(archs, "ndim") and hasattr(archs, "tolist"):
+            return [self.parse(arch) for arch in _elements(archs, self)]
+        return [self._parse_element(arch) for arch in archs]
+
+    def _parse_element(self, arch: Any) -> Architecture:
+        if isinstance(arch, Architecture | str):  # most are: nothing else need be asked
+            return self.parse(arch)
+        if _is_tuple_of_numbers(arch):
+            raise _ambiguous(arch, self)
+        return self.parse(int(arch) if _is_index(arch) else arch)
 
     def format(self, arch: Architecture) -> str:
         """The string that `parse` reads."""

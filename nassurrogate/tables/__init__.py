@@ -4,7 +4,8 @@
 column is, `values` whether its numbers can be that.
 """
 
+from nassurrogate.tables.column import TableColumn
 from nassurrogate.tables.options import TableOptions
-from nassurrogate.tables.table import Table, TableColumn, parse_table, read_table
+from nassurrogate.tables.table import Table, parse_table, read_table
 
 __all__ = ["Table", "TableColumn", "TableOptions", "parse_table", "read_table"]

@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from nassurrogate.errors import InputError
+from nassurrogate.metric import ends_with_unit, known_metric
 from nassurrogate.spaces import Space
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.file import first_names, read_bytes, unpacked
+from nassurrogate.tables.file import is_json, read_bytes, refuse_foreign, unpacked
 from nassurrogate.tables.identity import IDENTITY, read_architecture
 from nassurrogate.tables.options import TableOptions
+from nassurrogate.tables.parquet import MAGIC as PARQUET
 from nassurrogate.tables.table import Table, parse_table
-from nassurrogate.tables.text import decoded
+from nassurrogate.tables.text import DELIMITERS, decoded, header_of
 
 
-def read_architectures(space: Space, source: Path | None, options: TableOptions | None = None) -> Table:
+def read_architectures(
+    space: Space, source: Path | None, options: TableOptions | None = None, *, datasets: Sequence[str] = ()
+) -> Table:
     """The architectures of a file, or of stdin for None.
 
-    A file is a table if its first line names a column of architectures, or the options do; else a list of
-    architectures, one a line, blank lines and comments (#) left out, which may hold one several times.
+    A file is a table, as every command reads it, if its first line is one of column names, by its separators or by a
+    name of an identity or a metric. Else it is a list of architectures, one a line, blank lines and comments (#) left
+    out, which may hold one several times.
+
+    Args:
+        options: what a table does not say itself.
+        datasets: as in `read_table`.
 
     Raises `InputError`, with the line, for what cannot be read.
     """
     name = "stdin" if source is None else str(source)
     content = unpacked(read_bytes(source), name)
-    names = first_names(content, name)
-    told = options is not None and options != TableOptions()
-    if told or (names is not None and any(column.casefold() in IDENTITY for column in names)):
-        return parse_table(space, content, name, options)
+    if not content.strip():
+        raise InputError(f"{name} is empty")
+    if options not in (None, TableOptions()) or content.startswith(PARQUET):
+        return parse_table(space, content, name, options, datasets=datasets)
+    refuse_foreign(content, name)
+    text = decoded(content, name)
+    header = header_of(text)
+    if (_names_columns(header) or is_json(text)) and not _is_architecture(space, header):
+        return parse_table(space, content, name, options, datasets=datasets)
     archs = []
     faults = Faults(name)
-    for number, line in enumerate(decoded(content, name).splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if line.strip() and not line.startswith("#"):
             try:
                 archs.append(read_architecture(space, line))
@@ -38,3 +53,18 @@ def read_architectures(space: Space, source: Path | None, options: TableOptions 
                 faults.add(f"line {number}: {error}")
     faults.raise_any()
     return Table(name, archs, [])
+
+
+def _names_columns(header: str) -> bool:
+    if any(delimiter in header for delimiter in DELIMITERS):
+        return True
+    name = header.strip(' "')
+    return name.casefold() in IDENTITY or ends_with_unit(name) or known_metric(name or "?").direction is not None
+
+
+def _is_architecture(space: Space, text: str) -> bool:
+    try:
+        read_architecture(space, text)
+    except InputError:
+        return False
+    return True

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nassurrogate.errors import InputError, nearest
+from nassurrogate.tables.column import TableColumn
 from nassurrogate.tables.naming import known_dataset, new_dataset_error
-from nassurrogate.tables.table import Table, TableColumn
+from nassurrogate.tables.table import Table
 
 
 def chosen_column(table: Table, metric: str, dataset: str | None, known: Sequence[str]) -> TableColumn:

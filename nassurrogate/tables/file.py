@@ -15,7 +15,7 @@ from nassurrogate.tables.parquet import MAGIC as PARQUET
 from nassurrogate.tables.parquet import read_parquet
 from nassurrogate.tables.raw import MAX_BYTES, RawTable
 from nassurrogate.tables.records import read_records
-from nassurrogate.tables.text import DELIMITERS, decoded, delimiter_of, header_of, read_text
+from nassurrogate.tables.text import DELIMITERS, decoded, header_of, read_text
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 GZIP = b"\x1f\x8b"
@@ -74,12 +74,13 @@ def raw_table(content: bytes, name: str) -> RawTable:
         raise InputError(f"{name} is empty")
     if content.startswith(PARQUET):
         return read_parquet(content, name)
-    _refuse_foreign(content, name)
+    refuse_foreign(content, name)
     text = decoded(content, name)
     return read_records(text, name) if is_json(text) else read_text(text, name)
 
 
-def _refuse_foreign(content: bytes, name: str) -> None:
+def refuse_foreign(content: bytes, name: str) -> None:
+    """Raise `InputError` for a file of another kind, with what it is and what to do."""
     for magic, what in _OTHERS.items():
         if content.startswith(magic):
             raise InputError(f"{name} is {what} (tables are read as {FORMATS})")
@@ -101,23 +102,3 @@ def is_json(text: str) -> bool:
     """Whether a text is read as JSON: it begins with an object, or with a list of them."""
     begin = text.lstrip()
     return begin.startswith("{") or (begin.startswith("[") and begin[1:].lstrip().startswith(("{", "]")))
-
-
-def first_names(content: bytes, name: str) -> list[str] | None:
-    """The column names of Parquet and of JSON, or the fields of the first line of a text; None where there is none.
-
-    Args:
-        content: unpacked.
-    """
-    if content.startswith(PARQUET):
-        return list(read_parquet(content, name).columns)
-    _refuse_foreign(content, name)
-    text = decoded(content, name)
-    if is_json(text):
-        first = text.lstrip().split("\n", 1)[0]
-        try:
-            return list(read_records(first, name).columns)
-        except InputError:
-            return None
-    header = header_of(text)
-    return None if not header else [part.strip(' "') for part in header.split(delimiter_of(header))]

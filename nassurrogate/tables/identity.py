@@ -19,11 +19,16 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, nearest
 from nassurrogate.spaces import CellSpace, EnumerableSpace, Space, get_space, space_names
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.raw import RawTable
+from nassurrogate.tables.raw import RawTable, require_column
 
 ARCH, INDEX, HASH = "arch", "index", "hash"
 MATRIX, OPS = "module_adjacency", "module_operations"
 IDENTITY: Final = (ARCH, INDEX, HASH, MATRIX, OPS)
+_INDICES: Final = re.compile(r"(?:(?:arch|architecture|cell|net|model)[_-]?)?(?:idx|index)", re.IGNORECASE)
+_NUMBERING: Final = re.compile(
+    r"(?:(?:arch|architecture|cell|net|model|config|file|row|run|trial)[_-]?)?(?:idx|index|id|i|number|no)",
+    re.IGNORECASE,
+)
 _WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
 _TRIED = 5
 """Values of a column of text that tell whether it holds architectures."""
@@ -37,13 +42,16 @@ def find_architectures(
 
     None where a row has no readable architecture: `faults` says why.
 
-    Raises `InputError`, with the columns found and the nearest one, where no column tells.
+    Where no column has one of the names above, a column of text that holds architectures in every row tells, or one
+    called an index, such as `arch_idx`.
 
     Args:
         reserved: names of columns that have another meaning.
+
+    Raises `InputError`, with the columns found and the nearest one, where no column tells.
     """
-    readers = _readers(raw, space, arch_column)
     notes: list[str] = []
+    readers = _readers(raw, space, arch_column, notes, reserved)
     found: list[Architecture] | None = None
     told_by = ""
     before = len(faults.found)
@@ -56,6 +64,9 @@ def find_architectures(
         else:
             _compare(raw, found, told_by, archs, told, faults)
     used = [name for told in readers for name in told.split(" and ")]
+    for name in _running_numbers(raw, [*used, *reserved]):
+        used.append(name)
+        notes.append(_about_numbers(raw, name, space, found))
     if found is not None and len(faults.found) == before:
         for name in _further(raw, space, [*used, *reserved]):
             archs = [_of_text(space, value) for value in raw.columns[name]]
@@ -72,27 +83,46 @@ def find_architectures(
     return (found if complete else None), used, notes
 
 
+def _running_numbers(raw: RawTable, used: Sequence[str]) -> list[str]:
+    """Columns that number the rows, or the architectures: no metrics in any case."""
+    return [name for name in raw.columns if name not in used and _NUMBERING.fullmatch(name)]
+
+
+def _about_numbers(raw: RawTable, name: str, space: Space, found: list[Architecture] | None) -> str:
+    if found is not None and isinstance(space, EnumerableSpace):
+        try:
+            if [_of_index(space, value) for value in raw.columns[name]] == found:
+                return f"{raw.source}: column {name!r} holds the official indices of the same architectures"
+        except InputError:
+            pass
+    return f"{raw.source}: column {name!r} numbers something else than the architectures, and is left out"
+
+
 Reader = Callable[[int], Architecture]
 """Row from 0 → its architecture; raises `InputError`."""
 
 
-def _readers(raw: RawTable, space: Space, arch_column: str | None) -> dict[str, Reader]:
+def _readers(
+    raw: RawTable, space: Space, arch_column: str | None, notes: list[str], reserved: Sequence[str]
+) -> dict[str, Reader]:
     """What tells → how a row of it is read."""
     by_case = {name.casefold(): name for name in raw.columns}
 
     def of(name: str) -> Reader:
         return lambda row: read_architecture(space, raw.columns[name][row])
 
+    def index_of(name: str) -> Reader:
+        assert isinstance(space, EnumerableSpace)
+        return lambda row: _of_index(space, raw.columns[name][row])
+
     if arch_column is not None:
-        if arch_column not in raw.columns:
-            raise _unknown_column(raw, arch_column, "which is to name the architectures")
-        if arch_column.casefold() == INDEX and isinstance(space, EnumerableSpace):
-            return {arch_column: lambda row: _of_index(space, raw.columns[arch_column][row])}
+        require_column(raw, arch_column, "which is to name the architectures")
+        if _INDICES.fullmatch(arch_column) and isinstance(space, EnumerableSpace):
+            return {arch_column: index_of(arch_column)}
         return {arch_column: of(arch_column)}
     readers: dict[str, Reader] = {}
     if isinstance(space, EnumerableSpace) and INDEX in by_case:
-        index = by_case[INDEX]
-        readers[index] = lambda row: _of_index(space, raw.columns[index][row])
+        readers[by_case[INDEX]] = index_of(by_case[INDEX])
     if ARCH in by_case:
         readers[by_case[ARCH]] = of(by_case[ARCH])
     if space.name == "nb101":
@@ -103,6 +133,14 @@ def _readers(raw: RawTable, space: Space, arch_column: str | None) -> dict[str, 
             readers[f"{matrix} and {ops}"] = lambda row: read_architecture(
                 space, {MATRIX: _literal(raw.columns[matrix][row]), OPS: _literal(raw.columns[ops][row])}
             )
+    if not readers:
+        for name in _further(raw, space, reserved)[:1]:
+            notes.append(f"{raw.source}: column {name!r} names the architectures")
+            readers[name] = of(name)
+    if not readers and isinstance(space, EnumerableSpace):
+        for name in [name for name in raw.columns if _INDICES.fullmatch(name)][:1]:
+            notes.append(f"{raw.source}: column {name!r} is read as the official index")
+            readers[name] = index_of(name)
     if not readers:
         raise _nothing_tells(raw, space)
     return readers
@@ -117,28 +155,11 @@ def _nothing_tells(raw: RawTable, space: Space) -> InputError:
         f"{raw.source} has no column that says which architecture a row is of, expected {' or '.join(expected)}; "
         f"its columns: {listed}"
     )
-    holding = _further(raw, space, ())
-    if holding:
-        return InputError(f"{told}; {holding[0]!r} holds architectures of {space.name}: --arch-column {holding[0]}")
     if len(raw.columns) == 1:
         return InputError(f"{told}; columns are separated by commas, semicolons or tabs")
     close = next((near for name in expected if (near := nearest(name, raw.columns))), None)
     hint = f"; did you mean {close!r}? --arch-column {close}" if close else "; name it with --arch-column NAME"
     return InputError(told + hint)
-
-
-def _unknown_column(raw: RawTable, name: str, role: str) -> InputError:
-    close = nearest(name, raw.columns)
-    hint = f"; did you mean {close!r}?" if close else ""
-    return InputError(
-        f"{raw.source} has no column {name!r}, {role}; its columns: {', '.join(map(repr, raw.columns))}{hint}"
-    )
-
-
-def require_column(raw: RawTable, name: str, role: str) -> None:
-    """Raise `InputError`, with the columns found and the nearest one, unless the column is there."""
-    if name not in raw.columns:
-        raise _unknown_column(raw, name, role)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -198,7 +219,12 @@ def _of_text(space: Space, value: object) -> Architecture:
         return _of_structure(space, _literal(text))
     try:
         return space.parse_text(text)
-    except InputError:
+    except InputError as error:
+        if _CODES.fullmatch(text):
+            raise InputError(
+                f"{brief(text)} is a tuple of operation codes, which libraries number in different orders; write the "
+                f"string of {space.name}"
+            ) from error
         if text[0] not in "{[":
             raise
     return _of_structure(space, _literal(text))
@@ -218,6 +244,7 @@ def _of_structure(space: Space, value: Any) -> Architecture:
         raise InputError(f"expected an architecture of {space.name}, got {brief(value)}") from error
 
 
+_CODES = re.compile(r"[(\[]\s*\d+(?:\s*,\s*\d+)+\s*[)\]]")
 _ARRAY = re.compile(r"\barray\((?P<values>[^()]*?)(?:,\s*dtype=\w+)?\)")
 _GAP = re.compile(r"(?<=[\d.\]'\"])\s+(?=[\d\['\"])")
 

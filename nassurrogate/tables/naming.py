@@ -17,11 +17,14 @@ _TRAINING: Final = re.compile(
 _SEED: Final = re.compile(r"(?P<metric>.+)_seed_?(?P<seed>\d{1,9})", re.IGNORECASE)
 _RUN: Final = re.compile(r"(?P<metric>.*[A-Za-z])_(?P<seed>\d{1,9})")
 _ACCURACY: Final = re.compile(
-    r"(?P<split>val|valid|validation|test|train)_?(?:acc|accuracy|top_?1(?:_?acc(?:uracy)?)?)", re.IGNORECASE
+    r"(?P<split>val|valid|validation|test|train)[_-]?(?:acc|accuracy|top_?1(?:_?acc(?:uracy)?)?)", re.IGNORECASE
 )
 """Names of an accuracy without its unit, of which everybody has one of their own."""
 _SPLITS: Final = {"valid": "val", "validation": "val"}
-_SHARES: Final = re.compile(r"(?:^|_)(?:accuracy|acc|top_?\d|error|err)(?:$|_)", re.IGNORECASE)
+_SHARES: Final = re.compile(r"(?:^|[_-])(?:accuracy|acc|top_?\d|error|err)(?:$|[_-])", re.IGNORECASE)
+_SPLIT_ALONE: Final = re.compile(r"val|valid|validation|test|train", re.IGNORECASE)
+_SHORT: Final = {"imagenet": "ImageNet16-120", "imagenet16": "ImageNet16-120"}
+"""Short names of data sets → what is meant where that one is known."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Naming:
         seed: of the training; None: none is named.
         new_dataset: what reads like the name of a data set that is not known.
         needs_unit: whether percent and fractions are both possible, and the name does not say which.
+        question: what must be asked before it can be read; empty if nothing.
     """
 
     column: str
@@ -43,6 +47,7 @@ class Naming:
     seed: int | None = None
     new_dataset: str = ""
     needs_unit: bool = False
+    question: str = ""
 
 
 def folded(name: str) -> str:
@@ -60,7 +65,9 @@ def known_dataset(given: str, known: Iterable[str]) -> str | None:
     >>> known_dataset("CIFAR-10", ["cifar10", "cifar100"])
     'cifar10'
     """
-    return {folded(name): name for name in known}.get(folded(given))
+    by_fold = {folded(name): name for name in known}
+    exact = by_fold.get(folded(given))
+    return exact if exact is not None else by_fold.get(folded(_SHORT.get(folded(given), "")))
 
 
 def read_names(names: Sequence[str], datasets: Sequence[str], *, with_unit: bool) -> tuple[list[Naming], list[str]]:
@@ -88,13 +95,39 @@ def read_names(names: Sequence[str], datasets: Sequence[str], *, with_unit: bool
 
 
 def _split_dataset(name: str, datasets: Sequence[str]) -> Naming:
+    dataset = known_dataset(name, datasets)
+    if dataset is not None:
+        return Naming(name, name, dataset, question=_no_metric(name, "{dataset}"))
     borders = [match.start() for match in re.finditer(r"[_.-]", name)]
     for border in reversed(borders):  # the longest prefix first
         dataset = known_dataset(name[:border], datasets)
-        if dataset is not None and name[border + 1 :]:
-            return Naming(name, name[border + 1 :], dataset)
+        rest = name[border + 1 :]
+        if dataset is not None and rest:
+            alone = _no_metric(name, f"{{dataset}}{name[border:]}") if _SPLIT_ALONE.fullmatch(rest) else ""
+            return Naming(name, rest, dataset, question=alone)
+    inside = _dataset_inside(name, datasets)
+    if inside is not None:
+        question = (
+            f"column {name!r} does not begin with its data set, {inside}; name it so: --rename "
+            f"{inside}_METRIC={name}, or of every data set at once: --rename '{{dataset}}_METRIC=...{{dataset}}...'"
+        )
+        return Naming(name, name, question=question)
     match = _TRAINING.fullmatch(name)
     return Naming(name, name, new_dataset=match["dataset"] if match else "")
+
+
+def _dataset_inside(name: str, datasets: Sequence[str]) -> str | None:
+    """The data set whose name stands somewhere in a column's name."""
+    spelled = {folded(dataset): dataset for dataset in datasets}
+    spelled |= {short: meant for short in _SHORT if (meant := known_dataset(short, datasets)) is not None}
+    return next((spelled[fold] for fold in sorted(spelled, key=len, reverse=True) if fold in folded(name)), None)
+
+
+def _no_metric(name: str, pattern: str) -> str:
+    return (
+        f"column {name!r} names a data set but not what was measured; name it, of every data set at once: --rename "
+        f"'{{dataset}}_test_accuracy_pct={pattern}'"
+    )
 
 
 def _runs(metrics: Sequence[str]) -> dict[str, tuple[str, int]]:

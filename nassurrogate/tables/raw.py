@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from nassurrogate.errors import InputError, brief
+from nassurrogate.errors import InputError, brief, nearest
 from nassurrogate.tables.faults import Faults
 
 MAX_BYTES: Final = 1 << 28
@@ -43,10 +43,15 @@ class RawTable:
 def checked_names(names: Sequence[object], source: str) -> tuple[list[str], list[str]]:
     """(names, "" for columns to leave out; notes). Raises `InputError` for too many, and for two of one name."""
     if len(names) > MAX_COLUMNS:
-        raise InputError(f"{source} has {len(names)} columns; at most {MAX_COLUMNS} are read")
+        raise InputError(
+            f"{source} has {len(names)} columns; at most {MAX_COLUMNS} are read, and a row is an architecture: is it "
+            "transposed?"
+        )
     found = ["" if name is None else str(name).strip() for name in names]
     faults = Faults(source)
     for name in dict.fromkeys(found):
+        if not name.isprintable():
+            faults.add(f"a column is named {brief(name)}, with characters that cannot be printed")
         if name and found.count(name) > 1:
             faults.add(f"there are {_COUNTS.get(found.count(name), str(found.count(name)))} columns named {name!r}")
     by_case: dict[str, str] = {}
@@ -61,3 +66,13 @@ def checked_names(names: Sequence[object], source: str) -> tuple[list[str], list
 
 
 _COUNTS = {2: "two", 3: "three"}
+
+
+def require_column(raw: RawTable, name: str, role: str) -> None:
+    """Raise `InputError`, with the columns found and the nearest one, unless the column is there."""
+    if name not in raw.columns:
+        close = nearest(name, raw.columns)
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise InputError(
+            f"{raw.source} has no column {name!r}, {role}; its columns: {', '.join(map(repr, raw.columns))}{hint}"
+        )

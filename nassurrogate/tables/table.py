@@ -9,45 +9,18 @@ from pathlib import Path
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.errors import InputError
 from nassurrogate.metric import UNKNOWN_UNIT, known_metric
-from nassurrogate.spaces import EnumerableSpace, Space
+from nassurrogate.spaces import Space
+from nassurrogate.tables.column import TableColumn
 from nassurrogate.tables.faults import Faults
 from nassurrogate.tables.file import raw_table, read_bytes
-from nassurrogate.tables.identity import INDEX, check_order, find_architectures, require_column
+from nassurrogate.tables.identity import check_order, find_architectures
+from nassurrogate.tables.long import find_keys, joined
 from nassurrogate.tables.naming import Naming, is_share, read_names
 from nassurrogate.tables.options import TableOptions
-from nassurrogate.tables.raw import RawTable
-from nassurrogate.tables.values import checked_values, is_text, number_of, numbers_of, tell_no_numbers, unit_question
-
-
-@dataclass(frozen=True)
-class TableColumn:
-    """The values of one metric.
-
-    Args:
-        metric: its name, without data set and seed.
-        dataset: as it is known; None: none is named.
-        columns: names in the file, one for each seed.
-        seeds: S training seeds, ascending; `(None,)` where none is named.
-        values: (n, S) float64 in the metric's unit, NaN where missing.
-        new_dataset: what reads like the name of a data set that is not known, in front of the metric.
-    """
-
-    metric: str
-    dataset: str | None
-    columns: tuple[str, ...]
-    seeds: tuple[int | None, ...]
-    values: np.ndarray
-    new_dataset: str = ""
-
-    @property
-    def mean(self) -> np.ndarray:
-        """(n,) the mean over the seeds that are there; NaN where none is."""
-        there = ~np.isnan(self.values)
-        total = np.where(there, self.values, 0.0).sum(axis=1)
-        mean: np.ndarray = np.divide(total, there.sum(axis=1), out=np.full(len(total), np.nan), where=there.any(axis=1))
-        return mean
+from nassurrogate.tables.raw import RawTable, require_column
+from nassurrogate.tables.renaming import as_written_here, renamed
+from nassurrogate.tables.values import checked_values, is_text, numbers_of, tell_no_numbers, unit_question
 
 
 @dataclass(frozen=True)
@@ -73,7 +46,7 @@ def read_table(
     """The table of a file, or of stdin for None.
 
     CSV with commas, semicolons or tabs, in UTF-8 or UTF-16, and JSON lines, each plain or gzipped, and Parquet. One
-    row an architecture, or with `options.seed_column` one row a training.
+    row an architecture; with `options.seed_column` one a training, with a column `dataset` one a data set.
 
     Args:
         space: whose architectures they are.
@@ -92,41 +65,22 @@ def parse_table(
 ) -> Table:
     """`read_table` of what was read already."""
     options = options if options is not None else TableOptions()
-    raw = _renamed(raw_table(content, name), options)
+    raw, notes = as_written_here(renamed(raw_table(content, name), options.rename, datasets))
     faults = Faults(name)
-    reserved = [] if options.seed_column is None else [options.seed_column]
-    if reserved:
-        require_column(raw, reserved[0], "which is to hold the seeds")
-    archs, used, notes = find_architectures(raw, space, options.arch_column, faults, reserved)
-    if archs is not None:
-        check_order(space, archs, used, faults)
-    notes = [*raw.notes, *notes]
+    if options.seed_column is not None:
+        require_column(raw, options.seed_column, "which is to hold the seeds")
+    keys, reserved, told = find_keys(raw, options.seed_column, datasets, faults)
+    notes = [*raw.notes, *notes, *told]
+    archs, used, told = find_architectures(raw, space, options.arch_column, faults, reserved)
+    notes += told
     rest = [column for column in raw.columns if column not in (*used, *reserved)]
-    if not isinstance(space, EnumerableSpace) and INDEX in rest:
-        rest.remove(INDEX)
-        notes.append(f"{name}: {space.name} has no official order; the column 'index' is left out")
     columns = _columns(raw, rest, options, faults, notes, datasets)
     if archs is None:
-        faults.raise_any()
-    assert archs is not None
-    archs, columns = _by_seed(raw, archs, columns, options, faults)
+        raise faults.as_error()
+    check_order(space, archs, used, faults)
+    archs, columns = joined(raw, archs, columns, keys, faults)
     faults.raise_any()
     return Table(name, archs, columns, notes)
-
-
-def _renamed(raw: RawTable, options: TableOptions) -> RawTable:
-    if not options.rename:
-        return raw
-    olds = list(options.rename.values())
-    for new, old in options.rename.items():
-        require_column(raw, old, f"which --rename {new}={old} asks for")
-        if new in raw.columns and new not in olds:
-            raise InputError(f"{raw.source} has a column {new!r} already; --rename {new}={old} would make two of it")
-        if olds.count(old) > 1:
-            raise InputError(f"--rename gives the column {old!r} two names")
-    names = {old: new for new, old in options.rename.items()}
-    columns = {names.get(name, name): values for name, values in raw.columns.items()}
-    return RawTable(raw.source, columns, raw.places, raw.counted_in, raw.notes)
 
 
 def _columns(
@@ -144,13 +98,16 @@ def _columns(
     left_out = []
     for name in names:
         values, bad = numbers_of(raw.columns[name])
-        if is_text(known_metric(by_column[name].metric), len(values), len(bad), values):
+        if is_text(by_column[name].metric, len(bad), values):
             left_out.append(name)
+            continue
+        if by_column[name].question:
+            faults.add(by_column[name].question)
             continue
         tell_no_numbers(raw, name, bad, faults)
         numbers[name] = values
     if left_out:
-        notes.append(f"{raw.source}: columns of text are left out: {', '.join(left_out)}")
+        notes.append(f"{raw.source}: columns without a number are left out: {', '.join(left_out)}")
     notes += [f"{raw.source}: {text}" for text in said if text.split("'")[1] in numbers]
     placed: dict[tuple[str | None, str], dict[int | None, tuple[Naming, np.ndarray]]] = {}
     unitless = []
@@ -181,89 +138,11 @@ def _joined(
     dataset: str | None, metric: str, by_seed: dict[int | None, tuple[Naming, np.ndarray]], faults: Faults
 ) -> TableColumn | None:
     if len(by_seed) > 1 and None in by_seed:
-        of = f" of {dataset}" if dataset else ""
-        faults.add(f"{metric}{of} is there both with and without a seed; give one or the other")
+        columns = ", ".join(repr(naming.column) for naming, _ in by_seed.values())
+        faults.add(f"{metric} is there both with and without a seed ({columns}); give one or the other")
         return None
     seeds = sorted(by_seed, key=lambda seed: -1 if seed is None else seed)
     namings = [by_seed[seed][0] for seed in seeds]
     values = np.stack([by_seed[seed][1] for seed in seeds], axis=1)
     names = tuple(naming.column for naming in namings)
     return TableColumn(metric, dataset, names, tuple(seeds), values, namings[0].new_dataset)
-
-
-# --- rows of one architecture ----------------------------------------------------------------------------------------
-
-
-def _by_seed(
-    raw: RawTable, archs: list[Architecture], columns: list[TableColumn], options: TableOptions, faults: Faults
-) -> tuple[list[Architecture], list[TableColumn]]:
-    """One row an architecture: rows of several seeds are joined, where the user names the column of the seeds."""
-    if options.seed_column is None:
-        _refuse_repeats(raw, archs, faults)
-        return archs, columns
-    seeds = _seeds(raw, options.seed_column, faults)
-    if seeds is None:
-        return archs, columns
-    position: dict[Architecture, int] = {}
-    at = np.array([position.setdefault(arch, len(position)) for arch in archs])
-    every = sorted(set(seeds))
-    which = np.searchsorted(every, seeds)
-    first: dict[tuple[int, int], int] = {}
-    for row, pair in enumerate(zip(at.tolist(), which.tolist(), strict=True)):
-        if first.setdefault(pair, row) != row:
-            faults.add(
-                f"{raw.place(first[pair])} and {raw.place(row)} are both of seed {seeds[row]} of {archs[row].string}"
-            )
-    joined = []
-    for column in columns:
-        if column.seeds != (None,):
-            faults.add(
-                f"{column.columns[0]!r} names a seed, but the rows have seeds of their own in {options.seed_column!r}"
-            )
-            continue
-        joined.append(_spread(column, at, which, len(position), every))
-    return list(position), joined
-
-
-def _spread(column: TableColumn, at: np.ndarray, which: np.ndarray, n: int, seeds: Sequence[int]) -> TableColumn:
-    """Values of rows as (n, S); what no training changes, such as a latency, has one value a row and no seeds."""
-    values = np.full((n, len(seeds)), np.nan)
-    values[at, which] = column.values[:, 0]
-    if not known_metric(column.metric).needs_training:
-        there = ~np.isnan(values)
-        low = np.where(there, values, np.inf).min(axis=1)
-        if (low == np.where(there, values, -np.inf).max(axis=1))[there.any(axis=1)].all():
-            single = np.where(there.any(axis=1), low, np.nan)[:, None]
-            return TableColumn(column.metric, column.dataset, column.columns, (None,), single, column.new_dataset)
-    return TableColumn(column.metric, column.dataset, column.columns, tuple(seeds), values, column.new_dataset)
-
-
-def _seeds(raw: RawTable, name: str, faults: Faults) -> list[int] | None:
-    found: list[int] = []
-    before = len(faults.found)
-    for row, value in enumerate(raw.columns[name]):
-        try:
-            number = number_of(value)
-            if not number.is_integer() or not 0 <= number < 1 << 53:
-                raise ValueError
-        except ValueError:
-            faults.add(f"{raw.place(row)}: seed {value!r} in column {name!r} is no whole number from 0")
-            continue
-        found.append(int(number))
-    return found if len(faults.found) == before else None
-
-
-def _refuse_repeats(raw: RawTable, archs: list[Architecture], faults: Faults) -> None:
-    rows: dict[Architecture, list[int]] = {}
-    for row, arch in enumerate(archs):
-        rows.setdefault(arch, []).append(row)
-    several = [(arch, found) for arch, found in rows.items() if len(found) > 1]
-    if several:
-        arch, found = several[0]
-        shown = f"cell {arch.index}" if isinstance(arch.space, EnumerableSpace) else str(arch)
-        more = f" ({len(several):,} architectures have several rows)" if len(several) > 1 else ""
-        faults.add(
-            f"{raw.counted_in}s {raw.places[found[0]]} and {raw.places[found[1]]} are both of {shown}{more}; if each "
-            "row is one training, name the column of its seed (--seed-column NAME), or give every seed a column "
-            "(val_accuracy_pct_seed0, val_accuracy_pct_seed1, ...)"
-        )

@@ -75,7 +75,7 @@ def read_text(text: str, source: str) -> RawTable:
     except csv.Error as error:
         raise InputError(f"{source} is not a readable table of text (line {lines.last}: {error})") from error
     if names is None:
-        raise InputError(f"{source} is empty; expected a line of column names, then rows")
+        raise InputError(f"{source} holds comments only; expected a line of column names, then rows")
     faults.raise_any()
     if lines.n_comments:
         notes.append(f"{source}: {lines.n_comments} lines of comment (#) are left out")

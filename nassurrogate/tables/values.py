@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from nassurrogate.errors import brief
-from nassurrogate.metric import UNKNOWN_UNIT, Metric
+from nassurrogate.metric import Metric, ends_with_unit
 from nassurrogate.tables.faults import Faults
 from nassurrogate.tables.options import ShareUnit
 from nassurrogate.tables.raw import RawTable
@@ -19,6 +19,7 @@ MISSING: Final = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none", "<na
 """Fields that hold no value, in any case."""
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+")
+_TIMES: Final = re.compile(r"latency|runtime|energy|power", re.IGNORECASE)
 _MOST_FAULTS = 1000
 _FEW = 0.1
 """Below this share, values up to 1 among percents are what an untrained network has: 1 % of 100 classes."""
@@ -96,8 +97,10 @@ def checked_values(
         _refuse(raw, name, values, (values < 0) | (values > 100), "percent, 0 to 100", faults)
         if len(faults.found) == before and unit is None:
             return values, _fractions(raw, name, values, faults)
-    if metric.is_positive:
-        wrong = values <= 0
+    # A cost without a unit in its name is one all the same: −1 would be the fastest.
+    is_cost = metric.direction == "minimize" and not metric.needs_training
+    if metric.is_positive or is_cost:
+        wrong = values <= 0 if metric.is_positive or _TIMES.search(metric.name) else values < 0
         given = values[wrong][0] if wrong.any() else 0.0
         _refuse(
             raw, name, values, wrong,
@@ -139,7 +142,6 @@ def unit_question(name: str, values: np.ndarray) -> str:
     return f"column {name!r} may be percent or fractions{seen}; say which: --unit percent or --unit fraction"
 
 
-def is_text(metric: Metric, n_rows: int, n_bad: int, values: np.ndarray) -> bool:
-    """Whether a column holds remarks rather than broken numbers: not one number, and no name of a metric."""
-    has_numbers = bool((~np.isnan(values)).any())
-    return n_bad > 0 and not has_numbers and metric.direction is None and metric.unit == UNKNOWN_UNIT
+def is_text(metric: str, n_bad: int, values: np.ndarray) -> bool:
+    """Whether a column holds remarks rather than broken numbers: not one number, and no unit in its name."""
+    return n_bad > 0 and bool(np.isnan(values).all()) and not ends_with_unit(metric)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, one_line
 from nassurrogate.predictors import resolve_predictor
+from nassurrogate.predictors.base import Predictor
 from nassurrogate.surrogate import Surrogate
 from nassurrogate.testing.subject import Subject, made_up_accuracies
 
@@ -22,6 +25,10 @@ def _nan_like(value: np.ndarray) -> np.ndarray:
     return np.full(value.shape, np.nan if value.dtype.kind == "f" else -1, value.dtype)
 
 
+_WAYS: Mapping[str, Callable[[Predictor], Predictor]] = {
+    "deep copy": copy.deepcopy,
+    "pickle": lambda predictor: ForkingPickler.loads(ForkingPickler.dumps(predictor)),
+}
 _SPOILS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "cut short": lambda value: value[:-1],
     "another type": lambda value: value.astype(np.float16),
@@ -66,6 +73,32 @@ class StateContract(Subject):
             return
         pytest.fail(f"load_state takes a state that is spoilt ({what})")
 
+    @pytest.mark.parametrize("way", list(_WAYS))
+    def test_copies_and_pickles_learn_for_themselves(self, way: str) -> None:
+        """Other processes score with what they are sent; what a copy learns is not learned by the original."""
+        fresh = self._copied(self.make(), way)
+        cells = self.first(60)
+        fresh.fit(cells[:20], made_up_accuracies(cells[:20]))
+        original = self.make()
+        original.fit(cells[:20], made_up_accuracies(cells[:20]))
+        before = original.predict(cells)
+        twin = self._copied(original, way)
+        for other in (fresh, twin):
+            for first, second in zip(before, other.predict(cells), strict=True):
+                assert (first == second).all(), f"a {way} predicts otherwise"
+        twin.fit(cells[30:], made_up_accuracies(cells[30:])[::-1].copy())
+        for first, second in zip(before, original.predict(cells), strict=True):
+            assert (first == second).all(), f"what a {way} learns changes the original"
+
+    def _copied(self, predictor: Predictor, way: str) -> Predictor:
+        try:
+            return _WAYS[way](predictor)
+        except Exception as error:  # pickle raises whatever the predictor's parts raise
+            pytest.fail(
+                f"no {way} can be made of it ({one_line(error)}): it should keep no lambdas, local functions, locks or "
+                "open files, or leave them out in __getstate__"
+            )
+
     def test_a_saved_surrogate_scores_as_before(self, tmp_path: Path) -> None:
         cells = self.drawn(30, 5)
         surrogate = self.surrogate(seed=5).fit(cells, made_up_accuracies(cells))
@@ -77,6 +110,10 @@ class StateContract(Subject):
         assert loaded.predictor.config == surrogate.predictor.config
         for kept in ("n_labels", "label_stats", "labels_sha256", "seed", "metric"):
             assert getattr(loaded, kept) == getattr(surrogate, kept)
+        for each in (surrogate, loaded):
+            assert each.labels is not None
+            assert each.labels[0] == cells
+            assert (each.labels[1] == made_up_accuracies(cells)).all()
 
     @pytest.mark.parametrize("value", ["3", None, [3], float("nan"), float("inf"), -5, 0, 10**9, True])
     def test_hyper_parameters_are_checked(self, value: object) -> None:

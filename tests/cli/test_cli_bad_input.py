@@ -100,7 +100,7 @@ def test_score_names_the_line_that_is_wrong(refused: Refused, model: Path, folde
     (folder / "cells.txt").write_text(f"1\n\n{GOOD}\nnonsense\n")
     assert refused("score", model, "--file", "cells.txt").startswith("cells.txt, line 4: malformed nb201 cell")
     (folder / "empty.txt").write_text("\n")
-    assert "empty.txt names no architecture" in refused("score", model, "--file", "empty.txt")
+    assert "empty.txt is empty" in refused("score", model, "--file", "empty.txt")
     (folder / "binary").write_bytes(b"\xff\xfe\x00")
     assert "binary is no text" in refused("score", model, "--file", "binary")
 
@@ -251,8 +251,7 @@ def test_commands_that_are_none(refused: Refused) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["report"], "unknown command 'report'; known: search, train, score, evaluate, data, spaces, predictors, "
-                     "searchers"),
+        (["report"], "unknown command 'report'; known: search, train, [a-z, ]*"),
         (["evaluation"], "unknown command 'evaluation'; .*; did you mean 'evaluate'\\?"),
         (["search", "--workers", "2"], "unknown option '--workers'; --jobs is an option of `nassurrogate evaluate`"),
         (["evaluate", "--workers", "2"], "unknown option '--workers'; did you mean '--jobs'\\?"),
@@ -260,8 +259,9 @@ def test_commands_that_are_none(refused: Refused) -> None:
         (["evaluate", "--no-plots"], "unknown option '--no-plots'; --no-plots is an option of `nassurrogate search`"),
         (["search", "--trials", "9"], "unknown option '--trials'; did you mean '--budget'\\?"),
         (["spaces", "--nonsense"], "unknown option '--nonsense'; see `nassurrogate spaces --help`"),
+        (["--fidelity", "3", "search"], "unknown option '--fidelity'; .* is an option of `nassurrogate search`"),
         (["--workers", "spaces"], "unknown option '--workers'; --jobs is an option of `nassurrogate evaluate`"),
-        (["data", "list", "--budget", "3"], "unknown option '--budget'; --budget is an option of `nassurrogate search`"),
+        (["data", "list", "--budget", "3"], "unknown option '--budget'; .* is an option of `nassurrogate search`"),
     ],
 )  # fmt: skip
 def test_hints_are_of_what_is_near(refused: Refused, arguments: list[str], expected: str) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import signal
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nassurrogate.benchmarks import evaluate
+from nassurrogate.benchmarks.evaluation.contenders import resolve_contenders
+from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction, run_fit
+from nassurrogate.benchmarks.evaluation.time_left import TimeLeft
 from nassurrogate.benchmarks.protocols import PROTOCOLS
 from nassurrogate.predictors import predictor_names
 
@@ -105,7 +110,7 @@ def test_test_accuracy_is_imported_and_published_is_marked(cli: Callable[..., An
         (["--labels", "15625"], "labels must be from 1 to 15624, got 15625"),
         (["--splits", "0"], "splits must be a whole number from 1, got 0"),
         (["--jobs", "-1"], "jobs must be a whole number from 1, got -1"),
-        (["--seed", "-1"], "seed must be a whole number from 0, got -1"),
+        (["--seed", "-1"], "seed must be a whole number from 0 to 2^63 - 1, got -1"),
         (["--predictor", "gradient-bosting"], "did you mean 'gradient-boosting'?"),
         (["--predictor", "gradient-boosting:fast"], "unknown preset 'fast'"),
         (["--predictor", "gradient-boosting,"], "--predictor expects one or several"),
@@ -152,11 +157,74 @@ def test_all_means_every_registered_predictor(monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr("nassurrogate.benchmarks.evaluation.evaluate", spy)
     assert cli("evaluate", "--predictor", "all").code == 0
     assert asked["predictors"] == ["all"]
-    from nassurrogate.benchmarks.evaluation.contenders import resolve_contenders
-
     found, notes = resolve_contenders("nb201", "val_accuracy_pct", ["all"], {}, "cpu")
     assert [contender.name for contender in found] == predictor_names()
     assert notes == []
+
+
+def test_the_seeds_of_all_splits_are_seeds(refused: Callable[..., str]) -> None:
+    largest = 2**63 - 1
+    told = refused("evaluate", "--labels", 20, "--splits", 2, "--seed", largest, *QUICK)
+    assert told == f"the seeds of 2 splits are {largest} and those after it, which end at 2^63 - 1"
+
+
+def test_a_long_evaluation_says_how_long(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = run_fit
+
+    def slow(fit: Fit) -> Prediction:
+        """As many seconds as labels, and one to score."""
+        return replace(made(fit), fit_s=float(len(fit.cells)), score_s=1.0)
+
+    class Watch(TimeLeft):
+        """Its clock shows how long the fits say that they took."""
+
+        def __init__(self, jobs: int) -> None:
+            super().__init__(jobs, clock=lambda: getattr(self, "_worked", 0.0))
+
+    monkeypatch.setattr("nassurrogate.benchmarks.evaluation.prediction_store.run_fit", slow)
+    monkeypatch.setattr("nassurrogate.benchmarks.evaluation.runner.TimeLeft", Watch)
+    told = cli("evaluate", "--labels", "20,600", "--splits", 2, *QUICK).err.splitlines()
+    assert told == [
+        "fits: 1/4 about 20 min left; gradient-boosting:default at 20 labels, split 0",
+        "fits: 2/4 about 20 min left; gradient-boosting:default at 20 labels, split 1",
+        "fits: 3/4 about 10 min left; gradient-boosting:default at 600 labels, split 0",
+        "fits: 4/4 gradient-boosting:default at 600 labels, split 1",
+    ]
+
+
+def test_what_is_not_installed_is_marked_and_left_out(
+    cli: Callable[..., Any], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    need_it = ["gaussian-process", "random-forest", "ridge", "ensemble"]
+    listed = {entry["name"]: entry for entry in cli("predictors", "--json").json["predictors"]}
+    assert [name for name, entry in listed.items() if not entry["installed"]] == need_it
+    assert {listed[name]["how_to_install"] for name in need_it} == {'pip install "nassurrogate[peers]"'}
+    lines = cli("predictors").out.splitlines()
+    marked = [line.split()[0] for line in lines if 'not installed: pip install "nassurrogate[peers]"; ' in line]
+    assert marked == need_it
+    on_space = {entry["name"]: entry for entry in cli("predictors", "--space", "nb201", "--json").json["predictors"]}
+    assert [name for name, entry in on_space.items() if not entry["works"]] == need_it
+    assert on_space["ridge"]["reason"] == 'not installed: pip install "nassurrogate[peers]"'
+    assert "no" in next(line for line in cli("predictors", "--space", "nb201").out.splitlines() if "ridge" in line)
+
+    found, notes = resolve_contenders("nb201", "val_accuracy_pct", ["all"], {}, "cpu")
+    assert [contender.name for contender in found] == [name for name in predictor_names() if name not in need_it]
+    assert notes == [
+        f'left out because scikit-learn is not installed (pip install "nassurrogate[peers]"): {", ".join(need_it)}'
+    ]
+    assert refused("evaluate", "--labels", 20, "--predictor", "ridge") == (
+        "predictor 'ridge' needs scikit-learn, which is not installed; run: pip install \"nassurrogate[peers]\""
+    )
+
+
+def test_a_broken_installation_is_noticed_before_the_first_fit(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    assert refused("evaluate", "--labels", 20, *QUICK) == (
+        "predictor 'gradient-boosting' needs lightgbm, which is not installed; run: pip install lightgbm"
+    )
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -170,7 +238,7 @@ def test_ctrl_c_keeps_what_was_done(process: Any, folder: Path, jobs: int) -> No
     out, err = running.communicate(timeout=120)
     assert (running.returncode, out) == (130, "")
     assert err.splitlines()[-1].startswith("error: interrupted: ")
-    assert err.splitlines()[-1].endswith(f"of 60 fits stand in {Path('fits')}; the same command goes on from there")
+    assert err.splitlines()[-1].endswith(f"of 60 fits are in {Path('fits')}; the same command goes on from there")
     assert "Traceback" not in err
     finished = len(list((folder / "fits").glob("*.npz")))
     assert 6 <= finished < 60

@@ -42,6 +42,29 @@ def test_every_command_has_help() -> None:
     assert set(build_parser().commands()) == {command[0] for command in COMMANDS if command}
 
 
+@pytest.mark.parametrize(
+    ("spelling", "command"),
+    [
+        (["help"], []),
+        (["help", "search"], ["search"]),
+        (["help", "data", "import"], ["data", "import"]),
+        (["data", "help"], ["data"]),
+        (["data", "help", "import"], ["data", "import"]),
+        (["-q", "help", "spaces"], ["spaces"]),
+    ],
+)
+def test_help_is_a_word_too(cli: Callable[..., Any], spelling: list[str], command: list[str]) -> None:
+    done = cli(*spelling)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == cli(*command, "--help").out
+
+
+def test_help_is_no_command_where_anything_else_is_expected(cli: Callable[..., Any]) -> None:
+    assert "no model file at help" in cli("score", "help", "1").err
+    assert "unknown command 'serach'" in cli("help", "serach").err
+    assert "unexpected argument 'help'" in cli("spaces", "help").err
+
+
 def test_names_in_the_help_are_the_registered_ones(cli: Callable[..., Any]) -> None:
     text = " ".join(cli("search", "--help").out.split())
     assert all(name in text for name in searcher_names())

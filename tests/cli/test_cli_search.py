@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import json
 from collections.abc import Callable
-from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nassurrogate import spaces
-from nassurrogate.benchmarks import load_benchmark
-from nassurrogate.commands.search import SETTINGS
-from nassurrogate.search import SearchSettings, read_ledger
+from nassurrogate.benchmarks import TabularBenchmark, load_benchmark
+from nassurrogate.errors import InputError
+from nassurrogate.search import read_ledger
+from nassurrogate.search.setting_table import SETTINGS
 
 BOOSTING = ("--predictor", "gradient-boosting", "--config", "members=2", "--config", "rounds=20", "--no-plots")
 PROMISED = {
@@ -89,7 +92,7 @@ def test_a_saved_surrogate_guides_and_its_labels_are_told_apart(cli: Callable[..
     assert (found["surrogate_labels"], found["queries"], found["phases"]["init"]) == (5, 3, 0)
 
 
-def test_test_accuracy_comes_from_an_imported_table_and_latency_from_the_chosen_one(
+def test_a_complete_import_counts_before_the_embedded_table_and_the_result_says_so(
     cli: Callable[..., Any], folder: Path
 ) -> None:
     with (folder / "mine.csv").open("w", newline="") as file:
@@ -98,11 +101,19 @@ def test_test_accuracy_comes_from_an_imported_table_and_latency_from_the_chosen_
         writer.writerows([index, 50 + index / 1000, 7.5] for index in range(15_625))
     assert cli("data", "import", "nb201", "mine.csv").code == 0
     options = ("--budget", 2, "--predictor", "none", "--seed", 0, "--no-plots", "--json")
-    best = cli("search", *options).json["best"]
-    assert best["test_accuracy_pct"] == 50 + best["index"] / 1000
-    assert best["latency_ms"] != 7.5
-    assert cli("search", *options, "--table", "mine").json["best"]["latency_ms"] == 7.5
-    assert cli("search", *options, "--table", "embedded").json["best"]["test_accuracy_pct"] is None
+    for table in ((), ("--table", "mine")):
+        found = cli("search", *options, *table).json
+        best, sources = found["best"], found["metric_sources"]
+        assert best["test_accuracy_pct"] == 50 + best["index"] / 1000
+        assert best["latency_ms"] == 7.5
+        assert "mine" in sources["latency_ms"]
+        assert "mine" in sources["test_accuracy_pct"]
+        assert "mine" not in sources["val_accuracy_pct"] + sources["params_m"]
+    embedded = cli("search", *options, "--table", "embedded").json
+    assert embedded["best"]["test_accuracy_pct"] is None
+    assert embedded["best"]["latency_ms"] != 7.5
+    assert "embedded" in embedded["metric_sources"]["latency_ms"]
+    assert "sources" in cli("search", *options[:-1]).out
 
 
 def test_quiet_leaves_stderr_empty_and_verbose_does_not_touch_stdout(cli: Callable[..., Any]) -> None:
@@ -112,11 +123,155 @@ def test_quiet_leaves_stderr_empty_and_verbose_does_not_touch_stdout(cli: Callab
 
 
 def test_settings_reach_the_strategy(cli: Callable[..., Any]) -> None:
-    assert {field.name for field in fields(SearchSettings)} == set(SETTINGS)
     found = cli("search", "--budget", 12, "--set", "n_init=5", "--set", "n_confirm=3", "--set", "top=2", "--json",
                 *BOOSTING).json  # fmt: skip
     assert found["phases"] == {"init": 5, "search": 4, "confirm": 3}
     assert len(found["top"]) == 2
+
+
+def test_every_setting_is_explained(cli: Callable[..., Any]) -> None:
+    done = cli("search", "--help-settings")
+    assert (done.code, done.err) == (0, "")
+    for name, setting in SETTINGS.items():
+        assert f"\n{name}\n" in done.out
+        assert " ".join(setting.meaning.split()) in " ".join(done.out.split())
+        assert setting.range in done.out
+        assert setting.default_text in " ".join(done.out.split())
+    assert cli("search", "--help-settings", "--json").json["top"] == {
+        "meaning": SETTINGS["top"].meaning, "default": 10, "default_means": "", "range": "a whole number from 1",
+    }  # fmt: skip
+    assert "did you mean 'n_init'" in cli("search", "--set", "n_inti=3").err
+
+
+def test_the_kind_of_labels_has_a_name_of_its_own_and_the_old_one_works(
+    cli: Callable[..., Any], refused: Callable[..., str]
+) -> None:
+    options = ("search", "--budget", 12, "--seed", 1, "--json", *BOOSTING)
+    found = [cli(*options, option, "single").json for option in ("--label-kind", "--labels")]
+    assert found[0]["labels"] == found[1]["labels"] == "single"
+    assert found[0]["best"] == found[1]["best"]
+    assert "--labels" not in cli("search", "--help").out
+    assert "did you mean 'single'" in refused("search", "--label-kind", "singel")
+
+
+def test_the_best_ones_are_listed_without_a_terminal_too(cli: Callable[..., Any]) -> None:
+    options = ("search", "--budget", 12, "--seed", 3, "--set", "top=4", *BOOSTING)
+    top = cli(*options, "--json").json["top"]
+    text = cli(*options).out
+    _, _, table = text.partition("\n\nbest 4 of 12 queries\n")
+    rows = table.splitlines()[1:]
+    assert [row.split()[-1] for row in rows] == [row["arch"] for row in top]
+    assert [row.split()[0] for row in rows] == [str(row["index"]) for row in top]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 10**30])
+def test_seeds_have_one_range(refused: Callable[..., str], seed: int) -> None:
+    line = refused("search", "--budget", 1, f"--seed={seed}", "--predictor", "none")
+    assert line.startswith(f"seed must be a whole number from 0 to 2^63 - 1, got {seed}")
+
+
+def test_runs_of_one_seed_in_one_second_get_folders_of_their_own(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nassurrogate.search import run_folder
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime(2025, 1, 1)
+
+    monkeypatch.setattr(run_folder, "datetime", Stopped)
+    options = ("search", "--budget", 2, "--predictor", "none", "--seed", 0, "--no-plots", "--json")
+    folders = [Path(cli(*options).json["run_dir"]).name for _ in range(3)]
+    stem = "nb201-cifar10-0-20250101-000000"
+    assert folders == [stem, f"{stem}-2", f"{stem}-3"]
+
+
+def test_what_a_model_knows_is_queried_on_demand_only(cli: Callable[..., Any], model: Path) -> None:
+    options = ("search", "--budget", 3, "--surrogate", model, "--no-plots", "--json")
+    done = cli(*options)
+    assert done.json["n_known"] == 5
+    assert "the surrogate has labels of 5 of these functions, which are not queried again" in done.err
+    assert cli(*options, "--requery-known").json["n_known"] == 0
+
+
+def test_a_partial_column_leaves_the_rest_unknown(cli: Callable[..., Any], folder: Path) -> None:
+    with (folder / "phone.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["index", "phone_latency_ms"])
+        writer.writerows([index, 10 + index / 100] for index in range(0, 6_000, 100))
+    done = cli("data", "import", "nb201", "phone.csv")
+    assert done.code == 0, done.err
+    options = ("search", "--budget", 3, "--predictor", "none", "--constraint", "phone_latency_ms<=12", "--no-plots")
+    found = cli(*options, "--json")
+    assert (found.json["n_feasible"], found.json["n_unknown"], found.json["regret_points"]) == (3, 15_565, None)
+    assert "3 of 15,625 architectures satisfy the constraints (3 different functions); 15,565 are unknown" in found.err
+    assert any("train --csv … --metric phone_latency_ms" in note for note in found.json["notes"])
+    assert "phone" in found.json["metric_sources"]["phone_latency_ms"]
+    assert "regret" in cli(*options).out
+
+
+def test_exhausted_names_the_option_that_goes_on(cli: Callable[..., Any]) -> None:
+    options = ("search", "--budget", 60, "--predictor", "none", "--seed", 0, "--constraint", "latency_ms<=8.8")
+    found = cli(*options, "--no-plots", "--json").json
+    assert (found["stop_reason"], found["queries"] < found["n_feasible"]) == ("exhausted", True)
+    assert "--allow-equivalent" in found["notes"][-1]
+    more = cli(*options, "--allow-equivalent", "--no-plots", "--json").json
+    assert more["queries"] > found["queries"]
+
+
+# --- ends that nobody planned ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C comes during the eighth query."""
+    whole = TabularBenchmark.evaluate
+    n_calls = itertools.count(1)
+
+    def evaluate(self: TabularBenchmark, *args: Any, **options: Any) -> Any:
+        if next(n_calls) == 8:
+            raise KeyboardInterrupt
+        return whole(self, *args, **options)
+
+    monkeypatch.setattr(TabularBenchmark, "evaluate", evaluate)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("predictor", [("--predictor", "none"), BOOSTING[:-1]], ids=["none", "boosting"])
+def test_ctrl_c_prints_the_best_so_far(cli: Callable[..., Any], as_json: bool, predictor: tuple[str, ...]) -> None:
+    options = ("--json",) if as_json else ()
+    done = cli("search", "--budget", 30, "--seed", 0, "--run-dir", "run", *predictor, *options)
+    assert done.code == 130
+    assert done.err.splitlines()[-1] == f"error: interrupted: the 7 queries so far are in {Path('run', 'ledger.jsonl')}"
+    summary = json.loads(Path("run", "summary.json").read_text())
+    assert (summary["stop_reason"], summary["queries"]) == ("interrupted", 7)
+    if as_json:
+        assert json.loads(done.out) == summary
+    else:
+        assert summary["best"]["arch"] in done.out
+        assert "interrupted" in done.out
+        assert "best 7 of 7 queries" in done.out
+    assert Path("run", "plots", "best_so_far.png").is_file()
+
+
+@pytest.mark.parametrize("error", [InputError("cannot write x.png: No space left on device"), RuntimeError("no font")])
+def test_the_result_is_printed_before_plots_can_fail(
+    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    printed = []
+
+    def fail(*_: object) -> None:
+        printed.append(capsys.readouterr().out)
+        raise error
+
+    monkeypatch.setattr("nassurrogate.search.plots.draw_plots", fail)
+    done = cli("search", "--budget", 2, "--predictor", "none", "--seed", 0, "--run-dir", "run")
+    assert done.code == 0
+    assert "warning: no plots: " in done.err
+    (text,) = printed
+    assert json.loads(Path("run", "summary.json").read_text())["best"]["arch"] in text
 
 
 # --- objectives, fidelities, spaces of one's own ---------------------------------------------------------------------

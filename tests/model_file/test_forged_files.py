@@ -12,6 +12,7 @@ import pytest
 
 from nassurrogate import Surrogate
 from nassurrogate.errors import InputError
+from nassurrogate.metric import known_metric
 from nassurrogate.model_file import read_model
 
 each_predictor = pytest.mark.parametrize("name", ["nar-former-v2", "gradient-boosting"])
@@ -33,7 +34,7 @@ WRONG = [None, 5, -1, 1.5, float("nan"), True, "", "x", "nb201 ", [], {}, [[]], 
 
 USABLE = {("packages", "{}")}
 USABLE |= {("metric", json.dumps(text)) for text in ("x", "nb201 ", "9" * 400)}
-USABLE |= {("seed", "5"), ("n_labels", "5"), ("label_stats", "{}")}
+USABLE |= {("seed", "5"), ("label_stats", "{}"), ("keeps_labels", "true")}
 USABLE |= {("state", json.dumps(value)) for value in WRONG}  # these predictors have nothing there
 
 
@@ -41,7 +42,7 @@ USABLE |= {("state", json.dumps(value)) for value in WRONG}  # these predictors 
 @pytest.mark.parametrize(
     "field",
     ["space", "predictor", "preset", "config", "metric", "metric_info", "packages", "seed", "n_labels", "label_stats",
-     "state"],
+     "labels_sha256", "keeps_labels", "state"],
 )  # fmt: skip
 def test_wrong_fields(name, field, saved, tmp_path, refusal, forged):
     """Whatever stands in a field: it loads where that happens to be right, or is refused in one line."""
@@ -63,7 +64,8 @@ def _loads(path: Path) -> str:
 @each_predictor
 def test_missing_fields(name, saved, tmp_path, refusal, forged):
     _, header = read_model(saved(name))
-    for field in set(header) - {"metric_info", "packages", "space_fingerprint"}:  # which files of old do not have
+    of_late = {"metric_info", "packages", "space_fingerprint", "keeps_labels"}  # which files of old do not have
+    for field in set(header) - of_late:
         text = json.dumps({key: value for key, value in header.items() if key != field})
         refusal(forged(saved(name), tmp_path / "model", raw_header=text))
 
@@ -140,6 +142,84 @@ def test_label_scales_that_do_not_fit(saved, tmp_path, scores, refusal, forged):
 def test_labels_that_do_not_fit(saved, tmp_path, index, target, refusal, forged):
     arrays = {"labels__index": np.array(index), "labels__target": np.array(target)}
     refusal(forged(saved("gradient-boosting"), tmp_path / "model", **arrays))
+
+
+ESCAPE = "\x1b]0;owned\x07\x1b[2J"
+
+
+@each_predictor
+@pytest.mark.parametrize(
+    "header",
+    [
+        {
+            "metric": f"acc{ESCAPE}",
+            "metric_info": {**known_metric("val_accuracy_pct").as_dict(), "name": f"acc{ESCAPE}"},
+        },
+        {"metric_info": {**known_metric("val_accuracy_pct").as_dict(), "unit": ESCAPE}},
+        {"metric": ESCAPE},
+        {"space": ESCAPE},
+        {"predictor": ESCAPE},
+        {"preset": ESCAPE},
+        {"config": {ESCAPE: 5}},
+        {"config": {"rounds": ESCAPE, "epochs": ESCAPE}},
+        {"label_stats": {ESCAPE: 5.0}},
+        {"labels_sha256": ESCAPE},
+        {"keeps_labels": ESCAPE},
+        {"seed": ESCAPE},
+        {"n_labels": ESCAPE},
+        {"format_version": ESCAPE},
+        {"packages": {"numpy": ESCAPE}},
+        {"packages": {ESCAPE: "5"}},
+    ],
+    ids=lambda header: "+".join(header),
+)
+def test_escape_codes_do_not_reach_the_terminal(name, header, saved, tmp_path, forged, caplog):
+    """Whatever string of the header they stand in: it is refused, or what is logged shows them by their codes."""
+    path = forged(saved(name), tmp_path / "model", header=header)
+    shown = [*_shown(path), *caplog.messages]
+    assert all(text.isprintable() for text in shown)
+    assert len(shown) == 1 or "packages" in header
+
+
+def _shown(path: Path) -> list[str]:
+    """The refusal; or all texts of what was loaded."""
+    try:
+        loaded = Surrogate.load(path, device="cpu")
+    except InputError as error:
+        return [str(error)]
+    return [loaded.metric, loaded.about_metric.unit, loaded.labels_sha256, *loaded.label_stats]
+
+
+# --- labels ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"index": np.array([0, 15_625])},
+        {"index": np.arange(20)[::-1].copy()},
+        {"index": np.arange(19), "target": np.linspace(60, 90, 19)},
+        {"index": np.arange(20.0)},
+        {"target": np.linspace(61, 90, 20)},
+        {"target": np.full(20, np.nan)},
+        {"target": np.linspace(60, 90, 19)},
+        {"index": np.empty(0, np.int64), "target": np.empty(0)},
+    ],
+)
+def test_labels_that_are_not_those_that_were_learned(saved, tmp_path, arrays, refusal, forged):
+    named = {f"surrogate__labels__{name}": array for name, array in arrays.items()}
+    refusal(forged(saved("nar-former-v2"), tmp_path / "model", **named))
+
+
+@pytest.mark.parametrize("header", [{"n_labels": 19}, {"labels_sha256": "0" * 64}, {"keeps_labels": None}])
+@each_predictor
+def test_a_header_that_disagrees_with_the_labels(name, saved, tmp_path, header, refusal, forged):
+    refusal(forged(saved(name), tmp_path / "model", header=header))
+
+
+def test_labels_that_are_missing(saved, tmp_path, refusal, forged):
+    for name in ("index", "target"):
+        refusal(forged(saved("nar-former-v2"), tmp_path / "model", drop=[f"surrogate.labels.{name}"]))
 
 
 def test_a_predictor_does_not_read_the_file_of_another(saved, tmp_path, refusal, forged):

@@ -16,6 +16,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric
 from nassurrogate.model_file import read_model
 from nassurrogate.predictors.gradient_boosting import BoostingConfig, GradientBoosting
+from nassurrogate.saved_surrogate import OWN_LABELS
 from nassurrogate.spaces import CategoricalSpace, CellSpace, Slot
 from nassurrogate.versions import FITTING_PACKAGES, package_versions
 
@@ -24,10 +25,12 @@ OWN = Metric("usefulness", "smiles", "minimize", needs_training=False, belongs_t
 
 
 def old(source: Path, target: Path, forged) -> Path:
-    """A copy as releases wrote it that kept neither the metric nor the packages."""
-    header = read_model(source)[1]
-    kept = {name: value for name, value in header.items() if name not in ("metric_info", "packages")}
-    return forged(source, target, raw_header=json.dumps(kept))
+    """A copy as releases wrote it that kept neither the metric nor the packages nor the labels."""
+    tensors, header = read_model(source)
+    later = ("metric_info", "packages", "keeps_labels")
+    kept = {name: value for name, value in header.items() if name not in later}
+    own = [name for name in tensors if name.startswith(OWN_LABELS)]
+    return forged(source, target, raw_header=json.dumps(kept), drop=own)
 
 
 def test_the_metric_comes_back(tmp_path):
@@ -37,6 +40,62 @@ def test_the_metric_comes_back(tmp_path):
     assert loaded.metric == "usefulness"
     assert loaded.score([0, 1, 2]).tolist() == surrogate.score([0, 1, 2]).tolist()
     assert not loaded.higher_is_better
+
+
+# --- labels ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["nar-former-v2", "gradient-boosting"])
+def test_the_labels_come_back(name, saved, tmp_path):
+    loaded = Surrogate.load(saved(name), device="cpu")
+    archs, targets = loaded.labels
+    assert [arch.index for arch in archs] == list(range(20))
+    assert targets.tolist() == np.linspace(60, 90, 20).tolist()
+    targets[:] = 0
+    archs.clear()
+    assert len(loaded.labels[0]) == 20
+    assert loaded.labels[1].any()
+    again = read_model(loaded.save(tmp_path / "again"))[0]
+    first = read_model(saved(name))[0]
+    assert {key: array.tolist() for key, array in again.items()} == {k: array.tolist() for k, array in first.items()}
+
+
+def test_labels_are_kept_once(saved):
+    assert set(read_model(saved("gradient-boosting"))[0]) == {"labels.index", "labels.target"}
+    own = {name for name in read_model(saved("nar-former-v2"))[0] if name.startswith(OWN_LABELS)}
+    assert own == {"surrogate.labels.index", "surrogate.labels.target"}
+
+
+def test_labels_of_a_space_of_ones_own_are_strings(tmp_path):
+    every = list(MINE.members())
+    for predictor in (Anywhere, Remembers):
+        surrogate = Surrogate(MINE, predictor=predictor).fit([*every, every[0]], np.arange(7.0))
+        loaded = Surrogate.load(surrogate.save(tmp_path / "model"), space=MINE, predictor=predictor)
+        assert loaded.labels[0] == [*every, every[0]]
+        assert loaded.labels[1].tolist() == list(range(7))
+
+
+def test_there_are_no_labels_before_a_fit():
+    surrogate = Surrogate(predictor="gradient-boosting", config=QUICK)
+    assert surrogate.labels is None
+    surrogate.fit([0, 1], [1.0, 2.0])
+    assert surrogate.labels is not None
+    assert surrogate.fresh(seed=1).labels is None
+
+
+def test_files_of_old_have_no_labels_but_those_that_the_predictor_keeps(saved, tmp_path, forged):
+    loaded = Surrogate.load(old(saved("nar-former-v2"), tmp_path / "old", forged), device="cpu")
+    assert loaded.labels is None
+    assert loaded.n_labels == 20
+    assert loaded.score(3) == Surrogate.load(saved("nar-former-v2"), device="cpu").score(3)
+    again = Surrogate.load(loaded.save(tmp_path / "again"), device="cpu")
+    assert again.labels is None
+    assert again.labels_sha256 == loaded.labels_sha256
+    kept = Surrogate.load(old(saved("gradient-boosting"), tmp_path / "old", forged)).labels
+    assert [arch.index for arch in kept[0]] == list(range(20))
+
+
+# --- packages --------------------------------------------------------------------------------------------------------
 
 
 def test_packages_are_kept(saved):
@@ -117,6 +176,21 @@ class Anywhere(GradientBoosting):
 
     name = "anywhere"
     presets: ClassVar = {"plain": BoostingConfig(**QUICK)}
+
+
+class Remembers(Anywhere):
+    """Keeps in the arrays of labels something else than labels."""
+
+    name = "remembers"
+
+    def state(self):
+        tensors, meta = super().state()
+        return {f"mine.{name}": array for name, array in tensors.items()} | {"labels.target": np.arange(3.0)}, meta
+
+    def load_state(self, tensors, meta):
+        assert tensors["labels.target"].tolist() == [0, 1, 2]
+        own = {name.removeprefix("mine."): array for name, array in tensors.items() if name.startswith("mine.")}
+        super().load_state(own, meta)
 
 
 MINE = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})

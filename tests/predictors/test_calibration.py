@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from nassurrogate.errors import InputError
-from nassurrogate.predictors.calibration import COVERAGE, WIDTH, Calibration, HeldOut, out_of_fold, split_folds
+from nassurrogate.predictors.calibration import COVERAGE, FEW, WIDTH, Calibration, HeldOut, out_of_fold, split_folds
 
 
 def held_out(error, spread, *, labels=None):
@@ -126,7 +126,21 @@ def test_nothing_held_out_or_no_error_is_no_deviation():
 
 
 def test_spreads_that_are_all_zero():
-    assert calibrated([1.0, -2.0], np.zeros(2)).std(np.zeros(1)) == pytest.approx(2 / WIDTH)
+    assert calibrated([1.0, -2.0], np.zeros(2)).std(np.zeros(1)) == pytest.approx(FEW[1] * 2 / WIDTH)
+    assert calibrated(np.arange(1.0, 10.0), np.zeros(9)).std(np.zeros(1)) == pytest.approx(9 / WIDTH)
+
+
+@pytest.mark.parametrize("n", range(2, 9))
+def test_a_few_labels_give_intervals_that_hold_too(n):
+    """Normal labels, each predicted by the mean of the others: the simplest predictor there is."""
+    rng = np.random.default_rng(n)
+    covered = []
+    for labels in rng.normal(90.0, 3.0, size=(3000, n + 1)):
+        known, unseen = labels[:n], labels[n]
+        error = (known - known.mean()) * n / (n - 1)
+        std = calibrated(error, np.zeros(n)).std(np.zeros(1))[0]
+        covered.append(abs(unseen - known.mean()) <= WIDTH * std)
+    assert 0.87 < np.mean(covered) < 0.93
 
 
 ERRORS = st.lists(

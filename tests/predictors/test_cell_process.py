@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
+from nassurrogate.errors import InputError
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
-from nassurrogate.predictors.cell_process import CellProcess
+from nassurrogate.predictors.cell_process import CellPosterior, CellProcess
 from nassurrogate.predictors.path_features import feature_names, path_features
 
 
@@ -91,6 +92,34 @@ def test_of_many_labels_the_first_say_how_wide_it_is(n, n_wide):
         assert held.spread[row] == pytest.approx(deviation[0], abs=1e-6)
 
 
+@pytest.mark.parametrize("n", [1, 30, 600])
+def test_restored_it_predicts_the_same(n):
+    inputs, scores = made_up(n, 5, 0)
+    elsewhere, _ = made_up(50, 5, 1)
+    process = CellProcess(inputs, scores)
+    restored = CellPosterior.restored(inputs, process.state())
+    for found, wanted in zip(restored.predict(elsewhere), process.predict(elsewhere), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["process.weights", "process.some"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda value: value[:-1],
+        lambda value: value[None],
+        lambda value: value.astype(np.float32),
+        lambda value: value * np.nan,
+        lambda value: value * 1e300,
+    ],
+)
+def test_what_is_not_of_so_many_labels_is_refused(name, spoil):
+    inputs, scores = made_up(20, 5, 0)
+    state = CellProcess(inputs, scores).state()
+    with pytest.raises(InputError, match=name):
+        CellPosterior.restored(inputs, {**state, name: spoil(state[name])})
+
+
 def test_the_covariance_is_the_textbooks():
     inputs, _ = made_up(20, 4, 0)
     others, _ = made_up(9, 4, 1)
@@ -126,7 +155,7 @@ def by_hand(names, first, second, probes=None):
 @settings(max_examples=25)
 @given(index=st.tuples(st.integers(0, 15_624), st.integers(0, 15_624)), seed=st.integers(0, 99))
 def test_the_squared_distance_of_two_cells(space, told, index, seed):
-    features = path_features(space, space.parse_many(index))
+    features = path_features(space, space.parse_many(list(index)))
     before = features.copy()
     probes = np.random.default_rng(seed).standard_normal((2, 25)) if told else None
     rows = kernel_inputs(space, features, probes)

@@ -21,7 +21,7 @@ TARGET = st.floats(-1e30, 1e30)
 def test_labels_come_back(space, labels):
     """In their order, a cell as often as it was measured."""
     index, target = zip(*labels, strict=True)
-    archs = space.parse_many(index)
+    archs = space.parse_many(list(index))
     arrays = label_arrays(space, archs, np.array(target))
     again, targets = read_labels(space, arrays)
     assert again == archs

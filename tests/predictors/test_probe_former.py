@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from functools import cache
 
 import numpy as np
@@ -16,14 +18,15 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors import probe_former as module
 from nassurrogate.predictors.calibration import Calibration
 from nassurrogate.predictors.cell_kernel import kernel_inputs
-from nassurrogate.predictors.cell_process import CellProcess
-from nassurrogate.predictors.cell_reading import read
+from nassurrogate.predictors.cell_process import CellPosterior, CellProcess
+from nassurrogate.predictors.cell_reading import CHUNK, read
 from nassurrogate.predictors.ensemble_training import Ensemble
 from nassurrogate.predictors.path_features import class_numbers, path_features
 from nassurrogate.predictors.probe_table import probe_features
 from nassurrogate.predictors.relation_transformer import RelationTransformer, node_features, relation_bias
 from nassurrogate.spaces import get_space
 from nassurrogate.spaces.graph_codes import op_vocabulary
+from nassurrogate.surrogate import Surrogate
 
 SWITCHES = [
     {"network_share": 0.0},
@@ -36,6 +39,7 @@ SWITCHES = [
 ]
 CROSS_FIT = {"cross_fit_labels": 24, "even_labels": 0, "closing_epochs": 0}
 """From few labels on members leave some out, and never learn them; of the average only they are left."""
+SCORES = "labels.scores"
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +251,7 @@ def test_the_end_of_training_does_not_touch_the_deviation(fit, watched):
     steps = []
     after = fit(40, progress=lambda *step: steps.append(step), **CROSS_FIT | {"closing_epochs": 2})
     assert (watched["held"].mean == held.mean).all()
-    assert after.state()[1] == before.state()[1]
+    assert after.state()[1]["calibration"] == before.state()[1]["calibration"]
     assert (member_weights(after, 0) != member_weights(before, 0)).any()
     assert steps == [(done, 5) for done in range(1, 6)]
 
@@ -321,6 +325,88 @@ def test_a_calibration_that_is_none_is_refused(make, state, calibration):
         make("probe-former").load_state(state[0], {"calibration": calibration})
 
 
+@pytest.mark.parametrize(
+    "average",
+    [
+        None,
+        [],
+        {},
+        {"standards": None},
+        {"standards": [[0.0, 1.0]]},
+        {"standards": [[0.0, 1.0], [0.0]]},
+        {"standards": [[0.0, 1.0], [0.0, 0.0]]},
+        {"standards": [[0.0, 1.0], [0.0, -1.0]]},
+        {"standards": [[0.0, 1.0], [float("nan"), 1.0]]},
+        {"standards": [[0.0, 1.0], [0.0, float("inf")]]},
+        {"standards": [[0.0, 1.0], ["0", 1.0]]},
+        {"standards": [[0.0, 1.0], [0.0, True]]},
+        {"standards": [[0.0, 1.0], [0.0, 1.0]], "more": 1.0},
+    ],
+    ids=str,
+)
+def test_an_average_that_is_none_is_refused(make, state, average):
+    with pytest.raises(InputError, match="average"):
+        make("probe-former").load_state(state[0], {**state[1], "average": average})
+
+
+@pytest.mark.parametrize("name", ["nb201", "nb101"])
+def test_a_file_of_an_earlier_release_predicts_the_same(make, name):
+    """It has the labels, the networks and the calibration; what they make of the space is computed again."""
+    space = get_space(name)
+    cells = space.sample(30, np.random.default_rng(0))
+    config = vars(make("probe-former").config)
+    predictor = module.ProbeFormer(space, config=config, device="cpu")
+    predictor.fit(cells, np.array([cell.index / 1e5 for cell in cells]))
+    tensors, meta = predictor.state()
+    early = {key: part for key, part in tensors.items() if key.startswith(("weights.", "labels.")) and key != SCORES}
+    restored = module.ProbeFormer(space, config=config, device="cpu")
+    restored.load_state(early, {"calibration": meta["calibration"]})
+    others = space.sample(60, np.random.default_rng(1))
+    for before, after in zip(predictor.predict(others), restored.predict(others), strict=True):
+        np.testing.assert_allclose(after, before, rtol=0, atol=1e-9)
+    assert restored.state()[1] == meta
+
+
+def test_a_loaded_model_scores_what_is_asked_and_nothing_more(space, make, fit, monkeypatch):
+    tensors, meta = fit(40).state()
+    seen = []
+    predict = CellPosterior.predict
+
+    def watch(self, inputs):
+        seen.append(len(inputs))
+        return predict(self, inputs)
+
+    monkeypatch.setattr(CellPosterior, "predict", watch)
+    restored = make("probe-former")
+    restored.load_state(tensors, meta)
+    assert seen == []
+    restored.predict([space.parse(5)])
+    assert seen == [CHUNK]
+    # One by one the whole space is no more work than at once: sizes of cells have a last chunk each.
+    for arch in space.all()[::25]:
+        restored.predict([arch])
+    restored.predict(space.all())
+    assert sum(seen) <= space.n_classes + CHUNK * len(set(space.class_graphs.n_nodes.tolist()))
+    known = len(seen)
+    restored.predict(space.all()[:3000])
+    assert len(seen) == known
+
+
+def test_one_score_of_a_saved_model_imports_no_compiler_and_no_scipy(space, make, tmp_path):
+    """Each takes about as long to import as all the rest takes."""
+    cells, targets = labels(space, 20)
+    config = vars(make("probe-former").config)
+    path = Surrogate(space, config=config, device="cpu").fit(cells, targets).save(tmp_path / "model")
+    script = """if True:
+        import sys
+        from nassurrogate import Surrogate
+        Surrogate.load(sys.argv[1], device="cpu").score([0, 1])
+        print(*sorted({"torch._dynamo", "scipy", "lightgbm", "pandas", "sklearn", "networkx"} & set(sys.modules)))
+    """
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_a_missing_part_is_named(make, state):
     tensors, meta = state
     for name in tensors:
@@ -343,6 +429,8 @@ def test_a_state_that_is_refused_leaves_the_fit_as_it_was(space, fit, state):
     before = predictor.predict(cells)
     for tensors, meta in (
         (state[0], {"calibration": {"scale": -1.0, "floor": 0.0}}),
+        (state[0], {**state[1], "average": {"standards": []}}),
+        ({**state[0], "process.weights": np.full(12, np.nan)}, state[1]),
         ({**state[0], "weights.node.bias": np.full((2, 16), np.nan, np.float32)}, state[1]),
         ({**state[0], "labels.target": np.full(12, np.nan)}, state[1]),
     ):

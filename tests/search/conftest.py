@@ -118,3 +118,9 @@ def watched(**options: Any) -> tuple[dict[str, Any], list[Query]]:
 
     result = run(**{"seed": 0, "write": False, "listener": listen, **options})
     return result, queries
+
+
+def departures(result: dict[str, Any]) -> list[str]:
+    """Notes of a run that went other ways than planned, without those of settings that matter little and of its end."""
+    expected = "has no effect", "have no effect", "is too small for", "exhausted after"
+    return [note for note in result["notes"] if not any(text in note for text in expected)]

@@ -20,7 +20,7 @@ from tests.search.conftest import SPACE
 NAMES = (
     "space", "dataset", "budget", "searcher", "predictor", "seed", "constraints", "labels", "surrogate", "run_dir",
     "settings", "predictor_config", "listener", "table", "benchmark", "write", "plots", "device", "evaluate",
-    "objective", "fidelity",
+    "objective", "fidelity", "requery_known", "allow_equivalent",
 )  # fmt: skip
 JUNK = st.one_of(
     st.integers(-3, -1),
@@ -79,6 +79,10 @@ def test_junk_is_refused_in_one_line(bench, tmp_path_factory, name, junk):
         ({"surrogate": 3}, "the model's path must be a path, got 3"),
         ({"benchmark": "cifar10"}, "benchmark must be a Benchmark, got 'cifar10'"),
         ({"write": "no"}, "write must be True or False, got 'no'"),
+        ({"requery_known": 1}, "requery_known must be True or False, got 1"),
+        ({"allow_equivalent": None}, "allow_equivalent must be True or False, got None"),
+        ({"seed": 2**63}, r"seed must be a whole number from 0 to 2\^63 - 1, got 9223372036854775808"),
+        ({"seed": -1}, r"seed must be a whole number from 0 to 2\^63 - 1, got -1"),
         ({"space": "nb101"}, "space 'nb101' contradicts the given benchmark, whose space is 'nb201'; leave one out"),
         ({"dataset": "cifar100"}, "dataset 'cifar100' contradicts the given benchmark, whose dataset is 'cifar10'"),
         ({"table": "embedded"}, "table 'embedded' contradicts the given benchmark"),
@@ -87,6 +91,20 @@ def test_junk_is_refused_in_one_line(bench, tmp_path_factory, name, junk):
 def test_what_is_told(bench, options, told):
     with pytest.raises(InputError, match=told):
         run(**{"benchmark": bench, "budget": 1, "predictor": "none", "write": False, **options})
+
+
+def test_the_largest_seed_is_one_like_any_other(bench):
+    results = [run(benchmark=bench, budget=2, predictor="none", seed=2**63 - 1, write=False) for _ in range(2)]
+    assert results[0]["best"] == results[1]["best"]
+    assert results[0]["seed"] == 2**63 - 1
+
+
+def test_one_text_holds_several_bounds(bench):
+    options = {"benchmark": bench, "budget": 2, "predictor": "none", "seed": 0, "write": False}
+    joined = run(**options, constraints="10<=latency_ms<=12 and params_m<1")
+    apart = run(**options, constraints=["latency_ms>=10", "latency_ms<=12", "params_m<1"])
+    assert joined["constraints"] == apart["constraints"]
+    assert joined["best"] == apart["best"]
 
 
 def test_names_that_agree_with_the_benchmark_are_fine(bench):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import sys
 import pytest
 
 from nassurrogate.errors import InputError
-from nassurrogate.search import read_ledger, run
+from nassurrogate.search import SearchInterrupted, read_ledger, run
+from tests.spaces.declared import PLAIN
 
 SLOW_RUN = """
 import sys, time
@@ -36,15 +38,86 @@ def stop_at(number, error):
     return listen
 
 
-def test_ctrl_c_leaves_the_ledger_and_frees_the_lock(bench, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        run(**options(tmp_path / "run", listener=stop_at(4, KeyboardInterrupt)), benchmark=bench)
-    ledger = read_ledger(tmp_path / "run")
+@pytest.mark.parametrize("predictor", ["none", "gradient-boosting", "oracle"])
+def test_ctrl_c_leaves_ledger_summary_and_plots_and_frees_the_lock(bench, tmp_path, predictor):
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(**options(folder, listener=stop_at(4, KeyboardInterrupt), predictor=predictor, plots=True), benchmark=bench)
+    stop = caught.value
+    assert isinstance(stop, SearchInterrupted)
+    assert str(stop) == f"the 4 queries so far are in {folder / 'ledger.jsonl'}"
+    ledger = read_ledger(folder)
     assert len(ledger.queries) == 4
     assert not ledger.torn
-    assert not (tmp_path / "run" / "summary.json").exists()
+    assert json.loads((folder / "summary.json").read_text()) == stop.result
+    assert (stop.result["stop_reason"], stop.result["queries"], stop.result["budget"]) == ("interrupted", 4, 10)
+    assert stop.result["best"]["value"] == max(query.label for query in ledger.queries)
+    assert (folder / "plots" / "best_so_far.png").is_file()
     with pytest.raises(InputError, match="holds another run"):
-        run(**options(tmp_path / "run"), benchmark=bench)
+        run(**options(folder), benchmark=bench)
+
+
+def test_ctrl_c_while_noisy_labels_are_weighed_keeps_the_result(bench, monkeypatch):
+    def fits_for_ever(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nassurrogate.search.sequential.expected_by_others", fits_for_ever)
+    with pytest.raises(SearchInterrupted) as caught:
+        run(budget=6, predictor="gradient-boosting", labels="single", seed=0, write=False, benchmark=bench)
+    assert (caught.value.result["stop_reason"], caught.value.result["selected_by"]) == ("interrupted", "measured")
+    assert "nowhere" in str(caught.value)
+
+
+def test_ctrl_c_before_the_first_label_is_nothing_special(tmp_path):
+    def stop(arch):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(**options(tmp_path / "run"), space=PLAIN, evaluate=stop)
+    assert not isinstance(caught.value, SearchInterrupted)
+    assert [path.name for path in (tmp_path / "run").iterdir() if path.suffix == ".json"] == []
+
+
+def test_a_second_ctrl_c_ends_at_once(bench, tmp_path, monkeypatch):
+    def again(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nassurrogate.search.plots.draw_plots", again)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        run(**options(tmp_path / "run", listener=stop_at(4, KeyboardInterrupt), plots=True), benchmark=bench)
+    assert not isinstance(caught.value, SearchInterrupted)
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["stop_reason"] == "interrupted"
+
+
+# --- a disk that is full ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error", [InputError("cannot write best_so_far.png: No space left on device"), ValueError("no font"), MemoryError()]
+)
+def test_plots_that_fail_leave_the_result(bench, tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("nassurrogate.search.plots.draw_plots", fail)
+    events = []
+    result = run(**options(tmp_path / "run", plots=True, listener=events.append), benchmark=bench)
+    kinds = [event.kind for event in events]
+    assert kinds[-2:] == ["result", "note"]
+    assert result["notes"][-1].startswith("no plots: ")
+    assert events[-2].result["best"] == result["best"]
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["best"] == result["best"]
+
+
+def test_a_summary_that_cannot_be_written_leaves_the_result(bench, tmp_path):
+    def listen(event):
+        if event.kind == "result":
+            (tmp_path / "run" / "summary.json").mkdir()
+
+    result = run(**options(tmp_path / "run", listener=listen), benchmark=bench)
+    assert result["queries"] == 10
+    assert "summary.json" in result["notes"][-1]
+    assert "the ledger beside it is complete" in result["notes"][-1]
 
 
 def test_a_second_run_into_a_folder_in_use_is_refused(bench, tmp_path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 
 from nassurrogate.errors import InputError
 from nassurrogate.search.ledger import LedgerWriter, Query, finite_or_none, labelled, read_ledger
-from nassurrogate.search.run_folder import default_folder, open_run, write_summary
+from nassurrogate.search.run_folder import default_folders, open_run, write_summary
 
 HEADER = {"config": {"space": "nb201"}}
 
@@ -163,16 +166,45 @@ def test_an_unwritable_folder_is_refused_and_leaves_nothing(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_the_default_folder_is_new(tmp_path, monkeypatch):
+def test_two_runs_of_one_seed_in_one_second_get_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    seen = set()
-    for _ in range(3):
-        path = default_folder("nb201", "cifar10", 7)
-        assert path.parent.name == "runs"
-        assert path.name.startswith("nb201-cifar10-7-")
-        path.mkdir(parents=True)
-        seen.add(path)
-    assert len(seen) == 3
+    names = [Path("runs") / f"nb201-cifar10-7-20250101-000000{end}" for end in ("", "-2", "-3")]
+    with contextlib.ExitStack() as at_once:
+        found = [at_once.enter_context(open_run(iter(names), HEADER)).path.parent for _ in names]
+    assert found == names
+    assert all(read_ledger(path).header["config"] == HEADER["config"] for path in names)
+
+
+def test_default_names_tell_the_run_and_never_end():
+    first, second, third = itertools.islice(default_folders("nb201", "cifar10", 7), 3)
+    assert first.parent.name == "runs"
+    assert first.name.startswith("nb201-cifar10-7-")
+    assert (second.name, third.name) == (f"{first.name}-2", f"{first.name}-3")
+
+
+def test_processes_that_start_at_once_share_no_folder(tmp_path):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom nassurrogate.search.run_folder import open_run\n"
+        "sys.stdin.readline()\n"
+        "names = (Path('runs') / str(number) for number in range(100))\n"
+        "with open_run(names, {}) as writer:\n  print(writer.path.parent)\n"
+    )
+    command = [sys.executable, "-c", code]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": tmp_path}
+    started = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    for process in started:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    taken = {process.communicate(timeout=120)[0].strip() for process in started}
+    assert taken == {str(Path("runs") / str(number)) for number in range(3)}
+
+
+def test_a_new_folder_that_cannot_be_used_is_taken_back(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    names = iter([tmp_path / "file" / "run"])
+    with pytest.raises(InputError, match="cannot make the run folder"), open_run(names, HEADER):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_summary_replaces_whole_or_not_at_all(tmp_path):

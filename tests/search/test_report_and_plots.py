@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +15,7 @@ from nassurrogate.benchmarks import LABEL, CallableBenchmark, load_benchmark
 from nassurrogate.errors import InputError
 from nassurrogate.search import read_ledger, run
 from nassurrogate.search.plots import accuracy_vs_cost, best_so_far, draw_plots, predicted_vs_true
-from nassurrogate.search.report import anytime, describe_result
+from nassurrogate.search.report import PHASE_WORDS, anytime, describe_result, result_rows, top_table
 from nassurrogate.spaces import CategoricalSpace
 from nassurrogate.testing.searcher_subject import Bits
 
@@ -78,9 +80,7 @@ def test_plots_show_the_ledger(finished, bench):
     assert list(bound.get_xdata()) == [0.5, 0.5]
     points = predicted_vs_true(ledger).axes[0].collections
     n_predicted = sum(query.predicted_mean is not None for query in ledger.queries)
-    assert (
-        sum(len(drawn.get_offsets()) for drawn in points if drawn.get_label() in ("search", "confirm")) == n_predicted
-    )
+    assert sum(len(drawn.get_offsets()) for drawn in points if drawn.get_label() in PHASE_WORDS.values()) == n_predicted
 
 
 def test_plots_of_a_baseline_and_of_labels_missing(bench, fake_bench, tmp_path):
@@ -126,9 +126,11 @@ def test_a_run_without_a_table_is_told_and_drawn_with_its_failures(tmp_path, obj
     )  # fmt: skip
     text = describe_result(result)
     assert (result["queries"], result["n_failed"], result["stop_reason"]) == (9, 3, "exhausted")
-    for fact in ("3 failed", "mine/own", "best architecture", "unknown (the optimum is not known)", "latency_ms 8",
+    assert "; exhausted" in text
+    assert "all 9 feasible architectures are evaluated" in text
+    for fact in ("3 failed", "mine/own", "best architecture", "unknown (the optimum is not known)", "latency 8 ms",
                  "9 of 12 architectures satisfy latency_ms<=16"):  # fmt: skip
-        assert fact in text or (fact == "latency_ms 8" and objective is None), fact
+        assert fact in text or (fact == "latency 8 ms" and objective is None), fact
     assert "estimate" not in text
     assert "None" not in text
     assert "cell" not in text
@@ -140,7 +142,7 @@ def test_a_run_without_a_table_is_told_and_drawn_with_its_failures(tmp_path, obj
     sign = 1 if objective is None else -1
     np.testing.assert_array_equal(best.get_lines()[0].get_ydata(), anytime(ledger.queries, sign=sign))
     drawn = accuracy_vs_cost(ledger, truth, "latency_ms").axes[0].collections
-    assert sum(len(dots.get_offsets()) for dots in drawn if dots.get_label() in ("init", "search", "confirm")) == 6
+    assert sum(len(dots.get_offsets()) for dots in drawn if dots.get_label() in PHASE_WORDS.values()) == 6
 
 
 def test_an_unlabelled_direction_is_drawn_from_the_ledger_of_an_earlier_release(finished, bench, tmp_path):
@@ -155,3 +157,329 @@ def test_an_unlabelled_direction_is_drawn_from_the_ledger_of_an_earlier_release(
             del line[name]
     (tmp_path / "ledger.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in [header, *old]))
     assert len(draw_plots(tmp_path, bench)) == 3
+
+
+# --- terms are explained where they stand ----------------------------------------------------------------------------
+
+
+def rows_of(result, **changes):
+    """name → text of the rows of a result of which some fields are different."""
+    return dict(result_rows(result | changes))
+
+
+def test_phases_and_rules_are_explained(finished):
+    result, _ = finished
+    rows = rows_of(result, phases={"init": 3, "search": 16, "confirm": 1})
+    assert rows["queries"] == "20 of 20 (3 random to start with, 16 proposed by the search, 1 to confirm the best)"
+    assert rows["validation accuracy"].endswith("before it was measured); selected by measured value")
+    single = rows_of(result, selected_by="shrunk", labels="single", best=result["best"] | {"queries": 3})
+    assert (
+        "mean of 3 trainings; selected among those trained more than once by measured" in single["validation accuracy"]
+    )
+    assert "shrunk towards the predicted one (a single training may be lucky)" in single["validation accuracy"]
+    assert rows["on"] == "nb201/cifar10, seed 0; a label is the mean of several trainings"
+    assert single["on"].endswith("a label is a single training")
+    assert rows_of(result, predictor="none", searcher="random")["search"] == "random without a predictor"
+
+
+@pytest.mark.parametrize(
+    ("regret", "direction", "told"),
+    [(0.0, "maximize", "0.000 points: no feasible cell is better"),
+     (0.25, "maximize", "0.250 points less than the best feasible cell"),
+     (0.25, "minimize", "0.250 points more than the best feasible cell")],
+)  # fmt: skip
+def test_regret_says_what_it_is(finished, regret, direction, told):
+    result, _ = finished
+    goal = result["objective"] | {"name": "val_goodness_pct", "direction": direction}
+    assert rows_of(result, regret_points=regret, objective=goal)["regret"] == told
+
+
+def test_costs_are_words_with_units(finished):
+    best = finished[0]["best"] | {"latency_ms": 13.94, "params_m": 0.5594, "flops_m": 78.56}
+    assert rows_of(finished[0], best=best)["costs"] == "latency 13.94 ms, parameters 0.5594 M, FLOPs 78.56 M"
+
+
+def test_why_a_run_stopped_early(finished):
+    result, _ = finished
+    early = {"queries": 11, "budget": 60, "stop_reason": "exhausted"}
+    assert rows_of(result, **early)["queries"].endswith("; exhausted: no feasible cell is left to evaluate")
+    explained = rows_of(result, **early, notes=["exhausted after 11 of 60 queries: so it is"])
+    assert explained["queries"].endswith("; exhausted, see the note")
+    assert explained["note"] == "exhausted after 11 of 60 queries: so it is"
+    broken = rows_of(result, queries=11, budget=60, stop_reason="interrupted")["queries"]
+    assert broken.endswith("; interrupted before the budget was spent")
+    assert "stopped" not in rows_of(result)["queries"]
+
+
+def test_a_run_that_cannot_spend_its_budget_names_the_way_out(bench):
+    latency = np.sort(bench.column("latency_ms").mean)
+    result = run(
+        budget=60,
+        seed=0,
+        predictor="none",
+        benchmark=bench,
+        constraints=f"latency_ms<={float(latency[40])}",
+        write=False,
+    )
+    assert result["stop_reason"] == "exhausted"
+    text = describe_result(result)
+    assert f"{result['queries']} of 60" in text
+    assert "equivalent to an evaluated one" in text
+    assert "--allow-equivalent" in text
+
+
+def test_what_is_unknown_stays_unknown(finished):
+    unknown = {"n_unknown": 15_565, "n_feasible": 3, "constraints": ["phone_latency_ms<=12"], "regret_points": None}
+    rows = rows_of(finished[0], **unknown)
+    assert rows["feasible"] == (
+        "3 of the 60 cells with a known phone_latency_ms satisfy phone_latency_ms<=12; 15,565 unknown"
+    )
+    assert rows["regret"] == "unknown (the best cell may be one of the 15,565 without a known phone_latency_ms)"
+
+
+def test_sources_are_told_by_table(finished):
+    sources = {"val_accuracy_pct": "embedded", "latency_ms": "phone", "params_m": "embedded", "odd": ""}
+    told = rows_of(finished[0], metric_sources=sources)["sources"]
+    assert told == "val_accuracy_pct, params_m: embedded; latency_ms: phone"
+    assert "sources" not in rows_of(finished[0], metric_sources={})
+
+
+def test_the_table_of_the_best_has_units_and_strings(finished):
+    result, _ = finished
+    header, rows = top_table(result)
+    assert header == [
+        "index",
+        "measured (%)",
+        "predicted (%)",
+        "latency (ms)",
+        "params (M)",
+        "FLOPs (M)",
+        "architecture",
+    ]
+    assert [row[-1] for row in rows] == [row["arch"] for row in result["top"]]
+    assert [int(row[0]) for row in rows] == [row["index"] for row in result["top"]]
+    unpredicted = [row | {"predicted_value": None} for row in result["top"][:1]] + result["top"][1:]
+    assert top_table(result | {"top": unpredicted})[1][0][2] == "-"
+    again = [row | {"queries": 3} for row in result["top"]]
+    assert "trainings" in top_table(result | {"top": again})[0]
+
+
+def test_the_table_of_a_space_without_an_order():
+    result = run(
+        space=CategoricalSpace("mine", {"width": [8, 16, 32]}, costs=lambda arch: {"depth": arch.choices["width"]}),
+        evaluate=lambda arch: 1 / arch.choices["width"], objective="val_loss", budget=3, seed=0, write=False,
+        constraints="depth<=100",
+    )  # fmt: skip
+    header, rows = top_table(result)
+    assert (header[0], header[-2:]) == ("measured", ["depth", "architecture"])
+    assert rows[0][-1] == "width=32"
+
+
+def test_an_nb101_cell_is_told_as_operations_and_edges(finished):
+    best = finished[0]["best"] | {"arch": "53cee42601ad14d661bb6878031d6acb", "index": 138614}
+    rows = rows_of(finished[0], space="nb101", best=best)
+    assert rows["best cell"] == "53cee42601ad14d661bb6878031d6acb (index 138614)"
+    assert rows["operations"] == "0 input, 1 maxpool3x3, 2 output"
+    assert rows["edges"] == "0->1, 1->2"
+    assert "operations" not in rows_of(finished[0])
+
+
+# --- how plots look --------------------------------------------------------------------------------------------------
+
+
+def all_figures(folder, benchmark):
+    ledger = read_ledger(folder)
+    yield best_so_far(ledger, benchmark)
+    if any(query.predicted_mean is not None and query.label is not None for query in ledger.queries):
+        yield predicted_vs_true(ledger)
+    for metric in ("latency_ms", "params_m"):
+        if metric in benchmark.free_metrics():
+            yield accuracy_vs_cost(ledger, benchmark, metric)
+
+
+def texts_of(figure):
+    """The boxes, in pixels, of all that is written on a figure."""
+    (axes,) = figure.axes
+    (legend,) = figure.legends
+    figure.canvas.draw()
+    written = [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts, *legend.get_texts()]
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        written += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+    return [(text.get_text(), text.get_window_extent()) for text in written if text.get_text()]
+
+
+def subtitle(figure):
+    return figure.axes[0].texts[0].get_text()
+
+
+@pytest.fixture(scope="module", params=["plain", "bounded", "single", "own", "long names"])
+def drawn_run(request, bench, tmp_path_factory):
+    """(folder, benchmark) of runs that differ in all that plots show."""
+    folder, truth = tmp_path_factory.mktemp("runs") / "run", bench
+    common = {"seed": 0, "run_dir": folder, "plots": False, "predictor": "space-process"}
+    if request.param in ("own", "long names"):
+        name = "a space whose name $goes$ on and on_" * 4 if request.param == "long names" else "mine"
+        objective = (
+            "the_very_long_name_of_a_loss_that_somebody_minimises_loss" if request.param == "long names" else None
+        )
+        space = CategoricalSpace(
+            name,
+            {"kernel": [3, 5, 7], "width": [4, 8, 16, 32]},
+            costs=lambda arch: {"latency_ms": arch.choices["width"]},
+        )
+        truth = CallableBenchmark(space, train, objective or "val_accuracy_pct")
+        run(**common, benchmark=truth, budget=9, constraints=["latency_ms<=16", "latency_ms>=1"])
+    else:
+        options = {"bounded": {"constraints": ["latency_ms<=14.28", "params_m<=0.5"]}, "single": {"labels": "single"}}
+        run(**common, benchmark=bench, budget=12, **options.get(request.param, {}))
+    return folder, truth
+
+
+def test_nothing_is_written_over_anything(drawn_run):
+    for figure in all_figures(*drawn_run):
+        texts, page = texts_of(figure), figure.bbox
+        for place, (text, box) in enumerate(texts):
+            assert page.padded(1).containsx(box.x0), text
+            assert page.padded(1).containsx(box.x1), text
+            assert page.padded(1).containsy(box.y0), text
+            assert page.padded(1).containsy(box.y1), text
+            for other, other_box in texts[place + 1 :]:
+                assert not box.shrunk(0.98, 0.98).overlaps(other_box.shrunk(0.98, 0.98)), (text, other)
+
+
+def test_legends_cover_no_point(drawn_run):
+    for figure in all_figures(*drawn_run):
+        figure.canvas.draw()
+        (axes,), (legend,) = figure.axes, figure.legends
+        assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+        assert not any(name.startswith("_") or name in ("init", "confirm") for name in (
+            text.get_text() for text in legend.get_texts()))  # fmt: skip
+
+
+def test_axes_are_words_with_units_and_queries_are_whole(finished, bench):
+    ledger = read_ledger(finished[1])
+    best, predicted, cost = all_figures_of_three(ledger, bench)
+    assert (best.get_xlabel(), best.get_ylabel()) == ("queries", "validation accuracy (%)")
+    assert predicted.get_xlabel() == "measured validation accuracy (%)"
+    assert predicted.get_ylabel() == "predicted validation accuracy (%)"
+    assert (cost.get_xlabel(), cost.get_ylabel()) == ("parameters (M)", "validation accuracy (%)")
+    assert cost.get_title(loc="left") == "Validation accuracy against parameters"
+    told = [text.get_text() for text in cost.figure.legends[0].get_texts()]
+    assert "parameters ≤ 0.5 M (infeasible: shaded)" in told
+    assert any("± 1 std" in text.get_text() for text in predicted.figure.legends[0].get_texts())
+    for n in (1, 2, 4, 20):
+        ticks = best_so_far(replace(ledger, queries=ledger.queries[:n]), bench).axes[0].get_xticks()
+        assert len(ticks)
+        assert all(tick == round(tick) and 1 <= tick <= n for tick in ticks)
+
+
+def all_figures_of_three(ledger, bench):
+    figures = best_so_far(ledger, bench), predicted_vs_true(ledger), accuracy_vs_cost(ledger, bench, "params_m")
+    return [figure.axes[0] for figure in figures]
+
+
+def test_what_is_not_shown_is_counted(finished, bench):
+    """On every side, of both axes; nothing is counted that is there."""
+    ledger = read_ledger(finished[1])
+    queries = list(ledger.queries)
+    queries[3] = replace(queries[3], label=12.0, predicted_mean=90.0)
+    queries[4] = replace(queries[4], label=None, status="failed")
+    queries[5] = replace(queries[5], predicted_mean=20.0)
+    changed = replace(ledger, queries=tuple(queries))
+    n_without = sum(query.predicted_mean is None for query in queries)
+    assert " below" in subtitle(best_so_far(changed, bench))
+    assert "1 failed query" in subtitle(best_so_far(changed, bench))
+    told = subtitle(predicted_vs_true(changed))
+    assert " further left" in told
+    assert f"{n_without} quer" in told
+    for figure in (
+        best_so_far(changed, bench),
+        predicted_vs_true(changed),
+        accuracy_vs_cost(changed, bench, "params_m"),
+    ):
+        (axes,) = figure.axes
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        dots = np.concatenate([np.asarray(d.get_offsets()) for d in axes.collections if hasattr(d, "get_offsets")
+                               and d.get_label() in PHASE_WORDS.values()])  # fmt: skip
+        inside = (dots[:, 0] >= left) & (dots[:, 0] <= right) & (dots[:, 1] >= low) & (dots[:, 1] <= high)
+        counted = subtitle(figure).replace("\n", " ").partition("not shown: ")[2].split(", ")
+        hidden = sum(int(part.split()[0]) for part in counted if part.split()[1].startswith("quer")
+                     and part.split()[2] in ("below", "above", "further"))  # fmt: skip
+        assert hidden == int((~inside).sum())
+
+
+def test_cells_of_the_table_that_are_not_shown_are_counted(bench, fake_bench, tmp_path):
+    latency = bench.column("latency_ms").mean.copy()
+    latency[60:] = np.nan
+    labels = bench.column(LABEL).mean
+    table = fake_bench(labels, phone_latency_ms=latency)
+    run(budget=4, seed=0, benchmark=table, predictor="none", run_dir=tmp_path / "run", plots=False)
+    ledger = read_ledger(tmp_path / "run")
+    told = subtitle(accuracy_vs_cost(ledger, table, "phone_latency_ms")).replace("\n", " ")
+    assert "15,565 cells of the table without a known phone latency or validation accuracy" in told
+    assert "without a known phone latency (ms)" in told
+
+
+def test_no_label_above_the_view_where_single_trainings_are_lucky(bench, tmp_path):
+    run(budget=3, seed=0, benchmark=bench, predictor="none", labels="single", run_dir=tmp_path / "run", plots=False)
+    ledger = read_ledger(tmp_path / "run")
+    lucky = replace(ledger, queries=(replace(ledger.queries[0], label=97.0), *ledger.queries[1:]))
+    assert "above" not in subtitle(accuracy_vs_cost(lucky, bench, "latency_ms"))
+    assert accuracy_vs_cost(lucky, bench, "latency_ms").axes[0].get_ylim()[1] > 97.0
+
+
+# --- what cannot be drawn --------------------------------------------------------------------------------------------
+
+
+def test_a_plot_is_written_whole_or_not_at_all(finished, bench, monkeypatch):
+    from matplotlib.figure import Figure
+
+    folder = finished[1] / "plots"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    save = Figure.savefig
+
+    def torn(self, file, **options):
+        if self.axes[0].get_title(loc="left").startswith("Best"):
+            file.write(b"\x89PNG")
+            raise OSError(28, "No space left on device")
+        save(self, file, **options)
+
+    monkeypatch.setattr(Figure, "savefig", torn)
+    with pytest.raises(InputError, match=r"best_so_far.png \(No space left on device\); the ledger is complete"):
+        draw_plots(finished[1], bench)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_whatever_fails_is_one_error_and_the_others_are_drawn(finished, bench, monkeypatch, tmp_path):
+    (tmp_path / "ledger.jsonl").write_bytes((finished[1] / "ledger.jsonl").read_bytes())
+
+    def broken(ledger):
+        raise ValueError("no\nfont")
+
+    monkeypatch.setattr("nassurrogate.search.plots.predicted_vs_true", broken)
+    with pytest.raises(InputError, match=r"predicted_vs_true.png \(ValueError: no font\)"):
+        draw_plots(tmp_path, bench)
+    assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
+        "accuracy_vs_params_m.png", "best_so_far.png",
+    ]  # fmt: skip
+
+
+def test_a_full_disk_leaves_no_torn_plot(finished, tmp_path):
+    """A limit on the size of files stands for it: a write beyond it fails in the same way."""
+    (tmp_path / "ledger.jsonl").write_bytes((finished[1] / "ledger.jsonl").read_bytes())
+    script = (
+        "import sys, resource\n"
+        "from nassurrogate.benchmarks import load_benchmark\n"
+        "from nassurrogate.errors import InputError\n"
+        "from nassurrogate.search.plots import draw_plots\n"
+        "import matplotlib.figure, matplotlib.backends.backend_agg, matplotlib.font_manager\n"
+        "bench = load_benchmark('nb201', 'cifar10')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, resource.RLIM_INFINITY))\n"
+        "try:\n"
+        "    draw_plots(sys.argv[1], bench)\n"
+        "except InputError as error:\n"
+        "    print(error)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert found.stdout.count("File too large") == 3
+    assert list((tmp_path / "plots").iterdir()) == []

@@ -100,7 +100,7 @@ def test_a_path_and_the_object_do_the_same(bench, saved):
 
 
 def test_it_is_used_where_labels_are_degenerate(fake_bench, saved):
-    result = search(fake_bench(np.full(15_625, 90.0)), surrogate=saved)
+    result = search(fake_bench(np.full(15_625, 99.0)), surrogate=saved)
     assert result["notes"] == []
     assert result["queries"] == 20
 

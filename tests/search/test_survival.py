@@ -19,7 +19,7 @@ from nassurrogate.search import SearchSettings, read_ledger, run, searcher_names
 from nassurrogate.search.random_search import RandomSearch
 from nassurrogate.search.report import anytime, describe_result
 from nassurrogate.spaces import CategoricalSpace
-from tests.search.conftest import SPACE, Scripted, watched
+from tests.search.conftest import SPACE, Scripted, departures, watched
 from tests.spaces.declared import CANONICAL, CONDITIONAL, HUGE
 
 WIDE = CategoricalSpace("wide", {f"layer{place}": [1, 2, 4, 8] for place in range(8)})
@@ -94,7 +94,7 @@ def test_whatever_a_predictor_raises_the_budget_is_spent_and_told(bench, place, 
     result, queries = watched(benchmark=bench, predictor=breaking(place, error), budget=8)
     assert (result["queries"], result["stop_reason"]) == (8, "budget")
     assert {query.proposed_by for query in queries} == {"random"}
-    (note,) = result["notes"]
+    (note,) = departures(result)
     assert note.startswith("random proposals from query 3 on: ")
     assert told_of(error) in note
     assert "\n" not in note
@@ -112,8 +112,8 @@ def test_so_it_is_in_every_space_with_every_searcher(space, searcher, place):
         space=space, evaluate=accuracy, predictor=predictor, budget=6, searcher=searcher, settings=chosen
     )
     assert len({query.key for query in queries}) == len(queries) == 6
-    assert "RuntimeError: CUDA error" in result["notes"][0]
-    assert len(result["notes"]) == 1
+    assert "RuntimeError: CUDA error" in departures(result)[0]
+    assert len(departures(result)) == 1
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -162,7 +162,7 @@ def test_predictions_that_are_no_numbers_are_no_predictions(bench, space, what, 
     assert result["queries"] == 8
     assert {query.proposed_by for query in queries} == {"random"}
     assert all(query.predicted_mean is None and query.predicted_std is None for query in queries)
-    assert "not finite" in result["notes"][0]
+    assert "not finite" in departures(result)[0]
 
 
 @pytest.mark.parametrize("shape", ["short", "none", "matrix", "column", "text"])
@@ -183,7 +183,7 @@ def test_predictions_of_a_wrong_shape_are_a_fault_of_the_predictor(bench, shape)
     result, queries = watched(benchmark=bench, predictor=Misshapen, budget=6)
     assert result["queries"] == 6
     assert {query.proposed_by for query in queries} == {"random"}
-    assert len(result["notes"]) == 1
+    assert len(departures(result)) == 1
 
 
 @pytest.mark.parametrize("kind", [list, np.float32, int])
@@ -211,7 +211,7 @@ def test_with_a_saved_surrogate_the_run_goes_on_with_it(bench, place, searcher):
     )
     assert {query.proposed_by for query in queries} == {searcher}
     assert all(query.predicted_mean is not None for query in queries)
-    (note,) = result["notes"]
+    (note,) = departures(result)
     assert "only the saved surrogate is used from query" in note
     assert "MemoryError: full" in note
     assert np.mean(result["best"]["value"]) > np.quantile(bench.column(LABEL).mean, 0.9)
@@ -224,8 +224,8 @@ def test_with_a_saved_surrogate_predictions_that_are_no_numbers_leave_it_alone(b
     predictor = type("Numberless", (Numberless,), {"what": what})
     result, queries = watched(benchmark=bench, surrogate=saved, predictor=predictor, budget=8)
     assert {query.proposed_by for query in queries} == {"exhaustive"}
-    assert "only the saved surrogate is used from query" in result["notes"][0]
-    assert "not finite" in result["notes"][0]
+    assert "only the saved surrogate is used from query" in departures(result)[0]
+    assert "not finite" in departures(result)[0]
 
 
 def test_a_saved_surrogate_that_breaks_itself_leaves_random_proposals(bench):
@@ -238,7 +238,7 @@ def test_a_saved_surrogate_that_breaks_itself_leaves_random_proposals(bench):
     result, queries = watched(benchmark=bench, surrogate=saved, predictor="ridge", budget=8)
     assert result["queries"] == 8
     assert {query.proposed_by for query in queries} == {"random"}
-    assert "RuntimeError: gone" in result["notes"][0]
+    assert "RuntimeError: gone" in departures(result)[0]
 
 
 @pytest.mark.parametrize("place", ["fit", "predict"])
@@ -301,7 +301,7 @@ def test_a_searcher_that_stumbles_is_named_and_the_run_goes_on_at_random(space, 
     assert len({query.key for query in queries}) == len(queries) == result["queries"] == 9
     assert queries[-1].proposed_by == "random"
     assert result["best"]["value"] is not None
-    (note,) = result["notes"]
+    (note,) = departures(result)
     assert "random proposals from query" in note
     assert "stumbles" in note
     assert "\n" not in note

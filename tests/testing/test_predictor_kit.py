@@ -71,6 +71,7 @@ class OperationCounts(Predictor):
 FAULTS = '''
 """One class a broken promise; the name of the test that must catch it stands in its docstring."""
 
+import copy
 import random
 from dataclasses import dataclass
 
@@ -238,6 +239,26 @@ class SavesInSinglePrecision(OperationCounts):
 
     def load_state(self, tensors, meta):
         super().load_state({"values": tensors["values"].astype(np.float64)}, meta)
+
+
+class KeepsALambda(OperationCounts):
+    """test_copies_and_pickles_learn_for_themselves"""
+    def fit(self, archs, targets, *, progress=None):
+        super().fit(archs, targets, progress=progress)
+        self.shift = lambda mean: mean
+
+
+class CopiesHoldTheSameArray(OperationCounts):
+    """test_copies_and_pickles_learn_for_themselves"""
+    def fit(self, archs, targets, *, progress=None):
+        there = getattr(self, "values", None)
+        super().fit(archs, targets, progress=progress)
+        if there is not None:
+            there[:] = self.values
+            self.values = there
+
+    def __deepcopy__(self, memo):
+        return copy.copy(self)
 
 
 class TakesAnyState(OperationCounts):

@@ -78,6 +78,7 @@ class ProxyProcess(Predictor):
     requires = CellSpace
     space: CellSpace
     initial_labels = 3
+    uses_device = False
     refits_at_once = True
 
     def __init__(self, space: Space, **options: Any) -> None:
@@ -160,8 +161,8 @@ class ProxyProcess(Predictor):
     def _new_process(self) -> GrowingProcess:
         """Inputs are the kernel's, and behind them the proxies' score times the slope's deviation."""
         return GrowingProcess(
-            lambda x, y: KERNEL.covariances(x[:, :-1], y[:, :-1]) + x[:, -1:] * y[:, -1],
-            lambda x: KERNEL.variance + np.square(x[:, -1]),
+            _covariances,
+            _variances,
             noise=self.config.noise,
             n_features=self._inputs(np.arange(1)).shape[1],
         )
@@ -171,6 +172,16 @@ class ProxyProcess(Predictor):
         cells = read(self.space, classes)
         inputs = kernel_inputs(self.space, cells.paths, cells.probes)
         return np.hstack([inputs, self.config.slope_std * proxy_scores(self.space)[classes, None]])
+
+
+def _covariances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(B, F) and (C, F) inputs → (B, C)."""
+    return np.asarray(KERNEL.covariances(x[:, :-1], y[:, :-1]) + x[:, -1:] * y[:, -1])
+
+
+def _variances(x: np.ndarray) -> np.ndarray:
+    """(B, F) inputs → (B,)."""
+    return np.asarray(KERNEL.variance + np.square(x[:, -1]))
 
 
 @dataclass(frozen=True)

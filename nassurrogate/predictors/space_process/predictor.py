@@ -82,6 +82,7 @@ class SpaceProcess(Predictor):
     description = "Gaussian process on choices, graphs and exact costs of any space, for any metric; milliseconds"
     presets: ClassVar[Mapping[str, Any]] = {"default": SpaceProcessConfig()}
     initial_labels = 3
+    uses_device = False
     refits_at_once = True
 
     def __init__(self, space: Space, **options: Any) -> None:

@@ -1,0 +1,211 @@
+"""How bounds are written: `latency_ms<=12`, `12<=latency_ms<=14`, several joined by `and`; and what was probably meant.
+
+A text is split into clauses, each of which is read by itself, and refused with a text that would be read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast
+
+from nassurrogate.errors import InputError, brief
+
+Operator: TypeAlias = Literal["<=", ">=", "<", ">"]
+OPERATORS: tuple[Operator, ...] = ("<=", ">=", "<", ">")
+MEANT: dict[str, Operator] = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">="}
+"""Operators of other notations."""
+Bound: TypeAlias = tuple[str, Operator, float]
+"""(metric, operator, bound), as the metric comes first."""
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_METRIC = rf"(?!{_NUMBER}(?![\w.-]))\w(?:[\w.-]*\w)?"
+"""Whatever an imported column may be called, `1080ti_1_ms` too, but no number."""
+_SIGN = r"[^\w\s.,&+-]+"
+_PLAIN = re.compile(rf"({_METRIC})\s*({_SIGN})\s*(\S.*)", re.ASCII)
+_REVERSED = re.compile(rf"({_NUMBER})(\w*)\s*({_SIGN})\s*({_METRIC})", re.ASCII)
+_BETWEEN = re.compile(rf"({_NUMBER})(\w*)\s*({_SIGN})\s*({_METRIC})\s*({_SIGN})\s*({_NUMBER})\s*(\w*)", re.ASCII)
+_FOLLOWING = re.compile(rf"({_METRIC})\s*({_SIGN})\s*({_NUMBER})\s*({_SIGN})\s*({_NUMBER})", re.ASCII)
+"""Two bounds behind their metric: no notation, yet plain enough to suggest the right one."""
+_JOINT = re.compile(r"\s*(?:,|&&?|(?<=\s)and(?=\s))\s*", re.ASCII | re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(rf"(.*{_SIGN}\s*[+-]?\d+),(\d+)", re.ASCII)
+_EITHER = re.compile(r"\sor\s|\|", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(
+    rf"({_METRIC})\s+(?:in|between|from|is)?\s*[\[(]?\s*({_NUMBER})\s*(?:,|\.\.\.?|and|to|-)\s*({_NUMBER})\s*[\])]?",
+    re.ASCII | re.IGNORECASE,
+)
+_EXAMPLE_METRIC, _EXAMPLE_BOUND = "latency_ms", "12"
+
+
+def read_bounds(text: str) -> list[Bound]:
+    """All bounds of a text. Raises `InputError`, with what was probably meant, for what is not read.
+
+    >>> read_bounds("12<=latency_ms<14 and 1>=params_m")
+    [('latency_ms', '>=', 12.0), ('latency_ms', '<', 14.0), ('params_m', '<=', 1.0)]
+    """
+    _refuse_decimal_comma(text)
+    _refuse_range(text)
+    clauses = [_Clause(part.strip(), text) for part in _JOINT.split(text)]
+    return [bound for clause in clauses for bound in clause.bounds()]
+
+
+def mirrored(operator: Operator) -> Operator:
+    """The operator with its two sides swapped.
+
+    >>> mirrored("<=")
+    '>='
+    """
+    return cast(Operator, operator.translate(str.maketrans("<>", "><")))
+
+
+def plain(bound: float) -> str:
+    """A bound as people write it: 12, not 12.0.
+
+    >>> plain(12.0), plain(0.5)
+    ('12', '0.5')
+    """
+    return repr(bound).removesuffix(".0")
+
+
+@dataclass(frozen=True)
+class _Clause:
+    """What stands between two separators of the whole text."""
+
+    clause: str
+    text: str
+
+    def bounds(self) -> list[Bound]:
+        between = _BETWEEN.fullmatch(self.clause)
+        if between is not None:
+            return self._between(*between.groups())
+        swapped = _REVERSED.fullmatch(self.clause)
+        if swapped is not None:
+            return [self._reversed(*swapped.groups())]
+        parts = _PLAIN.fullmatch(self.clause)
+        if parts is None:
+            raise self._unreadable("expected METRIC, operator and bound", self._repaired())
+        return [self._plain(*parts.groups())]
+
+    def _plain(self, metric: str, operator: str, number: str) -> Bound:
+        is_number = re.fullmatch(_NUMBER, number, re.ASCII) is not None
+        if operator not in OPERATORS:
+            meant = f"{metric}{_meant(operator)}{number if is_number else _EXAMPLE_BOUND}"
+            raise self._unreadable(_unknown(operator), meant)
+        if not is_number:
+            raise self._no_bound(metric, operator, number)
+        return metric, operator, float(number)
+
+    def _reversed(self, number: str, unit: str, operator: str, metric: str) -> Bound:
+        above = mirrored(_meant(operator)) if any(sign in operator for sign in "<>≤≥") else "<="
+        meant = f"{metric}{above}{number}"
+        if operator not in OPERATORS:
+            raise self._unreadable(_unknown(operator), meant)
+        if unit:
+            raise self._unreadable(_not_a_number(number + unit), meant)
+        return metric, mirrored(operator), float(number)
+
+    def _between(
+        self, first: str, unit: str, operator: str, metric: str, second_operator: str, second: str, second_unit: str
+    ) -> list[Bound]:
+        meant = f"{first}{_meant(operator)}{metric}{_meant(second_operator)}{second}"
+        for sign in (operator, second_operator):
+            if sign not in OPERATORS:
+                raise self._unreadable(_unknown(sign), meant)
+        for number, its_unit in ((first, unit), (second, second_unit)):
+            if its_unit:
+                raise self._unreadable(_not_a_number(number + its_unit), meant)
+        bounds: list[Bound] = [
+            (metric, mirrored(cast(Operator, operator)), float(first)),
+            (metric, cast(Operator, second_operator), float(second)),
+        ]
+        low, high = sorted(bound for *_, bound in bounds)
+        meant = f"{plain(low)}<={metric}<={plain(high)}"
+        if operator[0] != second_operator[0]:
+            side = "below" if second_operator[0] == ">" else "above"
+            raise self._unreadable(f"both are bounds from {side}", meant)
+        given = float(first), float(second)
+        closed = operator in ("<=", ">=") and second_operator in ("<=", ">=")
+        if (given[0] > given[1] if operator[0] == "<" else given[0] < given[1]) or (low == high and not closed):
+            raise self._unreadable("nothing lies between its two bounds", meant)
+        return bounds
+
+    def _no_bound(self, metric: str, operator: str, number: str) -> InputError:
+        """Why what follows an operator is no bound."""
+        following = _FOLLOWING.fullmatch(self.clause)
+        if following is not None:
+            _, first, one, second, two = following.groups()
+            low, high = (two, one) if _meant(first)[0] == "<" else (one, two)
+            meant = f"{low}<={metric}<={high}" if _meant(first)[0] != _meant(second)[0] else ""
+            return self._unreadable("of two bounds one stands on either side of the metric", meant)
+        if _EITHER.search(number):
+            return self._unreadable("every bound must hold; bounds are joined by 'and', not by 'or'", "")
+        leading = re.match(_NUMBER, number, re.ASCII)
+        if leading is None:
+            return self._unreadable(_not_a_number(number), f"{metric}{operator}{_EXAMPLE_BOUND}")
+        rest = number[leading.end() :]
+        if rest[:1].isspace() and any(shape.fullmatch(rest.strip()) for shape in (_PLAIN, _REVERSED, _BETWEEN)):
+            meant = f"{metric}{operator}{leading.group()} and {rest.strip()}"
+            return self._unreadable("two bounds are joined by 'and'", meant if _is_read(meant) else "")
+        digits = number.replace("_", "")
+        meant = digits if re.fullmatch(_NUMBER, digits, re.ASCII) else leading.group()
+        return self._unreadable(_not_a_number(number), f"{metric}{operator}{meant}")
+
+    def _repaired(self) -> str:
+        """The nearest clause of the usual form, made of the first metric and number that there are."""
+        name = re.compile(rf"(?<![\w.])(?!{_NUMBER}(?![\w.]))\w+", re.ASCII)
+        metric = name.search(self.clause) or name.search(self.text)
+        number = re.search(rf"(?<![\w.]){_NUMBER}(?![\w.])", self.clause, re.ASCII)
+        operator = "<=" if re.match(r"\s*>", self.clause) is None else ">="
+        return (
+            f"{metric.group() if metric else _EXAMPLE_METRIC}{operator}{number.group() if number else _EXAMPLE_BOUND}"
+        )
+
+    def _unreadable(self, reason: str, meant: str) -> InputError:
+        part = brief(self.text) if self.clause == self.text.strip() else f"{brief(self.clause)} in {brief(self.text)}"
+        hint = f"; did you mean {meant!r}?" if meant else ""
+        return InputError(f"cannot read the constraint {part}: {reason}{hint}")
+
+
+def _meant(operator: str) -> Operator:
+    if operator in OPERATORS:
+        return operator
+    return MEANT.get(operator, ">=" if ">" in operator else "<=")
+
+
+def _unknown(operator: str) -> str:
+    return f"unknown operator {brief(operator)}, expected one of {', '.join(OPERATORS)}"
+
+
+def _not_a_number(text: str) -> str:
+    return f"the bound must be one finite number in the metric's unit, got {brief(text)}"
+
+
+def _is_read(text: str) -> bool:
+    try:
+        read_bounds(text)
+    except InputError:
+        return False
+    return True
+
+
+def _refuse_decimal_comma(text: str) -> None:
+    """A comma between the last digits of a text separates no bounds; what it means is for the user to say."""
+    found = _DECIMAL_COMMA.fullmatch(text.strip())
+    if found is None:
+        return
+    whole, rest = found.groups()
+    readings = [f"{whole}.{rest}", *([f"{whole}{rest}"] if len(rest) == 3 else [])]
+    raise InputError(
+        f"cannot read the constraint {brief(text)}: a comma separates two bounds; a number has a decimal point and no "
+        f"thousands separator; did you mean {' or '.join(map(repr, readings))}?"
+    )
+
+
+def _refuse_range(text: str) -> None:
+    found = _RANGE.fullmatch(text.strip())
+    if found is not None:
+        metric, low, high = found.groups()
+        raise InputError(
+            f"cannot read the constraint {brief(text)}: expected METRIC, operator and bound; did you mean "
+            f"{f'{low}<={metric}<={high}'!r}?"
+        )

@@ -1,0 +1,65 @@
+"""How long something takes, in words, and how long the rest of it will."""
+
+from __future__ import annotations
+
+from collections import deque
+
+_REMEMBERED = 40
+"""Steps whose pace is taken for that of the next ones."""
+_WORTH_SAYING_S = 10.0
+"""What is over sooner needs no announcement."""
+
+
+def about(seconds: float) -> str:
+    """A duration as people say it, to two digits at most.
+
+    >>> about(42), about(100), about(5_000), about(200_000)
+    ('40 s', '2 min', '1.4 h', '2.3 days')
+    """
+    if seconds < 55:
+        return f"{max(1, round(seconds)) if seconds < 10 else 5 * round(seconds / 5)} s"
+    minutes = seconds / 60
+    if minutes < 55:
+        return f"{max(1, round(minutes)) if minutes < 10 else 5 * round(minutes / 5)} min"
+    hours = minutes / 60
+    return f"{_short(hours)} h" if hours < 48 else f"{_short(hours / 24)} days"
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0") if number < 10 else f"{number:.0f}"
+
+
+def left(seconds: float | None) -> str:
+    """What to say of the time that is left; nothing where it is unknown or too short to be worth it.
+
+    >>> left(100), left(3), left(None)
+    ('about 2 min left', '', '')
+    """
+    return "" if seconds is None or seconds < _WORTH_SAYING_S else f"about {about(seconds)} left"
+
+
+class Pace:
+    """How fast steps of about the same size are done, by the last ones.
+
+    >>> pace = Pace()
+    >>> pace.add(0, now=0.0)
+    >>> pace.add(2, now=60.0)
+    >>> pace.seconds_for(4)
+    120.0
+    """
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+
+    def add(self, done: float, *, now: float) -> None:
+        """So much was done at this time, in seconds of a clock."""
+        if self._seen and done < self._seen[-1][0]:  # another task of the same name
+            self._seen.clear()
+        self._seen.append((done, now))
+
+    def seconds_for(self, more: float) -> float | None:
+        """How long so much more takes; None as long as nothing was done."""
+        if not self._seen:
+            return None
+        (done, then), (last, now) = self._seen[0], self._seen[-1]
+        return None if last <= done else more * (now - then) / (last - done)

@@ -1,0 +1,48 @@
+"""Libraries that only some predictors need, and that may not be installed here."""
+
+from __future__ import annotations
+
+import importlib.util
+
+_EXTRAS = {"sklearn": ("scikit-learn", "nassurrogate[peers]")}
+"""Module → the name of its distribution, and what brings it."""
+_MODULES = {"gradient-boosting": ("lightgbm",), "ensemble": ("sklearn", "lightgbm")}
+"""What built-in predictors import that name no `library`."""
+
+
+def missing_library(predictor: type) -> str | None:
+    """The module that a predictor's class needs and that is not installed; None where nothing is missing.
+
+    A class names it in the attribute `library`.
+
+    >>> from nassurrogate.predictors import predictor_class
+    >>> missing_library(predictor_class("gradient-boosting"))
+    """
+    library = getattr(predictor, "library", None)
+    wanted = (library,) if isinstance(library, str) else _MODULES.get(getattr(predictor, "name", ""), ())
+    return next((module for module in wanted if not _is_installed(module)), None)
+
+
+def how_to_install(module: str) -> str:
+    """The command that brings a library.
+
+    >>> how_to_install("sklearn")
+    'pip install "nassurrogate[peers]"'
+    """
+    return f'pip install "{_EXTRAS[module][1]}"' if module in _EXTRAS else f"pip install {module}"
+
+
+def distribution(module: str) -> str:
+    """What people call a library.
+
+    >>> distribution("sklearn"), distribution("lightgbm")
+    ('scikit-learn', 'lightgbm')
+    """
+    return _EXTRAS[module][0] if module in _EXTRAS else module
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # a parent package is missing, or a half-loaded module has no spec
+        return False

@@ -1,0 +1,75 @@
+"""Columns under the names that the user gives them, and under names as the field writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from nassurrogate.errors import InputError
+from nassurrogate.metric import UNITS
+from nassurrogate.tables.naming import known_dataset
+from nassurrogate.tables.raw import RawTable, require_column
+
+PLACEHOLDER = "{dataset}"
+_IN_BRACKETS = re.compile(r"(?P<stem>.*\S)\s*[(\[]\s*(?P<unit>[^()\[\]]+?)\s*[)\]]")
+
+
+def renamed(raw: RawTable, rename: Mapping[str, str], datasets: Sequence[str]) -> RawTable:
+    """The table with the names that the user gives, `{dataset}` standing for every data set that is known.
+
+    Raises `InputError` for a column that is not there, and for two of one name.
+    """
+    names: dict[str, str] = {}
+    for new, old in rename.items():
+        for column, name in _matches(raw, new, old, datasets).items():
+            if column in names:
+                raise InputError(f"--rename gives the column {column!r} two names, {names[column]!r} and {name!r}")
+            names[column] = name
+    columns = {names.get(name, name): values for name, values in raw.columns.items()}
+    if len(columns) < len(raw.columns):
+        new = next(new for new in names.values() if [names.get(name, name) for name in raw.columns].count(new) > 1)
+        raise InputError(f"{raw.source} would have two columns named {new!r} after --rename; give another name")
+    return replace(raw, columns=columns)
+
+
+def _matches(raw: RawTable, new: str, old: str, datasets: Sequence[str]) -> dict[str, str]:
+    """Names of columns → their new names."""
+    if PLACEHOLDER not in old:
+        require_column(raw, old, f"which --rename {new}={old} asks for")
+        return {old: new}
+    before, _, after = old.partition(PLACEHOLDER)
+    found = {}
+    for name in raw.columns:
+        middle = name[len(before) : len(name) - len(after)]
+        if name == f"{before}{middle}{after}" and (dataset := known_dataset(middle, datasets)) is not None:
+            found[name] = new.replace(PLACEHOLDER, dataset)
+    if not found:
+        listed = ", ".join(map(repr, raw.columns))
+        raise InputError(
+            f"{raw.source} has no column like {old!r}, which --rename {new}={old} asks for; data sets: "
+            f"{', '.join(datasets) or 'none'}; its columns: {listed}"
+        )
+    return found
+
+
+def as_written_here(raw: RawTable) -> tuple[RawTable, list[str]]:
+    """(the table with `latency (ms)` as `latency_ms` and blanks as underscores, notes)."""
+    columns: dict[str, list[object]] = {}
+    notes = []
+    for name, values in raw.columns.items():
+        plain = _plain_name(name)
+        if plain != name and (plain in raw.columns or plain in columns):
+            plain = name
+        if plain != name:
+            notes.append(f"{raw.source}: {name!r} is read as {plain!r}")
+        columns[plain] = values
+    return replace(raw, columns=columns), notes
+
+
+def _plain_name(name: str) -> str:
+    match = _IN_BRACKETS.fullmatch(name)
+    unit = "pct" if match and match["unit"] == "%" else match["unit"] if match else ""
+    if match and unit.casefold() in UNITS:
+        name = f"{match['stem']}_{unit}"
+    return re.sub(r"\s+", "_", name)

@@ -1,0 +1,62 @@
+"""After the last different function: the budget that is left goes to cheaper architectures of the same functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks import Benchmark
+from nassurrogate.constraints import Constraint
+from nassurrogate.search.account import Account
+from nassurrogate.search.feasible_set import FeasibleSet
+from nassurrogate.search.outcome import COSTS
+from nassurrogate.search.selection import first_queries
+
+EQUIVALENT = "equivalent"
+"""What proposed such a query, in the ledger."""
+
+
+def evaluate_cheaper(
+    account: Account, feasible: FeasibleSet, benchmark: Benchmark, constraints: Sequence[Constraint]
+) -> int:
+    """Spend what is left on the cheapest feasible equivalent of each evaluated architecture, the best function first.
+
+    Equal functions differ in what they cost, and in the noise of their training. Cheaper is what costs less of the
+    first constrained metric (more of it, where the bound is one from below); equals are told apart by the next one,
+    then by latency, parameters and FLOPs.
+
+    Args:
+        account: evaluates; of every function one more architecture at most.
+        feasible: lists equivalents.
+        benchmark: looks costs up.
+        constraints: the run's.
+
+    Returns how many were evaluated.
+    """
+    free = benchmark.free_metrics()
+    directions = {c.metric: 1.0 if c.operator in ("<=", "<") else -1.0 for c in reversed(constraints)}
+    directions = {name: directions[name] for name in reversed(directions)}
+    directions |= {name: 1.0 for name in COSTS if name in free and name not in directions}
+    if not directions:
+        return 0
+
+    def costs(archs: Sequence[Architecture]) -> list[tuple[float, ...]]:
+        columns = [sign * benchmark.lookup(archs, name) for name, sign in directions.items()]
+        return [tuple(row) for row in np.nan_to_num(np.stack(columns, axis=1), nan=np.inf).tolist()]
+
+    archs, queries, sign = account.archs, account.labelled, account.objective.sign
+    n_done = 0
+    for place in sorted(first_queries(queries).tolist(), key=lambda at: -sign * queries[at].value):
+        others = feasible.equivalents(archs[place])
+        if account.budget == len(account.queries):
+            break
+        if not others:
+            continue
+        mine, *theirs = costs([archs[place], *others])
+        cheapest = min(range(len(others)), key=theirs.__getitem__)
+        if theirs[cheapest] < mine:
+            account.evaluate(others[cheapest], "search", EQUIVALENT, equivalent=True)
+            n_done += 1
+    return n_done
