@@ -206,8 +206,9 @@ class BlendedSurrogate(SearchSurrogate):
     """A saved surrogate, and one that learns beside it.
 
     The saved one predicts alone until two different labels are known. Then both posteriors, each standardised over the
-    same candidates, are averaged with their numbers of labels as weights (a model file may keep no labels to refit on,
-    and may come from another data set, in another range), and the result is put on the learning one's scale.
+    same candidates, are averaged with their numbers of labels as weights, and the result is put on the learning one's
+    scale. The labels of the saved one are not learned again beside those of the run: they may be of another data set,
+    in another range, and those of an old file are gone.
 
     Args:
         saved: a fitted surrogate.

@@ -332,7 +332,8 @@ def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
     notes = list(table.notes)
     if len(there) < len(targets):
         lacking = len(targets) - len(there)
-        notes.append(f"{args.csv}: {lacking:,} rows have no {column.metric} and are left out")
+        rows = f"{lacking:,} rows have" if lacking > 1 else "1 row has"
+        notes.append(f"{args.csv}: {rows} no {column.metric} and {'are' if lacking > 1 else 'is'} left out")
     several = f", the mean of up to {len(column.seeds)} seeds" if len(column.seeds) > 1 else ""
     origin = f"{len(there):,} rows of {args.csv}{f' ({column.dataset})' if column.dataset else ''}{several}"
     archs = [table.archs[row] for row in there.tolist()]

@@ -114,6 +114,9 @@ class ProbeFormer(Predictor):
     presets: ClassVar[Mapping[str, Any]] = {"default": ProbeFormerConfig()}
     requires = CellSpace
     space: CellSpace
+    _labels: _Labels
+    _scale: RankScale
+    _process: CellPosterior
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
@@ -194,7 +197,7 @@ class ProbeFormer(Predictor):
         labels = self._labels
         self._scale = RankScale.of(labels.targets)
         process = CellProcess(self._labelled_inputs(labels), self._scale.encode(labels.targets[labels.order]))
-        self._process: CellPosterior = process
+        self._process = process
         return process
 
     def _labelled_inputs(self, labels: _Labels) -> np.ndarray:

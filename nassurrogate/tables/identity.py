@@ -32,7 +32,8 @@ _NUMBERING: Final = re.compile(
 _WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
 _TRIED = 5
 """Values of a column of text that tell whether it holds architectures."""
-_MOST_FAULTS = 1000
+_MOST_TOLD = 2
+"""Rows without an architecture that a message shows."""
 
 
 def find_architectures(
@@ -56,7 +57,7 @@ def find_architectures(
     told_by = ""
     before = len(faults.found)
     for told, read in readers.items():
-        archs = _read_all(raw, told, read, faults)
+        archs = _read_all(raw, space, told, read, faults)
         if archs is None:
             continue
         if found is None:
@@ -165,7 +166,7 @@ def _nothing_tells(raw: RawTable, space: Space) -> InputError:
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def _read_all(raw: RawTable, told: str, read: Reader, faults: Faults) -> list[Architecture] | None:
+def _read_all(raw: RawTable, space: Space, told: str, read: Reader, faults: Faults) -> list[Architecture] | None:
     archs: list[Architecture] = []
     bad = 0
     other = ""
@@ -176,9 +177,10 @@ def _read_all(raw: RawTable, told: str, read: Reader, faults: Faults) -> list[Ar
             if not bad:
                 other = _space_of(raw.columns.get(told, [None])[row] if told in raw.columns else None)
             bad += 1
-            if bad > _MOST_FAULTS:
-                break
-            faults.add(f"{raw.place(row)}: {error}{other}")
+            if bad <= _MOST_TOLD:
+                faults.add(f"{raw.place(row)}: {error}{other}")
+    if bad > _MOST_TOLD:
+        faults.add(f"{bad - _MOST_TOLD:,} more rows name no architecture of {space.name} in {told!r}")
     return None if bad else archs
 
 

@@ -20,7 +20,8 @@ MISSING: Final = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none", "<na
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+")
 _TIMES: Final = re.compile(r"latency|runtime|energy|power", re.IGNORECASE)
-_MOST_FAULTS = 1000
+_MOST_TOLD = 2
+"""Fields without a number that a message shows of one column."""
 _FEW = 0.1
 """Below this share, values up to 1 among percents are what an untrained network has: 1 % of 100 classes."""
 
@@ -58,11 +59,13 @@ def numbers_of(values: Sequence[object]) -> tuple[np.ndarray, list[int]]:
 
 def tell_no_numbers(raw: RawTable, name: str, rows: Sequence[int], faults: Faults) -> None:
     """Say which fields hold no number."""
-    for row in rows[:_MOST_FAULTS]:
+    for row in rows[:_MOST_TOLD]:
         value = raw.columns[name][row]
         comma = isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip())
         hint = f" with a decimal point, such as {value.replace(',', '.')}" if comma else ""  # type: ignore[attr-defined]
         faults.add(f"{raw.place(row)}: {name} is {brief(value)}; expected a number{hint or ' or nothing'}")
+    if len(rows) > _MOST_TOLD:
+        faults.add(f"{len(rows) - _MOST_TOLD:,} more rows hold no number in {name!r}")
 
 
 def checked_values(
