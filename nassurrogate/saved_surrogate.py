@@ -69,6 +69,14 @@ def without_own_labels(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     return {name: array for name, array in tensors.items() if not name.startswith(OWN_LABELS)}
 
 
+def saved_dataset(header: Mapping[str, Any]) -> str | None:
+    """The data set that a file names; None where it does not."""
+    name = header.get("dataset")
+    if name is not None and not (isinstance(name, str) and name.isprintable()):
+        raise InputError(f"the data set must be a name, got {brief(name)}")
+    return name
+
+
 def saved_labels(space: Space, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Labels | None:
     """The labels of a file; None for one of a release that did not keep them, unless its predictor did.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.errors import InputError, brief, one_line
+from nassurrogate.errors import InputError, brief, one_line, require_name
 from nassurrogate.given_path import as_path
 from nassurrogate.metric import Metric, MetricLike, as_metric
 from nassurrogate.predictors import PredictorLike, default_predictor, make_predictor, resolve_predictor
@@ -23,6 +23,7 @@ from nassurrogate.saved_surrogate import (
     label_statistics,
     own_label_arrays,
     saved_class,
+    saved_dataset,
     saved_labels,
     saved_metric,
     saved_space,
@@ -105,6 +106,8 @@ class Surrogate:
         self.n_labels = 0
         self.label_stats: dict[str, float] = {}
         self.labels_sha256 = ""
+        self.dataset: str | None = None
+        """Name of the data set that the labels are of; None: not said."""
         self._labels: Labels | None = None
         self._logged: set[str] = set()
 
@@ -133,13 +136,20 @@ class Surrogate:
         )
 
     def fit(
-        self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray, *, progress: Progress | None = None
+        self,
+        archs: Sequence[ArchLike],
+        targets: Sequence[float] | np.ndarray,
+        *,
+        dataset: str | None = None,
+        progress: Progress | None = None,
     ) -> Surrogate:
         """Learn from measured architectures; forgets what an earlier fit learned. Returns the surrogate itself.
 
         Args:
             archs: n architectures; one may stand there more than once with different targets.
             targets: (n,) values in the metric's unit, accuracies in percent.
+            dataset: name of the data set that they are of. It is saved with the model: a search on another data set
+                does not count these labels as known.
             progress: called with (steps done, steps in all).
 
         Logs a warning, once, where labels are of one or two architectures, too few for a 90 % interval, and where those
@@ -149,11 +159,14 @@ class Surrogate:
         that fails leaves a surrogate without labels.
         """
         cells, values = self._checked_labels(archs, targets)
+        if dataset is not None:
+            require_name("dataset", dataset)
         self.n_labels, self._labels = 0, None  # a fit that fails leaves nothing to score with
         self.predictor.fit(list(cells), values.copy(), progress=progress)
         self.n_labels, self._labels = len(cells), (cells, values)
         self.label_stats = label_statistics(values)
         self.labels_sha256 = hash_labels(cells, values)
+        self.dataset = dataset
         self._log_notes(cells)
         return self
 
@@ -275,6 +288,7 @@ class Surrogate:
                 "label_stats": self.label_stats,
                 "labels_sha256": self.labels_sha256,
                 "keeps_labels": self._labels is not None,
+                "dataset": self.dataset,
                 "state": meta,
             },
         )
@@ -318,6 +332,7 @@ class Surrogate:
                 seed=header["seed"],
                 device=device,
             )
+            surrogate.dataset = saved_dataset(header)
             n_labels, surrogate.label_stats, surrogate.labels_sha256 = saved_statistics(header)
             warn_of_other_versions(header, tensors, str(path))
             surrogate.predictor.load_state(without_own_labels(tensors), header["state"])

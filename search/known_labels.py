@@ -13,11 +13,16 @@ from nassurrogate.search.table_set import TableSet
 from nassurrogate.surrogate import Surrogate
 
 
+def is_of_another(surrogate: Surrogate, dataset: str) -> bool:
+    """Whether a surrogate says that its labels are of another data set."""
+    return surrogate.dataset is not None and surrogate.dataset != dataset
+
+
 @dataclass(frozen=True)
 class KnownLabels:
     """Labels that a surrogate brings along, of what is feasible here.
 
-    They are of whatever it was trained on, perhaps another data set: they guide, and are never a result.
+    Where the surrogate does not say what they are of, that may be another data set: they guide, and are never a result.
 
     Args:
         keys: of the feasible functions that have a label.
@@ -30,9 +35,15 @@ class KnownLabels:
     labels: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, surrogate: Surrogate | None, feasible: FeasibleSet) -> KnownLabels:
-        """Those of a surrogate; none without one, or where its file is of a format that keeps no labels."""
-        if surrogate is None or surrogate.labels is None:
+    def of(cls, surrogate: Surrogate | None, feasible: FeasibleSet, dataset: str) -> KnownLabels:
+        """Those of a surrogate; none where there is none, it keeps no labels, or they are of another data set.
+
+        Args:
+            surrogate: that the run starts from.
+            feasible: what may be evaluated.
+            dataset: on which it is evaluated.
+        """
+        if surrogate is None or surrogate.labels is None or is_of_another(surrogate, dataset):
             return cls()
         archs, labels = surrogate.labels
         keys = feasible.keys(archs)

@@ -158,7 +158,7 @@ def run(
     if name == ORACLE and isinstance(truth, TabularBenchmark):
         prefer = goal.sign * truth.column(kept_as).mean
     feasible = find_feasible(truth, goal, bounds, rngs["members"], fidelity=fidelity, prefer=prefer)
-    known = KnownLabels() if requery_known else KnownLabels.of(saved, feasible)
+    known = KnownLabels() if requery_known else KnownLabels.of(saved, feasible, truth.dataset)
     if feasible.n_classes == len(known.keys):
         raise InputError(
             f"the surrogate has labels of all {feasible.n_classes:,} feasible functions; requery_known=True "

@@ -11,7 +11,7 @@ from nassurrogate.search.arguments import NO_PREDICTOR
 from nassurrogate.search.candidates import unknown_note
 from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.idle_settings import idle_without_predictor
-from nassurrogate.search.known_labels import KnownLabels
+from nassurrogate.search.known_labels import KnownLabels, is_of_another
 from nassurrogate.search.schedule import SearchSettings
 from nassurrogate.surrogate import Surrogate
 
@@ -61,7 +61,12 @@ def start_notes(
         yield from idle_without_predictor(settings, limit)
     if requery_known and saved is None:
         yield "requery_known has no effect without a saved surrogate"
-    if saved is not None and saved.labels is None and not requery_known:
+    if saved is not None and is_of_another(saved, benchmark.dataset):
+        yield (
+            f"the model has learned from labels on {saved.dataset}, this is {benchmark.dataset}: none of them counts "
+            "as known"
+        )
+    elif saved is not None and saved.labels is None and not requery_known:
         yield (
             "the model's file is of a format that keeps no labels, so architectures that it has learned from may be "
             "queried again; a model that is trained anew keeps them"

@@ -107,6 +107,7 @@ class _Labels:
         cost_s: the seconds of training behind them.
         failed: evaluations that gave no label, and why the first did not.
         notes: how a table was read.
+        dataset: what they are of, where a table says so.
     """
 
     archs: list[Architecture]
@@ -115,6 +116,7 @@ class _Labels:
     cost_s: float | None = None
     failed: tuple[int, str] = (0, "")
     notes: Sequence[str] = ()
+    dataset: str | None = None
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -159,7 +161,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
             console.note(note)
         console.note(f"learning {metric.name} ({metric.better}) from {labels.origin}; seed {seed}")
         began = time.monotonic()
-        surrogate.fit(labels.archs, labels.targets, progress=lambda done, total: progress.update("fit", done, total))
+        surrogate.fit(
+            labels.archs,
+            labels.targets,
+            dataset=labels.dataset if benchmark is None else benchmark.dataset,
+            progress=lambda done, total: progress.update("fit", done, total),
+        )
         fit_s = time.monotonic() - began
     surrogate.save(out)
     table = benchmark if isinstance(benchmark, TabularBenchmark) else None
@@ -167,7 +174,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "schema_version": 1,
         "model": str(out),
         "space": args.space,
-        "dataset": None if benchmark is None else benchmark.dataset,
+        "dataset": surrogate.dataset,
         "labels_from": args.csv if benchmark is None else "benchmark",
         "metric": metric.name,
         "unit": metric.unit,
@@ -318,12 +325,14 @@ def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
     from nassurrogate.spaces import get_space
     from nassurrogate.tables import read_table
     from nassurrogate.tables.choice import chosen_column
+    from nassurrogate.tables.naming import known_dataset
 
     if args.table is not None:
         raise InputError("--table names an import; with --csv it has no effect, leave it out")
     space = get_space(args.space)
     known = known_datasets(space)
     table = read_table(space, Path(args.csv), table_options(args), datasets=known)
+    dataset = None if args.dataset is None else known_dataset(args.dataset, known) or args.dataset
     column = chosen_column(table, LABEL if args.metric is None else args.metric, args.dataset, known)
     targets = column.mean
     there = np.flatnonzero(np.isfinite(targets))
@@ -337,7 +346,7 @@ def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
     several = f", the mean of up to {len(column.seeds)} seeds" if len(column.seeds) > 1 else ""
     origin = f"{len(there):,} rows of {args.csv}{f' ({column.dataset})' if column.dataset else ''}{several}"
     archs = [table.archs[row] for row in there.tolist()]
-    return column.metric, _Labels(archs, targets[there], origin, notes=notes)
+    return column.metric, _Labels(archs, targets[there], origin, notes=notes, dataset=column.dataset or dataset)
 
 
 def _tau(surrogate: Surrogate, benchmark: TabularBenchmark, labels: _Labels) -> float | None:

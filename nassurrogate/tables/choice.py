@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from nassurrogate.errors import InputError, nearest
 from nassurrogate.tables.column import TableColumn
@@ -26,13 +27,15 @@ def chosen_column(table: Table, metric: str, dataset: str | None, known: Sequenc
             raise new_dataset_error(given, known)
     meant = [column for column in table.columns if metric in _names(column)]
     # Named with its data set, or by its name in the file, it is that very one.
-    exact = [column for column in meant if column.metric != metric]
-    found = [column for column in exact or meant if dataset is None or column.dataset in (None, dataset)]
-    own = [column for column in found if column.dataset == dataset]
-    if len(found) == 1 or len(own) == 1:
-        return found[0] if len(found) == 1 else own[0]
+    found = [column for column in meant if column.metric != metric and metric != _bare(column)] or meant
+    own = [column for column in found if _dataset_of(column) == dataset]
+    found = own or [column for column in found if dataset is None or _dataset_of(column) is None]
+    if len(found) == 1:
+        (column,) = found
+        asked_bare = column.new_dataset and metric == _bare(column)
+        return replace(column, metric=metric, dataset=column.new_dataset) if asked_bare else column
     if found:
-        datasets = ", ".join(str(column.dataset) for column in found)
+        datasets = ", ".join(str(_dataset_of(column)) for column in found)
         raise InputError(f"{table.source} has {metric} of several data sets ({datasets}); choose one with --dataset")
     columns = [name for column in table.columns for name in column.columns]
     listed = ", ".join(map(repr, columns)) or "none"
@@ -42,6 +45,16 @@ def chosen_column(table: Table, metric: str, dataset: str | None, known: Sequenc
     raise InputError(f"{table.source} has no column of numbers named {metric!r}{of}; its columns: {listed}{hint}")
 
 
+def _dataset_of(column: TableColumn) -> str | None:
+    return column.dataset or column.new_dataset or None
+
+
+def _bare(column: TableColumn) -> str:
+    """The metric without its data set, whether that is known or not."""
+    return column.metric[len(column.new_dataset) + 1 :] if column.new_dataset else column.metric
+
+
 def _names(column: TableColumn) -> tuple[str, ...]:
     """All that a person may call it."""
-    return (column.metric, *column.columns, *([f"{column.dataset}_{column.metric}"] if column.dataset else []))
+    of = [f"{column.dataset}_{column.metric}"] if column.dataset else []
+    return (column.metric, _bare(column), *column.columns, *of)

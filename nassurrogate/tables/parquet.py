@@ -27,7 +27,9 @@ def read_parquet(content: bytes, source: str) -> RawTable:
                 name: table.column(place).to_pylist() for place, name in enumerate(names) if name
             }
             n_rows = table.num_rows
-    except (pyarrow.ArrowException, OSError) as error:
+    except InputError:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # text that is no text is a ValueError
         reason = " ".join(str(error).split())
         raise InputError(f"{source} is not a readable Parquet table ({reason:.150})") from error
     if not n_rows:

@@ -12,7 +12,7 @@ from nassurrogate.tables.naming import known_dataset
 from nassurrogate.tables.raw import RawTable, require_column
 
 PLACEHOLDER = "{dataset}"
-_IN_BRACKETS = re.compile(r"(?P<stem>.*\S)\s*[(\[]\s*(?P<unit>[^()\[\]]+?)\s*[)\]]")
+_IN_BRACKETS = re.compile(r"(?P<stem>.*[^\s=])[\s=]*[(\[]\s*(?P<unit>[^()\[\]]+?)\s*[)\]]")
 
 
 def renamed(raw: RawTable, rename: Mapping[str, str], datasets: Sequence[str]) -> RawTable:

@@ -63,6 +63,11 @@ def read_text(text: str, source: str) -> RawTable:
             if not fields or (len(fields) == 1 and not fields[0].strip()):
                 continue
             if names is None:
+                if all(_is_number(field) for field in fields):
+                    raise InputError(
+                        f"{source}, line {lines.last} holds numbers; expected the names of the columns in the first "
+                        "line, without a # before them"
+                    )
                 names, notes = checked_names(fields, source)
                 continue
             if len(fields) != len(names):
@@ -85,6 +90,14 @@ def read_text(text: str, source: str) -> RawTable:
         name: [row[place].strip() for row in rows] for place, name in enumerate(names) if name
     }
     return RawTable(source, columns, places, "line", notes)
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 def _wrong_length(fields: list[str], names: list[str], delimiter: str, line: int) -> str:

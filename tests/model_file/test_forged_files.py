@@ -64,7 +64,13 @@ def _loads(path: Path) -> str:
 @each_predictor
 def test_missing_fields(name, saved, tmp_path, refusal, forged):
     _, header = read_model(saved(name))
-    of_late = {"metric_info", "packages", "space_fingerprint", "keeps_labels"}  # which files of old do not have
+    of_late = {
+        "metric_info",
+        "packages",
+        "space_fingerprint",
+        "keeps_labels",
+        "dataset",
+    }  # which files of old do not have
     for field in set(header) - of_late:
         text = json.dumps({key: value for key, value in header.items() if key != field})
         refusal(forged(saved(name), tmp_path / "model", raw_header=text))
@@ -165,6 +171,8 @@ ESCAPE = "\x1b]0;owned\x07\x1b[2J"
         {"label_stats": {ESCAPE: 5.0}},
         {"labels_sha256": ESCAPE},
         {"keeps_labels": ESCAPE},
+        {"dataset": ESCAPE},
+        {"dataset": 5},
         {"seed": ESCAPE},
         {"n_labels": ESCAPE},
         {"format_version": ESCAPE},

@@ -27,7 +27,7 @@ OWN = Metric("usefulness", "smiles", "minimize", needs_training=False, belongs_t
 def old(source: Path, target: Path, forged) -> Path:
     """A copy as releases wrote it that kept neither the metric nor the packages nor the labels."""
     tensors, header = read_model(source)
-    later = ("metric_info", "packages", "keeps_labels")
+    later = ("metric_info", "packages", "keeps_labels", "dataset")
     kept = {name: value for name, value in header.items() if name not in later}
     own = [name for name in tensors if name.startswith(OWN_LABELS)]
     return forged(source, target, raw_header=json.dumps(kept), drop=own)

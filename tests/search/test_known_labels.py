@@ -54,6 +54,18 @@ def test_a_model_from_disk_knows_as_much(bench, saved, tmp_path):
     assert results[0]["n_known"] == results[1]["n_known"] > 0
 
 
+def test_labels_of_another_data_set_are_not_known_here(bench, cells, tmp_path):
+    for dataset, n_known in (("cifar100", 0), (bench.dataset, None), (None, None)):
+        labels = bench.column(LABEL).mean[cells]
+        there = model(cells, labels).fit(cells, labels, dataset=dataset)
+        loaded = Surrogate.load(there.save(tmp_path / "model.safetensors"))
+        assert loaded.dataset == dataset
+        result, _ = watched(benchmark=bench, budget=2, surrogate=loaded)
+        assert (result["n_known"] == 0) == (n_known == 0)
+        noted = [note for note in result["notes"] if "has learned from labels on cifar100" in note]
+        assert len(noted) == (n_known == 0)
+
+
 def test_what_is_left_out_is_said_before_the_first_query(bench, saved, tmp_path):
     events = []
     result, _ = watched(

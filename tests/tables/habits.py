@@ -240,7 +240,7 @@ def _odd_column(rng: np.random.Generator, draft: Draft) -> None:
 
 def _text_column(rng: np.random.Generator, draft: Draft) -> None:
     draft.names.append(str(rng.choice(["board", "note", "config", "dataset", "val_accs"])))
-    texts = ("nrf5340dk_2", "a, b; c", 'say "x"', "line\nbreak", "# no comment", "", "{'a': 1}", "|", "cifar10")
+    texts = ("board_2", "a, b; c", 'say "x"', "line\nbreak", "# no comment", "", "{'a': 1}", "|", "cifar10")
     for row in draft.rows:
         row.append(str(rng.choice(texts)))
 

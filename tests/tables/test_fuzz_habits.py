@@ -139,13 +139,18 @@ def scoring(case: Case, file: str) -> Outcome:
     return run("score", case.space, "--file", file, *options_of(case, *HOW_TO_READ))
 
 
+def may_be_a_list(content: bytes) -> bool:
+    """Whether a file has one field a line: `score` reads such a list of architectures, which is no table."""
+    return not any(delimiter in content.split(b"\n")[0] for delimiter in (b",", b";", b"\t"))
+
+
 def compare(case: Case, file: str) -> str:
     """What the commands agreed on; raises `AssertionError` where they differ."""
     stored, scored = importing(case, file), scoring(case, file)
     if stored.refusal:
         learned = training(case, file, case.metric)
         if any(re.search(pattern, stored.refusal) for pattern in OF_IMPORTS_ALONE):
-            assert not scored.refusal or scored.refusal == learned.refusal
+            assert not scored.refusal or scored.refusal == learned.refusal or may_be_a_list(case.content)
             return "not stored"
         # An import may declare a data set, which then is in its list of those that are known.
         refusal = stored.refusal.replace(", svhn", "")

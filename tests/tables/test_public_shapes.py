@@ -31,7 +31,12 @@ def imported(cli: CommandLine, folder: Path, shape: Shape) -> dict[tuple[str, st
     return {place: column.values for place, column in store.load_import("mine", shape.space).columns.items()}
 
 
+NUMBERING = {"arch", "arch_idx", "arch_index", "file id", "file_id", "number"}
+"""Columns that number the rows or the architectures, which must not become metrics."""
+
+
 def check(found: Mapping[tuple[str, str], np.ndarray], shape: Shape) -> None:
+    assert NUMBERING.isdisjoint(metric for _, metric in found)
     if shape.is_all:
         assert set(found) == set(shape.expected)
     for place, by_index in shape.expected.items():
