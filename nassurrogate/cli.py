@@ -22,7 +22,7 @@ examples:
   nassurrogate score model.safetensors --all --top 10
   nassurrogate evaluate --protocol A4 --labels 78,156
 
-Each command explains itself: `help COMMAND`, or --help behind it.
+For help on a command, run `nassurrogate help COMMAND` or add --help.
 
 exit codes:
   0 done; 1 unexpected error; 2 unusable input (one line on stderr says which);

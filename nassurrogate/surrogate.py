@@ -334,7 +334,8 @@ class Surrogate:
             )
             surrogate.dataset = saved_dataset(header)
             n_labels, surrogate.label_stats, surrogate.labels_sha256 = saved_statistics(header)
-            warn_of_other_versions(header, tensors, str(path))
+            if surrogate.predictor.learns_again(header["state"]):
+                warn_of_other_versions(header, tensors, str(path))
             surrogate.predictor.load_state(without_own_labels(tensors), header["state"])
             surrogate._labels = saved_labels(surrogate.space, tensors, header)
             surrogate.n_labels = n_labels

@@ -53,6 +53,10 @@ def test_tables_of_nb101(script):
     assert search["report"](stored("search_nb101")) in README
 
 
+def test_times_of_a_saved_model(script):
+    assert script("measure_score")["score_table"](stored("score")) in README
+
+
 def test_times_of_nb101():
     times = {row["what"]: row for row in stored("nb101_times")}
     ours, reference = (times[f"all cells scored by {name}"] for name in ("probe-former", "gradient-boosting"))

@@ -188,10 +188,11 @@ def name_published(axes: Axes, protocol: str) -> None:
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()  # lays out, so that the height is known
     line = 1.25 * _NAME_SIZE / 72 * figure.dpi / axes.get_window_extent().height * (high - low)
+    recalled = {row.method for row in published if row.recalled}  # any point of the curve
     wanted = sorted(ends.values(), key=lambda row: row.kendall_tau)
     for row, height in zip(wanted, _apart([row.kendall_tau for row in wanted], line), strict=True):
         axes.annotate(
-            f"{_titled(row)}{' [r]' if row.recalled else ''}", (1.0, height), xytext=(6, 0),
+            f"{_titled(row)}{' [r]' if row.method in recalled else ''}", (1.0, height), xytext=(6, 0),
             xycoords=axes.get_yaxis_transform(), textcoords="offset points", fontsize=_NAME_SIZE, color=_DARK_GREY,
             va="center", annotation_clip=False,
         )  # fmt: skip

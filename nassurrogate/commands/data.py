@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 The tables of ground truth: the embedded one, which is always there, and those
-imported from the official files or from your own. Imports lie in your cache
-folder, or in the one that the variable NASSURROGATE_CACHE names.
+imported from the official files or from your own. Imports are kept in your
+cache folder; the variable NASSURROGATE_CACHE names another one.
 """
 _EXAMPLES = """\
 examples:
@@ -41,12 +41,12 @@ Convert a file once into a compact, checked table in your cache. PATH is
   nb101  the official nasbench_only108.tfrecord or nasbench_full.tfrecord, or
          an .npz file with an array `hash` beside the accuracies
   macro  the official nas-bench-macro_cifar10.json, or the same as CSV
-  any    a table of your own, with a column a metric; the name of a metric of
-         training begins with its data set: cifar10_test_accuracy_pct, ...
+  any    a table of your own, one column per metric; names of metrics that
+         need training start with the data set: cifar10_test_accuracy_pct, ...
 
 {TABLE_FORMATS}
-Of several tables that give a metric, the one that knows it for most cells is
-used: yours before the embedded one, that before official files.
+If several tables have a metric, the one that covers the most cells is used; in
+a tie, your own table comes first, then the embedded one, then official files.
 
 No code in a file is ever run.
 """
@@ -82,7 +82,7 @@ def add_to(commands: Subparsers) -> None:
 
     listed = add_command(
         actions, "list", "what can be searched on: tables, metrics, units",
-        description="List the metrics of every table, and which table each is taken from.", examples=_LIST_EXAMPLES,
+        description="List the metrics of all tables, and which table each one is taken from.", examples=_LIST_EXAMPLES,
     )  # fmt: skip
     add_space(listed)
     listed.add_argument("--dataset", help="only this data set")
@@ -93,16 +93,16 @@ def add_to(commands: Subparsers) -> None:
     )
     imported.add_argument("space", metavar="SPACE", help="search space, such as nb201")
     imported.add_argument("path", metavar="PATH", help="the file or folder to convert")
-    imported.add_argument("--name", help="what the import is called (default: after the file)")
-    imported.add_argument("--dataset", help="own table: the data set of columns that do not name one")
+    imported.add_argument("--name", help="name of the import (default: from the file name)")
+    imported.add_argument("--dataset", help="own table: data set of the columns that do not name one")
     imported.add_argument(
         "--new-dataset", action="append", nargs="?", const="", default=[], metavar="NAME",
-        help="own table: a data set that is not known yet (without NAME: the one of --dataset); repeatable",
+        help="own table: allow this new data set (without NAME: the one of --dataset); repeatable",
     )  # fmt: skip
     for option, which in (("--larger-is-better", "larger"), ("--smaller-is-better", "smaller")):
         imported.add_argument(
             option, action="append", default=[], metavar="METRIC",
-            help=f"own table: a metric that is better when {which}, where its name does not say so; repeatable",
+            help=f"own table: a metric that is better when {which} but whose name does not say so; repeatable",
         )  # fmt: skip
     imported.add_argument("--replace", action="store_true", help="replace an import of the same name")
     add_table_options(imported)
@@ -205,12 +205,12 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
     lines += [
         f"  not used: {column}, which is {COMPUTED}"
         if owner == COMPUTED
-        else f"  not used: {column}, which the table {owner!r} has for as many cells or more; --table {info.name} puts "
+        else f"  not used: {column}, as table {owner!r} covers at least as many cells; use --table {info.name} to put "
         "it first"
         for column, owner in summary.shadowed.items()
     ]
     lines += [
-        f"  used from now on: {column}, in place of the table {earlier!r}; --table {earlier} goes back to that"
+        f"  used from now on: {column}, replacing table {earlier!r}; use --table {earlier} to go back"
         for column, earlier in summary.replaced.items()
     ]
     fields = {"shadowed": summary.shadowed, "replaced": summary.replaced, "notes": summary.notes}
@@ -219,7 +219,7 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
 
 
 def _datasets(args: argparse.Namespace) -> tuple[str | None, list[str]]:
-    """(the data set of columns that name none, those that are new)."""
+    """(the data set of columns that do not name one, new data sets)."""
     if "" in args.new_dataset and args.dataset is None:
         raise InputError("--new-dataset without a name needs --dataset NAME, or give the name: --new-dataset NAME")
     return args.dataset, [name or args.dataset for name in args.new_dataset]

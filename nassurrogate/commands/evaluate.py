@@ -141,8 +141,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             if not watcher.done:
                 queries = f"; {watcher.queries} evaluations are in {folder}" if watcher.queries else ""
                 raise KeyboardInterrupt(f"before the first fit was done{queries}") from None
-            told = f"{watcher.done} of {watcher.total} fits are in {folder}; the same command goes on from there"
-            raise KeyboardInterrupt(told) from None
+            done = f"{watcher.done} of {watcher.total} fits are in {folder}; the same command continues from there"
+            raise KeyboardInterrupt(done) from None
     if args.csv is not None:
         found.write_csv(args.csv)
     if args.plot is not None:
@@ -209,7 +209,7 @@ def _describe(found: ProtocolResult) -> str:
     if found.protocol.general:
         better = "larger" if found.metric.larger_is_better else "smaller"
         about += f"; objective {found.metric.name} ({found.metric.unit}, {better} is better)"
-    lines = [about, *found.notes, "", table, ""]
+    lines = [about, *found.notes, "", table, "", *_explained(header, str(found.metric.unit)), ""]
     left_out = sum(row.mape_left_out or 0 for row in found.rows)
     if left_out:
         lines.append(f"MAPE leaves out {left_out} targets of 0")
@@ -222,6 +222,22 @@ def _describe(found: ProtocolResult) -> str:
         )
     lines.append(f"the fits are in {found.run_dir}")
     return "\n".join(lines)
+
+
+def _explained(header: Sequence[str], unit: str) -> list[str]:
+    """What the columns are, a line each."""
+    in_unit = "points" if unit == "percent" else unit
+    meaning = {
+        "tau, rho": "Kendall's and Spearman's rank correlation of prediction and target, outside the training set",
+        "new classes": "tau over architectures that are not equivalent to a training architecture",
+        "MAPE %": "mean absolute error in percent of the target",
+        "regret": f"from the best target to the best one among the predicted top 10, in {in_unit}",
+        "rank %": "share of architectures that are better than that one",
+        "cover, width": f"share of targets inside the 90 % interval, and its mean width in {in_unit}",
+    }
+    shown = {name: text for name, text in meaning.items() if name.split(", ")[0] in header}
+    width = max(map(len, shown))
+    return [f"{name:<{width}}  {text}" for name, text in shown.items()]
 
 
 def _cells(row: Row) -> list[str]:

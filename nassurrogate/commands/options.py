@@ -18,7 +18,7 @@ _ALSO_CALLED = {
     "--out": ("--output", "--save"),
     "--constraint": ("--limit", "--bound"),
 }
-"""What other programs call these options; no typing error leads from one to the other."""
+"""What other programs call these options; the names are too different to be matched as typos."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,12 +31,12 @@ class Parser(argparse.ArgumentParser):
         return list(self._parsers())
 
     def introduce(self) -> None:
-        """Called once, for the outermost parser: all others can then say which command has an option."""
+        """Called once, on the outermost parser, so that every parser can say which command has an option."""
         for parser in self._below():
             parser._outermost = self
 
     def with_help_option(self, arguments: Sequence[str]) -> list[str]:
-        """The arguments with `help` in the place of a command replaced by `--help` at the end.
+        """The arguments, with `help` in place of a command turned into a final `--help`.
 
         >>> new_parser("prog", "", "").with_help_option(["help"])
         ['help']
@@ -80,7 +80,7 @@ class Parser(argparse.ArgumentParser):
         return found, left
 
     def _refuse_options_before(self, args: Sequence[str] | None) -> None:
-        """An option that stands before the command it belongs to has its value taken for the command."""
+        """The value of an option given before its command would be taken for the command."""
         parsers = self._parsers()
         for text in args or () if parsers else ():
             name = text.partition("=")[0]
@@ -90,7 +90,7 @@ class Parser(argparse.ArgumentParser):
                 raise self._unknown_option(name) from None
 
     def _unknown_option(self, name: str) -> InputError:
-        """Named are an option of this command that is called so elsewhere, a command that has it, the nearest one."""
+        """Suggests this command's name for the option, another command that has it, or the nearest name."""
         own = [option for option in self._option_string_actions if option.startswith("--")]
         known_as = next((option for option, others in _ALSO_CALLED.items() if name in others), name)
         hint = self._who_has(known_as)

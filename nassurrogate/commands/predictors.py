@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 List the predictors, plug-ins included, with their presets; the first predictor
 and the first preset of each are the defaults. `none` and `oracle` are not
-predictors, but `search --predictor` takes them. What needs a library that is
-not installed says how to install it.
+predictors, but `search --predictor` takes them. A predictor whose library is
+not installed is marked, with the command that installs it.
 
 With --space: which predictors work on that space, what they read of it, and
 which is the default, as that depends on the space and on the metric.

@@ -1,4 +1,4 @@
-"""`nassurrogate score`: what a saved surrogate expects of cells."""
+"""`nassurrogate score`: what a saved surrogate predicts."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from nassurrogate.spaces import Space
 
 MAX_ALL = 10_000_000
-"""Architectures of a space that `--all` scores."""
+"""The largest space that `--all` scores."""
 
 _DESCRIPTION = f"""\
 Score architectures with a saved surrogate: predicted mean and standard
-deviation in the metric's unit. An architecture is given by its string, a cell
-by its index too, as an argument; a file, or stdin (`-`), holds one a line or is
-a table.
+deviation in the metric's unit. Give architectures as strings, cells also as
+indices: as arguments, or in a file or on stdin (`-`), one per line or as a
+table.
 
 {TABLE_FORMATS}"""
 _EXAMPLES = """\
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     mean, std = surrogate.predict(cells)
     score = mean if surrogate.higher_is_better else -mean
     order = np.argsort(-score, kind="stable")[: args.top] if args.top is not None else np.arange(len(cells))
-    # A space without an official order has no indices, and the table then no such column.
+    # Without an official order there are no indices, so the column is left out.
     in_order = surrogate.space if isinstance(surrogate.space, EnumerableSpace) else None
     found = [
         {
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _cells(args: argparse.Namespace, space: Space) -> tuple[list[Architecture], list[str]]:
-    """(architectures, how a table of them was read)."""
+    """(architectures, notes on how their table was read)."""
     if args.file is not None or args.archs == ["-"]:
         from nassurrogate.tables.architectures import read_architectures
 

@@ -28,7 +28,7 @@ _DESCRIPTION = """\
 Search a space for the best architecture. Every evaluation of the objective
 costs one query of the budget: the random ones at the start, those where the
 surrogate expects the largest improvement, one after the other, and the last
-one, which confirms its best. Where a query is a single training, the last ones
+one, which confirms its best. If a query is a single training, the last ones
 train the best again. Predictions are free. The ledger of all queries, a summary
 and plots go to a run folder.
 """
@@ -43,8 +43,8 @@ examples:
   nassurrogate search --budget 100 --predictor nar-former-v2:paper --label-kind single
   nassurrogate search --help-settings                                      # what --set can change
 
-Ctrl-C ends the search early: the best so far is printed, the ledger holds every
-query, summary and plots are written, and the exit code is 130.
+Ctrl-C ends the search early: the best so far is printed, ledger, summary and
+plots are written, and the exit code is 130.
 """
 
 
@@ -85,29 +85,29 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--surrogate", metavar="FILE",
-        help="start from a model that `nassurrogate train` saved: no initial sample, and no query for architectures "
-        "that it has labels of",
+        help="start from a model saved by `nassurrogate train`: no initial sample, and no queries for architectures "
+        "it has labels for",
     )  # fmt: skip
     parser.add_argument(
         "--requery-known", action="store_true",
-        help="query architectures that the model of --surrogate has labels of, too: those may be of another data set",
+        help="also query architectures that the model of --surrogate has labels for, such as labels on another data set",
     )  # fmt: skip
     parser.add_argument(
         "--allow-equivalent", action="store_true",
-        help="once no different function is left, spend the rest of the budget on equivalents of evaluated "
-        "architectures that cost less in the first constrained metric (without constraints: in latency, parameters or "
-        "FLOPs): of each function the cheapest, the best function first",
+        help="once every feasible function is evaluated, spend the rest of the budget on equivalent architectures that "
+        "cost less in the first constrained metric (without constraints: latency, parameters or FLOPs): the cheapest "
+        "of each function, best functions first",
     )  # fmt: skip
     parser.add_argument(
         "--label-kind", default="mean", metavar="KIND", choices=LABEL_KINDS, dest="label_kind",
         help="a query returns the mean of the training seeds, or a single one as in real life (default: mean)",
     )  # fmt: skip
-    # Its name until `--labels` came to mean a number everywhere.
+    # The old name, from before `--labels` meant a number in every command.
     parser.add_argument(
         "--labels", default=argparse.SUPPRESS, choices=LABEL_KINDS, dest="label_kind", help=argparse.SUPPRESS
     )
     parser.add_argument(
-        "--seed", type=whole_number, metavar="N", help="of everything random (default: drawn, and printed)"
+        "--seed", type=whole_number, metavar="N", help="seed of everything random (default: random, and printed)"
     )
     parser.add_argument("--run-dir", metavar="DIR", help="run folder (default: runs/<space>-<dataset>-<seed>-<time>)")
     parser.add_argument("--no-plots", action="store_true", help="draw no plots into the run folder")
@@ -118,10 +118,10 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
-        help="a number of the strategy, such as n_init=10; repeatable; see --help-settings",
+        help="a setting of the strategy, such as n_init=10; repeatable; see --help-settings",
     )  # fmt: skip
     parser.add_argument(
-        "--help-settings", action="store_true", help="print what --set can change, with meaning, default and range"
+        "--help-settings", action="store_true", help="explain the settings that --set can change, with default and range"
     )
     parser.set_defaults(run=run)
 
@@ -196,9 +196,9 @@ class _Watcher:
     """Shows the events of a run, and prints its result as soon as it is known.
 
     Args:
-        console: where to.
+        console: prints everything.
         progress: the bars.
-        close: takes them away, so that the result stands alone.
+        close: removes the bars before the result is printed.
     """
 
     def __init__(self, console: Console, progress: Progress, close: Callable[[], None]) -> None:
@@ -221,15 +221,15 @@ class _Watcher:
             detail = f"{event.done}/{event.total} {event.query.phase}, {best}"
             self._progress.update("queries", event.done, event.total, detail)
         elif event.result is not None:
-            # Before plots are drawn, and before anything else can fail: it is what was waited for.
+            # Before plots are drawn or anything else can fail: the result is what the user waits for.
             self._close()
             self._console.result(_text(event.result), event.result)
             self._console.flush()
             self._is_printed = True
-        # Notes are logged as warnings as well, and shown as such.
+        # Notes are also logged as warnings, which the console prints.
 
     def progress_in_words(self) -> str:
-        """How far the run came, for a Ctrl-C that left no result, or came after it."""
+        """How far the run got, for a Ctrl-C before the first label or after the result."""
         if not self._n_queries:
             return "before the first query"
         from nassurrogate.search.run_folder import LEDGER

@@ -1,4 +1,4 @@
-"""The options of every command that reads a table: how it is to be read where it does not say so itself."""
+"""The options of every command that reads a table: how to read what the file itself leaves open."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from nassurrogate.tables import TableOptions
 
 TABLE_FORMATS = """\
-A table is CSV with commas, semicolons or tabs, or JSON lines, each plain or
-gzipped, or Parquet. It names architectures in a column `arch` (a string, or of
-cells an index) or `index` (of a space in an official order); of nb101 also in
-`hash`, or in `module_adjacency` and `module_operations`. Accuracies are in
-percent, and the names of metrics end with their unit: val_accuracy_pct,
+A table is CSV (with commas, semicolons or tabs) or JSON lines, plain or
+gzipped, or Parquet. A column `arch` (strings, or indices of cells) or `index`
+(in the official order, where the space has one) names the architectures; nb101
+also takes `hash`, or `module_adjacency` and `module_operations`. Accuracies are
+in percent, and metric names end with their unit: val_accuracy_pct,
 phone_latency_ms.
 """
 
@@ -35,18 +35,18 @@ def add_table_options(parser: Parser) -> None:
     )
     group.add_argument(
         "--unit", choices=("fraction", "percent"), metavar="UNIT",
-        help="of accuracies and errors: fraction (then multiplied by 100) or percent",
+        help="unit of accuracies and errors: percent, or fraction (multiplied by 100)",
     )  # fmt: skip
     group.add_argument(
-        "--missing-value", type=number, metavar="NUMBER", help="what stands for 'missing' in a table, such as -1"
+        "--missing-value", type=number, metavar="NUMBER", help="number that marks a missing value, such as -1"
     )
     group.add_argument(
-        "--seed-column", metavar="NAME", help="the column of the training's seed, where a row is one training"
+        "--seed-column", metavar="NAME", help="the column with the training seed, if each row is one training"
     )
 
 
 def table_options(args: argparse.Namespace) -> TableOptions:
-    """What the user said. Raises `InputError` for a renaming that is none."""
+    """The options that the user gave. Raises `InputError` for a malformed `--rename`."""
     from nassurrogate.tables import TableOptions
 
     rename: dict[str, str] = {}
@@ -61,18 +61,18 @@ def table_options(args: argparse.Namespace) -> TableOptions:
 
 
 def known_datasets(space: Space) -> list[str]:
-    """Names of data sets that columns of a space's tables may begin with; none for a space without tables."""
+    """Names of data sets that column names may start with; none for a space without tables."""
     from nassurrogate.benchmarks import has_tables, tables_of
 
     return tables_of(space.name).known_datasets() if has_tables(space.name) else []
 
 
 def refuse_table_options(args: argparse.Namespace, needed: str) -> None:
-    """Raise `InputError` for options of a table where none is read: they would have no effect."""
+    """Raise `InputError` for table options where no table is read: they would have no effect."""
     given = [
         f"--{name.replace('_', '-')}"
         for name in ("arch_column", "rename", "unit", "missing_value", "seed_column")
         if getattr(args, name) not in (None, [])
     ]
     if given:
-        raise InputError(f"{given[0]} says how a table is read, and needs {needed}")
+        raise InputError(f"{given[0]} applies to tables only; it needs {needed}")

@@ -45,10 +45,10 @@ _MOST_LISTED = 100_000
 _DRAWS_EACH = 100
 """Draws for every architecture that is wanted, after which there are no more to be found."""
 _DESCRIPTION = f"""\
-Fit a surrogate and save it as one safetensors file. The labels are either
-those of N random architectures of the benchmark (N queries, no two of
-equivalent architectures; from a table, the mean over the training seeds), or
-your own, from a table with a column named after the metric.
+Fit a surrogate and save it as one safetensors file. The labels come either
+from the benchmark (N random architectures, no two of them equivalent: N
+queries; from a table, the mean over the training seeds) or from a table of your
+own with a column named after the metric.
 
 {TABLE_FORMATS}"""
 _EXAMPLES = """\
@@ -59,8 +59,8 @@ examples:
   nassurrogate train --csv runs.parquet --seed-column seed --unit fraction --out mine.safetensors
   nassurrogate train --labels 156 --predictor gradient-boosting --out boosting.safetensors
 
-With labels from a table, Kendall's tau on all other architectures is printed:
-they are evaluated after the fit, which does not see them.
+With labels from the benchmark's table, Kendall's tau on all other architectures
+is printed; the fit does not see them.
 """
 
 
@@ -73,19 +73,19 @@ def add_to(commands: Subparsers) -> None:
     source.add_argument(
         "--labels", type=whole_number, metavar="N", help="number of random architectures of the benchmark to evaluate"
     )
-    source.add_argument("--csv", metavar="FILE", help="a table of your own labels, in any format below")
+    source.add_argument("--csv", metavar="FILE", help="a table of your own labels, in any of the formats above")
     parser.add_argument(
         "--metric", help="metric to learn (default: the benchmark's objective; val_accuracy_pct with --csv)"
     )
     add_direction(parser)
-    parser.add_argument("--out", required=True, metavar="FILE", help="the model file to write; an old one is replaced")
+    parser.add_argument("--out", required=True, metavar="FILE", help="the model file to write; an existing one is replaced")
     parser.add_argument(
         "--predictor",
         metavar="NAME[:PRESET]",
         help="one of `nassurrogate predictors` (default: by space and metric; probe-former for the accuracy of cells)",
     )
     parser.add_argument(
-        "--seed", type=whole_number, metavar="N", help="of the draw and of the fit (default: drawn, and printed)"
+        "--seed", type=whole_number, metavar="N", help="seed of the sample and of the fit (default: random, and printed)"
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.add_argument(
@@ -98,16 +98,16 @@ def add_to(commands: Subparsers) -> None:
 
 @dataclass(frozen=True)
 class _Labels:
-    """What is learned from.
+    """The training labels.
 
     Args:
         archs: n architectures.
         targets: n values.
         origin: where they come from, in words.
         cost_s: the seconds of training behind them.
-        failed: evaluations that gave no label, and why the first did not.
+        failed: number of failed evaluations, and the reason of the first.
         notes: how a table was read.
-        dataset: what they are of, where a table says so.
+        dataset: their data set, if a table names it.
     """
 
     archs: list[Architecture]
@@ -210,8 +210,8 @@ def _describe(fields: dict[str, Any], labels: _Labels, metric: Metric, *, is_tab
         rows.append(("simulated training" if is_table else "training", took))
     if fields["evaluation"] is not None:
         tau = fields["evaluation"]["kendall_tau"]
-        told = "undefined" if tau is None else f"{tau:.3f}"
-        rows.append(("evaluation", f"Kendall's tau {told} on all other cells, unseen by the fit"))
+        shown = "undefined" if tau is None else f"{tau:.3f}"
+        rows.append(("evaluation", f"Kendall's tau {shown} on all other cells, unseen by the fit"))
     rows += [("note", note) for note in fields["notes"]]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
@@ -228,10 +228,10 @@ def _metric_of(benchmark: Benchmark, name: str | None) -> Metric:
 
 
 def _drawn(args: argparse.Namespace, benchmark: TabularBenchmark, metric: Metric, seed: int) -> _Labels:
-    """N different cells that have the label, drawn uniformly: classes where it is paid for, as a search pays for them.
+    """N random cells with a label, drawn uniformly from those with a different function where a label needs a training.
 
-    What costs a training belongs to the class, and a class is paid for once, through a random member; what costs
-    nothing, such as a latency, belongs to the string.
+    The result of a training belongs to the function, which is evaluated once, through a random member; what needs no
+    training, such as a latency, belongs to the architecture itself.
     """
     import numpy as np
 
@@ -318,7 +318,7 @@ def _different(
 
 
 def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
-    """(name of the metric, labels) of a table of one's own."""
+    """(name of the metric, labels) from the user's own table."""
     import numpy as np
 
     from nassurrogate.benchmarks import LABEL
@@ -328,7 +328,7 @@ def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
     from nassurrogate.tables.naming import known_dataset
 
     if args.table is not None:
-        raise InputError("--table names an import; with --csv it has no effect, leave it out")
+        raise InputError("--table has no effect with --csv; leave one out")
     space = get_space(args.space)
     known = known_datasets(space)
     table = read_table(space, Path(args.csv), table_options(args), datasets=known)

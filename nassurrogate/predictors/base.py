@@ -105,6 +105,14 @@ class Predictor(ABC):
         self.seed = seed
         self.device = device
 
+    def learns_again(self, meta: Mapping[str, Any]) -> bool:
+        """Whether `load_state` learns from the labels in a state, where it holds any, and does not just read it.
+
+        Args:
+            meta: as `state` gave it; it may come from an untrusted file.
+        """
+        return True
+
     def uses(self) -> list[str]:
         """What it reads of this space for this metric, a few words each, such as `"canonical graph"`; for `--space`."""
         return []

@@ -168,6 +168,9 @@ class ProbeFormer(Predictor):
             tensors |= self._network.state()
         return tensors, {"calibration": self._calibration.as_dict(), "average": self._average.as_dict()}
 
+    def learns_again(self, meta: Mapping[str, Any]) -> bool:
+        return "average" not in meta  # of a file of an earlier release only
+
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         archs, targets = read_labels(self.space, tensors)
         calibration = Calibration.from_dict(meta["calibration"])
