@@ -22,7 +22,7 @@ examples:
   nassurrogate score model.safetensors --all --top 10
   nassurrogate evaluate --protocol A4 --labels 78,156
 
-For help on a command, run `nassurrogate help COMMAND` or add --help.
+For help on one command, use `help COMMAND` or add --help to it.
 
 exit codes:
   0 done; 1 unexpected error; 2 unusable input (one line on stderr says which);

@@ -224,7 +224,7 @@ def _describe(found: ProtocolResult) -> str:
     return "\n".join(lines)
 
 
-def _explained(header: Sequence[str], unit: str) -> list[str]:
+def _explained(header: list[str], unit: str) -> list[str]:
     """What the columns are, a line each."""
     in_unit = "points" if unit == "percent" else unit
     meaning = {

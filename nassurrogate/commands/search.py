@@ -90,7 +90,7 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--requery-known", action="store_true",
-        help="also query architectures that the model of --surrogate has labels for, such as labels on another data set",
+        help="also query architectures that the model of --surrogate has labels for; they may be of another data set",
     )  # fmt: skip
     parser.add_argument(
         "--allow-equivalent", action="store_true",
@@ -121,7 +121,7 @@ def add_to(commands: Subparsers) -> None:
         help="a setting of the strategy, such as n_init=10; repeatable; see --help-settings",
     )  # fmt: skip
     parser.add_argument(
-        "--help-settings", action="store_true", help="explain the settings that --set can change, with default and range"
+        "--help-settings", action="store_true", help="explain the settings of --set, with defaults and ranges"
     )
     parser.set_defaults(run=run)
 

@@ -78,14 +78,14 @@ def add_to(commands: Subparsers) -> None:
         "--metric", help="metric to learn (default: the benchmark's objective; val_accuracy_pct with --csv)"
     )
     add_direction(parser)
-    parser.add_argument("--out", required=True, metavar="FILE", help="the model file to write; an existing one is replaced")
+    parser.add_argument("--out", required=True, metavar="FILE", help="model file to write; an existing one is replaced")
     parser.add_argument(
         "--predictor",
         metavar="NAME[:PRESET]",
         help="one of `nassurrogate predictors` (default: by space and metric; probe-former for the accuracy of cells)",
     )
     parser.add_argument(
-        "--seed", type=whole_number, metavar="N", help="seed of the sample and of the fit (default: random, and printed)"
+        "--seed", type=whole_number, metavar="N", help="seed of sample and fit (default: random, and printed)"
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.add_argument(

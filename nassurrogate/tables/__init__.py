@@ -1,7 +1,7 @@
-"""The one door for tabular files: labels, latencies, results of any origin, read alike by every command.
+"""The one entrance for tabular files: labels, latencies and other results, read the same way by every command.
 
-`read_table` reads a file; `file` finds out its format, `identity` which architecture a row is of, `naming` what a
-column is, `values` whether its numbers can be that.
+`read_table` reads a file. `file` detects its format, `identity` finds the architecture of each row, `naming` parses the
+column names, and `values` checks the numbers.
 """
 
 from nassurrogate.tables.column import TableColumn

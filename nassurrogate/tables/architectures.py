@@ -1,4 +1,4 @@
-"""Architectures without values: a table of which only these count, or a list of one a line."""
+"""Architectures without values: from a table whose other columns do not matter, or from a list with one per line."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from nassurrogate.tables.text import DELIMITERS, decoded, header_of
 def read_architectures(
     space: Space, source: Path | None, options: TableOptions | None = None, *, datasets: Sequence[str] = ()
 ) -> Table:
-    """The architectures of a file, or of stdin for None.
+    """The architectures in a file, or on stdin for None.
 
-    A file is a table, as every command reads it, if its first line is one of column names, by its separators or by a
-    name of an identity or a metric. Else it is a list of architectures, one a line, blank lines and comments (#) left
-    out, which may hold one several times.
+    A file is read as a table if its first line holds column names: it has separators, or is the name of an identifying
+    column or a metric. Otherwise it is a list of architectures, one per line; blank lines and comments (#) are skipped,
+    and repeats are allowed.
 
     Args:
-        options: what a table does not say itself.
+        options: how to read a table.
         datasets: as in `read_table`.
 
     Raises `InputError`, with the line, for what cannot be read.

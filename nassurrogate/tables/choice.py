@@ -1,4 +1,4 @@
-"""Which column of a table a command means by the name of a metric."""
+"""Finds the column of a table that a metric's name refers to."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nassurrogate.tables.table import Table
 
 
 def chosen_column(table: Table, metric: str, dataset: str | None, known: Sequence[str]) -> TableColumn:
-    """The column of a metric: by the metric's name, with or without its data set, or by the column's own name.
+    """The column of a metric, by the metric's name, with or without its data set, or by the column's own name.
 
     Args:
-        dataset: the data set that is meant; None: the only one that the table has it of.
-        known: names of data sets.
+        dataset: the data set; None: the only one for which the table has the metric.
+        known: names of known data sets.
 
-    Raises `InputError`, with the columns found and the nearest one, where none or several are meant.
+    Raises `InputError`, with the columns found and the nearest one, if none or several match.
     """
     if dataset is not None:
         given = dataset
@@ -26,7 +26,7 @@ def chosen_column(table: Table, metric: str, dataset: str | None, known: Sequenc
         if dataset is None:
             raise new_dataset_error(given, known)
     meant = [column for column in table.columns if metric in _names(column)]
-    # Named with its data set, or by its name in the file, it is that very one.
+    # A name with the data set, or the column's own name, leaves no choice.
     found = [column for column in meant if column.metric != metric and metric != _bare(column)] or meant
     own = [column for column in found if _dataset_of(column) == dataset]
     found = own or [column for column in found if dataset is None or _dataset_of(column) is None]
@@ -36,13 +36,13 @@ def chosen_column(table: Table, metric: str, dataset: str | None, known: Sequenc
         return replace(column, metric=metric, dataset=column.new_dataset) if asked_bare else column
     if found:
         datasets = ", ".join(str(_dataset_of(column)) for column in found)
-        raise InputError(f"{table.source} has {metric} of several data sets ({datasets}); choose one with --dataset")
+        raise InputError(f"{table.source} has {metric} for several data sets ({datasets}); choose one with --dataset")
     columns = [name for column in table.columns for name in column.columns]
     listed = ", ".join(map(repr, columns)) or "none"
     close = nearest(metric, [*columns, *(column.metric for column in table.columns)])
     hint = f"; did you mean --metric {close}?" if close else ""
-    of = "" if dataset is None else f" of {dataset}"
-    raise InputError(f"{table.source} has no column of numbers named {metric!r}{of}; its columns: {listed}{hint}")
+    place = "" if dataset is None else f" for {dataset}"
+    raise InputError(f"{table.source} has no numeric column {metric!r}{place}; its columns: {listed}{hint}")
 
 
 def _dataset_of(column: TableColumn) -> str | None:
@@ -55,6 +55,6 @@ def _bare(column: TableColumn) -> str:
 
 
 def _names(column: TableColumn) -> tuple[str, ...]:
-    """All that a person may call it."""
-    of = [f"{column.dataset}_{column.metric}"] if column.dataset else []
-    return (column.metric, _bare(column), *column.columns, *of)
+    """All names that a user may give it."""
+    full = [f"{column.dataset}_{column.metric}"] if column.dataset else []
+    return (column.metric, _bare(column), *column.columns, *full)

@@ -13,11 +13,11 @@ class TableColumn:
 
     Args:
         metric: its name, without data set and seed.
-        dataset: as it is known; None: none is named.
+        dataset: a known data set; None if the column names none.
         columns: names in the file, one for each seed.
-        seeds: S training seeds, ascending; `(None,)` where none is named.
+        seeds: S training seeds, ascending; `(None,)` if no seed is named.
         values: (n, S) float64 in the metric's unit, NaN where missing.
-        new_dataset: what reads like the name of a data set that is not known, in front of the metric.
+        new_dataset: the prefix of the name that looks like an unknown data set; empty if there is none.
     """
 
     metric: str
@@ -29,7 +29,7 @@ class TableColumn:
 
     @property
     def mean(self) -> np.ndarray:
-        """(n,) the mean over the seeds that are there; NaN where none is."""
+        """(n,) mean over the available seeds; NaN where there is none."""
         there = ~np.isnan(self.values)
         total = np.where(there, self.values, 0.0).sum(axis=1)
         mean: np.ndarray = np.divide(total, there.sum(axis=1), out=np.full(len(total), np.nan), where=there.any(axis=1))

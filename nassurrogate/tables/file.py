@@ -1,4 +1,4 @@
-"""Opens a tabular file of any format: what it is follows from its content, never from its name."""
+"""Opens a tabular file of any format; the format is detected from the content, never from the name."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from nassurrogate.tables.text import DELIMITERS, decoded, header_of, read_text
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 GZIP = b"\x1f\x8b"
-FORMATS = "CSV, TSV or CSV with semicolons, JSON lines, each plain or gzipped, or Parquet"
+FORMATS = "CSV (commas, semicolons or tabs) or JSON lines, plain or gzipped, or Parquet"
 _OTHERS = {
     b"PK\x03\x04": "a ZIP archive or a spreadsheet; unpack it, or export the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "a spreadsheet; export the sheet as CSV",
-    b"BZh": "packed with bzip2; unpack it first",
-    b"\xfd7zXZ": "packed with xz; unpack it first",
-    b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it first",
+    b"BZh": "compressed with bzip2; decompress it first",
+    b"\xfd7zXZ": "compressed with xz; decompress it first",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd; decompress it first",
     b"\x80": "a pickle, which may hold code and is never read; write the table as CSV or Parquet",
     b"\x89HDF": "HDF5; write the table as CSV or Parquet",
     b"ARROW1": "an Arrow file; write the table as CSV or Parquet",
@@ -44,7 +44,7 @@ def read_bytes(source: Path | None) -> bytes:
             raise InputError("cannot read stdin: it is closed")
         else:
             content = _limited(getattr(sys.stdin, "buffer", None) or io.BytesIO(sys.stdin.read().encode()), name)
-    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+    except (OSError, RuntimeError) as error:  # a symlink loop is a RuntimeError
         raise InputError(f"cannot read {name}: {getattr(error, 'strerror', None) or error}") from error
     return content
 
@@ -52,12 +52,12 @@ def read_bytes(source: Path | None) -> bytes:
 def _limited(file: BinaryIO, name: str) -> bytes:
     content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise InputError(f"{name} has more than {MAX_BYTES:,} bytes, which no table of architectures has")
+        raise InputError(f"{name} is larger than {MAX_BYTES:,} bytes, the limit for a table")
     return content
 
 
 def unpacked(content: bytes, name: str) -> bytes:
-    """What is gzipped, or the content itself. Raises `InputError` for damage, and for more than `MAX_BYTES`."""
+    """The content, decompressed if gzipped. Raises `InputError` for a damaged file or more than `MAX_BYTES`."""
     if not content.startswith(GZIP):
         return content
     try:
@@ -68,7 +68,7 @@ def unpacked(content: bytes, name: str) -> bytes:
 
 
 def raw_table(content: bytes, name: str) -> RawTable:
-    """The table of a file's content. Raises `InputError`, naming the cause, for what is none."""
+    """The table in a file's content. Raises `InputError`, with the cause, if there is none."""
     content = unpacked(content, name)
     if not content.strip():
         raise InputError(f"{name} is empty")
@@ -80,14 +80,14 @@ def raw_table(content: bytes, name: str) -> RawTable:
 
 
 def refuse_foreign(content: bytes, name: str) -> None:
-    """Raise `InputError` for a file of another kind, with what it is and what to do."""
+    """Raise `InputError` for a file of another kind; the message says what it is and what to do."""
     for magic, what in _OTHERS.items():
         if content.startswith(magic):
-            raise InputError(f"{name} is {what} (tables are read as {FORMATS})")
+            raise InputError(f"{name} is {what} (a table is {FORMATS})")
 
 
 def may_be_table(head: bytes) -> bool:
-    """Whether the first bytes of a file may be those of a table with several columns: Parquet, gzip, JSON or text."""
+    """Whether a file that starts with these bytes may be a table with several columns: Parquet, gzip, JSON or text."""
     if head.startswith((PARQUET, GZIP, *_UTF16)):
         return True
     if any(head.startswith(magic) for magic in _OTHERS) or b"\0" in head:
@@ -99,6 +99,6 @@ def may_be_table(head: bytes) -> bool:
 
 
 def is_json(text: str) -> bool:
-    """Whether a text is read as JSON: it begins with an object, or with a list of them."""
+    """Whether a text is read as JSON: it starts with an object or a list of objects."""
     begin = text.lstrip()
     return begin.startswith("{") or (begin.startswith("[") and begin[1:].lstrip().startswith(("{", "]")))

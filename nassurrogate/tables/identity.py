@@ -1,8 +1,8 @@
-"""Which architecture every row is of.
+"""Which architecture each row describes.
 
-Four ways to say it: `arch` (the space's string, an index in digits, a dict), `index` (in the official order), of
-NAS-Bench-101 also `hash`, or `module_adjacency` and `module_operations` as the official API gives them. Where several
-are there, they must agree; so must any other column that holds architectures.
+There are four ways to name it: `arch` (the space's string, an index in digits, a dict), `index` (in the official
+order) and, for NAS-Bench-101, `hash`, or `module_adjacency` and `module_operations` as the official API gives them.
+If a table has several, they must agree; so must any other column that holds architectures.
 """
 
 from __future__ import annotations
@@ -31,40 +31,40 @@ _NUMBERING: Final = re.compile(
 )
 _WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
 _TRIED = 5
-"""Values of a column of text that tell whether it holds architectures."""
-_MOST_TOLD = 2
-"""Rows without an architecture that a message shows."""
+"""Values of a text column that are tried first to see whether it holds architectures."""
+_MOST_SHOWN = 2
+"""How many rows without an architecture a message shows."""
 
 
 def find_architectures(
     raw: RawTable, space: Space, arch_column: str | None, faults: Faults, reserved: Sequence[str] = ()
 ) -> tuple[list[Architecture] | None, list[str], list[str]]:
-    """(the architecture of every row, names of the columns that told, notes).
+    """(the architecture of every row, names of the columns that identify it, notes).
 
-    None where a row has no readable architecture: `faults` says why.
+    The architectures are None if a row has no readable one; `faults` says why.
 
-    Where no column has one of the names above, a column of text that holds architectures in every row tells, or one
-    called an index, such as `arch_idx`.
+    If no column has one of the names above, a text column with an architecture in every row is used, or a column
+    whose name means an index, such as `arch_idx`.
 
     Args:
         reserved: names of columns that have another meaning.
 
-    Raises `InputError`, with the columns found and the nearest one, where no column tells.
+    Raises `InputError`, with the columns found and the nearest one, if no column names the architectures.
     """
     notes: list[str] = []
     readers = _readers(raw, space, arch_column, notes, reserved)
     found: list[Architecture] | None = None
-    told_by = ""
+    first_key = ""
     before = len(faults.found)
-    for told, read in readers.items():
-        archs = _read_all(raw, space, told, read, faults)
+    for key, read in readers.items():
+        archs = _read_all(raw, space, key, read, faults)
         if archs is None:
             continue
         if found is None:
-            found, told_by = archs, told
+            found, first_key = archs, key
         else:
-            _compare(raw, found, told_by, archs, told, faults)
-    used = [name for told in readers for name in told.split(" and ")]
+            _compare(raw, found, first_key, archs, key, faults)
+    used = [name for key in readers for name in key.split(" and ")]
     for name in _running_numbers(raw, [*used, *reserved]):
         used.append(name)
         notes.append(_about_numbers(raw, name, space, found))
@@ -72,20 +72,20 @@ def find_architectures(
         for name in _further(raw, space, [*used, *reserved]):
             archs = [_of_text(space, value) for value in raw.columns[name]]
             if arch_column is not None:
-                notes.append(f"{raw.source}: the architectures of column {name!r} are not used")
-            elif _compare(raw, found, told_by, archs, name, faults):
-                notes.append(f"{raw.source}: column {name!r} names the same architectures as {told_by!r}")
+                notes.append(f"{raw.source}: the architectures in column {name!r} are ignored")
+            elif _compare(raw, found, first_key, archs, name, faults):
+                notes.append(f"{raw.source}: column {name!r} names the same architectures as {first_key!r}")
             used.append(name)
     if arch_column is not None:
         for name in (n for n in raw.columns if n.casefold() in IDENTITY and n not in used):
-            notes.append(f"{raw.source}: {arch_column!r} says which architecture a row is of; {name!r} is not used")
+            notes.append(f"{raw.source}: column {name!r} is ignored, as {arch_column!r} names the architectures")
             used.append(name)
     complete = found is not None and len(faults.found) == before
     return (found if complete else None), used, notes
 
 
 def _running_numbers(raw: RawTable, used: Sequence[str]) -> list[str]:
-    """Columns that number the rows, or the architectures: no metrics in any case."""
+    """Columns that number rows or architectures; they are never metrics."""
     return [name for name in raw.columns if name not in used and _NUMBERING.fullmatch(name)]
 
 
@@ -96,17 +96,17 @@ def _about_numbers(raw: RawTable, name: str, space: Space, found: list[Architect
                 return f"{raw.source}: column {name!r} holds the official indices of the same architectures"
         except InputError:
             pass
-    return f"{raw.source}: column {name!r} numbers something else than the architectures, and is left out"
+    return f"{raw.source}: column {name!r} holds identifiers, not a metric, and is skipped"
 
 
 Reader = Callable[[int], Architecture]
-"""Row from 0 → its architecture; raises `InputError`."""
+"""Row (from 0) → its architecture; raises `InputError`."""
 
 
 def _readers(
     raw: RawTable, space: Space, arch_column: str | None, notes: list[str], reserved: Sequence[str]
 ) -> dict[str, Reader]:
-    """What tells → how a row of it is read."""
+    """Identifying column (or columns) → its reader."""
     by_case = {name.casefold(): name for name in raw.columns}
 
     def of(name: str) -> Reader:
@@ -117,7 +117,7 @@ def _readers(
         return lambda row: _of_index(space, raw.columns[name][row])
 
     if arch_column is not None:
-        require_column(raw, arch_column, "which is to name the architectures")
+        require_column(raw, arch_column, "asked for by --arch-column")
         if _INDICES.fullmatch(arch_column) and isinstance(space, EnumerableSpace):
             return {arch_column: index_of(arch_column)}
         return {arch_column: of(arch_column)}
@@ -143,30 +143,30 @@ def _readers(
             notes.append(f"{raw.source}: column {name!r} is read as the official index")
             readers[name] = index_of(name)
     if not readers:
-        raise _nothing_tells(raw, space)
+        raise _no_identity(raw, space)
     return readers
 
 
-def _nothing_tells(raw: RawTable, space: Space) -> InputError:
+def _no_identity(raw: RawTable, space: Space) -> InputError:
     expected = [ARCH, *([INDEX] if isinstance(space, EnumerableSpace) else [])]
     if space.name == "nb101":
         expected += [HASH, f"{MATRIX} and {OPS}"]
     listed = ", ".join(map(repr, raw.columns)) or "none with a name"
-    told = (
-        f"{raw.source} has no column that says which architecture a row is of, expected {' or '.join(expected)}; "
-        f"its columns: {listed}"
+    problem = (
+        f"{raw.source} has no column that names the architectures; expected {' or '.join(expected)}; its columns: "
+        f"{listed}"
     )
     if len(raw.columns) == 1:
-        return InputError(f"{told}; columns are separated by commas, semicolons or tabs")
+        return InputError(f"{problem}; columns must be separated by commas, semicolons or tabs")
     close = next((near for name in expected if (near := nearest(name, raw.columns))), None)
-    hint = f"; did you mean {close!r}? --arch-column {close}" if close else "; name it with --arch-column NAME"
-    return InputError(told + hint)
+    hint = f"; did you mean --arch-column {close}?" if close else "; choose one with --arch-column NAME"
+    return InputError(problem + hint)
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def _read_all(raw: RawTable, space: Space, told: str, read: Reader, faults: Faults) -> list[Architecture] | None:
+def _read_all(raw: RawTable, space: Space, key: str, read: Reader, faults: Faults) -> list[Architecture] | None:
     archs: list[Architecture] = []
     bad = 0
     other = ""
@@ -175,17 +175,17 @@ def _read_all(raw: RawTable, space: Space, told: str, read: Reader, faults: Faul
             archs.append(read(row))
         except InputError as error:
             if not bad:
-                other = _space_of(raw.columns.get(told, [None])[row] if told in raw.columns else None)
+                other = _space_of(raw.columns.get(key, [None])[row] if key in raw.columns else None)
             bad += 1
-            if bad <= _MOST_TOLD:
+            if bad <= _MOST_SHOWN:
                 faults.add(f"{raw.place(row)}: {error}{other}")
-    if bad > _MOST_TOLD:
-        faults.add(f"{bad - _MOST_TOLD:,} more rows name no architecture of {space.name} in {told!r}")
+    if bad > _MOST_SHOWN:
+        faults.add(f"{bad - _MOST_SHOWN:,} more rows have no valid {space.name} architecture in {key!r}")
     return None if bad else archs
 
 
 def _space_of(value: object) -> str:
-    """Words that say of which space an unreadable architecture is; empty if of none that is known."""
+    """Says which other built-in space an unreadable architecture belongs to; empty if none."""
     if not isinstance(value, str):
         return ""
     for name in ("nb201", "nb101", "macro"):
@@ -193,12 +193,12 @@ def _space_of(value: object) -> str:
             get_space(name).parse(value)
         except InputError:
             continue
-        return f"; it is an architecture of {name}"
+        return f"; it belongs to {name}"
     return ""
 
 
 def read_architecture(space: Space, value: object) -> Architecture:
-    """The architecture of one field: text, an index of a space that reads one, a dict or list. Raises `InputError`."""
+    """The architecture in one field: text, an index if the space takes one, a dict or a list. Raises `InputError`."""
     if value is None or (isinstance(value, float) and value != value):
         raise InputError("arch is missing")
     if isinstance(value, dict | list):
@@ -224,8 +224,8 @@ def _of_text(space: Space, value: object) -> Architecture:
     except InputError as error:
         if _CODES.fullmatch(text):
             raise InputError(
-                f"{brief(text)} is a tuple of operation codes, which libraries number in different orders; write the "
-                f"string of {space.name}"
+                f"{brief(text)} is a tuple of operation codes, whose order differs between libraries; give the "
+                f"{space.name} string"
             ) from error
         if text[0] not in "{[":
             raise
@@ -233,7 +233,7 @@ def _of_text(space: Space, value: object) -> Architecture:
 
 
 def _of_structure(space: Space, value: Any) -> Architecture:
-    """Of a dict of choices, or a matrix and its operations."""
+    """The architecture given as a dict of choices, or as a matrix and its operations."""
     if not isinstance(space, CellSpace):
         return space.parse(value)
     if isinstance(value, dict) and {MATRIX, OPS} <= set(value):
@@ -252,7 +252,7 @@ _GAP = re.compile(r"(?<=[\d.\]'\"])\s+(?=[\d\['\"])")
 
 
 def _literal(value: object) -> Any:
-    """A Python or JSON value from its text, NumPy's way of printing arrays included; what is no text, as it is."""
+    """The Python or JSON value of a text, including arrays as NumPy prints them; other values unchanged."""
     if not isinstance(value, str):
         return value
     for text in (value, _GAP.sub(", ", _ARRAY.sub(r"\g<values>", value))):
@@ -288,38 +288,38 @@ def _of_index(space: EnumerableSpace, value: object) -> Architecture:
 
 
 def _compare(
-    raw: RawTable, found: list[Architecture], told_by: str, other: list[Architecture], told: str, faults: Faults
+    raw: RawTable, found: list[Architecture], first_key: str, other: list[Architecture], key: str, faults: Faults
 ) -> bool:
-    """Whether two columns name the same architectures; where they do not, `faults` says the first row."""
+    """Whether two columns name the same architectures; if not, the first differing row is added to `faults`."""
     differ = [row for row, (a, b) in enumerate(zip(found, other, strict=True)) if a != b]
     if not differ:
         return True
     row = differ[0]
     faults.add(
-        f"{raw.place(row)}: {told_by} {_shown(found[row], told_by)} and {told} {_shown(other[row], told)} disagree"
-        f"{_official(other[row], told_by)} ({len(differ)} of {len(found)} rows disagree); say which one counts: "
-        f"--arch-column {told_by.split(' and ')[0]} or --arch-column {told.split(' and ')[0]}"
+        f"{raw.place(row)}: {first_key} {_shown(found[row], first_key)} and {key} {_shown(other[row], key)} disagree"
+        f"{_official(other[row], first_key)} ({len(differ)} of {len(found)} rows disagree); choose one: "
+        f"--arch-column {first_key.split(' and ')[0]} or --arch-column {key.split(' and ')[0]}"
     )
     return False
 
 
-def _shown(arch: Architecture, told: str) -> str:
-    return str(arch.index) if told.casefold() == INDEX else arch.string
+def _shown(arch: Architecture, key: str) -> str:
+    return str(arch.index) if key.casefold() == INDEX else arch.string
 
 
-def _official(arch: Architecture, told_by: str) -> str:
-    return f"; the official index of that one is {arch.index}" if told_by.casefold() == INDEX else ""
+def _official(arch: Architecture, first_key: str) -> str:
+    return f"; the official index of the latter is {arch.index}" if first_key.casefold() == INDEX else ""
 
 
 def _further(raw: RawTable, space: Space, used: Sequence[str]) -> list[str]:
-    """Names of other columns of text that hold architectures of the space in every row."""
+    """Names of other text columns with an architecture of the space in every row."""
     return [name for name in raw.columns if name not in used and _holds_architectures(raw.columns[name], space)]
 
 
 def _holds_architectures(values: Sequence[object], space: Space) -> bool:
     known = cache(lambda value: _parses(space, value))
     texts = [value for value in values if isinstance(value, str) and value.strip()]
-    # Digits may be counts of anything; only of spaces whose strings are digits they would be architectures.
+    # Digits may be counts of anything, even in a space whose strings are digits.
     if not texts or len(texts) < len(values) or all(_WHOLE.fullmatch(text) for text in texts):
         return False
     return all(map(known, texts[:_TRIED])) and all(map(known, texts))
@@ -334,7 +334,7 @@ def _parses(space: Space, text: str) -> bool:
 
 
 def check_order(space: Space, archs: Sequence[Architecture], used: Sequence[str], faults: Faults) -> None:
-    """Indices alone do not say whose order they are of: 0 to the size of another space are of that one."""
+    """Refuse bare indices that cover exactly another space: they are most likely indices of that space."""
     if not isinstance(space, EnumerableSpace) or [name.casefold() for name in used] != [INDEX]:
         return
     indices = {arch.index for arch in archs}
@@ -344,7 +344,7 @@ def check_order(space: Space, archs: Sequence[Architecture], used: Sequence[str]
         other = get_space(name) if name != space.name else None
         if isinstance(other, EnumerableSpace) and other.size == len(indices) != space.size:
             faults.add(
-                f"its {len(indices):,} rows have the indices 0 to {other.size - 1}, which is all of {name} and not "
-                f"of {space.name} ({space.size:,}); if they are of {space.name}, name them by their strings in a "
+                f"its {len(indices):,} rows have the indices 0 to {other.size - 1}: that is all of {name}, not of "
+                f"{space.name} ({space.size:,}); if they are {space.name} architectures, give their strings in a "
                 "column arch"
             )

@@ -1,4 +1,4 @@
-"""Tables with several rows an architecture: one for every training seed, or for every data set."""
+"""Tables with several rows per architecture: one per training seed, or one per data set."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _MOST_FAULTS = 20
 
 @dataclass(frozen=True)
 class Keys:
-    """What tells the rows of one architecture apart, (R,) each.
+    """What distinguishes the rows of one architecture, (R,) each.
 
     Args:
-        seeds: of the training; None: there is no column of them.
-        datasets: None: there is no column of them.
+        seeds: training seeds; None if there is no such column.
+        datasets: data sets; None if there is no such column.
     """
 
     seeds: list[int] | None = None
@@ -37,9 +37,9 @@ class Keys:
 def find_keys(
     raw: RawTable, seed_column: str | None, datasets: Sequence[str], faults: Faults
 ) -> tuple[Keys, list[str], list[str]]:
-    """(what tells rows apart, names of the columns that do, notes).
+    """(the keys, names of their columns, notes).
 
-    A column named `dataset` counts, where data sets are known.
+    A column named `dataset` is a key if the space has known data sets.
     """
     used, notes = [], []
     seeds, of = None, None
@@ -51,7 +51,7 @@ def find_keys(
         of = _datasets(raw, name, datasets, faults)
         used.append(name)
         if of is not None:
-            notes.append(f"{raw.source}: column {name!r} says which data set a row is of: {', '.join(sorted(set(of)))}")
+            notes.append(f"{raw.source}: column {name!r} gives the data set of each row: {', '.join(sorted(set(of)))}")
     return Keys(seeds, of), used, notes
 
 
@@ -66,7 +66,7 @@ def _seeds(raw: RawTable, name: str, faults: Faults) -> list[int] | None:
         except ValueError:
             bad += 1
             if bad <= _MOST_FAULTS:
-                faults.add(f"{raw.place(row)}: seed {value!r} in column {name!r} is no whole number from 0")
+                faults.add(f"{raw.place(row)}: the seed in {name!r} is {value!r}; expected a whole number from 0")
             continue
         found.append(int(number))
     return None if bad else found
@@ -84,7 +84,7 @@ def _datasets(raw: RawTable, name: str, known: Sequence[str], faults: Faults) ->
 def joined(
     raw: RawTable, archs: list[Architecture], columns: list[TableColumn], keys: Keys, faults: Faults
 ) -> tuple[list[Architecture], list[TableColumn]]:
-    """One row an architecture: n different ones, values by seed, a column a data set."""
+    """One row per architecture: n different ones, with values by seed and a column per data set."""
     _refuse_repeats(raw, archs, keys, faults)
     if keys.seeds is None and keys.datasets is None:
         return archs, columns
@@ -95,10 +95,10 @@ def joined(
     found = []
     for column in columns:
         if keys.seeds is not None and column.seeds != (None,):
-            faults.add(f"{column.columns[0]!r} names a seed, but the rows have a column of seeds")
+            faults.add(f"column {column.columns[0]!r} names a seed, but the table also has a seed column")
             continue
         if keys.datasets is not None and column.dataset is not None:
-            faults.add(f"{column.columns[0]!r} names a data set, but the rows have a column {DATASET!r}")
+            faults.add(f"column {column.columns[0]!r} names a data set, but the table also has a column {DATASET!r}")
             continue
         for dataset in dict.fromkeys(keys.datasets or [column.dataset or ""]):
             there = np.ones(len(archs), dtype=bool)
@@ -110,7 +110,7 @@ def joined(
 
 
 def _spread(column: TableColumn, at: np.ndarray, which: np.ndarray, n: int, seeds: Sequence[int]) -> TableColumn:
-    """Values of rows as (n, S); what no training changes, such as a latency, has one value and no seeds."""
+    """Row values as (n, S); metrics that need no training, such as a latency, get one value and no seeds."""
     if not seeds:
         values = np.full((n, column.values.shape[1]), np.nan)
         values[at] = column.values
@@ -140,7 +140,7 @@ def _refuse_repeats(raw: RawTable, archs: list[Architecture], keys: Keys, faults
     shown += "".join(f", {what} {key}" for what, key in (("seed", seed), ("data set", dataset)) if key is not None)
     more = f" ({len(several):,} architectures have several rows)" if len(several) > 1 else ""
     faults.add(
-        f"{raw.counted_in}s {raw.places[found[0]]} and {raw.places[found[1]]} are both of {shown}{more}"
+        f"{raw.counted_in}s {raw.places[found[0]]} and {raw.places[found[1]]} are both for {shown}{more}"
         f"{_remedy(raw, keys)}"
     )
 
@@ -148,10 +148,10 @@ def _refuse_repeats(raw: RawTable, archs: list[Architecture], keys: Keys, faults
 def _remedy(raw: RawTable, keys: Keys) -> str:
     step = next((name for name in raw.columns if name.casefold() in _STEPS), None)
     if step is not None:
-        return f"; by its column {step!r} a row is one {step.rstrip('s')}: keep the last one of every training"
+        return f"; its column {step!r} suggests one row per {step.rstrip('s')}: keep only the last one of each training"
     if keys.seeds is not None:
         return "; keep one of them"
     return (
-        "; if each row is one training, name the column of its seed (--seed-column NAME), or give every seed a column "
+        "; if each row is one training, name the column with its seed (--seed-column NAME), or use one column per seed "
         "(val_accuracy_pct_seed0, val_accuracy_pct_seed1, ...)"
     )

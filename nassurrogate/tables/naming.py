@@ -1,4 +1,4 @@
-"""What the name of a column says: the data set, the metric with its unit, the training seed."""
+"""Parses column names: the data set, the metric with its unit, the training seed."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _RUN: Final = re.compile(r"(?P<metric>.*[A-Za-z])_(?P<seed>\d{1,9})")
 _ACCURACY: Final = re.compile(
     r"(?P<split>val|valid|validation|test|train)[_-]?(?:acc|accuracy|top_?1(?:_?acc(?:uracy)?)?)", re.IGNORECASE
 )
-"""Names of an accuracy without its unit, of which everybody has one of their own."""
+"""The many ways to name an accuracy without its unit."""
 _SPLITS: Final = {"valid": "val", "validation": "val"}
 _SHARES: Final = re.compile(r"(?:^|[_-])(?:accuracy|acc|top_?\d|error|err)(?:$|[_-])", re.IGNORECASE)
 _SPLIT_ALONE: Final = re.compile(r"val|valid|validation|test|train", re.IGNORECASE)
 _SHORT: Final = {"imagenet": "ImageNet16-120", "imagenet16": "ImageNet16-120"}
-"""Short names of data sets → what is meant where that one is known."""
+"""Short names of data sets → their full names, used where those are known."""
 
 
 @dataclass(frozen=True)
 class Naming:
-    """What one column is.
+    """The meaning of one column.
 
     Args:
         column: its name in the file.
-        metric: without data set and seed.
-        dataset: as it is known; None: none is named.
-        seed: of the training; None: none is named.
-        new_dataset: what reads like the name of a data set that is not known.
-        needs_unit: whether percent and fractions are both possible, and the name does not say which.
-        question: what must be asked before it can be read; empty if nothing.
+        metric: the metric, without data set and seed.
+        dataset: a known data set; None if the name has none.
+        seed: the training seed; None if the name has none.
+        new_dataset: a prefix that looks like an unknown data set.
+        needs_unit: whether it may be in percent or fractions, and the name does not say which.
+        question: what the user must clarify before it can be read; empty if nothing.
     """
 
     column: str
@@ -51,7 +51,7 @@ class Naming:
 
 
 def folded(name: str) -> str:
-    """What two spellings of one data set share.
+    """A data set's name without case and punctuation, the same for all spellings.
 
     >>> folded("ImageNet16_120") == folded("imagenet16-120")
     True
@@ -60,7 +60,7 @@ def folded(name: str) -> str:
 
 
 def known_dataset(given: str, known: Iterable[str]) -> str | None:
-    """The data set that is meant, whatever its case and hyphens; None if it is a new one.
+    """The known data set of that name, ignoring case and hyphens; None if it is a new one.
 
     >>> known_dataset("CIFAR-10", ["cifar10", "cifar100"])
     'cifar10'
@@ -71,13 +71,13 @@ def known_dataset(given: str, known: Iterable[str]) -> str | None:
 
 
 def read_names(names: Sequence[str], datasets: Sequence[str], *, with_unit: bool) -> tuple[list[Naming], list[str]]:
-    """(what every column is, notes for the user).
+    """(the meaning of every column, notes for the user).
 
     Args:
         names: of the columns that hold numbers.
-        datasets: those that are known.
-        with_unit: whether the user says if accuracies and errors are fractions or percent: those without a unit in
-            their names are then named as the field names them.
+        datasets: known data sets.
+        with_unit: whether the user gave the unit of accuracies and errors: those without a unit in their names then
+            get standard names.
     """
     split = [_split_dataset(name, datasets) for name in names]
     notes: list[str] = []
@@ -88,7 +88,7 @@ def read_names(names: Sequence[str], datasets: Sequence[str], *, with_unit: bool
             naming = replace(naming, metric=match["metric"], seed=int(match["seed"]))
         elif naming.metric in runs:
             stem, seed = runs[naming.metric]
-            notes.append(f"{naming.column!r} is read as training {seed} of {stem!r}")
+            notes.append(f"{naming.column!r} is read as training seed {seed} of {stem!r}")
             naming = replace(naming, metric=stem, seed=seed)
         found.append(_with_unit(naming, notes, with_unit=with_unit))
     return found, notes
@@ -108,8 +108,8 @@ def _split_dataset(name: str, datasets: Sequence[str]) -> Naming:
     inside = _dataset_inside(name, datasets)
     if inside is not None:
         question = (
-            f"column {name!r} does not begin with its data set, {inside}; name it so: --rename "
-            f"{inside}_METRIC={name}, or of every data set at once: --rename '{{dataset}}_METRIC=...{{dataset}}...'"
+            f"column {name!r} does not start with its data set, {inside}; rename it: --rename "
+            f"{inside}_METRIC={name}, or all data sets at once: --rename '{{dataset}}_METRIC=...{{dataset}}...'"
         )
         return Naming(name, name, question=question)
     match = _TRAINING.fullmatch(name)
@@ -117,7 +117,7 @@ def _split_dataset(name: str, datasets: Sequence[str]) -> Naming:
 
 
 def _dataset_inside(name: str, datasets: Sequence[str]) -> str | None:
-    """The data set whose name stands somewhere in a column's name."""
+    """The data set whose name appears anywhere in a column's name."""
     spelled = {folded(dataset): dataset for dataset in datasets}
     spelled |= {short: meant for short in _SHORT if (meant := known_dataset(short, datasets)) is not None}
     return next((spelled[fold] for fold in sorted(spelled, key=len, reverse=True) if fold in folded(name)), None)
@@ -125,13 +125,13 @@ def _dataset_inside(name: str, datasets: Sequence[str]) -> str | None:
 
 def _no_metric(name: str, pattern: str) -> str:
     return (
-        f"column {name!r} names a data set but not what was measured; name it, of every data set at once: --rename "
+        f"column {name!r} names a data set but not what was measured; rename it, for all data sets at once: --rename "
         f"'{{dataset}}_test_accuracy_pct={pattern}'"
     )
 
 
 def _runs(metrics: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """Of `test_acc_1`, `test_acc_2`, …: name → stem and number. Only of what is trained, and if there are several."""
+    """For `test_acc_1`, `test_acc_2`, …: name → stem and number. Only for several columns of a trained metric."""
     stems: dict[str, list[tuple[str, int]]] = {}
     for metric in metrics:
         match = _RUN.fullmatch(metric)
@@ -143,7 +143,7 @@ def _runs(metrics: Sequence[str]) -> dict[str, tuple[str, int]]:
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is a share of a whole: an accuracy or an error, in percent or as a fraction."""
+    """Whether a metric is an accuracy or an error, in percent or as a fraction."""
     about = known_metric(metric)
     return about.is_percent or (about.unit == UNKNOWN_UNIT and _SHARES.search(metric) is not None)
 
@@ -164,8 +164,8 @@ def _with_unit(naming: Naming, notes: list[str], *, with_unit: bool) -> Naming:
 
 
 def new_dataset_error(given: str, known: Sequence[str], *, column: str = "") -> InputError:
-    """An unknown data set is a typing error or a new one: the user says which."""
+    """The error for an unknown data set, which may be a typo or a new one: the user says which."""
     close = nearest(given, known)
     hint = f"; did you mean {close!r}?" if close else ""
-    where = f"column {column!r} names a data set that is not known, " if column else "unknown data set "
+    where = f"column {column!r} names an unknown data set, " if column else "unknown data set "
     return InputError(f"{where}{brief(given)}; known: {', '.join(known)}{hint}; a new one needs --new-dataset {given}")

@@ -1,4 +1,4 @@
-"""What a user says about a table, in the words of every command that reads one."""
+"""What a user says about a table, with the same options in every command that reads one."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SHARE_UNITS = ("fraction", "percent")
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How a table is to be read, where it does not say so itself.
+    """How to read a table where it leaves something open.
 
     Args:
         arch_column: the column that names the architectures; None: `arch`, `index`, `hash`, or a matrix and its
-            operations, whatever is there.
+            operations, whatever the table has.
         rename: new name of a column → its name in the file.
-        unit: of all accuracies and errors: `"fraction"` multiplies them by 100; None: what their names say.
-        missing_value: the number that stands for "missing", such as −1.
-        seed_column: the column with the seed of the training that a row is of.
+        unit: unit of all accuracies and errors; `"fraction"` multiplies them by 100; None: what their names say.
+        missing_value: the number that marks a missing value, such as −1.
+        seed_column: the column with the training seed, if each row is one training.
 
-    Raises `InputError` for what is none of this.
+    Raises `InputError` for an invalid option.
 
     >>> TableOptions(rename={"val_accuracy_pct": "score"}, unit="fraction").unit
     'fraction'
@@ -44,7 +44,7 @@ class TableOptions:
         if not isinstance(self.rename, Mapping) or not all(
             isinstance(name, str) for pair in self.rename.items() for name in pair
         ):
-            raise InputError(f"rename maps new names of columns to old ones, got {brief(self.rename)}")
+            raise InputError(f"rename must map new column names to old ones, got {brief(self.rename)}")
         if self.unit is not None and self.unit not in SHARE_UNITS:
             raise unknown_choice("unit", self.unit, SHARE_UNITS)
         value = self.missing_value

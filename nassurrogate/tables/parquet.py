@@ -11,13 +11,13 @@ MAGIC = b"PAR1"
 
 
 def read_parquet(content: bytes, source: str) -> RawTable:
-    """The table of a Parquet file, values as it holds them. Raises `InputError` for a damaged or too large one."""
+    """The table of a Parquet file, with its values as stored. Raises `InputError` if it is damaged or too large."""
     import pyarrow
     import pyarrow.parquet
 
     try:
         with pyarrow.parquet.ParquetFile(io.BytesIO(content)) as file:
-            # Checked before anything is unpacked.
+            # Checked before anything is decompressed.
             unpacked = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
             if file.metadata.num_rows > MAX_ROWS or unpacked > MAX_BYTES:
                 raise InputError(f"{source} has more than {MAX_ROWS:,} rows, or more than {MAX_BYTES >> 20} MiB")
@@ -29,7 +29,7 @@ def read_parquet(content: bytes, source: str) -> RawTable:
             n_rows = table.num_rows
     except InputError:
         raise
-    except (pyarrow.ArrowException, OSError, ValueError) as error:  # text that is no text is a ValueError
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # invalid UTF-8 is a ValueError
         reason = " ".join(str(error).split())
         raise InputError(f"{source} is not a readable Parquet table ({reason:.150})") from error
     if not n_rows:

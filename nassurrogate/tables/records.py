@@ -1,4 +1,4 @@
-"""JSON: one object a line, or a list of objects; each is a row."""
+"""JSON tables: one object per line, or a list of objects; each object is a row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nassurrogate.tables.raw import MAX_COLUMNS, MAX_ROWS, RawTable, checked_nam
 
 
 def read_records(text: str, source: str) -> RawTable:
-    """The table of a text in JSON; a key that an object lacks is missing there. Raises `InputError`."""
+    """The table in a JSON text; a key that an object lacks is a missing value. Raises `InputError`."""
     is_list = text.lstrip().startswith("[")
     faults = Faults(source)
     rows: list[dict[str, Any]] = []
@@ -21,7 +21,7 @@ def read_records(text: str, source: str) -> RawTable:
     names: dict[str, None] = {}
     for place, given in _items(text, source) if is_list else _lines(text, faults):
         if not isinstance(given, dict):
-            faults.add(f"{unit} {place} is {brief(given)}; expected an object of values by column")
+            faults.add(f"{unit} {place} is {brief(given)}; expected an object with a value for each column")
             continue
         if len(rows) == MAX_ROWS:
             raise InputError(f"{source} has more than {MAX_ROWS:,} rows")
@@ -35,7 +35,7 @@ def read_records(text: str, source: str) -> RawTable:
         raise InputError(f"{source} has no rows")
     if not is_list and len(rows) == 1 and all(isinstance(value, dict | list) for value in rows[0].values()):
         raise InputError(
-            f"{source} holds one object of columns; expected one object a row: "
+            f"{source} holds one object of columns; expected one object per row: "
             "df.to_json(path, orient='records', lines=True)"
         )
     kept, notes = checked_names(list(names), source)
@@ -63,7 +63,7 @@ def _items(text: str, source: str) -> Iterator[tuple[int, Any]]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A dict would keep the last of two values of one name, and say nothing."""
+    """Refuses duplicate keys, of which a dict would silently keep the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

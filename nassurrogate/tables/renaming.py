@@ -1,4 +1,4 @@
-"""Columns under the names that the user gives them, and under names as the field writes them."""
+"""Renames columns: as the user asks, and to standard spellings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _IN_BRACKETS = re.compile(r"(?P<stem>.*[^\s=])[\s=]*[(\[]\s*(?P<unit>[^()\[\]]+?
 
 
 def renamed(raw: RawTable, rename: Mapping[str, str], datasets: Sequence[str]) -> RawTable:
-    """The table with the names that the user gives, `{dataset}` standing for every data set that is known.
+    """The table with the names that the user gives; `{dataset}` stands for every known data set.
 
-    Raises `InputError` for a column that is not there, and for two of one name.
+    Raises `InputError` for a missing column, and for duplicate names.
     """
     names: dict[str, str] = {}
     for new, old in rename.items():
@@ -34,9 +34,9 @@ def renamed(raw: RawTable, rename: Mapping[str, str], datasets: Sequence[str]) -
 
 
 def _matches(raw: RawTable, new: str, old: str, datasets: Sequence[str]) -> dict[str, str]:
-    """Names of columns → their new names."""
+    """Old name → new name, for every column that matches."""
     if PLACEHOLDER not in old:
-        require_column(raw, old, f"which --rename {new}={old} asks for")
+        require_column(raw, old, f"asked for by --rename {new}={old}")
         return {old: new}
     before, _, after = old.partition(PLACEHOLDER)
     found = {}
@@ -47,14 +47,14 @@ def _matches(raw: RawTable, new: str, old: str, datasets: Sequence[str]) -> dict
     if not found:
         listed = ", ".join(map(repr, raw.columns))
         raise InputError(
-            f"{raw.source} has no column like {old!r}, which --rename {new}={old} asks for; data sets: "
+            f"{raw.source} has no column like {old!r}, asked for by --rename {new}={old}; data sets: "
             f"{', '.join(datasets) or 'none'}; its columns: {listed}"
         )
     return found
 
 
 def as_written_here(raw: RawTable) -> tuple[RawTable, list[str]]:
-    """(the table with `latency (ms)` as `latency_ms` and blanks as underscores, notes)."""
+    """(the table with `latency (ms)` as `latency_ms` and spaces as underscores, notes)."""
     columns: dict[str, list[object]] = {}
     notes = []
     for name, values in raw.columns.items():

@@ -1,4 +1,4 @@
-"""The one door: architectures and values of a tabular file, checked, the same for every command."""
+"""Reads a tabular file into checked architectures and values, the same way for every command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nassurrogate.tables.naming import Naming, is_share, read_names
 from nassurrogate.tables.options import TableOptions
 from nassurrogate.tables.raw import RawTable, require_column
 from nassurrogate.tables.renaming import as_written_here, renamed
-from nassurrogate.tables.values import checked_values, is_text, numbers_of, tell_no_numbers, unit_question
+from nassurrogate.tables.values import checked_values, is_text, numbers_of, report_no_numbers, unit_question
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Table:
     Args:
         source: the file's name, as messages give it.
         archs: n architectures.
-        columns: of every metric.
-        notes: what was left out, or read in a way that a user should know.
+        columns: one per metric and data set.
+        notes: for the user, on what was skipped or reinterpreted.
     """
 
     source: str
@@ -43,16 +43,16 @@ class Table:
 def read_table(
     space: Space, source: Path | None, options: TableOptions | None = None, *, datasets: Sequence[str] = ()
 ) -> Table:
-    """The table of a file, or of stdin for None.
+    """The table in a file, or on stdin for None.
 
-    CSV with commas, semicolons or tabs, in UTF-8 or UTF-16, and JSON lines, each plain or gzipped, and Parquet. One
-    row an architecture; with `options.seed_column` one a training, with a column `dataset` one a data set.
+    Reads CSV (with commas, semicolons or tabs, in UTF-8 or UTF-16) and JSON lines, plain or gzipped, and Parquet. Each
+    row is an architecture; with `options.seed_column`, a training; with a column `dataset`, one data set's results.
 
     Args:
-        space: whose architectures they are.
+        space: the space of the architectures.
         source: the file.
-        options: what the file does not say itself.
-        datasets: names that are known at the beginning of a column's name, whatever their case and hyphens.
+        options: how to read what the file leaves open.
+        datasets: known data sets that column names may start with, in any case and with or without hyphens.
 
     Raises `InputError`, with all faults of the file in one line.
     """
@@ -63,12 +63,12 @@ def read_table(
 def parse_table(
     space: Space, content: bytes, name: str, options: TableOptions | None = None, *, datasets: Sequence[str] = ()
 ) -> Table:
-    """`read_table` of what was read already."""
+    """`read_table` for content that is already in memory."""
     options = options if options is not None else TableOptions()
     raw, notes = as_written_here(renamed(raw_table(content, name), options.rename, datasets))
     faults = Faults(name)
     if options.seed_column is not None:
-        require_column(raw, options.seed_column, "which is to hold the seeds")
+        require_column(raw, options.seed_column, "asked for by --seed-column")
     keys, reserved, told = find_keys(raw, options.seed_column, datasets, faults)
     notes = [*raw.notes, *notes, *told]
     archs, used, told = find_architectures(raw, space, options.arch_column, faults, reserved)
@@ -91,7 +91,7 @@ def _columns(
     notes: list[str],
     datasets: Sequence[str],
 ) -> list[TableColumn]:
-    """Every metric of the file, one row of values a row of the file."""
+    """All metrics of the file, with one row of values per row of the file."""
     numbers: dict[str, np.ndarray] = {}
     read, said = read_names(names, datasets, with_unit=options.unit is not None)
     by_column = {naming.column: naming for naming in read}
@@ -104,10 +104,10 @@ def _columns(
         if by_column[name].question:
             faults.add(by_column[name].question)
             continue
-        tell_no_numbers(raw, name, bad, faults)
+        report_no_numbers(raw, name, bad, faults)
         numbers[name] = values
     if left_out:
-        notes.append(f"{raw.source}: columns without a number are left out: {', '.join(left_out)}")
+        notes.append(f"{raw.source}: columns without numbers are skipped: {', '.join(left_out)}")
     notes += [f"{raw.source}: {text}" for text in said if text.split("'")[1] in numbers]
     placed: dict[tuple[str | None, str], dict[int | None, tuple[Naming, np.ndarray]]] = {}
     unitless = []
@@ -130,7 +130,7 @@ def _columns(
             continue
         seeds[naming.seed] = naming, checked
     if unitless:
-        notes.append(f"{raw.source}: columns without a unit are kept as they are: {', '.join(unitless)}")
+        notes.append(f"{raw.source}: columns without a unit are read as they are: {', '.join(unitless)}")
     return [column for key, seeds in placed.items() if (column := _joined(*key, seeds, faults)) is not None]
 
 
@@ -139,7 +139,7 @@ def _joined(
 ) -> TableColumn | None:
     if len(by_seed) > 1 and None in by_seed:
         columns = ", ".join(repr(naming.column) for naming, _ in by_seed.values())
-        faults.add(f"{metric} is there both with and without a seed ({columns}); give one or the other")
+        faults.add(f"{metric} is given both with and without a seed ({columns}); keep one or the other")
         return None
     seeds = sorted(by_seed, key=lambda seed: -1 if seed is None else seed)
     namings = [by_seed[seed][0] for seed in seeds]

@@ -1,4 +1,4 @@
-"""Delimited text: commas, semicolons or tabs, UTF-8 or UTF-16, lines of comment left out."""
+"""Delimited text tables: commas, semicolons or tabs, UTF-8 or UTF-16, without comment lines."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _MAX_FIELD: Final = 1 << 20
 
 
 def decoded(content: bytes, source: str) -> str:
-    """The text of a file. Raises `InputError` for what is neither UTF-8 nor, with its mark, UTF-16."""
+    """The text of a file. Raises `InputError` for what is neither UTF-8 nor UTF-16 with a byte order mark."""
     encoding = next((name for mark, name in _BOMS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise InputError(
-            f"{source} is no text in UTF-8 or UTF-16 (line {line}: {error.reason}); save it as UTF-8"
+            f"{source} is not UTF-8 or UTF-16 text (line {line}: {error.reason}); save it as UTF-8"
         ) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise InputError(f"{source} is no text: line {line} holds a NUL byte; if it is UTF-16, save it as UTF-8")
+        raise InputError(f"{source} is not text: line {line} has a NUL byte; if it is UTF-16, save it as UTF-8")
     return text
 
 
 def delimiter_of(header: str) -> str:
-    """The separator that stands most often in a header; a comma where none does."""
+    """The most frequent separator in a header; a comma if there is none."""
     return max(DELIMITERS, key=header.count)
 
 
@@ -47,7 +47,7 @@ def header_of(text: str) -> str:
 
 
 def read_text(text: str, source: str) -> RawTable:
-    """The table of a text, every field as text. Raises `InputError` for what is none; all bad rows in one message."""
+    """The table in a text, every field as text. Raises `InputError` if it is malformed, all bad rows in one message."""
     header = header_of(text)
     delimiter = delimiter_of(header)
     lines = _Lines(text)
@@ -65,8 +65,8 @@ def read_text(text: str, source: str) -> RawTable:
             if names is None:
                 if all(_is_number(field) for field in fields):
                     raise InputError(
-                        f"{source}, line {lines.last} holds numbers; expected the names of the columns in the first "
-                        "line, without a # before them"
+                        f"{source}, line {lines.last} holds numbers; expected column names in the first line, not "
+                        "behind a #"
                     )
                 names, notes = checked_names(fields, source)
                 continue
@@ -78,14 +78,14 @@ def read_text(text: str, source: str) -> RawTable:
             rows.append(fields)
             places.append(lines.last)
     except csv.Error as error:
-        raise InputError(f"{source} is not a readable table of text (line {lines.last}: {error})") from error
+        raise InputError(f"{source} is not a readable text table (line {lines.last}: {error})") from error
     if names is None:
-        raise InputError(f"{source} holds comments only; expected a line of column names, then rows")
+        raise InputError(f"{source} has only comments; expected a line of column names, then rows")
     faults.raise_any()
     if lines.n_comments:
-        notes.append(f"{source}: {lines.n_comments} lines of comment (#) are left out")
+        notes.append(f"{source}: {lines.n_comments} comment line{'s' if lines.n_comments > 1 else ''} (#) skipped")
     if not rows:
-        raise InputError(f"{source} has no rows below its line of column names")
+        raise InputError(f"{source} has no rows below its header")
     columns: dict[str, list[object]] = {
         name: [row[place].strip() for row in rows] for place, name in enumerate(names) if name
     }
@@ -101,23 +101,23 @@ def _is_number(field: str) -> bool:
 
 
 def _wrong_length(fields: list[str], names: list[str], delimiter: str, line: int) -> str:
-    told = f"line {line} has {len(fields)} fields; the header names {len(names)} columns"
+    fault = f"line {line} has {len(fields)} fields; the header names {len(names)} columns"
     if len(fields) < len(names):
-        return told
+        return fault
     if delimiter == ",":
-        return f"{told} (a decimal comma? write 91.2, not 91,2)"
-    return f"{told}, separated by {_WORDS[delimiter]}"
+        return f"{fault} (a decimal comma? write 91.2, not 91,2)"
+    return f"{fault}, separated by {_WORDS[delimiter]}"
 
 
 class _Lines:
-    """The lines of a text without comments; knows where the row begins that is being read."""
+    """The lines of a text without comments; remembers the current line number."""
 
     def __init__(self, text: str) -> None:
         self._stream = io.StringIO(text, newline="")
         self._number = 0
         self.n_comments = 0
         self.last = 0
-        """The line at which the latest row ends."""
+        """Number of the line that was read last."""
 
     def __iter__(self) -> _Lines:
         return self

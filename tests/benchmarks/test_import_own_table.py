@@ -147,7 +147,7 @@ GOOD = {"index": [1, 2], "cifar10_test_accuracy_pct": [90.0, 91.0]}
         ({**GOOD, "index": [1, 15625]}, r"ROW2: index 15625 is outside nb201; indices run from 0 to 15624"),
         ({**GOOD, "index": [1.5, 2]}, r"ROW1: index .*1\.5"),
         ({**GOOD, "index": [1, None]}, r"ROW2: index is missing"),
-        ({**GOOD, "index": [1, 1]}, r"ROWS1 and 2 are both of cell 1; .*--seed-column"),
+        ({**GOOD, "index": [1, 1]}, r"ROWS1 and 2 are both for cell 1; .*--seed-column"),
         ({**GOOD, "arch": [SPACE.parse(1).string, SPACE.parse(3).string]}, r"ROW2: index 2 and arch .* is 3 .*--arch-"),
         ({"arch": ["|conv~0|"], "cifar10_test_accuracy_pct": [9.0]}, r"ROW1: malformed nb201 cell"),
         ({"index": [1, 2], "cifar10_test_accuracy_pct": ["90", "high"]}, r"ROW2: .*_pct is 'high'; expected a number"),
@@ -179,15 +179,15 @@ def test_bad_tables_are_refused_with_row_and_column(tmp_path: Path, columns: Any
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("index,a_ms,a_ms\n1,2,3\n", "two columns named 'a_ms'"),
+        ("index,a_ms,a_ms\n1,2,3\n", "two columns are named 'a_ms'"),
         (
             "index,a_ms\n1,2,3\n2,3\n4\n",
             r"has 2 faults: \(1\) line 2 has 3 fields; the header names 2 .*decimal comma.*\(2\) line 4 has 1",
         ),
-        ("index,a_ms\n" + "1,2\n" * 15_626, "lines 2 and 3 are both of cell 1"),
-        ('index,a_ms\n1,"2\n', "not a readable table of text"),
-        ("index,a_ms\n1,2\n\xff\n", "no text in UTF-8 or UTF-16 .line 3"),
-        ("name,a_ms\nx,2\n", "no column that says which architecture"),
+        ("index,a_ms\n" + "1,2\n" * 15_626, "lines 2 and 3 are both for cell 1"),
+        ('index,a_ms\n1,"2\n', "not a readable text table"),
+        ("index,a_ms\n1,2\n\xff\n", "not UTF-8 or UTF-16 text .line 3"),
+        ("name,a_ms\nx,2\n", "no column that names the architectures"),
     ],
 )
 def test_malformed_csv_is_refused(tmp_path: Path, text: str, match: str) -> None:

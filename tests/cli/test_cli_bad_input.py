@@ -102,7 +102,7 @@ def test_score_names_the_line_that_is_wrong(refused: Refused, model: Path, folde
     (folder / "empty.txt").write_text("\n")
     assert "empty.txt is empty" in refused("score", model, "--file", "empty.txt")
     (folder / "binary").write_bytes(b"\xff\xfe\x00")
-    assert "binary is no text" in refused("score", model, "--file", "binary")
+    assert "binary is not UTF-8 or UTF-16 text" in refused("score", model, "--file", "binary")
 
 
 def test_files_without_an_end_are_refused(
@@ -111,7 +111,7 @@ def test_files_without_an_end_are_refused(
     for endless in ("/dev/zero", "/dev/urandom"):
         if not Path(endless).exists():
             pytest.skip(f"no {endless}")
-        assert refused("score", model, "--file", endless).startswith(f"{endless} has more than 268,435,456 bytes")
+        assert refused("score", model, "--file", endless).startswith(f"{endless} is larger than 268,435,456 bytes")
     assert "/dev/zero has more than" in refused("train", "--csv", "/dev/zero", "--out", "m", "--predictor", "ridge")
     monkeypatch.setattr("nassurrogate.tables.file.MAX_BYTES", 20)
     monkeypatch.setattr("sys.stdin", io.StringIO("1\n" * 11))
@@ -190,8 +190,8 @@ def test_train_refuses(refused: Refused, arguments: list[str], expected: str) ->
     [
         ("", "mine.csv is empty"),
         ("cell,val_accuracy_pct\n1,90\n", "expected arch or index; its columns: 'cell', 'val_accuracy_pct'"),
-        ("index,val_acc\n1,90\n", "column 'val_acc' may be percent or fractions"),
-        ("index,val_acc_pct\n1,90\n", "named 'val_accuracy_pct'; its columns: 'val_acc_pct'; did you mean --metric"),
+        ("index,val_acc\n1,90\n", "column 'val_acc' may be in percent or fractions"),
+        ("index,val_acc_pct\n1,90\n", "column 'val_accuracy_pct'; its columns: 'val_acc_pct'; did you mean --metric"),
         ("index,val_accuracy_pct\n", "mine.csv has no rows"),
         ("index,val_accuracy_pct\n1,90\n99999,3\n", "mine.csv, line 3: index 99999 is outside nb201"),
         ("index,val_accuracy_pct\n1,ninety\n", "mine.csv, line 2: val_accuracy_pct is 'ninety'; expected a number"),
@@ -199,7 +199,7 @@ def test_train_refuses(refused: Refused, arguments: list[str], expected: str) ->
         ("arch,val_accuracy_pct\n|none~0|,3\n", "mine.csv, line 2: malformed nb201 cell"),
         (
             'index,val_accuracy_pct\n1,"90\n',
-            "mine.csv is not a readable table of text (line 2: unexpected end of data)",
+            "mine.csv is not a readable text table (line 2: unexpected end of data)",
         ),
         ("index,val_accuracy_pct\n1,nan\n2,\n", "column 'val_accuracy_pct' is empty"),
         ("index,val_accuracy_pct\n1,90\n2,inf\n", "line 3: val_accuracy_pct is inf; expected a finite number"),

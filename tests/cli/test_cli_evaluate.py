@@ -238,7 +238,7 @@ def test_ctrl_c_keeps_what_was_done(process: Any, folder: Path, jobs: int) -> No
     out, err = running.communicate(timeout=120)
     assert (running.returncode, out) == (130, "")
     assert err.splitlines()[-1].startswith("error: interrupted: ")
-    assert err.splitlines()[-1].endswith(f"of 60 fits are in {Path('fits')}; the same command goes on from there")
+    assert err.splitlines()[-1].endswith(f"of 60 fits are in {Path('fits')}; the same command continues from there")
     assert "Traceback" not in err
     finished = len(list((folder / "fits").glob("*.npz")))
     assert 6 <= finished < 60

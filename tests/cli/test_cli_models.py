@@ -158,7 +158,7 @@ def test_ones_own_labels_of_an_open_space(cli: Callable[..., Any], refused: Call
     (folder / "mine.csv").write_text(f"index,arch,val_f1_pct\n{rows}")
     assert cli(*options, "--metric", "val_f1_pct", "--json").json["n_labels"] == 4
     (folder / "mine.csv").write_text("index,val_f1_pct\n7,50\n")
-    told = "mine.csv has no column that says which architecture a row is of, expected arch; its columns: 'index'"
+    told = "mine.csv has no column that names the architectures; expected arch; its columns: 'index'"
     assert told in refused(*options, "--metric", "val_f1_pct")
 
 

