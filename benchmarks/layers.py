@@ -59,7 +59,7 @@ class Tables:
         return list(dict.fromkeys([*(self.datasets if self.embedded_metrics else ()), *found]))
 
     def known_datasets(self) -> list[str]:
-        """Names of data sets, whether they can be loaded or not: the published ones, then those of imports."""
+        """Names of data sets, loadable or not: the published ones, then those of imports."""
         return list(dict.fromkeys([*self.datasets, *self.loadable()]))
 
     def base_columns(self, dataset: str) -> dict[str, Column]:
@@ -71,20 +71,19 @@ class Tables:
         }
 
     def load(self, dataset: str, *, table: str | None = None) -> TabularBenchmark:
-        """The table of one data set: of every metric the column of the table that it is taken from.
+        """The table of one data set, with each metric taken from one table.
 
-        Costs that follow from the string (`params_m`, `flops_m`) are always computed. Of several tables that give a
-        metric, the one that knows it for most architectures is taken; of those that know equally many, the user's own
-        table (the latest), then the embedded one, then official files (the earliest). Columns are never mixed
-        architecture by architecture.
+        Costs that follow from the string (`params_m`, `flops_m`) are always computed. If several tables have a metric,
+        the one that covers the most architectures is used; in a tie, the user's own table (the latest), then the
+        embedded one, then official files (the earliest). Columns are never mixed architecture by architecture.
 
         Args:
-            dataset: its name, whatever its case and hyphens.
+            dataset: its name; case and hyphens do not matter.
             table: the name of an import whose columns come before all others but the computed ones; `"embedded"` leaves
                 all imports out.
 
-        Raises `InputError` for an unknown data set or table, and for a damaged one that is asked for by name. What is
-        taken from another damaged import is left out, with a warning, and asking for it raises.
+        Raises `InputError` for an unknown data set or table, and for a damaged one that is asked for by name. Metrics
+        from any other damaged import are left out with a warning; asking for them raises.
         """
         infos = [] if table == EMBEDDED else store.list_imports(self.space_name)
         choices = [*self.embedded_names, *(info.name for info in infos)]
@@ -126,14 +125,14 @@ class Tables:
                 continue
             columns |= {metric: column for metric, column in imported.items() if metric in owned}
         sources = tuple(dict.fromkeys(column.source for column in columns.values()))
-        if unreadable and set(sources) <= {COMPUTED}:  # nothing that was measured is left
+        if unreadable and set(sources) <= {COMPUTED}:  # no measured column is left
             raise InputError(next(iter(unreadable.values())))
         return TabularBenchmark(self.space, dataset, columns, sources, self.objective, unreadable)
 
     def column_owners(self) -> dict[tuple[str, str], str]:
-        """(data set or `"*"`, metric) → the table it is taken from unless another is chosen as the base.
+        """(data set or `"*"`, metric) → the table it is taken from, unless another one is chosen as the base.
 
-        A column of every data set has an owner of its own where it is taken for at least one of them.
+        A column for every data set belongs to its import if that is used for at least one data set.
         """
         infos = store.list_imports(self.space_name)
         of_one = {dataset: self._owners(dataset, infos, None) for dataset in self.known_datasets()}
@@ -148,7 +147,7 @@ class Tables:
         return owners
 
     def _owners(self, dataset: str, infos: Sequence[store.ImportInfo], table: str | None) -> dict[str, str]:
-        """Metric → the table that it is taken from, for one data set."""
+        """Metric → the table it is taken from, for one data set."""
         computed = self.space.free_metrics(dataset)
         claims: dict[str, list[_Claim]] = {}
         if dataset in self.datasets:
@@ -175,9 +174,9 @@ class Tables:
 
 
 class _Claim(NamedTuple):
-    """A table that gives a metric; the largest one is taken.
+    """A table that has a metric; the largest claim wins.
 
-    `order` is larger for what is preferred: the user's own tables, then the embedded one, then official files.
+    `order` breaks ties: the user's own tables come first, then the embedded one, then official files.
     """
 
     is_chosen: bool

@@ -33,7 +33,7 @@ MAX_HEADER_BYTES: Final = 8 << 20
 LOCK_TIMEOUT_S: Final = 120.0
 RESERVED_NAMES: Final = ("embedded",)
 OWN_TABLE: Final = "own table"
-"""The kind of an import that is no official file: what the user measured comes before what was published."""
+"""The kind of an import that is not an official file; the user's measurements precede published ones."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 
@@ -44,7 +44,7 @@ class ImportInfo:
     Attributes:
         kind: which importer read it.
         columns: data set (or `"*"`: every data set) → its metrics.
-        n_known: (data set or `"*"`, metric) → for how many architectures it is known; −1 in imports of old.
+        n_known: (data set or `"*"`, metric) → number of architectures with a value; −1 in imports of earlier releases.
         damage: why the file cannot be used; empty if nothing is known to be wrong.
     """
 
@@ -295,7 +295,7 @@ def _parse_meta(text: str) -> dict[str, Any]:
     for entry in meta["columns"]:
         if not all(isinstance(entry[name], str) for name in ("dataset", "metric", "source", "note")):
             raise TypeError("columns")
-        if entry.get("direction") not in (None, "maximize", "minimize"):  # imports of old do not have it
+        if entry.get("direction") not in (None, "maximize", "minimize"):  # imports of earlier releases do not have it
             raise TypeError("direction")
         if type(entry.get("n_known", -1)) is not int:
             raise TypeError("n_known")

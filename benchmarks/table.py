@@ -30,7 +30,7 @@ class Column:
         source: where the numbers come from.
         note: what a user must know about them, such as the batch size of a latency.
         direction: what the user said of a metric that is not known; None: what is known of its name.
-        table: the import that it is from, `"embedded"`, or empty where the source says all.
+        table: the import it comes from, `"embedded"`, or empty if `source` says it all.
     """
 
     values: np.ndarray
@@ -86,7 +86,7 @@ class TabularBenchmark(Benchmark):
         space: numbers its architectures.
         columns: by metric, rows in the order of the space.
         own_objective: what a search improves unless told otherwise, where that is not `val_accuracy_pct`.
-        unreadable: metric → why its column cannot be read; `""` → why a whole table cannot.
+        unreadable: metric → why its column cannot be read; `""` → why a whole table cannot be read.
 
     >>> from nassurrogate.benchmarks import load_benchmark
     >>> bench = load_benchmark("nb201", "cifar10")
@@ -118,7 +118,7 @@ class TabularBenchmark(Benchmark):
         return self.columns[metric]
 
     def no_such_metric(self, metric: object, kind: str = "metric") -> InputError:
-        """Why there is no such metric: the name is not known, or the table that has it is damaged."""
+        """The error for a missing metric: the name is unknown, or the table that has it is damaged."""
         damage = self.unreadable.get(metric, "") if isinstance(metric, str) else ""
         if damage:
             return InputError(f"there is no {metric}: {damage}")
@@ -127,7 +127,7 @@ class TabularBenchmark(Benchmark):
         return InputError(f"{unknown}; it may be in an import that cannot be read: {damaged}") if damaged else unknown
 
     def origin(self, metric: str) -> str:
-        """Where the values of a metric come from, for a person: the import's name and the file it was made of.
+        """Where the values of a metric come from, in words: the import's name and the file it was made from.
 
         Raises `InputError` for an unknown metric.
         """

@@ -1,11 +1,11 @@
-"""Measure `nassurrogate score`: seconds of a fresh process with the default predictor beside gradient boosting.
+"""Measure `nassurrogate score`: seconds of a fresh process, for the default predictor and for gradient boosting.
 
     python examples/measure_score.py                         # nine repeats of each, two minutes on 2 cores
     python examples/measure_score.py --space nb101 --results nb101.jsonl
     python examples/measure_score.py --report                # from the stored lines
 
-Both learn the same 100 labels. In every repeat both saved models score one architecture and a thousand, one after the
-other, each in a process of its own: what counts is how long a person waits, imports and all. Every process is a line of
+Both learn the same 100 labels. In every repeat both saved models score one architecture and then a thousand, each in
+its own process: what counts is how long a user waits, imports included. Every process is a line of
 `examples/results/score.jsonl`.
 """
 
@@ -35,8 +35,8 @@ PROGRAM = (sys.executable, "-m", "nassurrogate")
 
 
 def train(space: str, folder: Path, labels: int = LABELS) -> dict[str, Path]:
-    """A saved model of every predictor. The labels are costs, of which every space has a complete table: how long a
-    model takes to score does not depend on what it has learned."""
+    """Fit and save a model of each predictor. The labels are made up from costs, which every space can compute: what a
+    model has learned does not change how long it takes to score."""
     import numpy as np
 
     from nassurrogate import Surrogate
@@ -53,7 +53,7 @@ def train(space: str, folder: Path, labels: int = LABELS) -> dict[str, Path]:
 
 
 def measure(model: Path, architectures: int) -> dict[str, float]:
-    """What one process takes that scores so many architectures, in seconds."""
+    """How long one process takes to score this many architectures, in seconds."""
     words = [*PROGRAM, "score", str(model)]
     with tempfile.TemporaryDirectory() as folder:
         if architectures == 1:
@@ -67,12 +67,12 @@ def measure(model: Path, architectures: int) -> dict[str, float]:
             [*words, "--device", "cpu"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         assert process.stderr is not None
-        told = process.stderr.read()
+        message = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"scoring with {model.name} failed: {told.strip()}")
+        raise SystemExit(f"scoring with {model.name} failed: {message.strip()}")
     return {"cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "wall_s": round(wall_s, 3)}
 
 

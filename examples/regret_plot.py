@@ -20,7 +20,7 @@ _STYLES = {
 _ZERO = 2e-3
 """Where a mean regret of nothing is drawn: a logarithm has no place for it."""
 _TOP = 30
-"""Above the mean regret after the first evaluation."""
+"""Upper limit of the axis, above the mean regret after the first evaluation."""
 _BOUNDS = {CONSTRAINT: "latency ≤ 14.28 ms"}
 _PUBLISHED = {
     "cifar10": ((100, "NPENAS 94.31"), (192, "AG-Net 94.37")),

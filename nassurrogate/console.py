@@ -27,19 +27,19 @@ __all__ = ["LOGGER", "Console", "Progress", "aligned"]
 
 LOGGER = "nassurrogate"
 LONGEST_SILENCE_S = 30.0
-"""After so long a log gets a line of progress, however little was done."""
+"""A log gets a line of progress after at most this time, however little was done."""
 _DUMB = ("dumb", "unknown")
-"""What TERM says of a terminal that moves no cursor."""
+"""Values of TERM for terminals that cannot move the cursor."""
 
 
 class Console:
     """stdout and stderr of one command.
 
-    A note that cannot be shown is dropped: a run that has paid for labels must not die of a closed terminal. Whatever a
-    file, a table or a model brought into a text, no escape code of it reaches a terminal: it is shown by its code.
+    A note that cannot be shown is dropped: a run that has evaluated architectures must not die of a closed terminal.
+    Escape codes in a text, which may come from a file, a table or a model, are shown by their codes.
 
     Args:
-        clock: seconds of a clock that never goes back.
+        clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -66,7 +66,7 @@ class Console:
     def result(self, text: str, fields: Mapping[str, Any]) -> None:
         """The command's result: `text` for a person, or `fields` as one JSON object (NaN and infinities as null).
 
-        On a terminal, lines that are too long are wrapped between words and between operations of an architecture.
+        On a terminal, long lines are wrapped between words and between the operations of an architecture.
         """
         if self.as_json:
             text = json.dumps(_plain(fields), allow_nan=False)
@@ -87,7 +87,7 @@ class Console:
     # --- stderr --------------------------------------------------------------------------------------------------
 
     def note(self, line: str) -> None:
-        """A line for whoever watches; nothing with `--quiet`."""
+        """A line on stderr; nothing with `--quiet`."""
         if not self.quiet:
             self._to_stderr(fitted(printable(line, keep="\n"), columns_of(sys.stderr)))
 
@@ -118,12 +118,12 @@ class Console:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        """In place of `warnings.showwarning`, which would write past the bars."""
+        """Replaces `warnings.showwarning`, which would write across the bars."""
         self.note(f"warning: {category.__name__}: {message} ({filename}:{lineno})")
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """Shows how far something is, for as long as the context lasts: bars, or now and then a line."""
+        """Shows progress while the context lasts: as bars, or as a line now and then."""
         if self.quiet or not _moves_cursor(sys.stderr):
             yield Progress(self, None)
             return
@@ -168,9 +168,9 @@ class Console:
 
 
 class Progress:
-    """Bars on a terminal; elsewhere a line for every tenth of a task, and after half a minute without one.
+    """Bars on a terminal; elsewhere a line per tenth of a task, and at least one every half minute.
 
-    Both say how long the rest takes, by the pace of the last steps, once that is more than a few seconds.
+    Both show the time left, estimated from the pace of the last steps, if it is more than a few seconds.
     """
 
     def __init__(self, console: Console, bars: RichProgress | None) -> None:
@@ -187,9 +187,9 @@ class Progress:
         """`done` of `total`.
 
         Args:
-            detail: in place of the two numbers.
-            minor: shown as a bar that vanishes when it is done; elsewhere only where nothing else was for long.
-            timed: whether the rest takes as long as what was done. What knows better says so in `detail`.
+            detail: shown in place of the two numbers.
+            minor: shown as a bar that vanishes when done; elsewhere only if nothing else was shown for a while.
+            timed: whether to estimate the time left from the pace so far; a better estimate can go into `detail`.
         """
         now = self._console.clock()
         rest = self._rest(task, done, total, now) if timed else ""
@@ -269,7 +269,7 @@ def _plain(value: Any) -> Any:
 
 
 def _moves_cursor(stream: TextIO | None) -> bool:
-    """Whether bars can be drawn: a terminal, and one that understands escape codes."""
+    """Whether bars can be drawn: on a terminal that understands escape codes."""
     return is_terminal(stream) and os.environ.get("TERM", "").casefold() not in _DUMB
 
 

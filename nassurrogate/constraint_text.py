@@ -1,6 +1,6 @@
-"""How bounds are written: `latency_ms<=12`, `12<=latency_ms<=14`, several joined by `and`; and what was probably meant.
+"""Parses bounds: `latency_ms<=12`, `12<=latency_ms<=14`, several joined by `and`; suggests a fix for all others.
 
-A text is split into clauses, each of which is read by itself, and refused with a text that would be read.
+A text is split into clauses, which are read one by one; an error suggests a clause that would be read.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from nassurrogate.errors import InputError, brief
 Operator: TypeAlias = Literal["<=", ">=", "<", ">"]
 OPERATORS: tuple[Operator, ...] = ("<=", ">=", "<", ">")
 MEANT: dict[str, Operator] = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">="}
-"""Operators of other notations."""
+"""Operators from other notations."""
 Bound: TypeAlias = tuple[str, Operator, float]
-"""(metric, operator, bound), as the metric comes first."""
+"""(metric, operator, bound), with the metric on the left."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _METRIC = rf"(?!{_NUMBER}(?![\w.-]))\w(?:[\w.-]*\w)?"
@@ -26,7 +26,7 @@ _PLAIN = re.compile(rf"({_METRIC})\s*({_SIGN})\s*(\S.*)", re.ASCII)
 _REVERSED = re.compile(rf"({_NUMBER})(\w*)\s*({_SIGN})\s*({_METRIC})", re.ASCII)
 _BETWEEN = re.compile(rf"({_NUMBER})(\w*)\s*({_SIGN})\s*({_METRIC})\s*({_SIGN})\s*({_NUMBER})\s*(\w*)", re.ASCII)
 _FOLLOWING = re.compile(rf"({_METRIC})\s*({_SIGN})\s*({_NUMBER})\s*({_SIGN})\s*({_NUMBER})", re.ASCII)
-"""Two bounds behind their metric: no notation, yet plain enough to suggest the right one."""
+"""Two bounds to the right of their metric: not valid, but clear enough to suggest the right form."""
 _JOINT = re.compile(r"\s*(?:,|&&?|(?<=\s)and(?=\s))\s*", re.ASCII | re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(rf"(.*{_SIGN}\s*[+-]?\d+),(\d+)", re.ASCII)
 _EITHER = re.compile(r"\sor\s|\|", re.ASCII | re.IGNORECASE)
@@ -38,7 +38,7 @@ _EXAMPLE_METRIC, _EXAMPLE_BOUND = "latency_ms", "12"
 
 
 def read_bounds(text: str) -> list[Bound]:
-    """All bounds of a text. Raises `InputError`, with what was probably meant, for what is not read.
+    """All bounds of a text. Raises `InputError`, with the probable meaning, for anything else.
 
     >>> read_bounds("12<=latency_ms<14 and 1>=params_m")
     [('latency_ms', '>=', 12.0), ('latency_ms', '<', 14.0), ('params_m', '<=', 1.0)]
@@ -69,7 +69,7 @@ def plain(bound: float) -> str:
 
 @dataclass(frozen=True)
 class _Clause:
-    """What stands between two separators of the whole text."""
+    """The part of a text between two separators."""
 
     clause: str
     text: str
@@ -130,28 +130,28 @@ class _Clause:
         return bounds
 
     def _no_bound(self, metric: str, operator: str, number: str) -> InputError:
-        """Why what follows an operator is no bound."""
+        """The error for a malformed bound."""
         following = _FOLLOWING.fullmatch(self.clause)
         if following is not None:
             _, first, one, second, two = following.groups()
             low, high = (two, one) if _meant(first)[0] == "<" else (one, two)
             meant = f"{low}<={metric}<={high}" if _meant(first)[0] != _meant(second)[0] else ""
-            return self._unreadable("of two bounds one stands on either side of the metric", meant)
+            return self._unreadable("with two bounds, the metric goes between them", meant)
         if _EITHER.search(number):
-            return self._unreadable("every bound must hold; bounds are joined by 'and', not by 'or'", "")
+            return self._unreadable("all bounds must hold; join them with 'and', not 'or'", "")
         leading = re.match(_NUMBER, number, re.ASCII)
         if leading is None:
             return self._unreadable(_not_a_number(number), f"{metric}{operator}{_EXAMPLE_BOUND}")
         rest = number[leading.end() :]
         if rest[:1].isspace() and any(shape.fullmatch(rest.strip()) for shape in (_PLAIN, _REVERSED, _BETWEEN)):
             meant = f"{metric}{operator}{leading.group()} and {rest.strip()}"
-            return self._unreadable("two bounds are joined by 'and'", meant if _is_read(meant) else "")
+            return self._unreadable("join two bounds with 'and'", meant if _is_read(meant) else "")
         digits = number.replace("_", "")
         meant = digits if re.fullmatch(_NUMBER, digits, re.ASCII) else leading.group()
         return self._unreadable(_not_a_number(number), f"{metric}{operator}{meant}")
 
     def _repaired(self) -> str:
-        """The nearest clause of the usual form, made of the first metric and number that there are."""
+        """The nearest valid clause, made of the first metric and the first number in the text."""
         name = re.compile(rf"(?<![\w.])(?!{_NUMBER}(?![\w.]))\w+", re.ASCII)
         metric = name.search(self.clause) or name.search(self.text)
         number = re.search(rf"(?<![\w.]){_NUMBER}(?![\w.])", self.clause, re.ASCII)
@@ -189,7 +189,7 @@ def _is_read(text: str) -> bool:
 
 
 def _refuse_decimal_comma(text: str) -> None:
-    """A comma between the last digits of a text separates no bounds; what it means is for the user to say."""
+    """Refuse a comma between digits: it does not separate bounds, and only the user knows what it means."""
     found = _DECIMAL_COMMA.fullmatch(text.strip())
     if found is None:
         return

@@ -54,9 +54,9 @@ class Constraint:
 
     @classmethod
     def parse(cls, text: str, *, source: str = "table") -> Constraint:
-        """The one constraint written as `METRIC OPERATOR NUMBER`, or the other way round; spaces are allowed.
+        """A single constraint, written as `METRIC OPERATOR NUMBER` or the other way round; spaces are allowed.
 
-        Raises `InputError` for anything else, two bounds in one text too: `parse_all` reads those.
+        Raises `InputError` for anything else, including several bounds: `parse_all` reads those.
 
         >>> Constraint.parse("params_m < 1.5")
         Constraint(metric='params_m', operator='<', bound=1.5, source='table')
@@ -66,16 +66,16 @@ class Constraint:
         found = cls.parse_all(text, source=source)
         if len(found) > 1:
             raise InputError(
-                f"cannot read {brief(text)} as one constraint: it holds {len(found)}, {', '.join(map(str, found))}; "
+                f"cannot read {brief(text)} as one constraint: it has {len(found)}, {', '.join(map(str, found))}; "
                 "Constraint.parse_all reads several"
             )
         return found[0]
 
     @classmethod
     def parse_all(cls, text: str, *, source: str = "table") -> list[Constraint]:
-        """All constraints of a text: a metric between two bounds, and bounds joined by `and`, `&` or a comma.
+        """All constraints in a text: bounds, also on both sides of a metric, joined by `and`, `&` or a comma.
 
-        Raises `InputError` for anything else, and where nothing lies between two bounds.
+        Raises `InputError` for anything else, and if nothing lies between two bounds.
 
         >>> [str(bound) for bound in Constraint.parse_all("12<=latency_ms<=14 and params_m<1")]
         ['latency_ms>=12', 'latency_ms<=14', 'params_m<1']

@@ -1,17 +1,17 @@
-"""How long something takes, in words, and how long the rest of it will."""
+"""Durations in words, and estimates of the time left."""
 
 from __future__ import annotations
 
 from collections import deque
 
 _REMEMBERED = 40
-"""Steps whose pace is taken for that of the next ones."""
+"""Number of recent steps that the pace is measured over."""
 _WORTH_SAYING_S = 10.0
-"""What is over sooner needs no announcement."""
+"""A shorter time left is not announced."""
 
 
 def about(seconds: float) -> str:
-    """A duration as people say it, to two digits at most.
+    """A duration in words, to at most two digits.
 
     >>> about(42), about(100), about(5_000), about(200_000)
     ('40 s', '2 min', '1.4 h', '2.3 days')
@@ -30,7 +30,7 @@ def _short(number: float) -> str:
 
 
 def left(seconds: float | None) -> str:
-    """What to say of the time that is left; nothing where it is unknown or too short to be worth it.
+    """The time left in words; empty if it is unknown or too short to mention.
 
     >>> left(100), left(3), left(None)
     ('about 2 min left', '', '')
@@ -39,7 +39,7 @@ def left(seconds: float | None) -> str:
 
 
 class Pace:
-    """How fast steps of about the same size are done, by the last ones.
+    """Measures the pace of the last steps, assuming that all steps are about the same size.
 
     >>> pace = Pace()
     >>> pace.add(0, now=0.0)
@@ -52,13 +52,13 @@ class Pace:
         self._seen: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
 
     def add(self, done: float, *, now: float) -> None:
-        """So much was done at this time, in seconds of a clock."""
+        """Record how much was done at this time, in seconds of a clock."""
         if self._seen and done < self._seen[-1][0]:  # another task of the same name
             self._seen.clear()
         self._seen.append((done, now))
 
     def seconds_for(self, more: float) -> float | None:
-        """How long so much more takes; None as long as nothing was done."""
+        """Estimated seconds for this many more steps; None before any progress."""
         if not self._seen:
             return None
         (done, then), (last, now) = self._seen[0], self._seen[-1]

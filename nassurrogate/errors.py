@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 _LEAST_LETTERS = 3
-"""What is shorter abbreviates nothing."""
+"""Shorter names are not taken for abbreviations."""
 _LEAST_STEM = 5
-"""Letters that two words share at the beginning, all but two of the shorter one: `evaluation` and `evaluate`."""
+"""Shortest common beginning of two related words, such as `evaluation` and `evaluate`; it may miss two letters."""
 
 
 class InputError(ValueError):
@@ -25,7 +25,7 @@ class InputError(ValueError):
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    """The text with its control characters, escape codes among them, shown by their codes.
+    """The text with control characters, such as escape codes, shown by their codes.
 
     Args:
         keep: control characters that stay as they are, such as a line break.
@@ -39,11 +39,11 @@ def printable(text: str, *, keep: str = "") -> str:
 
 
 def nearest(given: str, choices: Iterable[str]) -> str | None:
-    """The choice that was probably meant: the given name with a typing error, or an abbreviation; None where none is.
+    """The choice that was probably meant, allowing for typos and abbreviations; None if none is close.
 
-    In this order: equal but for case and punctuation; the fewest typing errors, of which a name of 3 letters may have
-    one, of 6 two, of 10 three; the words of one name abbreviating words of the other, the shortest such choice. Among
-    equals the first.
+    In order of preference: equal except for case and punctuation; the fewest typos (at most one in a name of 3 letters,
+    two in 6, three in 10); the shortest choice whose words abbreviate the given ones or the other way round. The first
+    choice wins a tie.
 
     >>> nearest("evolutoin", ["random", "evolution"])
     'evolution'
@@ -77,7 +77,7 @@ def _allowed_errors(letters: int) -> int:
 
 
 def _abbreviates(short: Sequence[str], long: Sequence[str]) -> bool:
-    """Whether every word of one name stands, in order, for a word of the other."""
+    """Whether each word of one name abbreviates, in order, a word of the other."""
     if sum(map(len, short)) < _LEAST_LETTERS:
         return False
     rest = iter(long)
@@ -93,9 +93,9 @@ def _stands_for(word: str, other: str) -> bool:
 
 
 def _typing_errors(given: str, meant: str, most: int) -> int:
-    """Letters to add, drop, replace or swap with their neighbour; `most + 1` where it takes more than `most`.
+    """Number of letters to add, drop, replace or swap with a neighbour; `most + 1` if more than `most`.
 
-    The optimal string alignment distance: no letter is touched twice.
+    This is the optimal string alignment distance: no letter is edited twice.
     """
     if abs(len(given) - len(meant)) > most:
         return most + 1

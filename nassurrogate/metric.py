@@ -151,9 +151,9 @@ class Metric:
 
 
 def _require_printable(what: str, text: str) -> None:
-    """A name is printed wherever its values are: line breaks and a terminal's escape codes are no part of one."""
+    """Names are printed with their values, so they must not have line breaks or escape codes."""
     if not text.isprintable():
-        raise InputError(f"{what} must be of characters that can be printed, got {brief(text)}")
+        raise InputError(f"{what} must be printable, got {brief(text)}")
 
 
 def _is_one_of(value: object, *choices: str) -> bool:
@@ -245,7 +245,7 @@ UNITS: Final = {
     "b": "bytes", "kb": "kB", "mb": "MB", "gb": "GB", "tb": "TB", "kib": "KiB", "mib": "MiB", "gib": "GiB",
     "nats": "nats", "bits": "bits", "db": "dB",
 }  # fmt: skip
-"""A unit at the end of a name, in any case → how it is printed. A letter that numbers variants too is none, as `a`."""
+"""Unit at the end of a name, in any case → how it is printed. `a` is missing, as it often numbers variants."""
 _MEASURED: Final = frozenset(
     ("s", "ms", "us", "ns", "h", "J", "kJ", "mJ", "uJ", "nJ", "pJ", "Wh", "mWh", "kWh", "W", "kW", "mW", "uW",
      "A", "mA", "uA")
@@ -299,11 +299,11 @@ class _Row:
 
 _TRAINED = "train|training|trained|retrain|retraining|epoch|epochs|finetuning"
 _NO_LOSS = r"(?! (?:scale|scaling|weight|weights|coefficient|factor|free|bar|bars|bound|tolerance|threshold) )"
-"""Behind `loss` or `error`: a setting, or the share that has none."""
+"""Not after `loss` or `error`: words that make it a setting, or a share without errors."""
 _NO_FORMAT = "".join(
     f"(?<! {word} )" for word in ("bit", "bits", "weight", "activation", "numeric", "mixed", "half", "float")
 )
-"""In front of `precision`: words with which it is how numbers are kept."""
+"""Not before `precision`: words that make it a number format."""
 _TABLE: Final = (
     _Row(
         rf"(?:loss|losses|error|errors|err|errs){_NO_LOSS}|mse|rmse|mae|perplexity|ppl|nll|bpc|wer|cer|fid|lpips|"
@@ -342,7 +342,7 @@ _UNCLEAR: Final = re.compile(
 _EACH: Final = re.compile(
     r" per (?:inference|prediction|forward|image|img|sample|frame|input|example|item|batch|query|request|token)(?= )"
 )
-"""Per piece of work a cost is a cost."""
+"""A cost per piece of work is still a cost."""
 
 
 def _known_by_words(words: str) -> tuple[Direction | None, bool, BelongsTo] | None:

@@ -1,4 +1,4 @@
-"""Metrics as a person reads them: on axes, in headers of tables and in results, where a column's name is no word."""
+"""Metrics in words, for axes, table headers and results, instead of column names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def name_in_words(metric: Metric) -> str:
 
 
 def unit_sign(metric: Metric) -> str:
-    """What stands behind a value; empty where there is no unit, or none is known.
+    """The unit to print after a value; empty if there is none or it is unknown.
 
     >>> unit_sign(Metric("latency_ms")), unit_sign(Metric("params_m")), unit_sign(Metric("val_loss"))
     ('ms', 'M', '')
@@ -39,7 +39,7 @@ def unit_sign(metric: Metric) -> str:
 
 
 def with_unit(name: str, metric: Metric) -> str:
-    """A heading: `name`, with the metric's unit in brackets where it has one.
+    """A heading: `name`, followed by the metric's unit in brackets, if it has one.
 
     >>> with_unit("measured", Metric("val_accuracy_pct"))
     'measured (%)'
@@ -49,7 +49,7 @@ def with_unit(name: str, metric: Metric) -> str:
 
 
 def heading(metric: Metric) -> str:
-    """What stands at an axis.
+    """The label of an axis.
 
     >>> heading(Metric("latency_ms")), heading(Metric("val_loss"))
     ('latency (ms)', 'validation loss')

@@ -1,19 +1,19 @@
-"""Libraries that only some predictors need, and that may not be installed here."""
+"""Libraries that only some predictors need, and that may not be installed."""
 
 from __future__ import annotations
 
 import importlib.util
 
 _EXTRAS = {"sklearn": ("scikit-learn", "nassurrogate[peers]")}
-"""Module → the name of its distribution, and what brings it."""
+"""Module → the name of its distribution, and the requirement that installs it."""
 _MODULES = {"gradient-boosting": ("lightgbm",), "ensemble": ("sklearn", "lightgbm")}
-"""What built-in predictors import that name no `library`."""
+"""Imports of built-in predictors that have no `library` attribute."""
 
 
 def missing_library(predictor: type) -> str | None:
-    """The module that a predictor's class needs and that is not installed; None where nothing is missing.
+    """The module that a predictor's class needs but that is not installed; None if nothing is missing.
 
-    A class names it in the attribute `library`.
+    A class names it in its attribute `library`.
 
     >>> from nassurrogate.predictors import predictor_class
     >>> missing_library(predictor_class("gradient-boosting"))
@@ -24,7 +24,7 @@ def missing_library(predictor: type) -> str | None:
 
 
 def how_to_install(module: str) -> str:
-    """The command that brings a library.
+    """The command that installs a library.
 
     >>> how_to_install("sklearn")
     'pip install "nassurrogate[peers]"'
@@ -33,7 +33,7 @@ def how_to_install(module: str) -> str:
 
 
 def distribution(module: str) -> str:
-    """What people call a library.
+    """The usual name of a library.
 
     >>> distribution("sklearn"), distribution("lightgbm")
     ('scikit-learn', 'lightgbm')

@@ -1,7 +1,6 @@
-"""What a model file says of the surrogate in it beside what its predictor learned, read as if a stranger wrote it.
+"""Reads and checks the parts of a model file that belong to the surrogate, not to its predictor; files are untrusted.
 
-Its labels are kept as arrays: those that the predictor itself is saved as, where it is, otherwise further ones under
-`OWN_LABELS`.
+The labels are stored as arrays: either the predictor's own, if it saves its labels, or extra ones under `OWN_LABELS`.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ _log = logging.getLogger(__name__)
 Labels: TypeAlias = tuple[list[Architecture], np.ndarray]
 """n architectures and (n,) targets."""
 OWN_LABELS = "surrogate."
-"""What names of arrays begin with that hold labels and are none of the predictor's."""
+"""Prefix of the label arrays that are not the predictor's."""
 STATISTICS = ("mean", "std", "min", "max")
-"""What is kept of the labels as numbers."""
+"""Statistics of the labels that are saved."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def hash_labels(archs: Sequence[Architecture], targets: np.ndarray) -> str:
-    """SHA-256 of the labels, whatever their order: tells whether two surrogates learned from the same data."""
+    """SHA-256 of the labels in any order: shows whether two surrogates learned from the same data."""
     rows = sorted((arch.string, float(target)) for arch, target in zip(archs, targets, strict=True))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
@@ -49,11 +48,11 @@ def label_statistics(targets: np.ndarray) -> dict[str, float]:
 
 
 def own_label_arrays(space: Space, labels: Labels, kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The labels as named arrays; none where they stand among the predictor's own already.
+    """The labels as named arrays; empty if the predictor's own arrays already hold them.
 
     Args:
-        space: of the architectures.
-        labels: what was learned.
+        space: the space of the architectures.
+        labels: the training labels.
         kept: the arrays of the predictor's state.
     """
     from nassurrogate.predictors.kept_labels import label_arrays
@@ -65,12 +64,12 @@ def own_label_arrays(space: Space, labels: Labels, kept: Mapping[str, np.ndarray
 
 
 def without_own_labels(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays that are the predictor's."""
+    """The predictor's arrays."""
     return {name: array for name, array in tensors.items() if not name.startswith(OWN_LABELS)}
 
 
 def saved_dataset(header: Mapping[str, Any]) -> str | None:
-    """The data set that a file names; None where it does not."""
+    """The data set that a file names; None if it names none."""
     name = header.get("dataset")
     if name is not None and not (isinstance(name, str) and name.isprintable()):
         raise InputError(f"the data set must be a name, got {brief(name)}")
@@ -78,9 +77,9 @@ def saved_dataset(header: Mapping[str, Any]) -> str | None:
 
 
 def saved_labels(space: Space, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Labels | None:
-    """The labels of a file; None for one of a release that did not keep them, unless its predictor did.
+    """The labels of a file; None if an earlier release wrote it and its predictor did not keep them.
 
-    Raises `InputError` for labels that are damaged, or not those whose number and hash the header gives.
+    Raises `InputError` for labels that are damaged, or that do not match the number and hash in the header.
     """
     from nassurrogate.predictors.kept_labels import holds_labels, read_labels
 
@@ -89,25 +88,25 @@ def saved_labels(space: Space, tensors: Mapping[str, np.ndarray], header: Mappin
         raise InputError(f"keeps_labels must be true or false, got {brief(said)}")
     own = {name.removeprefix(OWN_LABELS): array for name, array in tensors.items() if name.startswith(OWN_LABELS)}
     if not said:
-        return _labels_of_old(space, tensors, header) if holds_labels(tensors) else None
+        return _labels_of_old_file(space, tensors, header) if holds_labels(tensors) else None
     archs, targets = read_labels(space, own or tensors)
     if len(archs) != header["n_labels"] or hash_labels(archs, targets) != header["labels_sha256"]:
-        raise InputError(f"its {len(archs)} labels are not the {header['n_labels']} that it says it learned")
+        raise InputError(f"its {len(archs)} labels are not the {header['n_labels']} that its header names")
     return archs, targets
 
 
-def _labels_of_old(space: Space, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Labels | None:
+def _labels_of_old_file(space: Space, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Labels | None:
     from nassurrogate.predictors.kept_labels import read_labels
 
     try:
         archs, targets = read_labels(space, tensors)
-    except InputError:  # arrays of those names that a third party's predictor keeps for another purpose
+    except InputError:  # a third-party predictor uses these names for something else
         return None
     return (archs, targets) if hash_labels(archs, targets) == header["labels_sha256"] else None
 
 
 def saved_statistics(header: Mapping[str, Any]) -> tuple[int, dict[str, float], str]:
-    """How many labels were learned, their statistics and their hash. Raises `InputError` for what cannot be."""
+    """The number of labels, their statistics and their hash. Raises `InputError` for impossible ones."""
     n_labels, stats, sha256 = header["n_labels"], header["label_stats"], header["labels_sha256"]
     if type(n_labels) is not int or not 1 <= n_labels < 1 << 63:
         raise InputError(f"the number of labels must be a whole number from 1, got {brief(n_labels)}")
@@ -159,10 +158,10 @@ def saved_metric(header: Mapping[str, Any], place: str) -> Metric:
     """What a file says of its metric; those written before it did took all but accuracies as better when smaller."""
     name = header["metric"]
     if "metric_info" in header:
-        told = Metric.from_dict(header["metric_info"])
-        if told.name != name:
-            raise InputError(f"its metric is named both {brief(name)} and {brief(told.name)}")
-        return told
+        metric = Metric.from_dict(header["metric_info"])
+        if metric.name != name:
+            raise InputError(f"its metric is named both {brief(name)} and {brief(metric.name)}")
+        return metric
     known = known_metric(name)
     if known.direction is not None:
         if known.larger_is_better != ("accuracy" in name):  # the rule that such a file was written by
@@ -173,7 +172,7 @@ def saved_metric(header: Mapping[str, Any], place: str) -> Metric:
 
 
 def warn_of_other_versions(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], place: str) -> None:
-    """Log what packages have other versions here, where a predictor learns its labels again."""
+    """Log changed package versions, if the predictor is refitted on load."""
     from nassurrogate.predictors.kept_labels import holds_labels
     from nassurrogate.versions import version_changes
 

@@ -9,13 +9,13 @@ import numpy as np
 from nassurrogate.errors import InputError, brief
 
 LARGEST_SEED = (1 << 63) - 1
-"""What every file format and random generator in use can hold."""
+"""The largest seed that all file formats and random generators in use can take."""
 _DRAWN_BELOW = 1 << 31
 """Drawn seeds are short enough to be typed again."""
 
 
 def checked_seed(seed: object) -> int:
-    """The seed as an `int`. Raises `InputError` for what is no whole number from 0 to 2^63 − 1.
+    """The seed as an `int`. Raises `InputError` unless it is a whole number from 0 to 2^63 − 1.
 
     >>> checked_seed(7)
     7
@@ -27,7 +27,7 @@ def checked_seed(seed: object) -> int:
 
 
 def given_or_drawn_seed(seed: object) -> int:
-    """`checked_seed`; for None, a drawn one, which the caller shows so that the run can be repeated.
+    """`checked_seed`, or a random seed for None, which the caller shows so that the run can be repeated.
 
     >>> 0 <= given_or_drawn_seed(None) < 2**31
     True

@@ -58,15 +58,15 @@ class Surrogate:
         device: `"auto"`, `"cpu"`, `"cuda"`, …
         preset: the preset's name, for a predictor that is given without.
 
-    An architecture is an `Architecture` or its string, in some spaces an index (also an array or a tensor without a
-    dimension) or a dict of choices; a list, a range, an array, a tensor of rank 1 is a batch of them. A tuple of
-    numbers is refused: it may be the operation codes of one architecture as well as a batch of indices.
+    An architecture is an `Architecture` or its string, in some spaces an index (also as a zero-dimensional array or
+    tensor) or a dict of choices; a list, a range, or an array or tensor of rank 1 is a batch of them. A tuple of
+    numbers is refused: it may be the operation codes of one architecture or a batch of indices.
 
-    A surrogate can be copied and pickled, so other processes can score with it; copies learn independently. Pickles are
-    for the same release and for trusted hands, files (`save`) for all others.
+    A surrogate can be copied and pickled, so other processes can score with it; copies learn independently. Use pickles
+    only within one release and with people you trust, and files (`save`) for everything else.
 
     Raises `InputError` for what is unknown, for a metric of unknown direction, for a predictor that cannot read the
-    space, and for a device that is not there, also where the predictor would not use it.
+    space, and for a missing device, even if the predictor would not use it.
 
     >>> surrogate = Surrogate("nb201", predictor="gradient-boosting", seed=0)
     >>> _ = surrogate.fit([0, 1, 2, 3], [85.5, 90.8, 72.1, 88.0])
@@ -107,7 +107,7 @@ class Surrogate:
         self.label_stats: dict[str, float] = {}
         self.labels_sha256 = ""
         self.dataset: str | None = None
-        """Name of the data set that the labels are of; None: not said."""
+        """Name of the labels' data set; None if unknown."""
         self._labels: Labels | None = None
         self._logged: set[str] = set()
 
@@ -115,12 +115,12 @@ class Surrogate:
     def labels(self) -> Labels | None:
         """The n architectures and (n,) targets that it learned from; None before a fit.
 
-        None too for a file of a release that did not keep them.
+        Also None if it was loaded from a file of a release that did not keep them.
         """
         return None if self._labels is None else (list(self._labels[0]), self._labels[1].copy())
 
     def __copy__(self) -> Surrogate:
-        """An independent one: a fit of either leaves the other as it is. The space is a value, which both hold."""
+        """An independent copy: fitting one does not change the other. They share the space, which never changes."""
         return copy.deepcopy(self, {id(self.space): self.space})
 
     def fresh(self, *, seed: int) -> Surrogate:
@@ -148,12 +148,12 @@ class Surrogate:
         Args:
             archs: n architectures; one may stand there more than once with different targets.
             targets: (n,) values in the metric's unit, accuracies in percent.
-            dataset: name of the data set that they are of. It is saved with the model: a search on another data set
-                does not count these labels as known.
+            dataset: name of the labels' data set. It is saved with the model: a search on another data set does not
+                count these labels as known.
             progress: called with (steps done, steps in all).
 
-        Logs a warning, once, where labels are of one or two architectures, too few for a 90 % interval, and where those
-        of a metric in percent look like fractions.
+        Logs a warning, once, if there are labels of only one or two architectures, too few for a 90 % interval, and if
+        the labels of a metric in percent look like fractions.
 
         Raises `InputError` for no label, unequal lengths, NaN or infinite targets, or targets that are all equal. A fit
         that fails leaves a surrogate without labels.
@@ -206,8 +206,8 @@ class Surrogate:
     def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation in the metric's unit: two arrays of shape (B,); B = 1 for one architecture.
 
-        Mean ± 1.645 standard deviations is to cover 90 % of unseen architectures. Of a surrogate that knows a single
-        one the deviation is a guess, as wide as the metric's scale (`deviation_of_unknown`).
+        Mean ± 1.645 standard deviations should cover 90 % of unseen architectures. If the surrogate knows only one
+        architecture, the deviation is a guess on the metric's scale (`deviation_of_unknown`).
         """
         self._require_fit()
         cells = self._cells(archs)
@@ -259,7 +259,7 @@ class Surrogate:
     # --- files ---------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one safetensors file, the labels too; what is no array as JSON in its header. Returns its path.
+        """Write one safetensors file, labels included; all but arrays is JSON in its header. Returns its path.
 
         Raises `InputError` before the first fit, or where the path cannot be written.
         """
@@ -347,8 +347,8 @@ class Surrogate:
 
 
 def _check_device(name: str, predictor: type[Predictor]) -> None:
-    """Raise `InputError` for a device that is not there; log where the predictor makes no use of it."""
-    if name in ("auto", "cpu"):  # of which nothing need be asked
+    """Raise `InputError` for a missing device; log if the predictor does not use it."""
+    if name in ("auto", "cpu"):  # always available
         return
     from nassurrogate.predictors.torch_device import torch_device
 
@@ -358,7 +358,7 @@ def _check_device(name: str, predictor: type[Predictor]) -> None:
 
 @lru_cache(maxsize=64)
 def _say_no_effect(device: str, predictor: str) -> None:
-    """Once a process: an evaluation makes hundreds of surrogates."""
+    """Log once per process: an evaluation makes hundreds of surrogates."""
     _log.warning("device %r has no effect: predictor %r runs on the CPU", device, predictor)
 
 

@@ -1,4 +1,4 @@
-"""Plain tables for stdout, which fit a terminal without breaking anything that belongs together."""
+"""Plain tables for stdout that fit a terminal without breaking words or operations."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from typing import TextIO
 
 NARROWEST = 24
-"""Characters that a wrapped column needs at least."""
+"""Least width of a wrapped column, in characters."""
 _GAP = "  "
 _BELOW = 8
-"""Where the last column starts that stands below its row."""
+"""Indent of a last column that is printed below its row."""
 _BORDERS = re.compile(
     r"(?<=\s)(?=\S)"  # words
     r"|(?<=\|\+)(?=\|)|(?<=[^\s|+])(?=\|[^\s|+])"  # the nodes, then the edges of an nb201 string
     r"|(?<=,)(?=[^\s\d])"  # lists, but no numbers
 )
 _NAME = re.compile(r"\s*\S+(?: \S+)*  +(?=\S)")
-"""The beginning of a `name  value` line."""
+"""The start of a `name  value` line."""
 
 
 def aligned(
@@ -30,16 +30,15 @@ def aligned(
     keys: int = 1,
     width: int | None = None,
 ) -> str:
-    """A plain table; on a terminal no line of it is longer than the terminal is wide, as far as possible.
+    """A plain table; on a terminal, lines are no longer than the terminal is wide, as far as possible.
 
-    The last column is wrapped, on a narrow terminal below its row, but nothing is broken within a word or an operation
-    of an architecture. Where the other columns alone are too wide, the table goes on below with the columns that are
-    left.
+    The last column is wrapped, on a narrow terminal below its row, but never within a word or an operation of an
+    architecture. If the other columns alone are too wide, the remaining ones follow in a further table below.
 
     Args:
-        numeric: names of the columns that are aligned on the right; the very last one never is.
-        keys: how many of the first columns say what a row is of: they stand in every part.
-        width: characters of a line; None: the terminal's, and no limit where stdout is no terminal.
+        numeric: names of the columns to align on the right; never the last one.
+        keys: number of first columns that identify a row; they are repeated in every part.
+        width: characters per line; None: the terminal's width, or no limit if stdout is not a terminal.
 
     >>> print(aligned(["index", "name"], [["7", "a"], ["12", "b"]], numeric=["index"]))
     index  name
@@ -65,7 +64,7 @@ def aligned(
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` characters; what belongs together and is longer has a line of its own.
+    """The text in lines of at most `width` characters; longer unbreakable pieces get their own lines.
 
     >>> wrapped("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|", 27)
     ['|none~0|+|none~0|none~1|+', '|skip_connect~0|none~1', '|none~2|']
@@ -79,9 +78,9 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def fitted(text: str, width: int) -> str:
-    """Longer lines than `width` are wrapped, and go on where the value of a `name  value` line begins.
+    """Wrap lines that are longer than `width`; a `name  value` line is continued below its value.
 
-    Other lines go on a little to the right of where they begin.
+    Other lines are continued with a small indent.
 
     >>> print(fitted("best  |none~0|+|none~0|none~1|+|none~0|none~1|none~2|", 32))
     best  |none~0|+|none~0|none~1|+
@@ -103,7 +102,7 @@ def fitted(text: str, width: int) -> str:
 
 
 def columns_of(stream: TextIO | None) -> int:
-    """Characters of a line: as wide as the terminal is, and no limit where the stream is none."""
+    """Characters per line: the terminal's width, or no limit if the stream is not a terminal."""
     return shutil.get_terminal_size().columns if is_terminal(stream) else sys.maxsize
 
 
@@ -113,7 +112,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def _parts(widths: Sequence[int], keys: int, width: int) -> list[list[int]]:
-    """Which columns stand side by side: all, where that is possible with a last column that can be wrapped."""
+    """Which columns go side by side: all of them, if they fit once the last one is wrapped."""
     everything = list(range(len(widths)))
     fixed = _start(widths)
     if fixed + min(widths[-1], NARROWEST) <= width or (widths[-1] > NARROWEST and fixed <= width):

@@ -34,7 +34,7 @@ class Event:
 
     Args:
         kind: `start` (with what is searched), `query`, `fit`, `note` (with a reason), or `result` (with what `run` is
-            about to return, before the summary is written and plots are drawn).
+            about to return, before summary and plots are written).
         done: queries made, or steps of the fit done.
         total: the budget, or all steps of the fit.
         message: one line, for `start` and `note`.
@@ -69,8 +69,8 @@ class Account:
         rng: draws the training seeds.
         fidelity: of all queries; None: the full training.
         writer: the ledger on disk; None keeps it in memory only.
-        listener: told of every event.
-        known: keys of feasible functions that are not evaluated, since their labels are known.
+        listener: called with every event.
+        known: keys of feasible functions that are not evaluated, as their labels are known.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Account:
         self.objective = objective
         self.budget = budget
         self.limit = budget if feasible.n_classes is None else min(budget, feasible.n_classes - len(known))
-        """Queries that can be made: equal functions are evaluated once, known ones never."""
+        """Number of possible queries: equal functions are evaluated once, known ones never."""
         self.kind: LabelKind = kind
         self._rng = rng
         self._fidelity = fidelity
@@ -101,7 +101,7 @@ class Account:
         self._listener = listener
         self._began = time.monotonic()
         self.taken: set[Hashable] = set(known)
-        """Keys of all that is not to be evaluated: what was, failures too, and what is known."""
+        """Keys that must not be evaluated: those already evaluated, failures included, and known ones."""
         self._seeds: dict[Architecture, list[int | None]] = {}
         self._evaluations: list[tuple[Query, Evaluation]] = []
         self.notes: list[str] = []
@@ -142,8 +142,8 @@ class Account:
     ) -> Evaluation:
         """Query one architecture, and record what it gave.
 
-        Equal functions are evaluated once, but for further trainings of the same architecture (see `can_train_again`)
-        and what is asked for as an `equivalent` of an evaluated one.
+        Equal functions are evaluated once, except for further trainings of the same architecture (see
+        `can_train_again`) and for an `equivalent` of an evaluated one.
 
         Raises `InputError` if the first five evaluations all fail.
         """
@@ -184,7 +184,7 @@ class Account:
         try:
             if self._writer is not None:
                 self._writer.append(query)
-        except BaseException:  # Ctrl-C too: what was taken back there is no part of the result
+        except BaseException:  # Ctrl-C too: a query that is not in the ledger is not in the result
             self._evaluations.pop()
             raise
         self.taken.add(key)

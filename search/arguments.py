@@ -104,7 +104,7 @@ def chosen_objective(objective: MetricLike | None, benchmark: Benchmark) -> Metr
 
 
 def check_budget(budget: object, benchmark: Benchmark, objective: Metric, *, allow_equivalent: bool = False) -> None:
-    """Raise `InputError` unless so many queries can be made; equal functions count once unless they are allowed."""
+    """Raise `InputError` for more queries than are possible; equal functions count once unless they are allowed."""
     is_number = not isinstance(budget, bool) and isinstance(budget, int | np.integer)
     if not isinstance(benchmark, TabularBenchmark):
         if not is_number or budget < 1:  # type: ignore[operator]
@@ -123,7 +123,7 @@ def check_budget(budget: object, benchmark: Benchmark, objective: Metric, *, all
 def check_kinds(
     *, labels: object, device: object, listener: object, fidelity: object = None, **switches: object
 ) -> None:
-    """Raise `InputError` for an argument of the wrong type; `switches` are True or False."""
+    """Raise `InputError` for an argument of the wrong type; `switches` must be True or False."""
     for name, value in (("labels", labels), ("device", device)):
         _require("a name", name, value, str)
     for name, value in switches.items():
@@ -144,7 +144,7 @@ def checked_settings(settings: SearchSettings | None) -> SearchSettings:
 
 
 def parsed_constraints(constraints: Sequence[Constraint | str] | Constraint | str) -> list[Constraint]:
-    """One or several constraints, as text or not; a text may hold several."""
+    """One or several constraints, as text or objects; a text may hold several."""
     given: Iterable[Any] = [constraints] if isinstance(constraints, str | Constraint) else constraints
     try:
         listed = None if isinstance(given, bytes | bytearray | Mapping) else list(given)
@@ -174,11 +174,11 @@ def loaded_surrogate(
     if not saved.n_labels:
         raise InputError("the surrogate has no labels yet; call fit(archs, targets) first, or load a saved one")
     low, high = (saved.label_stats.get(name, math.nan) for name in ("min", "max"))
-    # An error of less than 1 % is nothing special; an accuracy is.
+    # An error below 1 % is plausible; an accuracy below 1 % is not.
     if objective.is_percent and objective.larger_is_better and low >= 0.0 and 0.0 < high <= 1.0:
         raise InputError(
-            f"{place} learned labels from {low:.4g} to {high:.4g}, which are fractions, but {objective.name} is in "
-            "percent; train it again with `nassurrogate train … --unit fraction`, or fit it to 100 times the values"
+            f"{place} learned labels from {low:.4g} to {high:.4g}, which look like fractions, but {objective.name} is "
+            "in percent; train it again with `nassurrogate train … --unit fraction`, or on values multiplied by 100"
         )
     return saved
 

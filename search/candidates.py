@@ -109,19 +109,21 @@ def _of_table(
 
 
 def unknown_note(feasible: FeasibleSet) -> str:
-    """What a user must know where a constrained metric is not known of all architectures; empty where it is."""
+    """The warning that a constrained metric is unknown for some architectures; empty if there are none."""
     if not feasible.unknown:
         return ""
     n = feasible.n_checked
-    of = f"{n:,} {'sampled ' if feasible.is_estimate else ''}architectures"
-    known = "; ".join(f"{metric} is known of {n - lacking:,} of {of}" for metric, lacking in feasible.unknown.items())
+    all_of_them = f"{n:,} {'sampled ' if feasible.is_estimate else ''}architectures"
+    known = "; ".join(
+        f"{metric} is known for {n - missing:,} of {all_of_them}" for metric, missing in feasible.unknown.items()
+    )
     if feasible.n_unknown == 0:
-        return f"{known}; the other constraints rule out all others"
+        return f"{known}; the other constraints rule out the rest"
     open_ones = "" if feasible.n_unknown is None else f" {feasible.n_unknown:,}"
     learn = " and ".join(f"`nassurrogate train --csv … --metric {metric}`" for metric in feasible.unknown)
     return (
-        f"{known}: whether the other{open_ones} satisfy the constraints is unknown, so they are counted as neither and "
-        f"never proposed, and no regret is claimed; {learn} makes a surrogate that predicts it from the known values"
+        f"{known}: whether the other{open_ones} satisfy the constraints is unknown, so they are never proposed and no "
+        f"regret is claimed; {learn} learns to predict it from the known values"
     )
 
 
@@ -190,9 +192,9 @@ def _nobody(
 
 
 def _unknown(values: Mapping[str, np.ndarray]) -> str:
-    """How many values are unknown, as the end of a sentence."""
+    """How many values are unknown, to end a sentence with."""
     return "".join(
-        f"; {metric} is unknown of {count:,} of {len(values[metric]):,}"
+        f"; {metric} is unknown for {count:,} of {len(values[metric]):,}"
         for metric, count in count_unknown(values).items()
     )
 

@@ -1,4 +1,4 @@
-"""After the last different function: the budget that is left goes to cheaper architectures of the same functions."""
+"""Spends the rest of the budget on cheaper equivalents once every feasible function is evaluated."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from nassurrogate.search.outcome import COSTS
 from nassurrogate.search.selection import first_queries
 
 EQUIVALENT = "equivalent"
-"""What proposed such a query, in the ledger."""
+"""How the ledger marks such queries, in `proposed_by`."""
 
 
 def evaluate_cheaper(
     account: Account, feasible: FeasibleSet, benchmark: Benchmark, constraints: Sequence[Constraint]
 ) -> int:
-    """Spend what is left on the cheapest feasible equivalent of each evaluated architecture, the best function first.
+    """Evaluate the cheapest feasible equivalent of each evaluated architecture, best functions first.
 
-    Equal functions differ in what they cost, and in the noise of their training. Cheaper is what costs less of the
-    first constrained metric (more of it, where the bound is one from below); equals are told apart by the next one,
-    then by latency, parameters and FLOPs.
+    Equivalent architectures differ in their costs and in the noise of their training. Cheaper means less of the first
+    constrained metric (more of it, for a lower bound); ties are broken by the next one, then by latency, parameters
+    and FLOPs.
 
     Args:
-        account: evaluates; of every function one more architecture at most.
+        account: evaluates at most one more architecture of each function.
         feasible: lists equivalents.
-        benchmark: looks costs up.
-        constraints: the run's.
+        benchmark: looks up costs.
+        constraints: the run's constraints.
 
     Returns how many were evaluated.
     """

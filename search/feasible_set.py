@@ -27,11 +27,11 @@ class FeasibleSet(ABC):
         n_classes: different functions among those that can be evaluated; None: unknown.
         feasible_share: n_feasible / n_space, or an estimate of it.
         is_estimate: whether it is one.
-        n_unknown: architectures of which nobody knows whether they satisfy the constraints, for a value is missing;
-            they are neither counted as feasible nor proposed. None: how many there are is unknown.
-        unknown: constrained metric → of how many of the architectures looked at its value is missing; without those
-            that are known of all.
-        n_checked: architectures looked at for that.
+        n_unknown: number of architectures that may or may not satisfy the constraints, as a value is missing; they are
+            neither counted as feasible nor proposed. None: the number itself is unknown.
+        unknown: constrained metric → number of missing values among the architectures checked; only metrics with
+            missing values.
+        n_checked: number of architectures checked for missing values.
     """
 
     space: Space
@@ -69,7 +69,7 @@ class FeasibleSet(ABC):
         """For every feasible architecture the one that is evaluated in place of all that compute the same."""
 
     def equivalents(self, arch: Architecture) -> list[Architecture]:
-        """Other feasible architectures of the same key; none where they cannot be listed."""
+        """Other feasible architectures with the same key; empty if they cannot be listed."""
         return []
 
     @abstractmethod
@@ -96,7 +96,7 @@ class ListedSet(FeasibleSet):
         whole: says what is feasible.
         members: C representatives.
         keys: (C,) theirs.
-        equals: key → all feasible architectures of it; None where they cannot be listed.
+        equals: key → all feasible architectures with that key; None if they cannot be listed.
     """
 
     def __init__(
@@ -166,12 +166,12 @@ class ListedSet(FeasibleSet):
 
 
 def undecided(constraints: Sequence[Constraint], values: Mapping[str, np.ndarray], n: int) -> np.ndarray:
-    """(n,) bool: for which a missing value leaves open whether they satisfy the constraints: no known one rules it out.
+    """(n,) bool: which architectures may satisfy the constraints but lack a value.
 
     Args:
         constraints: all must hold.
         values: metric → (n,), NaN where unknown.
-        n: how many.
+        n: number of architectures.
     """
     ruled_out, lacks = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     for constraint in constraints:
@@ -182,6 +182,6 @@ def undecided(constraints: Sequence[Constraint], values: Mapping[str, np.ndarray
 
 
 def count_unknown(values: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Metric → how many of its (n,) values are missing; without those that are known of all."""
+    """Metric → how many of its (n,) values are missing; only metrics with missing values."""
     counts = {metric: int(np.isnan(each).sum()) for metric, each in values.items()}
     return {metric: count for metric, count in counts.items() if count}

@@ -1,4 +1,4 @@
-"""Settings that were asked for and do nothing in a run, or less than they say: a user must not wait for an effect."""
+"""Notes on settings that have no effect in a run, or less than asked for."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from nassurrogate.search.schedule import Plan, SearchSettings
 
 
 def idle_without_predictor(settings: SearchSettings, limit: int) -> list[str]:
-    """What to say of a search without a predictor.
+    """Notes for a search without a predictor.
 
     Args:
         settings: the strategy.
         limit: queries that can be made.
 
     >>> idle_without_predictor(SearchSettings(n_init=5, beta=1.0), 20)
-    ['without a predictor n_init and beta have no effect: only top has one']
+    ['without a predictor, n_init and beta have no effect; only top has']
     """
     changed = settings.changed()
     idle = [name for name in changed if name != "top"]
     several = f"{' and '.join(idle)} {'have' if len(idle) > 1 else 'has'}"
-    notes = [f"without a predictor {several} no effect: only top has one"] if idle else []
+    notes = [f"without a predictor, {several} no effect; only top has"] if idle else []
     return notes + _of_top(changed, limit)
 
 
 def idle_beside_predictor(
     settings: SearchSettings, plan: Plan, limit: int, *, looks_at_all: bool, pool_size: int, n_candidates: int | None
 ) -> list[str]:
-    """What to say of a search with a predictor, before its first query.
+    """Notes for a search with a predictor, before its first query.
 
     Args:
         settings: the strategy.
         plan: how the budget is split.
         limit: queries that can be made.
         looks_at_all: whether the searcher scores the whole pool.
-        pool_size: what the pool's size comes to.
-        n_candidates: different feasible functions; None: unknown.
+        pool_size: the actual size of the pool.
+        n_candidates: number of different feasible functions; None: unknown.
     """
     changed, notes = settings.changed(), []
     if limit > 1:
@@ -50,14 +50,14 @@ def idle_beside_predictor(
                 )
     if settings.batch_size is not None and settings.batch_size > max(plan.n_search, plan.n_confirm, 1):
         notes.append(
-            f"batch_size={settings.batch_size} has no effect beyond {max(plan.n_search, plan.n_confirm, 1)}: no more "
-            "queries follow each other"
+            f"batch_size={settings.batch_size} has no effect beyond {max(plan.n_search, plan.n_confirm, 1)}: no phase "
+            "has more queries"
         )
     if "beta" in changed and settings.acquisition != "ucb":
-        notes.append(f"beta={settings.beta:g} has no effect: only acquisition=ucb reads it, not {settings.acquisition}")
+        notes.append(f"beta={settings.beta:g} has no effect: only acquisition=ucb uses it, not {settings.acquisition}")
     if "inner_proposals" in changed and looks_at_all:
         notes.append(
-            f"inner_proposals={settings.inner_proposals} has no effect: searcher exhaustive looks at the whole pool"
+            f"inner_proposals={settings.inner_proposals} has no effect: searcher exhaustive scores the whole pool"
         )
     if settings.pool_size < pool_size and (n_candidates is None or settings.pool_size < n_candidates):
         notes.append(f"pool_size={settings.pool_size} is too small for {limit} queries: {pool_size} is used")
@@ -65,11 +65,11 @@ def idle_beside_predictor(
 
 
 def idle_label_noise(settings: SearchSettings, *, used: bool, is_percent: bool) -> list[str]:
-    """What to say once the labels are known.
+    """Notes once the labels are known.
 
     Args:
         settings: the strategy.
-        used: whether the noise decided anything.
+        used: whether the noise had any influence.
         is_percent: whether the objective is in percent.
     """
     if "label_noise_pct" not in settings.changed() or used:

@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a run: what was found so far is not lost."""
+"""Ctrl-C during a run: the result so far is kept."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 
 class SearchInterrupted(KeyboardInterrupt):
-    """A run was cut off after its first label; its summary and plots are written.
+    """A run was interrupted after its first label; its summary and plots are written.
 
-    It is a `KeyboardInterrupt`, so whatever ends at Ctrl-C ends at it.
+    It is a `KeyboardInterrupt`, so code that handles Ctrl-C handles it too.
 
     Attributes:
         result: what `run` would have returned, with the `stop_reason` "interrupted".

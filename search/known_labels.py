@@ -1,4 +1,4 @@
-"""What a saved surrogate has labels of: no query is spent on it again."""
+"""The labels of a saved surrogate, on which no query is spent again."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from nassurrogate.surrogate import Surrogate
 
 
 def is_of_another(surrogate: Surrogate, dataset: str) -> bool:
-    """Whether a surrogate says that its labels are of another data set."""
+    """Whether the surrogate's labels are known to be of another data set."""
     return surrogate.dataset is not None and surrogate.dataset != dataset
 
 
 @dataclass(frozen=True)
 class KnownLabels:
-    """Labels that a surrogate brings along, of what is feasible here.
+    """A saved surrogate's labels of feasible functions.
 
-    Where the surrogate does not say what they are of, that may be another data set: they guide, and are never a result.
+    If the surrogate does not name their data set, it may be another one: the labels guide the search, but are never a
+    result.
 
     Args:
         keys: of the feasible functions that have a label.
         archs: feasible architectures, one for each label whose function is feasible.
-        labels: theirs, in the metric's unit.
+        labels: their labels, in the metric's unit.
     """
 
     keys: frozenset[Hashable] = frozenset()
@@ -36,12 +37,12 @@ class KnownLabels:
 
     @classmethod
     def of(cls, surrogate: Surrogate | None, feasible: FeasibleSet, dataset: str) -> KnownLabels:
-        """Those of a surrogate; none where there is none, it keeps no labels, or they are of another data set.
+        """The labels of a surrogate; empty without a surrogate or labels, or if they are of another data set.
 
         Args:
-            surrogate: that the run starts from.
+            surrogate: the one that the run starts from.
             feasible: what may be evaluated.
-            dataset: on which it is evaluated.
+            dataset: the data set of the run.
         """
         if surrogate is None or surrogate.labels is None or is_of_another(surrogate, dataset):
             return cls()
@@ -50,7 +51,7 @@ class KnownLabels:
         if isinstance(feasible, TableSet | ListedSet):
             members = feasible.members()
             standing = dict(zip(feasible.keys(members), members, strict=True))
-            # A label of an infeasible architecture tells what its feasible equivalents are worth.
+            # The label of an infeasible architecture holds for its feasible equivalents.
             stand_ins = [standing.get(key) for key in keys]
         else:
             stand_ins = [None] * len(archs)
@@ -65,11 +66,11 @@ class KnownLabels:
         return cls(frozenset(keys_of), archs_of, labels_of)
 
     def better_note(self, objective: Metric, best: float) -> str:
-        """What to say where one of these labels is better than the best that was found; empty where none is.
+        """A note if one of these labels is better than the best found; empty if none is.
 
         Args:
-            objective: what the labels are.
-            best: the best value that was found, in its unit.
+            objective: the metric of the labels.
+            best: the best value found, in its unit.
         """
         if not self.labels:
             return ""
@@ -78,7 +79,7 @@ class KnownLabels:
         if objective.sign * label <= objective.sign * best:
             return ""
         return (
-            f"the best of the model's own labels is better than what was found: "
+            f"the best of the surrogate's own labels is better than what was found: "
             f"{value_in_words(label, objective)} for {self.archs[place]}, which was not evaluated here; "
             "requery_known=True (--requery-known) lets the search evaluate it"
         )

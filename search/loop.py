@@ -84,7 +84,7 @@ def run(
         space: the search space or its name; None: the benchmark's, or `"nb201"`.
         dataset: name of the data set whose table is the ground truth; None: the benchmark's or the space's own.
         budget: number of ground-truth queries; on a table, at most the number of different functions in the space, or
-            with `allow_equivalent` of its architectures.
+            with `allow_equivalent` the number of architectures.
         searcher: one of `searcher_names()`, or a class.
         predictor: registered name, `name:preset` or class; `"none"`: no surrogate, every proposal is evaluated;
             `"oracle"`: predictions are the true values, an upper bound. None: the saved surrogate's, or what
@@ -110,16 +110,16 @@ def run(
         write: False keeps everything in memory.
         plots: whether plots are drawn into the run folder.
         device: of the predictor.
-        requery_known: whether architectures that the saved surrogate has labels of may be queried. By default they are
-            not: where the best of these labels is better than all that was found, a note says so.
-        allow_equivalent: once no different function is left, spend the rest of the budget on architectures that equal
-            evaluated ones but cost less in the first constrained metric (without constraints, in latency, parameters or
-            FLOPs): of each function the cheapest, the best function first.
+        requery_known: whether architectures that the saved surrogate has labels for may be queried. By default they are
+            not; a note says if the best of these labels is better than everything found.
+        allow_equivalent: once every feasible function is evaluated, spend the rest of the budget on equivalent
+            architectures that cost less in the first constrained metric (without constraints: latency, parameters or
+            FLOPs): the cheapest of each function, best functions first.
 
-    Returns the fields that `--json` prints. `best` is always feasible. The result comes before all that may fail: a
-    summary or plots that cannot be written are a note. Raises `InputError` for input that is unusable, before the first
-    query, and if all evaluations, or the first five, fail. Ctrl-C after the first label raises `SearchInterrupted`, a
-    `KeyboardInterrupt` with the result so far, once summary and plots are written; a second one ends at once.
+    Returns the fields that `--json` prints. `best` is always feasible. A summary or plots that cannot be written do not
+    lose the result: they become a note. Raises `InputError` for unusable input, before the first query, and if all
+    evaluations, or the first five, fail. Ctrl-C after the first label raises `SearchInterrupted`, a `KeyboardInterrupt`
+    with the result so far, once summary and plots are written; a second Ctrl-C ends at once.
 
     >>> result = run(budget=4, seed=0, predictor="gradient-boosting", constraints=["latency_ms<=12"], write=False)
     >>> result["queries"], result["best"]["latency_ms"] <= 12
@@ -161,7 +161,7 @@ def run(
     known = KnownLabels() if requery_known else KnownLabels.of(saved, feasible, truth.dataset)
     if feasible.n_classes == len(known.keys):
         raise InputError(
-            f"the surrogate has labels of all {feasible.n_classes:,} feasible functions; requery_known=True "
+            f"the surrogate has labels for all {feasible.n_classes:,} feasible functions; requery_known=True "
             "(--requery-known) evaluates them again"
         )
     search_surrogate: SearchSurrogate | None = None
@@ -226,8 +226,8 @@ def run(
             listener=listener,
             known=known.keys,
         )
-        told = start_line(feasible, known, seed)
-        account.emit(Event("start", 0, budget, told, run_dir="" if folder is None else str(folder)))
+        line = start_line(feasible, known, seed)
+        account.emit(Event("start", 0, budget, line, run_dir="" if folder is None else str(folder)))
         for note in start_notes(
             truth,
             goal,
@@ -264,20 +264,20 @@ def run(
             "wall_s": round(time.monotonic() - began, 3),
             "run_dir": None if folder is None else str(folder),
         }
-        if TEST in truth.metrics and isinstance(truth, TabularBenchmark):  # no sooner: a search never sees its column
+        if TEST in truth.metrics and isinstance(truth, TabularBenchmark):  # not earlier: a search never sees its column
             result["metric_sources"] = {**asked["metric_sources"], **metric_sources(truth, [TEST])}
         account.emit(Event("result", len(account.queries), budget, result=result))
         if folder is not None:
             _keep(result, folder, truth, account, plots=bool(plots))
     if search.interrupted is not None:
-        ledger = "nowhere, since write is False" if folder is None else f"in {folder / LEDGER}"
+        ledger = "not on disk, as write is False" if folder is None else f"in {folder / LEDGER}"
         message = f"the {len(account.queries)} queries so far are {ledger}"
         raise SearchInterrupted(message, result) from search.interrupted
     return result
 
 
 def _keep(result: Mapping[str, Any], folder: Path, truth: Benchmark, account: Account, *, plots: bool) -> None:
-    """Write the summary, draw the plots. What cannot be written is said; the result is known already."""
+    """Write the summary and the plots. Failures become notes: the result is known already."""
     try:
         write_summary(folder, result)
     except InputError as error:

@@ -144,7 +144,7 @@ def spent(queries: Sequence[Query]) -> dict[str, Any]:
 
 
 def metric_sources(benchmark: Benchmark, metrics: Iterable[str]) -> dict[str, str]:
-    """Metric → the table that its values are from, of those that a table has; nothing without a table."""
+    """Metric → where its values come from, for the metrics of a table; empty for other benchmarks."""
     if not isinstance(benchmark, TabularBenchmark):
         return {}
     return {name: benchmark.origin(name) for name in dict.fromkeys(metrics) if name in benchmark.metrics}

@@ -31,11 +31,11 @@ _MARKERS = {"init": "s", "search": "o", "confirm": "D"}
 _BEST, _BOUND, _QUIET, _BARS, _DARK = "#009E73", "#CC79A7", "#BBBBBB", "#999999", "#555555"
 _SIZE, _DPI = (7.0, 4.8), 150
 _SMALL = 7.5
-"""Points, of the lines below a title."""
+"""Font size of the lines below a title, in points."""
 _LINE_LENGTH, _TITLE_LENGTH, _LABEL_LENGTH, _LEGEND_LENGTH = 96, 62, 45, 110
-"""Characters of a line below a title, a title, a label of an axis and a row of the legend that fit a figure."""
+"""Characters that fit into a line below the title, the title, an axis label and a row of the legend."""
 _MARKER_LENGTH = 7
-"""Characters that the marker beside an entry of the legend takes, and the gap."""
+"""Width of the marker beside a legend entry and the gap, in characters."""
 
 
 def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
@@ -89,10 +89,10 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
     )  # fmt: skip
     optimum = _optimum(ledger, benchmark)
     if optimum is not None:
-        # One training of it, or of another, may give more.
+        # A single training, of this or another one, may give more.
         mean = " on average" if ledger.header["config"]["labels"] == "single" and objective.needs_training else ""
-        told = f"best feasible {_kind(benchmark)}, {value_in_words(optimum, objective, _form(objective))}{mean}"
-        axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=told)
+        label = f"best feasible {_kind(benchmark)}, {value_in_words(optimum, objective, _form(objective))}{mean}"
+        axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=label)
     if labels and objective.is_percent and objective.larger_is_better:
         # Untrainable cells would squeeze all that matters into one line; the plot states how many lie below.
         high = max(np.nanmax(curve), optimum or 0.0)
@@ -171,14 +171,14 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
     for bound in map(Constraint.parse, ledger.header["config"]["constraints"]):
         if bound.metric == metric:
             sign = {"<=": "≤", ">=": "≥"}.get(bound.operator, bound.operator)
-            told = f"{name_in_words(cost_metric)} {sign} {value_in_words(bound.bound, cost_metric, 'g')}"
-            axes.axvline(bound.bound, color=_BOUND, linewidth=1.5, label=f"{told} (infeasible: shaded)")
+            limit = f"{name_in_words(cost_metric)} {sign} {value_in_words(bound.bound, cost_metric, 'g')}"
+            axes.axvline(bound.bound, color=_BOUND, linewidth=1.5, label=f"{limit} (infeasible: shaded)")
             left, right = axes.get_xlim()
             refused = (bound.bound, right) if bound.operator in ("<=", "<") else (left, bound.bound)
             axes.axvspan(*refused, color=_BOUND, alpha=0.08, linewidth=0)
             axes.set_xlim(left, right)
     if truth.size and objective.larger_is_better:
-        # Most cells of a table are good, and the good ones close together; the plot states how many lie below.
+        # Most cells of a table are good and close together; the plot states how many lie below.
         low, high = float(np.quantile(truth, 0.15)), float(max(truth.max(), labels.max(initial=-np.inf)))
         axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
     axes.set_xlabel(heading(cost_metric))
@@ -195,9 +195,9 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
 
 
 def _objective(ledger: Ledger) -> Metric:
-    """What the labels are; a ledger of an earlier release does not say, for then there was but one."""
-    told = ledger.header["config"].get("objective")
-    return known_metric(LABEL) if told is None else Metric.from_dict(told)
+    """The metric of the labels; ledgers of earlier releases knew only one and do not name it."""
+    fields = ledger.header["config"].get("objective")
+    return known_metric(LABEL) if fields is None else Metric.from_dict(fields)
 
 
 def _kind(benchmark: Benchmark) -> str:
@@ -232,12 +232,12 @@ def _canvas(ledger: Ledger) -> tuple[Figure, Axes]:
 
 
 def _finish(figure: Figure, axes: Axes, ledger: Ledger, title: str, not_shown: Sequence[str]) -> None:
-    """The title, below it what run it is and what the plot leaves out, and the legend outside, over no point."""
+    """Add the title, lines on the run and on what is not shown, and a legend outside the axes."""
     asked = ledger.header["config"]
     marked = " (ORACLE: an upper bound)" if asked["oracle"] else ""
     about = f"{asked['space']}/{asked['dataset']} · {asked['searcher']} · {asked['predictor']} · seed {asked['seed']}"
-    told = [about, *([f"not shown: {', '.join(not_shown)}"] if not_shown else [])]
-    lines = [line for text in told for line in _wrapped(text, _LINE_LENGTH)]
+    texts = [about, *([f"not shown: {', '.join(not_shown)}"] if not_shown else [])]
+    lines = [line for text in texts for line in _wrapped(text, _LINE_LENGTH)]
     axes.annotate(
         "\n".join(lines), (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points", va="bottom",
         fontsize=_SMALL, color=_DARK, linespacing=1.2,
@@ -253,7 +253,7 @@ def _finish(figure: Figure, axes: Axes, ledger: Ledger, title: str, not_shown: S
 
 
 def _columns(lengths: Sequence[int]) -> int:
-    """How many columns a legend of entries of these lengths may have, which are filled one after the other."""
+    """How many columns a legend with entries of these lengths may have; columns are filled one after the other."""
     for columns in (3, 2):
         parts = np.array_split(np.array(lengths), columns)
         if sum(part.max(initial=0) + _MARKER_LENGTH for part in parts) <= _LEGEND_LENGTH:
@@ -262,7 +262,7 @@ def _columns(lengths: Sequence[int]) -> int:
 
 
 def _wrapped(text: str, length: int) -> list[str]:
-    """Lines that fit. Names may be anything; a dollar of theirs must not begin a formula."""
+    """Lines that fit. A dollar sign in a name must not start a formula."""
     return [line.replace("$", r"\$") for line in textwrap.wrap(text, length)]
 
 
@@ -288,7 +288,7 @@ def _whole_ticks(axes: Axes, last: int) -> None:
 def _outside(
     axes: Axes, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float], one: str, several: str
 ) -> list[str]:
-    """How many points lie on which side of what is shown; a point in a corner counts as below or above."""
+    """How many points lie outside the axes, by side; a point beyond a corner counts as below or above."""
     across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
     below, above = up < bottom, up > top
@@ -300,16 +300,16 @@ def _outside(
         "further right": beside & (across > right),
         f"without a known {axes.get_xlabel()}": beside & ~np.isfinite(across),
     }
-    return [f"{told} {side}" for side, there in sides.items() for told in _counted(int(there.sum()), one, several)]
+    return [f"{count} {side}" for side, there in sides.items() for count in _counted(int(there.sum()), one, several)]
 
 
 def _counted(count: int, one: str, several: str) -> list[str]:
-    """The count of something in words, if there is any."""
+    """The count in words; empty for 0."""
     return [f"{count:,} {one if count == 1 else several}"] if count else []
 
 
 def _optimum(ledger: Ledger, benchmark: Benchmark) -> float | None:
-    """The best feasible cell's mean label, in the objective's unit; None where a missing value leaves it open."""
+    """The best feasible cell's mean label, in the objective's unit; None if missing values leave it unknown."""
     if not isinstance(benchmark, TabularBenchmark):
         return None
     objective = _objective(ledger)

@@ -1,4 +1,4 @@
-"""What a run comes to, for a person: the anytime curve, the result in a few lines of text, the table of the best."""
+"""Reports a run: the anytime curve, the result in a few lines of text, the table of the best architectures."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def anytime(queries: Sequence[Query], *, sign: int = 1) -> np.ndarray:
 
 
 def describe_result(result: Mapping[str, Any]) -> str:
-    """The result of `run` as text for a person, a line a fact."""
+    """The result of `run` as text, one fact per line."""
     rows = result_rows(result)
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
 
 
 def result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The lines of `describe_result`: what a fact is about, and the fact.
+    """The lines of `describe_result` as (name, text).
 
     Args:
-        result: of `run`, or the `summary.json` of a run folder, of an earlier release too.
+        result: of `run`, or a run folder's `summary.json`, also from an earlier release.
     """
     kind, goal = _kind(result), _objective(result)
     rows = [(f"best {kind}", _named(result["best"])), *_operations(result), (_title(goal), _value(result, goal))]
@@ -87,7 +87,7 @@ def top_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     Args:
         result: of `run`.
 
-    The last column is the architecture's string. What no row has is left out; `-` is what one row lacks.
+    The last column is the architecture's string. Columns without values are left out; `-` marks a missing value.
     """
     goal, top = _objective(result), result["top"]
     form = ".2f" if goal.is_percent else ".5g"
@@ -131,7 +131,7 @@ def _named(best: Mapping[str, Any]) -> str:
 
 
 def _operations(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What an NB101 cell is made of; the strings of all other spaces say it."""
+    """The operations and edges of an NB101 cell, whose string, a hash, does not show them."""
     if result["space"] != "nb101":
         return []
     from nassurrogate.spaces import get_space
@@ -145,8 +145,8 @@ def _operations(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _title(goal: Metric) -> str:
-    told = {LABEL: "validation accuracy", TEST: "test accuracy (the objective)"}
-    return told.get(goal.name, goal.name)
+    titles = {LABEL: "validation accuracy", TEST: "test accuracy (the objective)"}
+    return titles.get(goal.name, goal.name)
 
 
 def _value(result: Mapping[str, Any], goal: Metric) -> str:
@@ -165,7 +165,7 @@ _RULES = {
     "shrunk": "by measured value shrunk towards the predicted one (a single training may be lucky)",
     "oracle": "by true value",
 }
-"""What a rule of `choose` means."""
+"""The rules of `choose` in words."""
 
 
 _NO_COSTS = (
@@ -183,17 +183,17 @@ def _costs(best: Mapping[str, Any], goal: Metric) -> list[tuple[Metric, float]]:
 
 
 def _regret(result: Mapping[str, Any], goal: Metric) -> str:
-    """How far the best one is from the best that there is."""
+    """How far the best found is from the best possible."""
     kind, regret = _kind(result), result["regret_points"]
     if regret is None:
         if result.get("n_unknown"):
             unknown = f"the {result['n_unknown']:,} without a known {_bounded(result)}"
             return f"unknown (the best {kind} may be one of {unknown})"
         return f"unknown ({'table incomplete' if result['is_table'] else 'the optimum is not known'})"
-    told = f"{regret:.3f} points" if goal.is_percent else value_in_words(regret, goal)
+    amount = f"{regret:.3f} points" if goal.is_percent else value_in_words(regret, goal)
     if regret == 0:
-        return f"{told}: no feasible {kind} is better"
-    return f"{told} {'less' if goal.larger_is_better else 'more'} than the best feasible {kind}"
+        return f"{amount}: no feasible {kind} is better"
+    return f"{amount} {'less' if goal.larger_is_better else 'more'} than the best feasible {kind}"
 
 
 def _feasible(result: Mapping[str, Any]) -> str:
@@ -227,7 +227,7 @@ def _queries(result: Mapping[str, Any]) -> str:
 
 
 def _stopped(result: Mapping[str, Any]) -> str:
-    """Why budget is left; empty if none is."""
+    """Why the budget was not spent; empty if it was."""
     reason, kind = result["stop_reason"], _kind(result)
     if reason == "budget":
         return ""
@@ -235,7 +235,7 @@ def _stopped(result: Mapping[str, Any]) -> str:
         return "; interrupted before the budget was spent"
     if reason != "exhausted":
         return f"; stopped: {reason}"
-    if any(note.startswith("exhausted") for note in result["notes"]):  # of an earlier release none does
+    if any(note.startswith("exhausted") for note in result["notes"]):  # not in earlier releases
         return "; exhausted, see the note"
     return f"; exhausted: no feasible {kind} is left to evaluate"
 
@@ -248,7 +248,7 @@ def _search(result: Mapping[str, Any]) -> str:
 
 
 def _sources(result: Mapping[str, Any]) -> str:
-    """Which table every metric is from, table by table; empty where that is not known."""
+    """The metrics by the table they come from; empty if unknown."""
     metrics: dict[str, list[str]] = {}
     for metric, source in (result.get("metric_sources") or {}).items():
         metrics.setdefault(source, []).append(metric)

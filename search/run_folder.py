@@ -31,8 +31,8 @@ def open_run(folder: Path | Iterator[Path], header: Mapping[str, Any]) -> Iterat
     """Create or take over a folder that holds no run, and keep it locked against other processes meanwhile.
 
     Args:
-        folder: the folder, or names for a new one: the first that nobody has is taken, other processes included.
-        header: of the ledger, which tells by its `path` where it lies.
+        folder: the folder, or names for a new one; the first one that does not exist is created.
+        header: of the ledger; the writer's `path` says where the ledger is.
 
     Raises `InputError` for a folder that another process writes, that holds a run, or that cannot be written; nothing
     of it is then changed.
@@ -98,7 +98,7 @@ def _make_folder(path: Path) -> list[Path]:
 
 
 def _make_new(names: Iterator[Path]) -> tuple[Path, list[Path]]:
-    """Make the first folder that is not there, and say which are new, innermost first."""
+    """Create the first folder that does not exist; returns it and all new folders, innermost first."""
     for path in names:
         parents = _make_folder(path.parent)
         try:
@@ -109,7 +109,7 @@ def _make_new(names: Iterator[Path]) -> tuple[Path, list[Path]]:
             _remove_empty(parents)
             raise InputError(f"cannot make the run folder {path}: {error.strerror}; choose another one") from error
         return path, [path, *parents]
-    raise AssertionError("the names have no end")
+    raise AssertionError("the names never end")
 
 
 def _remove_empty(folders: list[Path]) -> None:

@@ -19,8 +19,8 @@ _GROWTH = 200
 class SearchSettings:
     """Everything about the strategy that a user may change; without a predictor only `top` matters.
 
-    What each means, its default and its range stand in `nassurrogate.search.setting_table.SETTINGS`, which
-    `nassurrogate search --help-settings` prints. What has no effect in a run is said in its notes.
+    `nassurrogate.search.setting_table.SETTINGS` documents their meanings, defaults and ranges;
+    `nassurrogate search --help-settings` prints it. A run's notes name settings that have no effect in it.
 
     Raises `InputError` for a value out of range.
 
@@ -43,7 +43,7 @@ class SearchSettings:
             setting.check(getattr(self, name))
 
     def changed(self) -> dict[str, object]:
-        """Those that differ from their defaults.
+        """The settings that differ from their defaults.
 
         >>> SearchSettings(beta=3.0).changed()
         {'beta': 3.0}

@@ -29,7 +29,7 @@ _CLIMBERS, _CLIMBS = 4, 8
 _STARTS, _MOST_STEPS = 2, 4
 """Candidates of an open space from which the search climbs before a query, and how far; the next query goes on."""
 _COMPARED = 3
-"""Labels from which on their scale is compared with that of a saved surrogate."""
+"""Number of labels after which their scale is compared with the saved surrogate's."""
 
 
 class SequentialSearch:
@@ -42,7 +42,7 @@ class SequentialSearch:
         searcher: class of the searcher that maximises the acquisition.
         settings: the strategy.
         rng: of the initial sample, the pool, the acquisition and the searchers.
-        known: feasible architectures whose labels the surrogate brought along.
+        known: feasible architectures whose labels the surrogate already has.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class SequentialSearch:
         for arch in self._random(schedule.n_init):
             account.evaluate(arch, "init", "random")
         pool = CandidatePool(self._feasible, self._surrogate, pool_size, self._rng)
-        if self._known and not pool.is_whole:  # the best of what is known has neighbours that are not
+        if self._known and not pool.is_whole:  # the best known architectures have unknown neighbours
             pool.add(self._known)
 
         def batch() -> int:
@@ -139,7 +139,7 @@ class SequentialSearch:
         if len(labels) >= _COMPARED and not self._compared:
             self._compared = True
             if doubt := surrogate.scale_doubt(labels):
-                account.note(f"{doubt}: another unit? Only the order of its predictions counts")
+                account.note(f"{doubt}; if their units differ, only the order of its predictions counts")
 
         def predictions(of: Sequence[Architecture]) -> list[tuple[float, float]]:
             prediction = surrogate.predict(of)

@@ -1,6 +1,6 @@
-"""The settings of a search, one row each: what `SearchSettings` checks, and what `--help-settings` prints.
+"""The settings of a search, one row each: `SearchSettings` checks them, `--help-settings` prints them.
 
-It imports nothing heavy, for the command line reads it before anything else.
+This module imports nothing heavy, as the command line reads it first.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Setting:
     """One field of `SearchSettings`.
 
     Args:
-        name: of the field, and of `--set NAME=VALUE`.
+        name: name of the field, as in `--set NAME=VALUE`.
         kind: `count`, a whole number; `number`, a finite one; `choice`, one of a few names.
-        meaning: in a sentence or two, for a person.
-        default: None where it follows from the rest of the search, as `unset` says.
-        unset: what None stands for; empty where None is no value.
+        meaning: what it does, in a sentence or two.
+        default: None if it depends on the rest of the search, as `unset` says.
+        unset: what None stands for; empty if None is not allowed.
         least: the smallest value of a count or a number.
         choices: the names, for a choice.
     """
@@ -41,7 +41,7 @@ class Setting:
 
     @property
     def range(self) -> str:
-        """The values that it takes, in words.
+        """The allowed values, in words.
 
         >>> SETTINGS["top"].range
         'a whole number from 1'
@@ -52,10 +52,10 @@ class Setting:
 
     @property
     def default_text(self) -> str:
-        """The default, or what stands for it.
+        """The default, in words.
 
         >>> SETTINGS["beta"].default_text, SETTINGS["n_confirm"].default_text[:2]
-        ('2.0', '1,')
+        ('2.0', '1;')
         """
         return self.unset if self.default is None else str(self.default)
 
@@ -87,28 +87,28 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
                 "n_init",
                 "count",
                 "random evaluations before the surrogate is used; at most half the budget, rounded up",
-                unset="the predictor's own number (3 for the default one, 10 for most), 0 beside a saved surrogate",
+                unset="the predictor's own number (3 for the default one, 10 for most); 0 with a saved surrogate",
                 least=1,
             ),
             Setting(
                 "n_confirm",
                 "count",
-                "final evaluations: of the highest posterior mean, or where a label is a single training, further "
-                "trainings of the best architectures, up to two each",
-                unset="1, or of single trainings 16 % of the budget",
+                "final evaluations: the highest posterior mean, or, if a label is a single training, further trainings "
+                "of the best architectures, up to two each",
+                unset="1; if a label is a single training, 16 % of the budget",
             ),
             Setting(
                 "batch_size",
                 "count",
-                "evaluations between two fits, for answers that come in parallel",
-                unset="1, or where a fit takes time as many as make 20 fits a run",
+                "evaluations between two fits, for evaluating in parallel",
+                unset="1; with slow fits, as many as give 20 fits per run",
                 least=1,
             ),
             Setting(
                 "acquisition",
                 "choice",
-                "what decides the next query: the posterior mean, mean + beta standard deviations (ucb), the expected "
-                "improvement (ei), or a draw from the posterior (thompson)",
+                "how the next query is chosen: by the posterior mean, mean + beta standard deviations (ucb), the "
+                "expected improvement (ei), or a draw from the posterior (thompson)",
                 default="ei",
                 choices=CHOICES,
             ),
@@ -116,16 +116,16 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             Setting(
                 "pool_size",
                 "count",
-                "candidates that the surrogate looks at; of a larger space half as many are drawn at random, and "
-                "neighbours of the best join them before every query",
+                "candidates that the surrogate scores; in a larger space half as many are drawn at random, and "
+                "neighbours of the best are added before every query",
                 32_768,
                 least=1,
             ),
             Setting(
                 "inner_proposals",
                 "count",
-                "proposals that a searcher makes on the acquisition before each query, refused ones too; exhaustive "
-                "always looks at the whole pool",
+                "proposals that a searcher makes to maximise the acquisition before each query, rejected ones "
+                "included; exhaustive always scores the whole pool",
                 unset="the searcher's own number (2000, optuna's 200)",
                 least=1,
             ),
@@ -133,8 +133,8 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
                 "label_noise_pct",
                 "number",
                 "standard deviation of one training, in percent: weighs single labels against the surrogate when the "
-                "best is chosen; typical of good NAS-Bench-201 cells are 0.2 on cifar10, 0.5 on cifar100, 0.6 on "
-                "ImageNet16-120",
+                "best is chosen; typical values for good NAS-Bench-201 cells are 0.2 on cifar10, 0.5 on cifar100 and "
+                "0.6 on ImageNet16-120",
                 0.2,
             ),
             Setting("top", "count", "how many of the best evaluated architectures the result lists", 10, least=1),

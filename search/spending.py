@@ -1,4 +1,4 @@
-"""Spends a run's budget, with a surrogate or without, up to the end or to Ctrl-C, and says why it stopped."""
+"""Spends a run's budget, with or without a surrogate, until the end or Ctrl-C, and says why it stopped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nassurrogate.search.table_set import TableSet
 
 
 class Spending:
-    """How the budget of one run is spent, and what came of it.
+    """Spends the budget of one run and ranks the results.
 
     Args:
         account: evaluates.
@@ -32,7 +32,7 @@ class Spending:
         searcher: its class.
         settings: the strategy.
         rng: of all proposals.
-        known: what a saved surrogate brought along.
+        known: the labels of a saved surrogate.
 
     Attributes, after `run`:
         order: positions of the labelled queries of different architectures, best first.
@@ -67,9 +67,9 @@ class Spending:
         """Spend the budget.
 
         Args:
-            benchmark: looks up what equivalents cost.
-            constraints: the run's.
-            allow_equivalent: whether cheaper equivalents of evaluated functions are evaluated once no other is left.
+            benchmark: looks up the costs of equivalents.
+            constraints: the run's constraints.
+            allow_equivalent: whether cheaper equivalents are evaluated once every feasible function is.
         """
         account = self._account
         try:
@@ -89,7 +89,7 @@ class Spending:
             if not account.labelled:
                 raise
             self.interrupted = stop
-            # By their labels: what else decides may need fits that nobody waits for any more.
+            # By their labels: other rules may need another fit, and the user wants to stop.
             self.order, self.rule = choose(account.labelled, None, sign=account.objective.sign)
 
     @property
@@ -100,7 +100,7 @@ class Spending:
         return "budget" if len(self._account.queries) == self._account.budget else "exhausted"
 
     def counts(self) -> dict[str, Any]:
-        """What ranked the result, and what cost no query, as fields of the result."""
+        """How the result was ranked, and free operations, as fields of the result."""
         return {
             "selected_by": ORACLE if isinstance(self._surrogate, OracleSurrogate) else self.rule,
             "predictor_calls": self._surrogate.predictor_calls if self._surrogate is not None else 0,
@@ -112,7 +112,7 @@ class Spending:
         }
 
     def _say_why_it_ends(self, n_equivalent: int | None) -> None:
-        """Note why less than the budget was spent, and where allowing equivalents came to nothing."""
+        """Note why budget is left, or that allowing equivalents had no effect."""
         account, feasible = self._account, self._feasible
         n_done = len(account.queries)
         if n_done == account.budget:
@@ -134,7 +134,7 @@ class Spending:
         if n_equivalent is None:
             hint = "allow_equivalent=True (--allow-equivalent) evaluates a cheaper equivalent where costs differ"
         elif n_equivalent:
-            hint = f"{n_equivalent} of the queries were of a cheaper equivalent, the cheapest of its function"
+            hint = f"{n_equivalent} of the queries went to cheaper equivalents, the cheapest of each function"
         else:
             hint = "no equivalent costs less"
         account.note(f"{start}{equal}; {hint}")

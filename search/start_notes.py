@@ -1,4 +1,4 @@
-"""What a user must know before the first query of a run."""
+"""The notes before the first query of a run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from nassurrogate.surrogate import Surrogate
 def start_line(feasible: FeasibleSet, known: KnownLabels, seed: int) -> str:
     """What is searched, in one line."""
     excluded = (
-        f"; the surrogate has labels of {len(known.keys):,} of these functions, which are not queried again "
-        "(--requery-known queries them too, such as where its labels are of another data set)"
+        f"; the surrogate has labels for {len(known.keys):,} of these functions, which are not queried again "
+        "(--requery-known queries them too, for example if its labels are of another data set)"
     )
     return f"{feasible.describe()}{excluded if known.keys else ''}; seed {seed}"
 
@@ -37,18 +37,18 @@ def start_notes(
     saved: Surrogate | None,
     requery_known: bool,
 ) -> Iterator[str]:
-    """What departs from what was asked for, or from what a reader of the result would take for granted.
+    """Notes on everything that differs from what was asked for, or that a reader of the result might not expect.
 
     Args:
         benchmark: the ground truth.
         objective: what the search improves.
         feasible: what may be proposed.
         settings: the strategy.
-        limit: queries that can be made.
+        limit: number of possible queries.
         predictor: its name.
-        device: that was asked for.
+        device: the device that was asked for.
         saved: the surrogate that the run starts from.
-        requery_known: whether what it knows may be queried.
+        requery_known: whether architectures with known labels may be queried.
     """
     if objective.is_of_test:
         only = f", the only accuracy of {benchmark.space.name}" if LABEL not in benchmark.metrics else ""
@@ -63,11 +63,11 @@ def start_notes(
         yield "requery_known has no effect without a saved surrogate"
     if saved is not None and is_of_another(saved, benchmark.dataset):
         yield (
-            f"the model has learned from labels on {saved.dataset}, this is {benchmark.dataset}: none of them counts "
-            "as known"
+            f"the surrogate learned labels of {saved.dataset}, but this search is on {benchmark.dataset}: none of them "
+            "counts as known"
         )
     elif saved is not None and saved.labels is None and not requery_known:
         yield (
-            "the model's file is of a format that keeps no labels, so architectures that it has learned from may be "
-            "queried again; a model that is trained anew keeps them"
+            "the surrogate's file is in an old format without labels, so architectures it learned from may be queried "
+            "again; a newly trained one keeps its labels"
         )

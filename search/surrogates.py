@@ -25,7 +25,7 @@ from nassurrogate.surrogate import Surrogate
 
 FitProgress = Callable[[int, int], None]
 _OTHER_SCALE = 50.0
-"""From this ratio of typical labels on a unit may be another: percent are 100 fractions, seconds 1000 milliseconds."""
+"""Ratio of typical labels from which units may differ: percent and fractions differ by 100, s and ms by 1000."""
 
 
 class CannotLearn(Exception):
@@ -85,7 +85,7 @@ class SearchSurrogate(ABC):
         """Why the last fit learned nothing, where the search goes on with another surrogate."""
 
     def scale_doubt(self, labels: Sequence[float]) -> str:
-        """Why what was learned before this run may be in another unit than these labels; empty if nothing says so."""
+        """Why the labels learned before this run may be in another unit than these; empty if nothing suggests it."""
         return ""
 
     @abstractmethod
@@ -207,8 +207,8 @@ class BlendedSurrogate(SearchSurrogate):
 
     The saved one predicts alone until two different labels are known. Then both posteriors, each standardised over the
     same candidates, are averaged with their numbers of labels as weights, and the result is put on the learning one's
-    scale. The labels of the saved one are not learned again beside those of the run: they may be of another data set,
-    in another range, and those of an old file are gone.
+    scale. The saved one's labels are not learned again together with the run's: they may be of another data set or in
+    another range, and old files do not have them.
 
     Args:
         saved: a fitted surrogate.
@@ -244,7 +244,7 @@ class BlendedSurrogate(SearchSurrogate):
             theirs = float(np.median(known[1]))
         if ours * theirs <= 0 or 1 / _OTHER_SCALE < ours / theirs < _OTHER_SCALE:
             return ""
-        return f"the saved surrogate learned labels around {theirs:.4g}, those of this run are around {ours:.4g}"
+        return f"the saved surrogate learned labels around {theirs:.4g}, but those of this run are around {ours:.4g}"
 
     def add(self, archs: Sequence[Architecture]) -> None:
         self._learning.add(archs)

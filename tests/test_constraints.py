@@ -102,7 +102,7 @@ def test_the_bound_may_come_first(metric, sign, bound):
 
 def test_one_is_one_and_names_what_reads_several():
     assert Constraint.parse("12<=latency_ms") == Constraint("latency_ms", ">=", 12.0)
-    with pytest.raises(InputError, match=r"it holds 2, latency_ms>=12, latency_ms<=14; Constraint\.parse_all reads"):
+    with pytest.raises(InputError, match=r"it has 2, latency_ms>=12, latency_ms<=14; Constraint\.parse_all reads"):
         Constraint.parse("12<=latency_ms<=14")
     assert Constraint.parse_all("latency_ms<=12", source="mine") == [Constraint("latency_ms", "<=", 12.0, "mine")]
 
@@ -113,16 +113,16 @@ def test_one_is_one_and_names_what_reads_several():
         ("14<=latency_ms<=12", "nothing lies between its two bounds", ["12<=latency_ms<=14"]),
         ("12<=latency_ms>=14", "both are bounds from below", ["12<=latency_ms<=14"]),
         ("12>latency_ms<14", "both are bounds from above", ["12<=latency_ms<=14"]),
-        ("latency_ms>=12<=14", "one stands on either side", ["12<=latency_ms<=14"]),
-        ("latency_ms<14>12", "one stands on either side", ["12<=latency_ms<=14"]),
+        ("latency_ms>=12<=14", "the metric goes between them", ["12<=latency_ms<=14"]),
+        ("latency_ms<14>12", "the metric goes between them", ["12<=latency_ms<=14"]),
         ("12≤latency_ms<=14", "unknown operator '≤'", ["12<=latency_ms<=14"]),
         ("12<=latency_ms<=14ms", "got '14ms'", ["12<=latency_ms<=14"]),
         ("latency_ms in [12, 14]", "expected METRIC, operator and bound", ["12<=latency_ms<=14"]),
         ("latency_ms between 12 and 14", "expected METRIC, operator and bound", ["12<=latency_ms<=14"]),
-        ("flops_m<=100 params_m<=1", "joined by 'and'", ["flops_m<=100 and params_m<=1"]),
+        ("flops_m<=100 params_m<=1", "join two bounds with 'and'", ["flops_m<=100 and params_m<=1"]),
         ("flops_m<=100 and params_m=1", "'params_m=1' in 'flops_m<=100 and params_m=1'", ["params_m<=1"]),
         ("flops_m>=100 and <=200", "'<=200' in", ["flops_m<=200"]),
-        ("flops_m<=100 or params_m<=1", "every bound must hold", []),
+        ("flops_m<=100 or params_m<=1", "all bounds must hold", []),
         ("latency_ms<=12,5", "a comma separates two bounds", ["latency_ms<=12.5"]),
         ("flops_m<=12,000", "a comma separates two bounds", ["flops_m<=12.000", "flops_m<=12000"]),
         ("flops_m<=1_000", "got '1_000'", ["flops_m<=1000"]),

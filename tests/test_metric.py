@@ -239,9 +239,9 @@ def test_what_is_known_is_not_contradicted() -> None:
         ({"name": "x", "belongs_to": {}}, "must belong to"),
         ({"name": "x", "needs_training": 1}, "needs_training of 'x' must be True or False, got 1"),
         ({"name": "x", "unit": 5}, "the unit of 'x' must be text, got 5"),
-        ({"name": "x\x1b[2J"}, r"a metric's name must be of characters that can be printed, got 'x\\x1b\[2J'"),
-        ({"name": "x\ny"}, "a metric's name must be of characters that can be printed"),
-        ({"name": "x", "unit": "\x1b[31mms"}, "the unit of 'x' must be of characters that can be printed"),
+        ({"name": "x\x1b[2J"}, r"a metric's name must be printable, got 'x\\x1b\[2J'"),
+        ({"name": "x\ny"}, "a metric's name must be printable"),
+        ({"name": "x", "unit": "\x1b[31mms"}, "the unit of 'x' must be printable"),
     ],
 )
 def test_what_is_no_metric(fields: dict[str, object], told: str) -> None:
@@ -268,7 +268,7 @@ def test_what_is_no_name(name: object) -> None:
 def test_a_name_that_would_reach_the_terminal_as_codes_is_refused() -> None:
     for name in ("acc\x1b]0;owned\x07", "acc\u202epct", "acc\u2028pct", "acc\udc80"):
         for read in (known_metric, as_metric, Metric):
-            with pytest.raises(InputError, match="must be of characters that can be printed") as caught:
+            with pytest.raises(InputError, match="must be printable") as caught:
                 read(name)
             assert str(caught.value).isprintable()
 

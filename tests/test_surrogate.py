@@ -175,10 +175,10 @@ def test_a_column_of_a_data_frame_and_a_tensor_are_targets():
         (np.array(3), "a batch of architectures, got one"),
         (np.array([[0, 1]]), r"an array of shape \(1, 2\)"),
         (np.array([0.0, 1.0]), "indices of nb201 are whole numbers, got ndarray of type float64"),
-        (np.array([True, False]), r"got a mask \(ndarray of type bool\); give its places"),
+        (np.array([True, False]), r"got a mask \(ndarray of type bool\); give its indices"),
         (
             (0, 1),
-            r"a tuple of numbers is not taken, got \(0, 1\); for one nb201 architecture give its string, for a ba",
+            r"a tuple of numbers is ambiguous, got \(0, 1\); for one nb201 architecture give its string, for a ba",
         ),
     ],
 )

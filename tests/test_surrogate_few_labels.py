@@ -37,8 +37,8 @@ def test_one_label_says_little_of_others(predictor, log, tmp_path):
     assert (mean + WIDTH * std > 100).all()
     (line,) = log.messages
     assert line == (
-        "too few labels for a 90 % interval: one architecture says nothing of others; the deviation of "
-        "val_accuracy_pct, 49.3, is a guess from the size of its label"
+        "too few labels for a 90 % interval: one architecture says nothing about others; the deviation of "
+        "val_accuracy_pct, 49.3, is a guess based on the size of its label"
     )
     loaded = Surrogate.load(surrogate.save(tmp_path / "model"), device="cpu")
     assert loaded.predict(range(20))[1].tolist() == std.tolist()
@@ -58,8 +58,8 @@ def test_two_labels_are_said_to_be_few_and_three_are_not(log):
     assert (surrogate.predict(range(20))[1] > 5.0).all()
     (line,) = log.messages
     assert line == (
-        "too few labels for a 90 % interval: of two architectures the deviations are wide guesses, from how far their "
-        "labels are apart"
+        "too few labels for a 90 % interval: with two architectures, deviations are wide guesses based on the distance "
+        "between their labels"
     )
     surrogate.fit([5, 6, 7], [90.0, 85.0, 80.0])
     surrogate.fit([5, 6], [90.0, 85.0])  # said once
@@ -91,8 +91,8 @@ def test_percentages_that_look_like_fractions_are_read_with_a_warning(log):
     assert surrogate.label_stats["max"] == 1.0
     (line,) = log.messages
     assert line == (
-        "val_accuracy_pct is in percent, but all labels lie between 0 and 1 (0.88 to 1): fractions must be multiplied "
-        "by 100 first; if they are percent, nothing need be done"
+        "val_accuracy_pct is in percent, but all labels are between 0 and 1 (0.88 to 1): multiply fractions by 100 "
+        "first, or ignore this note if they are percent"
     )
     surrogate.fit([0, 1, 2, 3], [0.912, 0.88, 1.0, 0.7])
     assert len(log.messages) == 1

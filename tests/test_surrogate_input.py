@@ -25,7 +25,7 @@ def test_a_tuple_of_operation_codes_is_refused_with_both_readings(fitted, method
         with pytest.raises(InputError) as caught:
             getattr(fitted, method)(given)
         assert str(caught.value) == (
-            "a tuple of numbers is not taken, got (4, 0, 3, 1, 4, 3); for one nb201 architecture give "
+            "a tuple of numbers is ambiguous, got (4, 0, 3, 1, 4, 3); for one nb201 architecture give "
             "space.from_gene_codes((4, 0, 3, 1, 4, 3)) or its string, for a batch of indices list((4, 0, 3, 1, 4, 3))"
         )
     one, batch = SPACE.from_gene_codes(CODES), list(CODES)
@@ -34,7 +34,7 @@ def test_a_tuple_of_operation_codes_is_refused_with_both_readings(fitted, method
 
 
 def test_a_fit_refuses_it_too():
-    with pytest.raises(InputError, match="a tuple of numbers is not taken"):
+    with pytest.raises(InputError, match="a tuple of numbers is ambiguous"):
         Surrogate(predictor="ridge").fit(CODES, np.arange(6.0))
 
 
@@ -83,7 +83,7 @@ def test_other_tensors_are_refused_in_one_line(fitted):
         (torch.tensor([3.0, 7.0]), "indices of nb201 are whole numbers, got Tensor of type torch.float32; convert it"),
         (torch.tensor(3.0), "indices of nb201 are whole numbers, got Tensor of type torch.float32"),
         (np.array(3.0), "indices of nb201 are whole numbers, got ndarray of type float64"),
-        (torch.tensor([True, False]), r"got a mask \(Tensor of type torch.bool\); give its places"),
+        (torch.tensor([True, False]), r"got a mask \(Tensor of type torch.bool\); give its indices"),
         (torch.tensor(True), "got a mask"),
         (torch.tensor([[3, 7]]), r"expected a batch of shape \(B,\), got an array of shape \(1, 2\)"),
         (np.array([[3, 7]]), r"expected a batch of shape \(B,\), got an array of shape \(1, 2\)"),

@@ -55,10 +55,10 @@ def resolve_contenders(
     config: Mapping[str, Mapping[str, Any]],
     device: str,
 ) -> tuple[list[Contender], list[str]]:
-    """The predictors asked for, and what to say of those of `"all"` that are left out.
+    """The predictors asked for, and notes on those that `"all"` leaves out.
 
-    Those are the ones that cannot read the space, or whose libraries are not installed. Raises `InputError` for unknown
-    or repeated ones, for one named that would be left out, and for unusable options.
+    `"all"` leaves out those that cannot read the space or whose libraries are not installed. Raises `InputError` for
+    unknown or repeated ones, for one that is named but would be left out, and for unusable options.
     """
     wanted, notes = _wanted(space, metric, predictors)
     names = [_name(predictor) for predictor in wanted]

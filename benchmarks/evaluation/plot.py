@@ -24,13 +24,13 @@ FORMATS = ("png", "svg", "pdf")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", ":")
-"""One after the other where there are more predictors than colours."""
+"""Used in turn when there are more predictors than colours."""
 _GREY, _DARK_GREY = "#B0B0B0", "#777777"
 _DPI = 150
 _NAME_SIZE = 6.0
-"""Points, of the published methods' names."""
+"""Font size of the published methods' names, in points."""
 _BELOW_AXES = 36.0
-"""Points that the numbers below the axes and their heading take."""
+"""Height of the tick labels and the axis label, in points."""
 
 
 def plot_format(path: Path) -> str:
@@ -95,12 +95,12 @@ def tau_against_labels(evaluation: ProtocolResult) -> Figure:
     axes.set_ylabel("Kendall's τ")
     about = [f"{protocol.space}/{evaluation.dataset} · {splits} split{'s' if splits > 1 else ''}"]
     if left_out:
-        about.append(f"not shown, for τ is not defined: {', '.join(left_out)}")
+        about.append(f"not shown, as τ is undefined: {', '.join(left_out)}")
     _set_titles(axes, f"Protocol {protocol.id}{' (LEAKY)' if protocol.leaky else ''}", about)
     axes.grid(visible=True, color="#EEEEEE", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    # Below the axes and what stands there, where it covers no point.
+    # Below the axes and their labels, where it covers no point.
     below = axes.transAxes + ScaledTranslation(0, -_BELOW_AXES / 72, figure.dpi_scale_trans)
     axes.legend(
         loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncols=3, fontsize=8, frameon=False
@@ -110,7 +110,7 @@ def tau_against_labels(evaluation: ProtocolResult) -> Figure:
 
 
 def _set_titles(axes: Axes, title: str, about: Sequence[str]) -> None:
-    """The title, and below it what it is about."""
+    """The title, and smaller lines below it."""
     lines = [line.replace("$", r"\$") for text in about for line in textwrap.wrap(text, 100)]
     axes.annotate(
         "\n".join(lines), (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points", va="bottom",
@@ -120,12 +120,12 @@ def _set_titles(axes: Axes, title: str, about: Sequence[str]) -> None:
 
 
 def explain_bars(axes: Axes, text: str) -> None:
-    """An entry of the legend that says what the bars are."""
+    """Add a legend entry that explains the error bars."""
     axes.errorbar([], [], yerr=[], fmt="none", ecolor=_DARK_GREY, capsize=3, label=text)
 
 
 def set_label_ticks(axes: Axes, sizes: Sequence[int]) -> None:
-    """Numbers of labels on a logarithmic axis, each with its tick; one too near to the one before is not printed."""
+    """Ticks at these numbers of labels on a logarithmic axis; a number too close to the one before is not printed."""
     axes.set_xscale("log")
     width = log10(sizes[-1] / sizes[0]) or 1.0
     printed, texts = -1.0, []
@@ -141,17 +141,17 @@ def set_label_ticks(axes: Axes, sizes: Sequence[int]) -> None:
 
 
 _TICK_GAP = 0.06
-"""Of the width of the axis, that a tick's number takes."""
+"""Share of the axis that a tick's number takes."""
 
 
 def draw_published(axes: Axes, protocol: str) -> None:
-    """Grey, on splits of their own; hollow where a figure is recalled rather than verified. See `name_published`."""
+    """Draw published results in grey; hollow markers are recalled rather than verified. See `name_published`."""
     published = published_rows(protocol)
     last_size = max((row.labels for row in published), default=0)
     for method in dict.fromkeys(row.method for row in published):
         rows = [row for row in published if row.method == method]
         axes.plot([row.labels for row in rows], [row.kendall_tau for row in rows], color=_GREY, linewidth=0.9, zorder=1)
-        # What ends before the others has no room for its name beside it: the legend has it.
+        # A curve that ends early has no room for its name beside it: the legend names it.
         ends_early = rows[-1].labels < last_size
         marker, size = ("*", 8.0) if ends_early else ("o", 3.5)
         for row in rows:
@@ -171,9 +171,9 @@ def draw_published(axes: Axes, protocol: str) -> None:
 
 
 def name_published(axes: Axes, protocol: str) -> None:
-    """Every published method's name right of the axes, at its last point; none covers another. Comes last of all.
+    """Write each published method's name right of the axes, level with its last point, without overlaps.
 
-    The axes keep their limits from here on.
+    Call it last: it fixes the limits of the axes.
     """
     from matplotlib.figure import Figure
 
@@ -186,7 +186,7 @@ def name_published(axes: Axes, protocol: str) -> None:
     axes.set_ylim(low, high)
     figure = axes.figure
     assert isinstance(figure, Figure)
-    figure.draw_without_rendering()  # lays out, so that the height is known
+    figure.draw_without_rendering()  # computes the layout, which gives the height
     line = 1.25 * _NAME_SIZE / 72 * figure.dpi / axes.get_window_extent().height * (high - low)
     recalled = {row.method for row in published if row.recalled}  # any point of the curve
     wanted = sorted(ends.values(), key=lambda row: row.kendall_tau)
@@ -203,7 +203,7 @@ def _titled(row: PublishedRow) -> str:
 
 
 def _apart(heights: Sequence[float], least: float) -> list[float]:
-    """Ascending heights moved until neighbours are this far apart, groups about their middle.
+    """Ascending heights, moved until neighbours are `least` apart; groups stay centred.
 
     >>> _apart([1.0, 5.0, 5.0], 2.0)
     [1.0, 4.0, 6.0]

@@ -33,7 +33,7 @@ from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
 DEFAULT_FOLDER = Path("runs") / "evaluate"
 """Shared by all protocols: A1, A3 and A4 on one data set are judgements of the same fits."""
 Progress: TypeAlias = Callable[[int, int, str], None]
-"""Called with (fits done, fits in all, how long the rest takes, once that is known, and what was done last)."""
+"""Called with (fits done, fits in all, text: the time left, once that is known, and what was done last)."""
 
 
 def evaluate(
@@ -77,7 +77,7 @@ def evaluate(
             the space; None: the default one of the space and the metric.
         config: hyper-parameters that replace the preset's, by predictor as named in `predictors`.
         seed: split s of A1 to A6 is drawn, and its fit seeded, by `seed + s`, so that seed 0's split 1 is seed 1's
-            split 0, and the last of these must be a seed too; those of G come from `SeedSequence([seed, s])`, and two
+            split 0; the last of these must be a valid seed too. Splits of G come from `SeedSequence([seed, s])`: two
             seeds share nothing.
         jobs: processes; with more than one each has one thread, and a script needs `if __name__ == "__main__":`.
         run_dir: where the fits stand; None: `runs/evaluate`. Several processes may share a folder.
@@ -177,7 +177,7 @@ def _results(
         results[name, result.labels, result.split] = result
         missing.pop(_place(fit), None)
 
-    def tell(what: str) -> None:
+    def report(what: str) -> None:
         rest = left(time_left.seconds(missing.values())) if missing else ""
         if progress is not None:
             progress(len(results), total, f"{rest}; {what}" if rest else what)
@@ -185,7 +185,7 @@ def _results(
     def done(fit: Fit, prediction: Prediction) -> None:
         time_left.learn(fit, prediction)
         keep(names[fit.predictor], fit, prediction)
-        tell(describe(fit))
+        report(describe(fit))
 
     for name, fit in plan.fits():
         names[fit.predictor] = name
@@ -196,7 +196,7 @@ def _results(
             time_left.learn(fit, stored, now=False)
             keep(name, fit, stored)
     if results:
-        tell("made before")
+        report("made before")
     time_left.start()
     make_fits(list(missing.values()), store, jobs, done)
     return results
@@ -329,10 +329,10 @@ def _sizes(labels: int | Sequence[int]) -> list[int]:
 
 
 def _split_seed(seed: object, splits: int) -> int:
-    """The seed, whose last split must have one as well."""
+    """The seed of the first split; the last split must have a valid seed too."""
     found = checked_seed(seed)
     if found + splits - 1 > LARGEST_SEED:
-        raise InputError(f"the seeds of {splits} splits are {found} and those after it, which end at 2^63 - 1")
+        raise InputError(f"seed {found} is too large for {splits} splits, which use consecutive seeds up to 2^63 - 1")
     return found
 
 

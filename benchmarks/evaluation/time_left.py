@@ -10,10 +10,10 @@ from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
 
 
 class TimeLeft:
-    """An estimate by the fits that were made: the time to fit grows with the labels, the time to score does not.
+    """Estimates the time left from the fits so far: fitting time grows with the labels, scoring time does not.
 
     Args:
-        jobs: how many fits are made at once.
+        jobs: how many fits run in parallel.
         clock: seconds of a clock that never goes back.
     """
 
@@ -25,17 +25,17 @@ class TimeLeft:
         self._worked = 0.0
 
     def start(self) -> None:
-        """The first fit begins now."""
+        """Start the clock before the first fit."""
         self._started = self._clock()
 
     def learn(self, fit: Fit, prediction: Prediction, *, now: bool = True) -> None:
-        """A fit took so long; one of an earlier run says nothing of how many are made at once."""
+        """Learn from a finished fit. One from an earlier run (`now=False`) says nothing about parallel speed."""
         self._seen[fit.predictor].append((prediction.fit_s / len(fit.cells), prediction.score_s))
         if now:
             self._worked += prediction.fit_s + prediction.score_s
 
     def seconds(self, fits: Iterable[Fit]) -> float | None:
-        """For these fits; None as long as a predictor among them has made none."""
+        """Estimated seconds for these fits; None while one of their predictors has no finished fit."""
         work = 0.0
         for fit in fits:
             seen = self._seen.get(fit.predictor)

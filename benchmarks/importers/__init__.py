@@ -43,10 +43,10 @@ class ImportSummary:
     """What an import brought.
 
     Attributes:
-        shadowed: columns (`data set/metric`) that another table gives for more cells, or is preferred for → that
-            table's name. They are not used unless this import is chosen as the base (`table=name`).
-        replaced: columns (`data set/metric`) that are now used in place of another table's → that table's name.
-        notes: how the file was read, where a user should know.
+        shadowed: unused columns (`data set/metric`) → name of the table used instead, which covers more cells or takes
+            precedence. This import comes first if it is chosen as the base (`table=name`).
+        replaced: columns (`data set/metric`) that now replace another table's → that table's name.
+        notes: for the user, on how the file was read.
     """
 
     info: store.ImportInfo
@@ -79,14 +79,14 @@ def import_file(
         space: `"nb201"`, `"nb101"` or `"macro"`.
         path: for nb201 the official `NAS-Bench-201-v1_1-096897.pth` or the folder `NATS-tss-v1_0-3ffb9-simple`; for
             nb101 the official `nasbench_full.tfrecord` or `nasbench_only108.tfrecord`, or arrays (see `nb101_npz`); for
-            macro the official `nas-bench-macro_cifar10.json` (see `macro_table`); for any space a table of one's own
+            macro the official `nas-bench-macro_cifar10.json` (see `macro_table`); for any space a table of your own
             (see `nassurrogate.tables` and `own_table`). The kind follows from the content.
-        name: what the import is called; by default after the file.
+        name: name of the import; by default derived from the file name.
         dataset: for an own table: the data set of the columns that do not name one.
-        new_datasets: for an own table: data sets that are not known yet.
-        missing_value: for an own table: the number that stands for "missing", such as −1.
-        options: for an own table: all that can be said of how it is read, the missing value included.
-        directions: for an own table: metric → `"maximize"` or `"minimize"`, of those whose names are not known.
+        new_datasets: for an own table: new data sets to allow.
+        missing_value: for an own table: the number that marks a missing value, such as −1.
+        options: for an own table: how to read it, including the missing value.
+        directions: for an own table: metric → `"maximize"` or `"minimize"`, for metrics with unknown names.
         replace: whether an import of the same name is replaced.
         progress: called with the bytes done and in all.
 
@@ -100,15 +100,15 @@ def import_file(
         raise InputError(f"an import named {name!r} exists; give another name, or replace it (--replace)")
     if missing_value is not None:
         if options is not None and options.missing_value is not None:
-            raise InputError("the missing value is given twice, in options too; leave one out")
+            raise InputError("missing_value is given twice, directly and in options; leave one out")
         options = replace_field(options or TableOptions(), missing_value=missing_value)
     kind = detect_kind(space, path)
     if kind != OWN_TABLE and (
         dataset is not None or new_datasets or directions or options not in (None, TableOptions())
     ):
         raise InputError(
-            f"{path.name} is an official file, with fixed data sets; dataset, missing_value, the direction of metrics "
-            "and how a table is read apply only to tables of your own"
+            f"{path.name} is an official file with fixed data sets; dataset, missing_value, metric directions and "
+            "table options apply only to tables of your own"
         )
     before = tables_of(space).column_owners()
     notes: list[str] = []
@@ -180,7 +180,7 @@ def _nb101_kind(path: Path, head: bytes) -> str | None:
 def _macro_kind(path: Path, head: bytes) -> str | None:
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     names = {name.strip(b' "\r') for name in begin.split(b"\n", 1)[0].split(b",")}
-    # A dict of dicts; one object a line is a table of one's own.
+    # A dict of dicts; one object per line is a user's own table.
     is_official = begin[:1] == b"{" and (path.suffix == ".json" or re.match(rb'\{\s*"[^"]*"\s*:\s*\{', begin))
     is_csv = {b"test_acc_1", b"test_acc_2", b"test_acc_3"} <= names and bool({b"params", b"flops"} & names)
     return MACRO_TABLE if is_official or is_csv else None
@@ -238,7 +238,7 @@ def _sha256(path: Path) -> str:
 
 
 def _precedence(info: store.ImportInfo, before: Mapping[tuple[str, str], str]) -> tuple[dict[str, str], dict[str, str]]:
-    """(columns that are not used → the table that is, columns that are → the table that was)."""
+    """(unused columns → the table used instead, newly used columns → the table used before)."""
     owners = tables_of(info.space).column_owners()
     shadowed, replaced = {}, {}
     for dataset, metrics in info.columns.items():

@@ -1,10 +1,10 @@
-"""A user's own table: one row an architecture, one column a metric, in any format that `nassurrogate.tables` reads.
+"""A user's own table: one row per architecture, one column per metric, in any format that `nassurrogate.tables` reads.
 
-- `<dataset>_<metric>` belongs to that data set, whatever the case and the hyphens of its name. A metric without such a
-  prefix (`edgegpu_latency_ms`) belongs to the `dataset` argument, or to every data set if none is given. Metrics of
-  training cannot belong to every data set. A data set that is not known yet must be declared.
-- Whether a larger value is better follows from the metric's name (see `nassurrogate.metric`), or from what the user
-  says; of a name that is not known it stays unknown.
+- `<dataset>_<metric>` belongs to that data set; case and hyphens of its name do not matter. A metric without such a
+  prefix (`edgegpu_latency_ms`) belongs to the `dataset` argument, or to every data set if none is given. Metrics that
+  need training cannot belong to every data set. A new data set must be declared.
+- Whether a larger value is better follows from the metric's name (see `nassurrogate.metric`) or from what the user
+  says; otherwise it stays unknown.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def read_own_table(
     """((data set, metric) → column, number of architectures, notes); `"*"` stands for every data set.
 
     Args:
-        known: data sets that there are.
-        dataset: of the columns that do not name one.
-        new_datasets: data sets that there are not yet.
-        options: how the file is read.
-        directions: metric, with or without its data set → which direction is better, of those that are not known.
+        known: known data sets.
+        dataset: data set of the columns that do not name one.
+        new_datasets: data sets to add to the known ones.
+        options: how to read the file.
+        directions: metric, with or without its data set → the better direction, for metrics with unknown names.
 
     Raises `InputError` for anything the module refuses.
     """
@@ -59,7 +59,7 @@ def read_own_table(
     default = None if dataset is None else _chosen(dataset, known)
     table = read_table(space, path, options, datasets=known)
     if not table.columns:
-        raise InputError(f"{path} has no column of numbers besides what names the architectures")
+        raise InputError(f"{path} has no numeric column besides those that name the architectures")
     notes = list(table.notes)
     placed = _placed(table.columns, default, known, Faults(str(path)), notes)
     better = _directions(placed, directions or {}, path)
@@ -67,7 +67,7 @@ def read_own_table(
     columns: Columns = {}
     for (belongs_to, metric), column in placed.items():
         if np.isnan(column.values).all():
-            notes.append(f"{path}: column {column.columns[0]!r} is empty and is left out")
+            notes.append(f"{path}: column {column.columns[0]!r} is empty and is skipped")
             continue
         values = np.full((space.size, len(column.seeds)), np.nan)
         values[rows] = column.values
@@ -83,7 +83,7 @@ def _declared(new: Sequence[str], known: Sequence[str]) -> list[str]:
         if not _DATASET.fullmatch(name):
             raise InputError(f"a data set cannot be named {brief(name)}; expected letters, digits, '_', '-' and '.'")
         if (there := known_dataset(name, known)) is not None:
-            raise InputError(f"data set {name!r} is not new: {there!r} is known; leave --new-dataset out")
+            raise InputError(f"data set {name!r} is not new: {there!r} is known; drop --new-dataset")
     return list(new)
 
 
@@ -97,28 +97,28 @@ def _chosen(dataset: str, known: Sequence[str]) -> str:
 def _placed(
     columns: Sequence[TableColumn], default: str | None, known: Sequence[str], faults: Faults, notes: list[str]
 ) -> dict[tuple[str, str], TableColumn]:
-    """(data set or `"*"`, metric) → column. Raises `InputError` where that cannot be known."""
+    """(data set or `"*"`, metric) → column. Raises `InputError` if a column is ambiguous."""
     placed: dict[tuple[str, str], TableColumn] = {}
     for column in columns:
         name = column.columns[0]
         place = column.dataset or default or ANY_DATASET, column.metric
         about = known_metric(column.metric)
         if name.startswith("_"):
-            notes.append(f"{faults.source}: column {name!r} keeps the books of a tool, and is left out")
+            notes.append(f"{faults.source}: column {name!r} starts with an underscore and is skipped")
         elif not _NAME.fullmatch(column.metric):
             faults.add(
-                f"a column is named {brief(name)}; a metric's name has letters, digits, '_', '-' and '.': give it one "
-                f"with --rename NEW={name}"
+                f"column {brief(name)} is not a metric's name, which has letters, digits, '_', '-' and '.'; rename it: "
+                f"--rename NEW={name}"
             )
         elif column.new_dataset:
             faults.add(str(new_dataset_error(column.new_dataset, known, column=name)))
         elif place[0] == ANY_DATASET and about.needs_training and about.direction is not None:
             faults.add(
-                f"column {name!r} does not say which data set it is of; name it {known[0]}_{name} (--rename "
-                f"{known[0]}_{name}={name}), or give the data set (--dataset {known[0]})"
+                f"column {name!r} does not name its data set; rename it (--rename {known[0]}_{name}={name}), or give "
+                f"the data set (--dataset {known[0]})"
             )
         elif place in placed:
-            faults.add(f"columns {placed[place].columns[0]!r} and {name!r} are both {column.metric} of {place[0]}")
+            faults.add(f"columns {placed[place].columns[0]!r} and {name!r} are both {column.metric} for {place[0]}")
         else:
             placed[place] = column
     faults.raise_any()
@@ -128,7 +128,7 @@ def _placed(
 def _directions(
     placed: Mapping[tuple[str, str], TableColumn], given: Mapping[str, Direction], path: Path
 ) -> dict[str, Direction]:
-    """Metric → the direction that the user gives it. Raises `InputError` for a column that is not there or is known."""
+    """Metric → the direction that the user gives. Raises `InputError` for a missing column or a contradiction."""
     found: dict[str, Direction] = {}
     for name, direction in given.items():
         named = {

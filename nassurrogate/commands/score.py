@@ -49,7 +49,7 @@ def add_to(commands: Subparsers) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="file that `nassurrogate train` saved")
     parser.add_argument("archs", nargs="*", metavar="ARCH", help="string or index; - reads them from stdin")
-    parser.add_argument("--file", metavar="FILE", help="a file with one architecture a line, or a table")
+    parser.add_argument("--file", metavar="FILE", help="a file with one architecture per line, or a table")
     parser.add_argument("--all", action="store_true", help="the whole space")
     parser.add_argument("--top", type=whole_number, metavar="K", help="only the best K, best first")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")

@@ -1,4 +1,4 @@
-"""`nassurrogate train`: fit a surrogate on labels of the benchmark or on one's own, and save it."""
+"""`nassurrogate train`: fit a surrogate to labels of the benchmark or to your own, and save it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _MOST_FAILURES = 5
 """Failed evaluations from the start after which no further one is tried."""
 _MOST_LISTED = 100_000
-"""Architectures of a space that are listed to draw from; of a larger one they are drawn one by one."""
+"""Larger spaces are not listed to draw from; their architectures are drawn one by one."""
 _DRAWS_EACH = 100
 """Draws for every architecture that is wanted, after which there are no more to be found."""
 _DESCRIPTION = f"""\

@@ -80,7 +80,7 @@ class Predictor(ABC):
     initial_labels: ClassVar[int] = 10
     """How many random architectures a search evaluates before it asks this predictor for the first time."""
     uses_device: ClassVar[bool] = True
-    """Whether `device` means anything to it: False for one that runs on the CPU whatever is asked for."""
+    """Whether it uses `device`: False if it always runs on the CPU."""
     refits_at_once: ClassVar[bool] = False
     """Whether a fit to some hundred labels takes milliseconds: a search then refits after every single answer."""
 
@@ -106,10 +106,10 @@ class Predictor(ABC):
         self.device = device
 
     def learns_again(self, meta: Mapping[str, Any]) -> bool:
-        """Whether `load_state` learns from the labels in a state, where it holds any, and does not just read it.
+        """Whether `load_state` refits to the labels in the state, if it has any, rather than just reading it.
 
         Args:
-            meta: as `state` gave it; it may come from an untrusted file.
+            meta: as `state` returned it; it may come from an untrusted file.
         """
         return True
 

@@ -23,9 +23,9 @@ WIDTH = 1.6448536269514722
 """Half the width of a normal distribution's 90 % interval, in standard deviations."""
 FOLDS = 10
 FEW = (6.31, 5.47, 2.04, 1.54, 1.33, 1.20, 1.12, 1.06)
-"""How much wider than the largest of m = 1 … 8 errors an interval is that a further one stays in with probability
-`COVERAGE`: where labels are normal and each is predicted by the mean of the others (of m = 2, √3/2 times a Cauchy
-quantile). From m = 9 on ranks alone reach it, whatever errors are distributed like."""
+"""Factors for m = 1 … 8 errors: the largest error times the factor covers a further error with probability `COVERAGE`,
+if labels are normal and each is predicted by the mean of the others (for m = 2, √3/2 times a Cauchy quantile). From
+m = 9 on, ranks alone suffice for any distribution of errors."""
 ENOUGH = 500
 """Held-out labels after which no further fold is fitted: they tell the coverage to 1.3 points."""
 _LARGEST = 1e35
@@ -165,7 +165,7 @@ class Calibration:
 
 
 def _smallest_covering(errors: np.ndarray) -> np.floating[Any]:
-    """What a further error, exchangeable with these, stays below with probability `COVERAGE`."""
+    """The bound that a further, exchangeable error stays below with probability `COVERAGE`."""
     m = len(errors)
     rank = min(m, math.ceil(COVERAGE * (m + 1)))
     covering: np.floating[Any] = np.partition(errors, rank - 1)[rank - 1] * (FEW[m - 1] if m <= len(FEW) else 1.0)

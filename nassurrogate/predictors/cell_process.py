@@ -21,17 +21,17 @@ _ALL_SAY_UP_TO, _SOME_LABELS = 511, 256
 """Labels up to which all say how wide the posterior is, which takes quadratic time a cell; of more so many do."""
 _WEIGHTS, _SOME = "process.weights", "process.some"
 _LARGEST = 1e6
-"""Of labels that are about standard normal the numbers of a posterior are some hundreds at most."""
+"""Largest number accepted from a file; for standard normal labels, a posterior's numbers are a few hundred at most."""
 
 
 class CellPosterior:
-    """What is predicted of any cell, given n labels of which the first k say how wide the posterior is.
+    """The posterior of any cell given n labels, of which the first k determine its width.
 
     Args:
         inputs: (n, F) rows of `kernel_inputs`.
-        weights: (n,) of the labels in a mean.
-        some: (k, k) inverse of the lower Cholesky factor of the first labels' covariance.
-        kernel: has the variances.
+        weights: (n,) of the labels in the mean.
+        some: (k, k) inverse of the lower Cholesky factor of the first k labels' covariance.
+        kernel: the kernel and its variances.
     """
 
     def __init__(self, inputs: np.ndarray, weights: np.ndarray, some: np.ndarray, kernel: Kernel = KERNEL) -> None:
@@ -43,7 +43,7 @@ class CellPosterior:
 
     @classmethod
     def restored(cls, inputs: np.ndarray, tensors: Mapping[str, np.ndarray]) -> CellPosterior:
-        """The inverse of `state` for (n, F) inputs. Raises `InputError` for arrays that are not of so many labels."""
+        """The inverse of `state` for (n, F) inputs. Raises `InputError` for arrays that do not fit n labels."""
         n = len(inputs)
         for name, shape in ((_WEIGHTS, (n,)), (_SOME, (_n_some(n),) * 2)):
             value = tensors[name]
@@ -104,7 +104,7 @@ class CellProcess(CellPosterior):
 
 
 def _n_some(n: int) -> int:
-    """How many of n labels say how wide the posterior is."""
+    """How many of n labels determine the width of the posterior."""
     return n if n <= _ALL_SAY_UP_TO else _SOME_LABELS
 
 

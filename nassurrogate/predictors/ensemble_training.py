@@ -69,11 +69,11 @@ class Ensemble:
 
     @cached_property
     def _network(self) -> nn.Module:
-        """The network whose weights the members' are put in place of."""
+        """The network that each member's weights are put into."""
         return _structure(self._build)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Plain arrays: what is sent to another process as tensors takes a file descriptor each.
+        # Plain arrays, as every tensor sent to another process takes a file descriptor.
         kept = {name: value for name, value in vars(self).items() if name != "_network"}
         return {**kept, "weights": {name: value.cpu().numpy() for name, value in self.weights.items()}}
 
@@ -124,7 +124,7 @@ class Ensemble:
         return lambda *inputs: self._run(weights, inputs, shared=True)
 
     def _run(self, weights: dict[str, Tensor], inputs: Inputs, *, shared: bool) -> Tensor:
-        network = self._network  # built outside of vmap, in which it would draw its weights for every member
+        network = self._network  # built outside vmap, which would draw its weights for every member
 
         def one(member: dict[str, Tensor], *parts: Tensor) -> Tensor:
             return cast(Tensor, functional_call(network, member, parts))

@@ -23,9 +23,9 @@ from nassurrogate.predictors.label_scale import RankScale
 from nassurrogate.spaces import Space
 
 Scorer: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""(D, F) features → (D,) means and (D,) spreads, in normal scores; a row's depend on that row alone.
+"""(D, F) features → (D,) means and (D,) spreads, in normal scores; each row's result depends on that row alone.
 
-It is pickled with its predictor, so it is an object of a class, or a function of a module.
+It is pickled with its predictor, so it must be an instance of a class or a module-level function.
 """
 Task: TypeAlias = tuple[np.ndarray, np.ndarray]
 """What is to be learned: (n, F) features and (n,) normal scores of the labels' ranks, which are not all equal."""
@@ -39,8 +39,8 @@ class FeaturePredictor(Predictor):
     """Learns normal scores of the labels' ranks from a row of features (see `feature_reading`); predicts in their unit.
 
     A subclass implements `_learn`. Its spread becomes a standard deviation by `calibration`, from fits on folds of the
-    labels. With a single label, or equal ones, the prediction is that label and the deviation 0: it is the surrogate
-    that says how far others may be from the only one.
+    labels. With a single label, or equal ones, the prediction is that label and the deviation 0: the surrogate
+    estimates how far others may be from the only one.
 
     Saved as its labels and refitted on load, but for the calibration: libraries of classical models have no file format
     that is safe to read from strangers. It is exact with the same releases of the libraries.
@@ -195,13 +195,13 @@ def _tell(progress: Progress | None, done: int, folds: int) -> None:
 
 
 def in_chunks(score: Scorer) -> Scorer:
-    """A scorer that gets the same number of rows every time: linear algebra rounds differently for other numbers."""
+    """A scorer that always gets the same number of rows, as rounding in linear algebra depends on it."""
     return _InChunks(score)
 
 
 @dataclass(frozen=True)
 class _InChunks:
-    """Fills the last rows up with the first one."""
+    """Pads the last chunk with the first row."""
 
     score: Scorer
 

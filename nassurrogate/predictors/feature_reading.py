@@ -52,7 +52,7 @@ class FeatureReading(ABC):
 
 @dataclass(frozen=True)
 class _Standardiser:
-    """(D, F) rows → their deviations from a mean, in standard deviations; pickled with the predictor that has it."""
+    """(D, F) rows → their distances from the mean, in standard deviations; pickled with its predictor."""
 
     raw: Callable[[np.ndarray], np.ndarray]
     mean: np.ndarray

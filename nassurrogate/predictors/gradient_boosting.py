@@ -90,7 +90,7 @@ class GradientBoosting(FeaturePredictor):
 
 @dataclass(frozen=True)
 class _Boosters:
-    """Mean and spread of some ensembles of trees."""
+    """Mean and spread over several boosted ensembles."""
 
     members: list[lightgbm.Booster]
 

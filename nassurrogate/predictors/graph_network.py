@@ -89,7 +89,7 @@ class GraphNetworkPredictor(Predictor):
         torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_scorer": None}  # what is recorded on a GPU stays there; it is recorded again
+        return {**vars(self), "_scorer": None}  # a CUDA graph cannot be pickled; it is captured again
 
     def uses(self) -> list[str]:
         return ["canonical graph" if self.reads_canonical_cells else "raw graph"]

@@ -1,4 +1,4 @@
-"""What labels cannot tell, whatever a predictor makes of them: how far others are from a single one, and their unit."""
+"""What labels do not show to any predictor: the spread of others around a single one, and their unit."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from nassurrogate.metric import Metric
 
 _RATIO = 2.0
-"""Deviation over the label of one architecture: mean ± 1.645 of them covers 90 % of the others in every latency and
-energy table of NAS-Bench-201 and FBNet."""
+"""Deviation relative to a single label: mean ± 1.645 deviations covers 90 % of the other architectures in every latency
+and energy table of NAS-Bench-201 and FBNet."""
 
 
 def deviation_of_unknown(label: float, metric: Metric) -> float:
-    """How far the value of any architecture may be from the only one that is known, as a standard deviation.
+    """How far the value of any architecture may be from the only known one, as a standard deviation.
 
-    Of a percentage it is the root mean square distance from the label over 0 to 100, all values equally likely; of what
-    has no such ends, twice the label's size (of 0, one unit).
+    For a percentage, it is the root mean square distance from the label to a uniform value in 0 to 100; otherwise twice
+    the label's size (for 0, one unit).
 
     >>> from nassurrogate.metric import known_metric
     >>> round(deviation_of_unknown(90.0, known_metric("val_accuracy_pct")), 1)
@@ -30,29 +30,29 @@ def deviation_of_unknown(label: float, metric: Metric) -> float:
 
 
 def label_notes(metric: Metric, stats: Mapping[str, float], n_architectures: int) -> dict[str, str]:
-    """What whoever gave labels should be told: by what it is about, a line each.
+    """Notes for whoever gave the labels: topic → one line.
 
     Args:
-        metric: what the labels are.
+        metric: the metric of the labels.
         stats: their `mean`, `min` and `max`.
-        n_architectures: how many different ones were labelled.
+        n_architectures: number of different architectures among them.
     """
     notes = {}
     low, high = stats["min"], stats["max"]
     if n_architectures == 1:
         guess = deviation_of_unknown(stats["mean"], metric)
         notes["few"] = (
-            "too few labels for a 90 % interval: one architecture says nothing of others; the deviation of "
-            f"{metric.name}, {guess:.3g}, is a guess from the size of its label"
+            "too few labels for a 90 % interval: one architecture says nothing about others; the deviation of "
+            f"{metric.name}, {guess:.3g}, is a guess based on the size of its label"
         )
     elif n_architectures == 2:
         notes["few"] = (
-            "too few labels for a 90 % interval: of two architectures the deviations are wide guesses, from how far "
-            "their labels are apart"
+            "too few labels for a 90 % interval: with two architectures, deviations are wide guesses based on the "
+            "distance between their labels"
         )
     if metric.is_percent and low >= 0.0 and 0.0 < high <= 1.0:
         notes["fractions"] = (
-            f"{metric.name} is in percent, but all labels lie between 0 and 1 ({low:.4g} to {high:.4g}): fractions "
-            "must be multiplied by 100 first; if they are percent, nothing need be done"
+            f"{metric.name} is in percent, but all labels are between 0 and 1 ({low:.4g} to {high:.4g}): multiply "
+            "fractions by 100 first, or ignore this note if they are percent"
         )
     return notes

@@ -12,7 +12,7 @@ import numpy as np
 from nassurrogate.errors import InputError, brief
 
 _LARGEST = 1e9
-"""Parts are about standard normal."""
+"""Largest number accepted from a file; parts are about standard normal."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PartAverage:
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, Any], weights: Sequence[float]) -> PartAverage:
-        """Read what `as_dict` gave, perhaps from a hostile file. Raises `InputError` for anything else.
+        """Read what `as_dict` returned, perhaps from an untrusted file. Raises `InputError` for anything else.
 
         >>> PartAverage.from_dict({"standards": [[0.0, 1.0], [0.5, 2.0]]}, weights=(0.25, 0.75)).standards
         [(0.0, 1.0), (0.5, 2.0)]
@@ -57,14 +57,13 @@ class PartAverage:
             or not all(isinstance(standard, list) and len(standard) == 2 for standard in standards)
         ):
             raise InputError(
-                f"an average of {len(weights)} parts has as many standards, a mean and a deviation each, "
-                f"got {brief(numbers)}"
+                f"an average of {len(weights)} parts needs a mean and a deviation for each, got {brief(numbers)}"
             )
         for mean, deviation in standards:
             if not (_is_number(mean) and _is_number(deviation) and deviation > 0):
                 raise InputError(
-                    f"the standards of an average are means and deviations above 0, at most {_LARGEST:g} in size, "
-                    f"got {brief(mean)} and {brief(deviation)}"
+                    "an average needs finite means and positive deviations of at most "
+                    f"{_LARGEST:g} in size, got {brief(mean)} and {brief(deviation)}"
                 )
         return cls(weights, [(mean, deviation) for mean, deviation in standards])
 

@@ -82,13 +82,13 @@ _SCALE = "labels.scores"
 
 @dataclass(frozen=True)
 class _Labels:
-    """What is learned.
+    """The training labels.
 
     Args:
         archs: n architectures.
-        targets: (n,) in their unit.
+        targets: (n,) in the metric's unit.
         classes: (n,) their class numbers.
-        order: (k,) places of those that the process learns, in its order.
+        order: (k,) positions of those that the process learns, in its order.
     """
 
     archs: list[Architecture]
@@ -169,7 +169,7 @@ class ProbeFormer(Predictor):
         return tensors, {"calibration": self._calibration.as_dict(), "average": self._average.as_dict()}
 
     def learns_again(self, meta: Mapping[str, Any]) -> bool:
-        return "average" not in meta  # of a file of an earlier release only
+        return "average" not in meta  # only in files of earlier releases
 
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         archs, targets = read_labels(self.space, tensors)
@@ -178,7 +178,7 @@ class ProbeFormer(Predictor):
         if self.config.network_share > 0:
             network = RelationEnsemble.restored(self.space, self.config, tensors, self.seed, self.device)
         labels = self._ordered(archs, targets)
-        if "average" not in meta:  # nor the process: a file of an earlier release
+        if "average" not in meta:  # a file of an earlier release, which has no process either
             self._labels, self._network, self._calibration = labels, network, calibration
             self._learn_process()
             self._freeze()
@@ -248,7 +248,7 @@ class ProbeFormer(Predictor):
         self._average = PartAverage.over((process, _member_mean(members)), self._shares(len(self._labels.targets)))
 
     def _shares(self, n: int) -> tuple[float, float]:
-        """Of the process and of the networks after n labels: the networks need more of them."""
+        """Weights of the process and the networks after n labels: the networks need more labels."""
         share = self.config.network_share * n / (n + self.config.even_labels)
         return 1 - share, share
 
@@ -259,7 +259,7 @@ class ProbeFormer(Predictor):
 
     @property
     def _n_members(self) -> int:
-        """M; without networks a single one that always says 0."""
+        """M; without networks, a single member that always predicts 0."""
         members: int = 1 if self._network is None else self.config.members
         return members
 

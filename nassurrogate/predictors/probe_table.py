@@ -97,7 +97,7 @@ def normal_scores(runs: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _normal_quantiles(shares: np.ndarray) -> np.ndarray:
-    """What SciPy's `ndtri` gives, to the last digits; importing SciPy takes longer than scoring an architecture."""
+    """Like SciPy's `ndtri` except for the last digits; importing SciPy takes longer than scoring an architecture."""
     different, place = np.unique(shares, return_inverse=True)
     quantile = NormalDist().inv_cdf
     return np.array([quantile(share) for share in different.tolist()])[place].reshape(shares.shape)

@@ -62,7 +62,7 @@ class RandomForest(FeaturePredictor):
 
 @dataclass(frozen=True)
 class _Trees:
-    """Mean and spread of a forest's trees."""
+    """Mean and spread over the trees of a forest."""
 
     trees: list[Any]
 

@@ -111,12 +111,12 @@ class RelationTransformer(nn.Module):
         self.norm = RootMeanSquareNorm(width)
         joined, last = nn.Linear((3 if n_probes else 2) * width, width), nn.Linear(width, 1)
         self.head = nn.ModuleList([joined, last])
-        # What has no memory has no values; to draw them all the same PyTorch would import its compiler, for a second.
+        # Meta tensors have no values, and drawing them would make PyTorch import its compiler, which takes a second.
         if not last.weight.is_meta:
             self._start(made, last)
 
     def _start(self, blocks: Sequence[Block], last: nn.Linear) -> None:
-        """Weights at random, drawn from PyTorch's generator."""
+        """Initialise the weights from PyTorch's generator."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=module.in_features**-0.5)

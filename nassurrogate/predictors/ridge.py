@@ -68,7 +68,7 @@ class RidgeRegression(FeaturePredictor):
 
 @dataclass(frozen=True)
 class _Line:
-    """A linear model, and the leverage of what it predicts.
+    """A linear model, with spreads from the leverage of each row.
 
     Args:
         standard: (B, F) features → inputs.

@@ -1,6 +1,6 @@
-"""The classes of a small space with their scores, each computed when it is first asked for.
+"""The scores of the classes of a small space, computed when first asked for.
 
-Shapes: C classes of the space, D different ones, K scores of each.
+Shapes: C classes of the space, D different ones, K scores each.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from nassurrogate.predictors.cell_reading import CHUNK
 
 
 class ScoredClasses:
-    """What a fitted predictor says of the classes of a space.
+    """A lazy cache of a fitted predictor's scores of all classes of a space.
 
-    Whoever asks for one class is not kept waiting for all the others. Still, asking for all of them, however few at a
-    time, takes no more work than asking at once: cells are scored `CHUNK` at a time, and where the last ones of a chunk
-    were not asked for, they are classes that may be asked for next.
+    Scoring one class does not wait for all the others, and scoring all of them a few at a time takes no more work than
+    at once: cells are scored `CHUNK` at a time, and chunks are filled up with classes that may be asked for next.
 
     Args:
-        sizes: (C,) how many nodes the graph of a class has: cells of one size are scored together.
+        sizes: (C,) number of nodes in the graph of a class; cells of one size are scored together.
         n_scores: K.
     """
 
@@ -34,18 +33,18 @@ class ScoredClasses:
 
         Args:
             classes: their numbers.
-            score: (D,) ascending classes → (K, D), always the same of one class.
+            score: (D,) ascending classes → (K, D), always the same for one class.
         """
         missing = np.unique(classes[~self._is_known[classes]])
         if missing.size:
             chosen = np.union1d(missing, self._fillers(missing))
             self._scores[:, chosen] = score(chosen)
-            # Known only once they are written: another thread may read meanwhile, or write the same.
+            # Marked only once written, as other threads may read them, or write the same, meanwhile.
             self._is_known[chosen] = True
         return np.asarray(self._scores[:, classes])
 
     def _fillers(self, missing: np.ndarray) -> np.ndarray:
-        """Further classes that are not known, as many as complete the chunks of the missing ones."""
+        """Further unknown classes, as many as fill up the chunks of the missing ones."""
         is_spare = ~self._is_known
         is_spare[missing] = False
         parts = [np.empty(0, missing.dtype)]

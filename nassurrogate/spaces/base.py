@@ -21,7 +21,7 @@ as an index in the official order or a dict of choices."""
 
 
 def is_single(archs: object) -> bool:
-    """Whether `archs` is one architecture rather than a batch; a whole number may be an array or a tensor of rank 0.
+    """Whether `archs` is one architecture rather than a batch; an index may be an array or a tensor of rank 0.
 
     >>> is_single(3), is_single(np.array(3)), is_single([3])
     (True, True, False)
@@ -30,12 +30,12 @@ def is_single(archs: object) -> bool:
 
 
 def _is_index(value: object) -> bool:
-    """Whether it is a whole number in an array, or a tensor of any library, without a dimension."""
+    """Whether it is a whole number in a zero-dimensional array, or tensor of any library."""
     return getattr(value, "ndim", None) == 0 and hasattr(value, "__index__") and _kind(value) == "int"
 
 
 def _kind(array: object) -> str:
-    """`int`, `float`, `bool` or `complex`, of whatever width an array or a tensor is; else its type as it is named."""
+    """The kind of an array's or tensor's elements, of any width: `int`, `float`, `bool`, `complex`, else its dtype."""
     name = str(getattr(array, "dtype", "")).rpartition(".")[2].casefold()
     for kind in ("int", "float", "bool", "complex"):
         if kind in name:
@@ -44,11 +44,11 @@ def _kind(array: object) -> str:
 
 
 def _elements(array: Any, space: Space) -> list[ArchLike]:
-    """What stands in an array, a tensor or a column of rank 1. Raises `InputError` for what are no architectures."""
+    """The elements of an array, tensor or column of rank 1. Raises `InputError` if they cannot be architectures."""
     given = f"{type(array).__name__} of type {array.dtype}"
     kind = _kind(array)
     if kind == "bool":
-        raise InputError(f"expected indices or architectures of {space.name}, got a mask ({given}); give its places")
+        raise InputError(f"expected indices or architectures of {space.name}, got a mask ({given}); give its indices")
     if kind in ("float", "complex") and 0 not in array.shape:
         raise InputError(f"indices of {space.name} are whole numbers, got {given}; convert it to integers")
     if array.ndim != 1:
@@ -66,12 +66,12 @@ def _is_number(value: object) -> bool:
 
 
 def _ambiguous(numbers: tuple[Any, ...], space: Space) -> InputError:
-    """Of a tuple of numbers: it reads as one architecture or as a batch of indices."""
+    """The error for a tuple of numbers, which may be one architecture or a batch of indices."""
     given = brief(tuple(int(number) for number in numbers), 50)
     one = f"space.from_gene_codes({given}) or its string" if len(numbers) == len(space.genes) else "its string"
     batch = f", for a batch of indices list({given})" if _reads_indices(space) else ""
     return InputError(
-        f"a tuple of numbers is not taken, got {given}; for one {space.name} architecture give {one}{batch}"
+        f"a tuple of numbers is ambiguous, got {given}; for one {space.name} architecture give {one}{batch}"
     )
 
 
@@ -129,10 +129,10 @@ class Space(ABC):
         return self.parse(text.strip())
 
     def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
-        """`parse` over a batch: a list, a range, an array, a tensor or column of rank 1, any iterable but a set.
+        """`parse` over a batch: a list, a range, an array, tensor or column of rank 1, or any iterable but a set.
 
-        Raises `InputError` for what is no batch, or holds what is no architecture, and for a tuple of numbers, which
-        may be the operation codes of one architecture as well as indices of several.
+        Raises `InputError` for anything else, for elements that are not architectures, and for a tuple of numbers,
+        which may be the operation codes of one architecture or the indices of several.
         """
         if is_single(archs) or not isinstance(archs, Iterable) or isinstance(archs, bytes | bytearray | Set):
             raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
@@ -143,7 +143,7 @@ class Space(ABC):
         return [self._parse_element(arch) for arch in archs]
 
     def _parse_element(self, arch: Any) -> Architecture:
-        if isinstance(arch, Architecture | str):  # most are: nothing else need be asked
+        if isinstance(arch, Architecture | str):  # the common case, checked first
             return self.parse(arch)
         if _is_tuple_of_numbers(arch):
             raise _ambiguous(arch, self)

@@ -1,4 +1,4 @@
-"""A NAS-Bench-101 cell as a person reads it: its hash names it, and says nothing."""
+"""NAS-Bench-101 cells in readable form, as their hash says nothing about them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nassurrogate.architecture import Architecture
 
 
 def operations_of(cell: Architecture) -> str:
-    """The number and the operation of every vertex, in the order in which the cell was trained.
+    """The number and the operation of every vertex, in the order of the official module spec.
 
     >>> from nassurrogate.spaces import get_space
     >>> operations_of(get_space("nb101").parse("53cee42601ad14d661bb6878031d6acb"))
@@ -16,7 +16,7 @@ def operations_of(cell: Architecture) -> str:
 
 
 def edges_of(cell: Architecture) -> str:
-    """Which vertex feeds which, in the numbers of `operations_of`.
+    """The edges, with vertices numbered as in `operations_of`.
 
     >>> from nassurrogate.spaces import get_space
     >>> edges_of(get_space("nb101").parse("53cee42601ad14d661bb6878031d6acb"))

@@ -69,10 +69,9 @@ def parse_table(
     faults = Faults(name)
     if options.seed_column is not None:
         require_column(raw, options.seed_column, "asked for by --seed-column")
-    keys, reserved, told = find_keys(raw, options.seed_column, datasets, faults)
-    notes = [*raw.notes, *notes, *told]
-    archs, used, told = find_architectures(raw, space, options.arch_column, faults, reserved)
-    notes += told
+    keys, reserved, key_notes = find_keys(raw, options.seed_column, datasets, faults)
+    archs, used, identity_notes = find_architectures(raw, space, options.arch_column, faults, reserved)
+    notes = [*raw.notes, *notes, *key_notes, *identity_notes]
     rest = [column for column in raw.columns if column not in (*used, *reserved)]
     columns = _columns(raw, rest, options, faults, notes, datasets)
     if archs is None:

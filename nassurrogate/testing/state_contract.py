@@ -75,7 +75,7 @@ class StateContract(Subject):
 
     @pytest.mark.parametrize("way", list(_WAYS))
     def test_copies_and_pickles_learn_for_themselves(self, way: str) -> None:
-        """Other processes score with what they are sent; what a copy learns is not learned by the original."""
+        """Other processes score with pickles; what a copy learns does not change the original."""
         fresh = self._copied(self.make(), way)
         cells = self.first(60)
         fresh.fit(cells[:20], made_up_accuracies(cells[:20]))
@@ -85,7 +85,7 @@ class StateContract(Subject):
         twin = self._copied(original, way)
         for other in (fresh, twin):
             for first, second in zip(before, other.predict(cells), strict=True):
-                assert (first == second).all(), f"a {way} predicts otherwise"
+                assert (first == second).all(), f"a {way} predicts differently"
         twin.fit(cells[30:], made_up_accuracies(cells[30:])[::-1].copy())
         for first, second in zip(before, original.predict(cells), strict=True):
             assert (first == second).all(), f"what a {way} learns changes the original"
@@ -95,8 +95,8 @@ class StateContract(Subject):
             return _WAYS[way](predictor)
         except Exception as error:  # pickle raises whatever the predictor's parts raise
             pytest.fail(
-                f"no {way} can be made of it ({one_line(error)}): it should keep no lambdas, local functions, locks or "
-                "open files, or leave them out in __getstate__"
+                f"it does not survive a {way} ({one_line(error)}): it must not keep lambdas, local functions, locks or "
+                "open files, or must leave them out in __getstate__"
             )
 
     def test_a_saved_surrogate_scores_as_before(self, tmp_path: Path) -> None:

@@ -417,7 +417,7 @@ def test_the_plot_shows_rows_reference_and_published_figures(table):
     told = [text.get_text() for text in axes.get_legend().get_texts()]
     assert "spy" in told
     assert f"the labels themselves, {found.reference_tau:.3f}" in told
-    assert {"NAR-Former [r]", "NN-Former", "PINAT"} <= {text.get_text() for text in axes.texts}
+    assert {"NAR-Former [r]", "NN-Former [r]", "PINAT"} <= {text.get_text() for text in axes.texts}
     assert axes.get_xscale() == "log"
     drawn = next(c for c in axes.containers if c.get_label() == "spy")
     assert drawn[0].get_ydata().tolist() == [row.kendall_tau_mean for row in found.rows]

@@ -65,7 +65,7 @@ def test_a_row_without_tau_is_named():
     found = made("A1", undefined=[("ridge", 50), ("ridge", 78)])
     about = tau_against_labels(found).axes[0].texts
     assert any(
-        "not shown, for τ is not defined: ridge at 50 labels, ridge at 78 labels" in text.get_text() for text in about
+        "not shown, as τ is undefined: ridge at 50 labels, ridge at 78 labels" in text.get_text() for text in about
     )
 
 

@@ -112,10 +112,10 @@ def test_files_without_an_end_are_refused(
         if not Path(endless).exists():
             pytest.skip(f"no {endless}")
         assert refused("score", model, "--file", endless).startswith(f"{endless} is larger than 268,435,456 bytes")
-    assert "/dev/zero has more than" in refused("train", "--csv", "/dev/zero", "--out", "m", "--predictor", "ridge")
+    assert "/dev/zero is larger than" in refused("train", "--csv", "/dev/zero", "--out", "m", "--predictor", "ridge")
     monkeypatch.setattr("nassurrogate.tables.file.MAX_BYTES", 20)
     monkeypatch.setattr("sys.stdin", io.StringIO("1\n" * 11))
-    assert refused("score", model, "-") == "stdin has more than 20 bytes, which no table of architectures has"
+    assert refused("score", model, "-") == "stdin is larger than 20 bytes, the limit for a table"
     monkeypatch.setattr("sys.stdin", None)
     assert refused("score", model, "-") == "cannot read stdin: it is closed"
 
@@ -274,7 +274,7 @@ def test_hints_are_of_what_is_near(refused: Refused, arguments: list[str], expec
     [
         ("14<=latency_ms<=12", "nothing lies between its two bounds; did you mean '12<=latency_ms<=14'?"),
         ("flops_m<=100 and params_m=1", "unknown operator '=', .*; did you mean 'params_m<=1'?"),
-        ("flops_m<=100 or params_m<=1", "every bound must hold; bounds are joined by 'and', not by 'or'"),
+        ("flops_m<=100 or params_m<=1", "all bounds must hold; join them with 'and', not 'or'"),
         ("latency_ms<=12ms", "got '12ms'; did you mean 'latency_ms<=12'?"),
     ],
 )

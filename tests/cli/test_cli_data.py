@@ -66,8 +66,7 @@ def test_an_import_says_what_is_shadowed(cli: CommandLine, table: Path) -> None:
     done = cli("data", "import", "nb201", table, *OPTIONS)
     assert "every data set: phone_latency_ms" in done.out
     assert (
-        "not used: cifar10/latency_ms, as table 'embedded' covers at least as many cells; use --table phone"
-        in done.out
+        "not used: cifar10/latency_ms, as table 'embedded' covers at least as many cells; use --table phone" in done.out
     )
 
 

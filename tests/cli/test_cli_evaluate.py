@@ -165,7 +165,7 @@ def test_all_means_every_registered_predictor(monkeypatch: pytest.MonkeyPatch, c
 def test_the_seeds_of_all_splits_are_seeds(refused: Callable[..., str]) -> None:
     largest = 2**63 - 1
     told = refused("evaluate", "--labels", 20, "--splits", 2, "--seed", largest, *QUICK)
-    assert told == f"the seeds of 2 splits are {largest} and those after it, which end at 2^63 - 1"
+    assert told == f"seed {largest} is too large for 2 splits, which use consecutive seeds up to 2^63 - 1"
 
 
 def test_a_long_evaluation_says_how_long(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

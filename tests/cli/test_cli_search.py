@@ -191,7 +191,7 @@ def test_what_a_model_knows_is_queried_on_demand_only(cli: Callable[..., Any], m
     options = ("search", "--budget", 3, "--surrogate", model, "--no-plots", "--json")
     done = cli(*options)
     assert done.json["n_known"] == 5
-    assert "the surrogate has labels of 5 of these functions, which are not queried again" in done.err
+    assert "the surrogate has labels for 5 of these functions, which are not queried again" in done.err
     assert cli(*options, "--requery-known").json["n_known"] == 0
 
 

@@ -56,7 +56,7 @@ def test_the_cheapest_equivalent_of_each_function_follows(truth, predictor, tmp_
     order = {query.key: query.label for query in before}
     labels = [order[query.key] for query in again]
     assert labels == sorted(labels, reverse=True), "the best function first"
-    assert f"{len(again)} of the queries were of a cheaper equivalent" in result["notes"][-1]
+    assert f"{len(again)} of the queries went to cheaper equivalents" in result["notes"][-1]
     assert len(read_ledger(tmp_path / "run").queries) == result["queries"] == 4 + len(again)
     short, _ = watched(**options, budget=5, allow_equivalent=True)
     assert (short["queries"], short["stop_reason"]) == (5, "budget")

@@ -62,7 +62,7 @@ def test_labels_of_another_data_set_are_not_known_here(bench, cells, tmp_path):
         assert loaded.dataset == dataset
         result, _ = watched(benchmark=bench, budget=2, surrogate=loaded)
         assert (result["n_known"] == 0) == (n_known == 0)
-        noted = [note for note in result["notes"] if "has learned from labels on cifar100" in note]
+        noted = [note for note in result["notes"] if "learned labels of cifar100" in note]
         assert len(noted) == (n_known == 0)
 
 
@@ -72,7 +72,7 @@ def test_what_is_left_out_is_said_before_the_first_query(bench, saved, tmp_path)
         benchmark=bench, budget=2, surrogate=saved, listener=events.append, write=True, run_dir=tmp_path / "run",
         plots=False,
     )  # fmt: skip
-    assert f"the surrogate has labels of {result['n_known']} of these functions" in events[0].message
+    assert f"the surrogate has labels for {result['n_known']} of these functions" in events[0].message
     assert "--requery-known" in events[0].message
     config = read_ledger(tmp_path / "run").header["config"]
     assert (config["n_known"], config["requery_known"]) == (result["n_known"], False)
@@ -90,7 +90,7 @@ def test_a_better_label_of_the_model_is_named_and_never_the_best(bench, untabled
     assert result["best"]["value"] < 98.5
     (note,) = departures(result)
     best = SPACE.take([fast])[0]
-    assert note.startswith("the best of the model's own labels is better than what was found: 9")
+    assert note.startswith("the best of the surrogate's own labels is better than what was found: 9")
     assert "which was not evaluated here" in note
     assert best.string in note or "99" in note  # where an equivalent of the slow one is fast, that is the best
     assert note in describe_result(result)
@@ -111,7 +111,7 @@ def test_the_budget_counts_what_is_left(bench, saved, cells):
     assert result["stop_reason"] == "exhausted"
     assert "or known to the surrogate" in result["notes"][-1 - ("model's own" in result["notes"][-1])]
     every = model(few.tolist(), bench.column(LABEL).mean[few])
-    with pytest.raises(InputError, match=r"labels of all \d+ feasible functions; requery_known=True"):
+    with pytest.raises(InputError, match=r"labels for all \d+ feasible functions; requery_known=True"):
         watched(**options, surrogate=every)
     assert watched(**options, surrogate=every, requery_known=True)[0]["queries"] == len(functions)
 
@@ -139,7 +139,9 @@ def test_it_has_no_effect_without_a_model(bench):
 def test_a_model_of_fractions_is_refused_where_percent_are_searched(bench, cells, saved):
     surrogate = model(cells, bench.column(LABEL).mean[cells] / 100)
     queries = []
-    with pytest.raises(InputError, match=r"learned labels from 0\.\d+ to 0\.\d+, which are fractions.*--unit fraction"):
+    with pytest.raises(
+        InputError, match=r"learned labels from 0\.\d+ to 0\.\d+, which look like fractions.*--unit fraction"
+    ):
         watched(benchmark=bench, budget=5, surrogate=surrogate, listener=queries.append)
     assert queries == []
     assert watched(benchmark=bench, budget=5, surrogate=saved)[0]["queries"] == 5
@@ -151,7 +153,7 @@ def test_small_errors_in_percent_are_no_fractions(fake_bench, bench, cells):
     truth = fake_bench(np.full(SPACE.size, 90.0), val_error_pct=errors)
     surrogate = model(cells, errors[cells], "val_error_pct")
     result, _ = watched(benchmark=truth, budget=5, surrogate=surrogate, objective="val_error_pct")
-    assert departures(result) in ([], [note for note in result["notes"] if "model's own labels" in note])
+    assert departures(result) in ([], [note for note in result["notes"] if "surrogate's own labels" in note])
 
 
 def test_labels_of_another_unit_are_doubted_after_the_first_ones(fake_bench, bench, cells):
@@ -159,8 +161,8 @@ def test_labels_of_another_unit_are_doubted_after_the_first_ones(fake_bench, ben
     truth = fake_bench(np.full(SPACE.size, 90.0), latency_ms=seconds * 1000)
     surrogate = model(cells, seconds[cells], "latency_ms")
     result, _ = watched(benchmark=truth, budget=6, surrogate=surrogate, objective="latency_ms", requery_known=True)
-    (note,) = [note for note in result["notes"] if "another unit?" in note]
+    (note,) = [note for note in result["notes"] if "if their units differ" in note]
     assert note.startswith("the saved surrogate learned labels around 0.0")
     fitting = model(cells, seconds[cells] * 1000, "latency_ms")
     result, _ = watched(benchmark=truth, budget=6, surrogate=fitting, objective="latency_ms", requery_known=True)
-    assert not [note for note in result["notes"] if "another unit?" in note]
+    assert not [note for note in result["notes"] if "if their units differ" in note]

@@ -47,9 +47,9 @@ def noted(bench, settings, **options):
             {"n_confirm": 50},
             "n_confirm=50 has no effect beyond what the initial sample leaves: 12 queries leave room for only 9",
         ),
-        ({"batch_size": 40}, "batch_size=40 has no effect beyond 8: no more queries follow each other"),
-        ({"beta": 3.0}, "beta=3 has no effect: only acquisition=ucb reads it, not ei"),
-        ({"inner_proposals": 7}, "inner_proposals=7 has no effect: searcher exhaustive looks at the whole pool"),
+        ({"batch_size": 40}, "batch_size=40 has no effect beyond 8: no phase has more queries"),
+        ({"beta": 3.0}, "beta=3 has no effect: only acquisition=ucb uses it, not ei"),
+        ({"inner_proposals": 7}, "inner_proposals=7 has no effect: searcher exhaustive scores the whole pool"),
         ({"pool_size": 5}, "pool_size=5 is too small for 12 queries: 96 is used"),
         ({"label_noise_pct": 0.5}, "label_noise_pct=0.5 has no effect: no label is a single training"),
         ({"top": 40}, "top=40 has no effect beyond 12: no more can be evaluated"),
@@ -76,7 +76,7 @@ def test_what_has_an_effect_is_not(bench, settings, options):
 
 
 def test_without_a_predictor_only_top_matters(bench):
-    told = "without a predictor n_init and beta have no effect: only top has one"
+    told = "without a predictor, n_init and beta have no effect; only top has"
     assert noted(bench, {"n_init": 3, "beta": 1.0, "top": 2}, predictor="none") == [told]
 
 

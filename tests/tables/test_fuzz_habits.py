@@ -31,18 +31,18 @@ MOST_LEARNED = 2
 """Columns of a file that `train` is asked for."""
 N_TO_THE_END = 40
 OF_IMPORTS_ALONE = (
-    r"does not say which data set it is of",
-    r"names a data set that is not known|unknown data set|is not new: .* is known",
-    r"a metric's name has letters, digits",
-    r"has no column of numbers besides what names the architectures",
+    r"does not name its data set",
+    r"unknown data set|is not new: .* is known",
+    r"is not a metric's name",
+    r"has no numeric column besides those that name the architectures",
     r"is empty, and there is no other",
-    r"are both \S+ of ",
+    r"are both \S+ for ",
     r"is none of what can be imported",
 )
 """Why a good file may still not be stored: of these, `train` and `score` know nothing."""
 OF_TRAINING_ALONE = (
-    r"no column of numbers named",
-    r"of several data sets",
+    r"no numeric column",
+    r"for several data sets",
     r"column .* is empty",
 )
 """Why a good file may have nothing to learn."""

@@ -161,10 +161,10 @@ def test_digits_of_macro_are_text(cli: CommandLine, refused: Callable[..., str],
 def test_indices_of_another_space_are_refused(refused: Callable[..., str], folder: Path) -> None:
     rows = "".join(f"{index},{1 + index % 7}\n" for index in range(NB201.size or 0))
     (folder / "mine.csv").write_text(f"index,phone_latency_ms\n{rows}")
-    told = "15,625 rows have the indices 0 to 15624, that is all of nb201, not of nb101 (423,624)"
+    told = "15,625 rows have the indices 0 to 15624: that is all of nb201, not of nb101 (423,624)"
     assert told in refused("data", "import", "nb101", "mine.csv")
     (folder / "mine.csv").write_text(f"arch,phone_latency_ms\n{A},1\n")
-    assert "it is an architecture of nb201" in refused("data", "import", "nb101", "mine.csv")
+    assert "it belongs to nb201" in refused("data", "import", "nb101", "mine.csv")
 
 
 def test_cells_of_nb101_in_every_form_they_are_published_in(cli: CommandLine, folder: Path) -> None:
@@ -199,7 +199,7 @@ def test_rows_of_one_architecture(cli: CommandLine, refused: Callable[..., str],
     for command in (TRAIN, (*IMPORT, "--dataset", "cifar10")):
         line = refused(*command)
         assert "lines 2 and 3 are both for cell 7" in line
-        assert "(--seed-column NAME), or give every seed a column (val_accuracy_pct_seed0" in line
+        assert "(--seed-column NAME), or use one column per seed (val_accuracy_pct_seed0" in line
     assert cli(*TRAIN, "--seed-column", "seed").code == 0
     assert labels() == {A: 91.0, B: 80.0}
     assert cli(*IMPORT, "--dataset", "cifar10", "--seed-column", "seed").code == 0
@@ -311,8 +311,8 @@ def test_refusals_name_the_columns_and_the_nearest(refused: Callable[..., str], 
     assert "its columns: 'archs', 'val_acuracy_pct'; did you mean --arch-column archs?" in line
     (folder / "mine.csv").write_text("index,val_acuracy_pct\n0,90\n1,91\n")
     assert "its columns: 'val_acuracy_pct'; did you mean --metric val_acuracy_pct?" in refused(*TRAIN)
-    assert "no column 'net', which is to name the architectures" in refused(*TRAIN, "--arch-column", "net")
-    assert "no column 'run', which is to hold the seeds" in refused(*TRAIN, "--seed-column", "run")
+    assert "no column 'net', asked for by --arch-column" in refused(*TRAIN, "--arch-column", "net")
+    assert "no column 'run', asked for by --seed-column" in refused(*TRAIN, "--seed-column", "run")
 
 
 def test_options_of_tables_without_a_table_are_refused(
