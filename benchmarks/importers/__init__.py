@@ -20,7 +20,7 @@ from nassurrogate.benchmarks.table import Column
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Direction
 from nassurrogate.tables import TableOptions
-from nassurrogate.tables.file import may_be_table
+from nassurrogate.tables.formats.content import may_be_table
 
 PTH, NATS_FOLDER, NATS_FILE = "NAS-Bench-201 .pth", "NATS-tss folder", "NATS-tss file"
 TFRECORD, NB101_NPZ = "NAS-Bench-101 TFRecord", "NAS-Bench-101 .npz"

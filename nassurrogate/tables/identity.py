@@ -19,7 +19,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, nearest
 from nassurrogate.spaces import CellSpace, EnumerableSpace, Space, get_space, space_names
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.raw import RawTable, require_column
+from nassurrogate.tables.formats.raw import RawTable, require_column
 
 ARCH, INDEX, HASH = "arch", "index", "hash"
 MATRIX, OPS = "module_adjacency", "module_operations"

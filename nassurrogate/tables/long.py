@@ -12,8 +12,8 @@ from nassurrogate.metric import known_metric
 from nassurrogate.spaces import EnumerableSpace
 from nassurrogate.tables.column import TableColumn
 from nassurrogate.tables.faults import Faults
+from nassurrogate.tables.formats.raw import RawTable
 from nassurrogate.tables.naming import known_dataset, new_dataset_error
-from nassurrogate.tables.raw import RawTable
 from nassurrogate.tables.values import number_of
 
 DATASET = "dataset"

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from nassurrogate.errors import InputError
 from nassurrogate.metric import UNITS
+from nassurrogate.tables.formats.raw import RawTable, require_column
 from nassurrogate.tables.naming import known_dataset
-from nassurrogate.tables.raw import RawTable, require_column
 
 PLACEHOLDER = "{dataset}"
 _IN_BRACKETS = re.compile(r"(?P<stem>.*[^\s=])[\s=]*[(\[]\s*(?P<unit>[^()\[\]]+?)\s*[)\]]")

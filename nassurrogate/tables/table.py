@@ -13,12 +13,12 @@ from nassurrogate.metric import UNKNOWN_UNIT, known_metric
 from nassurrogate.spaces import Space
 from nassurrogate.tables.column import TableColumn
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.file import raw_table, read_bytes
+from nassurrogate.tables.formats.content import raw_table, read_bytes
+from nassurrogate.tables.formats.raw import RawTable, require_column
 from nassurrogate.tables.identity import check_order, find_architectures
 from nassurrogate.tables.long import find_keys, joined
 from nassurrogate.tables.naming import Naming, is_share, read_names
 from nassurrogate.tables.options import TableOptions
-from nassurrogate.tables.raw import RawTable, require_column
 from nassurrogate.tables.renaming import as_written_here, renamed
 from nassurrogate.tables.values import checked_values, is_text, numbers_of, report_no_numbers, unit_question
 

@@ -12,8 +12,8 @@ import numpy as np
 from nassurrogate.errors import brief
 from nassurrogate.metric import Metric, ends_with_unit
 from nassurrogate.tables.faults import Faults
+from nassurrogate.tables.formats.raw import RawTable
 from nassurrogate.tables.options import ShareUnit
-from nassurrogate.tables.raw import RawTable
 
 MISSING: Final = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"))
 """Fields that mean a missing value, compared without case."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from nassurrogate.errors import InputError, brief
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.raw import MAX_COLUMNS, MAX_ROWS, RawTable, checked_names
+from nassurrogate.tables.formats.raw import MAX_COLUMNS, MAX_ROWS, RawTable, checked_names
 
 
 def read_records(text: str, source: str) -> RawTable:

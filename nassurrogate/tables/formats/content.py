@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nassurrogate.errors import InputError
+from nassurrogate.tables.formats.parquet import MAGIC as PARQUET
+from nassurrogate.tables.formats.parquet import read_parquet
+from nassurrogate.tables.formats.raw import MAX_BYTES, RawTable
+from nassurrogate.tables.formats.records import read_records
+from nassurrogate.tables.formats.text import DELIMITERS, decoded, header_of, read_text
 from nassurrogate.tables.identity import IDENTITY
-from nassurrogate.tables.parquet import MAGIC as PARQUET
-from nassurrogate.tables.parquet import read_parquet
-from nassurrogate.tables.raw import MAX_BYTES, RawTable
-from nassurrogate.tables.records import read_records
-from nassurrogate.tables.text import DELIMITERS, decoded, header_of, read_text
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 GZIP = b"\x1f\x8b"

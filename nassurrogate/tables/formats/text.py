@@ -9,7 +9,7 @@ from typing import Final
 
 from nassurrogate.errors import InputError
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.raw import MAX_ROWS, RawTable, checked_names
+from nassurrogate.tables.formats.raw import MAX_ROWS, RawTable, checked_names
 
 DELIMITERS: Final = (",", ";", "\t")
 _WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from nassurrogate.errors import InputError
-from nassurrogate.tables.raw import MAX_BYTES, MAX_ROWS, RawTable, checked_names
+from nassurrogate.tables.formats.raw import MAX_BYTES, MAX_ROWS, RawTable, checked_names
 
 MAGIC = b"PAR1"
 
