@@ -9,10 +9,11 @@ from nassurrogate.errors import InputError
 from nassurrogate.metric import ends_with_unit, known_metric
 from nassurrogate.spaces import Space
 from nassurrogate.tables.faults import Faults
+from nassurrogate.tables.fields import read_architecture
 from nassurrogate.tables.formats.content import is_json, read_bytes, refuse_foreign, unpacked
 from nassurrogate.tables.formats.parquet import MAGIC as PARQUET
 from nassurrogate.tables.formats.text import DELIMITERS, decoded, header_of
-from nassurrogate.tables.identity import IDENTITY, read_architecture
+from nassurrogate.tables.identity import IDENTITY
 from nassurrogate.tables.options import TableOptions
 from nassurrogate.tables.table import Table, parse_table
 

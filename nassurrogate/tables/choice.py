@@ -8,6 +8,7 @@ from dataclasses import replace
 from nassurrogate.errors import InputError, nearest
 from nassurrogate.tables.column import TableColumn
 from nassurrogate.tables.naming import known_dataset, new_dataset_error
+from nassurrogate.tables.renaming import plain_name
 from nassurrogate.tables.table import Table
 
 
@@ -25,6 +26,8 @@ def chosen_column(table: Table, metric: str, dataset: str | None, known: Sequenc
         dataset = known_dataset(dataset, [*known, *(c.new_dataset for c in table.columns if c.new_dataset)])
         if dataset is None:
             raise new_dataset_error(given, known)
+    if not any(metric in _names(column) for column in table.columns):
+        metric = plain_name(metric)
     meant = [column for column in table.columns if metric in _names(column)]
     # A name with the data set, or the column's own name, leaves no choice.
     found = [column for column in meant if column.metric != metric and metric != _bare(column)] or meant

@@ -7,29 +7,35 @@ If a table has several, they must agree; so must any other column that holds arc
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
-from numbers import Integral, Real
-from typing import Any, Final
+from typing import Final
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.errors import InputError, brief, nearest
-from nassurrogate.spaces import CellSpace, EnumerableSpace, Space, get_space, space_names
+from nassurrogate.errors import InputError, nearest
+from nassurrogate.spaces import EnumerableSpace, Space, get_space
 from nassurrogate.tables.faults import Faults
+from nassurrogate.tables.fields import (
+    MATRIX,
+    OPS,
+    WHOLE,
+    architecture_at,
+    architecture_of_text,
+    literal,
+    read_architecture,
+)
 from nassurrogate.tables.formats.raw import RawTable, require_column
 
 ARCH, INDEX, HASH = "arch", "index", "hash"
-MATRIX, OPS = "module_adjacency", "module_operations"
 IDENTITY: Final = (ARCH, INDEX, HASH, MATRIX, OPS)
 _INDICES: Final = re.compile(r"(?:(?:arch|architecture|cell|net|model)[_-]?)?(?:idx|index)", re.IGNORECASE)
 _NUMBERING: Final = re.compile(
     r"(?:(?:arch|architecture|cell|net|model|config|file|row|run|trial)[_-]?)?(?:idx|index|id|i|number|no)",
     re.IGNORECASE,
 )
-_WHOLE = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
+_BUILT_IN: Final = ("nb201", "nb101", "macro")
+"""Spaces whose architectures and orders are recognised in tables given for another one."""
 _TRIED = 5
 """Values of a text column that are tried first to see whether it holds architectures."""
 _MOST_SHOWN = 2
@@ -70,7 +76,7 @@ def find_architectures(
         notes.append(_about_numbers(raw, name, space, found))
     if found is not None and len(faults.found) == before:
         for name in _further(raw, space, [*used, *reserved]):
-            archs = [_of_text(space, value) for value in raw.columns[name]]
+            archs = [architecture_of_text(space, value) for value in raw.columns[name]]
             if arch_column is not None:
                 notes.append(f"{raw.source}: the architectures in column {name!r} are ignored")
             elif _compare(raw, found, first_key, archs, name, faults):
@@ -92,7 +98,7 @@ def _running_numbers(raw: RawTable, used: Sequence[str]) -> list[str]:
 def _about_numbers(raw: RawTable, name: str, space: Space, found: list[Architecture] | None) -> str:
     if found is not None and isinstance(space, EnumerableSpace):
         try:
-            if [_of_index(space, value) for value in raw.columns[name]] == found:
+            if [architecture_at(space, value) for value in raw.columns[name]] == found:
                 return f"{raw.source}: column {name!r} holds the official indices of the same architectures"
         except InputError:
             pass
@@ -114,7 +120,7 @@ def _readers(
 
     def index_of(name: str) -> Reader:
         assert isinstance(space, EnumerableSpace)
-        return lambda row: _of_index(space, raw.columns[name][row])
+        return lambda row: architecture_at(space, raw.columns[name][row])
 
     if arch_column is not None:
         require_column(raw, arch_column, "asked for by --arch-column")
@@ -132,7 +138,7 @@ def _readers(
         if MATRIX in by_case and OPS in by_case:
             matrix, ops = by_case[MATRIX], by_case[OPS]
             readers[f"{matrix} and {ops}"] = lambda row: read_architecture(
-                space, {MATRIX: _literal(raw.columns[matrix][row]), OPS: _literal(raw.columns[ops][row])}
+                space, {MATRIX: literal(raw.columns[matrix][row]), OPS: literal(raw.columns[ops][row])}
             )
     if not readers:
         for name in _further(raw, space, reserved)[:1]:
@@ -188,100 +194,13 @@ def _space_of(value: object) -> str:
     """Says which other built-in space an unreadable architecture belongs to; empty if none."""
     if not isinstance(value, str):
         return ""
-    for name in ("nb201", "nb101", "macro"):
+    for name in _BUILT_IN:
         try:
             get_space(name).parse(value)
         except InputError:
             continue
         return f"; it belongs to {name}"
     return ""
-
-
-def read_architecture(space: Space, value: object) -> Architecture:
-    """The architecture in one field: text, an index if the space takes one, a dict or a list. Raises `InputError`."""
-    if value is None or (isinstance(value, float) and value != value):
-        raise InputError("arch is missing")
-    if isinstance(value, dict | list):
-        return _of_structure(space, value)
-    if isinstance(value, str):
-        return _of_text(space, value)
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return _of_text(space, str(int(float(value))) if float(value).is_integer() else repr(value))
-    raise InputError(f"expected an architecture of {space.name}, got {brief(value)}")
-
-
-def _of_text(space: Space, value: object) -> Architecture:
-    text = str(value).strip()
-    if not text:
-        raise InputError("arch is missing")
-    whole = _WHOLE.fullmatch(text)
-    if whole is not None and isinstance(space, CellSpace):
-        text = whole.group(1)  # a spreadsheet writes 12 as 12.0
-    if text[0] in "{[" and not isinstance(space, CellSpace):
-        return _of_structure(space, _literal(text))
-    try:
-        return space.parse_text(text)
-    except InputError as error:
-        if _CODES.fullmatch(text):
-            raise InputError(
-                f"{brief(text)} is a tuple of operation codes, whose order differs between libraries; give the "
-                f"{space.name} string"
-            ) from error
-        if text[0] not in "{[":
-            raise
-    return _of_structure(space, _literal(text))
-
-
-def _of_structure(space: Space, value: Any) -> Architecture:
-    """The architecture given as a dict of choices, or as a matrix and its operations."""
-    if not isinstance(space, CellSpace):
-        return space.parse(value)
-    if isinstance(value, dict) and {MATRIX, OPS} <= set(value):
-        value = {"matrix": value[MATRIX], "ops": value[OPS]}
-    try:
-        return space.parse_text(json.dumps(value))
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"expected an architecture of {space.name}, got {brief(value)}") from error
-
-
-_CODES = re.compile(r"[(\[]\s*\d+(?:\s*,\s*\d+)+\s*[)\]]")
-_ARRAY = re.compile(r"\barray\((?P<values>[^()]*?)(?:,\s*dtype=\w+)?\)")
-_GAP = re.compile(r"(?<=[\d.\]'\"])\s+(?=[\d\['\"])")
-
-
-def _literal(value: object) -> Any:
-    """The Python or JSON value of a text, including arrays as NumPy prints them; other values unchanged."""
-    if not isinstance(value, str):
-        return value
-    for text in (value, _GAP.sub(", ", _ARRAY.sub(r"\g<values>", value))):
-        try:
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            pass
-        try:
-            return ast.literal_eval(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            pass
-    raise InputError(f"cannot read {brief(value)} as a dict or a list")
-
-
-def _of_index(space: EnumerableSpace, value: object) -> Architecture:
-    text = value.strip() if isinstance(value, str) else value
-    if text is None or text == "" or (isinstance(text, float) and text != text):
-        raise InputError("index is missing")
-    if isinstance(text, str):
-        whole = _WHOLE.fullmatch(text)
-        number = int(whole.group(1)) if whole is not None else None
-    else:
-        is_whole = isinstance(text, Integral | float) and not isinstance(text, bool) and float(text).is_integer()
-        number = int(text) if is_whole else None  # type: ignore[call-overload]
-    if number is None:
-        raise InputError(f"index is {brief(value)}; expected a whole number from 0 to {space.size - 1}")
-    if not 0 <= number < space.size:
-        raise InputError(f"index {number} is outside {space.name}; indices run from 0 to {space.size - 1}")
-    return space.take([number])[0]
 
 
 # --- agreement -------------------------------------------------------------------------------------------------------
@@ -320,31 +239,37 @@ def _holds_architectures(values: Sequence[object], space: Space) -> bool:
     known = cache(lambda value: _parses(space, value))
     texts = [value for value in values if isinstance(value, str) and value.strip()]
     # Digits may be counts of anything, even in a space whose strings are digits.
-    if not texts or len(texts) < len(values) or all(_WHOLE.fullmatch(text) for text in texts):
+    if not texts or len(texts) < len(values) or all(WHOLE.fullmatch(text) for text in texts):
         return False
     return all(map(known, texts[:_TRIED])) and all(map(known, texts))
 
 
 def _parses(space: Space, text: str) -> bool:
     try:
-        _of_text(space, text)
+        architecture_of_text(space, text)
     except InputError:
         return False
     return True
 
 
-def check_order(space: Space, archs: Sequence[Architecture], used: Sequence[str], faults: Faults) -> None:
+def check_order(
+    raw: RawTable, space: Space, archs: Sequence[Architecture], used: Sequence[str], faults: Faults
+) -> None:
     """Refuse bare indices that cover exactly another space: they are most likely indices of that space."""
-    if not isinstance(space, EnumerableSpace) or [name.casefold() for name in used] != [INDEX]:
+    if not isinstance(space, EnumerableSpace) or not all(_holds_numbers(raw, name) for name in used):
         return
     indices = {arch.index for arch in archs}
     if len(indices) < len(archs) or max(indices) != len(indices) - 1:
         return
-    for name in space_names():
-        other = get_space(name) if name != space.name else None
-        if isinstance(other, EnumerableSpace) and other.size == len(indices) != space.size:
+    for name in _BUILT_IN:
+        other = get_space(name)
+        if name != space.name and isinstance(other, EnumerableSpace) and other.size == len(indices) != space.size:
             faults.add(
                 f"its {len(indices):,} rows have the indices 0 to {other.size - 1}: that is all of {name}, not of "
                 f"{space.name} ({space.size:,}); if they are {space.name} architectures, give their strings in a "
                 "column arch"
             )
+
+
+def _holds_numbers(raw: RawTable, name: str) -> bool:
+    return name in raw.columns and all(WHOLE.fullmatch(str(value).strip()) for value in raw.columns[name])

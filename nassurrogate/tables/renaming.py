@@ -58,7 +58,7 @@ def as_written_here(raw: RawTable) -> tuple[RawTable, list[str]]:
     columns: dict[str, list[object]] = {}
     notes = []
     for name, values in raw.columns.items():
-        plain = _plain_name(name)
+        plain = plain_name(name)
         if plain != name and (plain in raw.columns or plain in columns):
             plain = name
         if plain != name:
@@ -67,7 +67,17 @@ def as_written_here(raw: RawTable) -> tuple[RawTable, list[str]]:
     return replace(raw, columns=columns), notes
 
 
-def _plain_name(name: str) -> str:
+def column_called(raw: RawTable, name: str | None) -> str | None:
+    """A column by the name that the user reads in the file, which may be written differently here."""
+    return name if name is None or name in raw.columns or plain_name(name) not in raw.columns else plain_name(name)
+
+
+def plain_name(name: str) -> str:
+    """The name of a column without blanks and brackets.
+
+    >>> plain_name("latency (ms)")
+    'latency_ms'
+    """
     match = _IN_BRACKETS.fullmatch(name)
     unit = "pct" if match and match["unit"] == "%" else match["unit"] if match else ""
     if match and unit.casefold() in UNITS:

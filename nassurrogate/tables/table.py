@@ -19,7 +19,7 @@ from nassurrogate.tables.identity import check_order, find_architectures
 from nassurrogate.tables.long import find_keys, joined
 from nassurrogate.tables.naming import Naming, is_share, read_names
 from nassurrogate.tables.options import TableOptions
-from nassurrogate.tables.renaming import as_written_here, renamed
+from nassurrogate.tables.renaming import as_written_here, column_called, renamed
 from nassurrogate.tables.values import checked_values, is_text, numbers_of, report_no_numbers, unit_question
 
 
@@ -67,16 +67,17 @@ def parse_table(
     options = options if options is not None else TableOptions()
     raw, notes = as_written_here(renamed(raw_table(content, name), options.rename, datasets))
     faults = Faults(name)
-    if options.seed_column is not None:
-        require_column(raw, options.seed_column, "asked for by --seed-column")
-    keys, reserved, key_notes = find_keys(raw, options.seed_column, datasets, faults)
-    archs, used, identity_notes = find_architectures(raw, space, options.arch_column, faults, reserved)
+    seed_column, arch_column = (column_called(raw, each) for each in (options.seed_column, options.arch_column))
+    if seed_column is not None:
+        require_column(raw, seed_column, "asked for by --seed-column")
+    keys, reserved, key_notes = find_keys(raw, seed_column, datasets, faults)
+    archs, used, identity_notes = find_architectures(raw, space, arch_column, faults, reserved)
     notes = [*raw.notes, *notes, *key_notes, *identity_notes]
     rest = [column for column in raw.columns if column not in (*used, *reserved)]
     columns = _columns(raw, rest, options, faults, notes, datasets)
     if archs is None:
         raise faults.as_error()
-    check_order(space, archs, used, faults)
+    check_order(raw, space, archs, used, faults)
     archs, columns = joined(raw, archs, columns, keys, faults)
     faults.raise_any()
     return Table(name, archs, columns, notes)

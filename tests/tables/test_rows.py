@@ -353,3 +353,19 @@ def test_a_loop_of_links_is_one_line(refused: Callable[..., str], folder: Path) 
     assert "cannot read" in refused("data", "import", "nb201", "a.csv")
     assert "cannot read a.csv" in refused("train", "--csv", "a.csv", "--out", "m")
     assert "a.csv" in refused("score", "a.csv", "0")
+
+
+def test_columns_are_named_as_the_file_writes_them(cli: CommandLine, folder: Path) -> None:
+    (folder / "mine.csv").write_text(f"net string,run no,phone latency (ms)\n{A},1,3.5\n{A},2,4.5\n{B},1,2.5\n")
+    options = ("--arch-column", "net string", "--seed-column", "run no", "--metric", "phone latency (ms)")
+    done = cli(*TRAIN, *options)
+    assert done.code == 0, done.err
+    assert "'phone latency (ms)' is read as 'phone_latency_ms'" in done.err
+    assert labels() == {A: 4.0, B: 2.5}
+    assert Surrogate.load("m").metric == "phone_latency_ms"
+
+
+def test_digits_named_architectures_of_another_space_are_refused(refused: Callable[..., str], folder: Path) -> None:
+    rows = "".join(f"{index},{index},{1 + index % 7}\n" for index in range(NB201.size or 0))
+    (folder / "mine.csv").write_text(f"arch,id,phone_latency_ms\n{rows}")
+    assert "that is all of nb201, not of nb101" in refused("data", "import", "nb101", "mine.csv")
