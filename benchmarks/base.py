@@ -82,6 +82,15 @@ class Benchmark(ABC):
             )
         return trained[0]
 
+    def no_such_metric(self, metric: object, kind: str = "metric") -> InputError:
+        """The error for a metric that the benchmark lacks.
+
+        Args:
+            metric: what was asked for.
+            kind: what it was asked for as, such as `"objective"`.
+        """
+        return unknown_choice(kind, metric, self.metrics, place=f" of {self.space.name}/{self.dataset}")
+
     @abstractmethod
     def evaluate(
         self,

@@ -11,7 +11,7 @@ from nassurrogate.benchmarks import store
 from nassurrogate.benchmarks.table import Column, TabularBenchmark
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.spaces import EnumerableSpace, get_space
-from nassurrogate.tables.naming import known_dataset
+from nassurrogate.tables.naming import Names, known_dataset
 
 EMBEDDED = "embedded"
 """The name of the table that comes with the package, where a table is chosen."""
@@ -61,6 +61,13 @@ class Tables:
     def known_datasets(self) -> list[str]:
         """Names of data sets, loadable or not: the published ones, then those of imports."""
         return list(dict.fromkeys([*self.datasets, *self.loadable()]))
+
+    def known_names(self) -> Names:
+        """What columns of a table of the space may name: data sets, and computed, embedded and imported metrics."""
+        infos = store.list_imports(self.space_name)
+        imported = [metric for info in infos for metrics in info.columns.values() for metric in metrics]
+        computed = self.space.free_metrics(self.datasets[0])
+        return Names(self.known_datasets(), list(dict.fromkeys([*computed, *self.embedded_metrics, *imported])))
 
     def base_columns(self, dataset: str) -> dict[str, Column]:
         """What is there without any import: computed and embedded columns."""
@@ -156,21 +163,25 @@ class Tables:
         for age, info in enumerate(infos):  # oldest first
             order = age + 1 if info.kind == store.OWN_TABLE else -age - 1
             for metric in dict.fromkeys([*info.columns.get(dataset, ()), *info.columns.get(store.ANY_DATASET, ())]):
-                n_known = max(info.n_known.get((home, metric), -1) for home in (dataset, store.ANY_DATASET))
+                n_known = info.n_known.get((_home(info, dataset, metric), metric), -1)
                 claims.setdefault(metric, []).append(_Claim(info.name == table, n_known, order, info.name))
         owners = {metric: max(found).table for metric, found in claims.items()}
         return owners | dict.fromkeys(computed, COMPUTED)
 
     def _imported_columns(self, info: store.ImportInfo, dataset: str) -> dict[str, Column]:
         loaded = store.load_import(info.name, self.space_name, dataset=dataset).columns
-        # A column of this very data set comes before one of every data set.
-        columns = {metric: column for (home, metric), column in loaded.items() if home == store.ANY_DATASET}
-        columns |= {metric: column for (home, metric), column in loaded.items() if home == dataset}
+        columns = {metric: c for (home, metric), c in loaded.items() if home == _home(info, dataset, metric)}
         size = self.space.size
         wrong = [metric for metric, column in columns.items() if len(column.values) != size]
         if wrong:
             raise InputError(f"{info.path}: the column {wrong[0]!r} has not one row for each of the {size} cells")
         return columns
+
+
+def _home(info: store.ImportInfo, dataset: str, metric: str) -> str:
+    """Where an import has a metric: for this data set, or for every one, whichever knows it for more architectures."""
+    own, every = (info.n_known.get((home, metric), -2) for home in (dataset, store.ANY_DATASET))
+    return store.ANY_DATASET if every > own else dataset
 
 
 class _Claim(NamedTuple):

@@ -122,7 +122,7 @@ class TabularBenchmark(Benchmark):
         damage = self.unreadable.get(metric, "") if isinstance(metric, str) else ""
         if damage:
             return InputError(f"there is no {metric}: {damage}")
-        unknown = unknown_choice(kind, metric, self.metrics, place=f" of {self.space.name}/{self.dataset}")
+        unknown = super().no_such_metric(metric, kind)
         damaged = self.unreadable.get("")
         return InputError(f"{unknown}; it may be in an import that cannot be read: {damaged}") if damaged else unknown
 
@@ -203,7 +203,9 @@ class TabularBenchmark(Benchmark):
         """Seconds of the training behind a value, after as many epochs as the metric's name says."""
         epochs = _EPOCHS.search(metric)
         recorded = self.columns.get(TRAIN_TIME if epochs is None else f"train_time_{epochs.group(1)}ep_s")
-        if recorded is None or recorded.source != self.columns[metric].source:  # other trainings are not this label's
+        label = self.columns[metric]
+        # Other trainings are not this label's, whatever their file is called.
+        if recorded is None or (recorded.table, recorded.source) != (label.table, label.source):
             return float("nan")
         times = recorded.values[index]
         if isinstance(seed, int):

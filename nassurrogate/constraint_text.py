@@ -13,7 +13,10 @@ from nassurrogate.errors import InputError, brief
 
 Operator: TypeAlias = Literal["<=", ">=", "<", ">"]
 OPERATORS: tuple[Operator, ...] = ("<=", ">=", "<", ">")
-MEANT: dict[str, Operator] = {"=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">="}
+MEANT: dict[str, Operator] = {
+    "=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=",
+    "!<=": ">", "!>=": "<", "!<": ">=", "!>": "<=",
+}  # fmt: skip
 """Operators from other notations."""
 Bound: TypeAlias = tuple[str, Operator, float]
 """(metric, operator, bound), with the metric on the left."""
@@ -34,6 +37,31 @@ _RANGE = re.compile(
     rf"({_METRIC})\s+(?:in|between|from|is)?\s*[\[(]?\s*({_NUMBER})\s*(?:,|\.\.\.?|and|to|-)\s*({_NUMBER})\s*[\])]?",
     re.ASCII | re.IGNORECASE,
 )
+_COMPARED = r"[<>=≤≥]{1,2}"
+_WHOLE = r"(?![\w.])"
+"""The end of a number that goes on no further."""
+_ANY_BOUND = re.compile(
+    rf"(?<![\w.])(?:{_NUMBER}\s*{_COMPARED}\s*)?{_METRIC}\s*{_COMPARED}\s*{_NUMBER}{_WHOLE}"
+    rf"|(?<![\w.]){_NUMBER}\s*{_COMPARED}\s*{_METRIC}(?![\w.-])",
+    re.ASCII,
+)
+"""A bound, or two around a metric, anywhere in a text."""
+_NOT = re.compile(
+    rf"(?:(?:not\b|!|~|¬)\s*\(?\s*({_METRIC})|({_METRIC})\s+not)\s*({_COMPARED})\s*({_NUMBER})\s*\)?",
+    re.ASCII | re.IGNORECASE,
+)
+_NEGATED = re.compile(r"\bnot\b|[!~¬]|\bexcept\b|\bunless\b", re.ASCII | re.IGNORECASE)
+_OPPOSITE: dict[Operator, Operator] = {"<=": ">", ">=": "<", "<": ">=", ">": "<="}
+_FROM_BELOW = re.compile(
+    r"\b(?:at least|(?<!no )more than|greater|larger|over|above|min|minimum|exceeds?|no less)\b",
+    re.ASCII | re.IGNORECASE,
+)
+_NO_METRIC = frozenset({
+    "a", "above", "and", "are", "at", "be", "below", "exactly", "exceed", "exceeds", "except", "greater", "has", "is",
+    "larger", "least", "less", "max", "maximum", "min", "minimum", "more", "most", "must", "no", "not", "only", "or",
+    "over", "should", "smaller", "than", "that", "the", "to", "under", "unless", "where", "with",
+})  # fmt: skip
+"""Words around a bound, which name a metric only where there is no other word."""
 _EXAMPLE_METRIC, _EXAMPLE_BOUND = "latency_ms", "12"
 
 
@@ -81,13 +109,20 @@ class _Clause:
         swapped = _REVERSED.fullmatch(self.clause)
         if swapped is not None:
             return [self._reversed(*swapped.groups())]
+        negated = _NOT.fullmatch(self.clause)
+        if negated is not None:
+            metric, its_metric, operator, number = negated.groups()
+            meant = f"{metric or its_metric}{_OPPOSITE[_meant(operator)]}{number}"
+            raise self._unreadable("write the opposite bound instead of 'not'", meant)
         parts = _PLAIN.fullmatch(self.clause)
         if parts is None:
-            raise self._unreadable("expected METRIC, operator and bound", self._repaired())
+            raise self._joined() or self._unreadable("expected METRIC, operator and bound", self._repaired())
         return [self._plain(*parts.groups())]
 
     def _plain(self, metric: str, operator: str, number: str) -> Bound:
         is_number = re.fullmatch(_NUMBER, number, re.ASCII) is not None
+        if not is_number and (several := self._joined()):
+            raise several
         if operator not in OPERATORS:
             meant = f"{metric}{_meant(operator)}{number if is_number else _EXAMPLE_BOUND}"
             raise self._unreadable(_unknown(operator), meant)
@@ -129,6 +164,15 @@ class _Clause:
             raise self._unreadable("nothing lies between its two bounds", meant)
         return bounds
 
+    def _joined(self) -> InputError | None:
+        """The error for bounds with something else than a separator between them; None if the clause is not that."""
+        found = _ANY_BOUND.findall(self.clause)
+        if len(found) < 2 or not re.fullmatch(r"[\s;/:]*", _ANY_BOUND.sub("", self.clause)):
+            return None
+        meant = " and ".join(re.sub(_COMPARED, lambda sign: _meant(sign.group()), bound) for bound in found)
+        count = "two" if len(found) == 2 else "several"
+        return self._unreadable(f"join {count} bounds with 'and'", meant if _is_read(meant) else "")
+
     def _no_bound(self, metric: str, operator: str, number: str) -> InputError:
         """The error for a malformed bound."""
         following = _FOLLOWING.fullmatch(self.clause)
@@ -142,28 +186,35 @@ class _Clause:
         leading = re.match(_NUMBER, number, re.ASCII)
         if leading is None:
             return self._unreadable(_not_a_number(number), f"{metric}{operator}{_EXAMPLE_BOUND}")
-        rest = number[leading.end() :]
-        if rest[:1].isspace() and any(shape.fullmatch(rest.strip()) for shape in (_PLAIN, _REVERSED, _BETWEEN)):
-            meant = f"{metric}{operator}{leading.group()} and {rest.strip()}"
-            return self._unreadable("join two bounds with 'and'", meant if _is_read(meant) else "")
+        if re.search(_COMPARED, number[leading.end() :]):  # more than one bound: a hint must not drop the others
+            return self._unreadable("after the bound, expected nothing or 'and' and another one", "")
         digits = number.replace("_", "")
         meant = digits if re.fullmatch(_NUMBER, digits, re.ASCII) else leading.group()
         return self._unreadable(_not_a_number(number), f"{metric}{operator}{meant}")
 
     def _repaired(self) -> str:
-        """The nearest valid clause, made of the first metric and the first number in the text."""
-        name = re.compile(rf"(?<![\w.])(?!{_NUMBER}(?![\w.]))\w+", re.ASCII)
-        metric = name.search(self.clause) or name.search(self.text)
-        number = re.search(rf"(?<![\w.]){_NUMBER}(?![\w.])", self.clause, re.ASCII)
-        operator = "<=" if re.match(r"\s*>", self.clause) is None else ">="
-        return (
-            f"{metric.group() if metric else _EXAMPLE_METRIC}{operator}{number.group() if number else _EXAMPLE_BOUND}"
-        )
+        """The nearest valid clause, made of a bound or a metric and a number in the text; empty if it may mislead."""
+        if _NEGATED.search(self.clause):
+            return ""
+        found = _ANY_BOUND.search(self.clause)
+        if found is not None:
+            meant = re.sub(_COMPARED, lambda sign: _meant(sign.group()), found.group())
+            return meant if len(re.findall(_COMPARED, self.clause)) == len(re.findall(_COMPARED, meant)) else ""
+        metric = _metric_in(self.clause) or _metric_in(self.text) or _EXAMPLE_METRIC
+        number = re.search(rf"(?<![\w.]){_NUMBER}{_WHOLE}", self.clause, re.ASCII)
+        below = re.match(r"\s*>", self.clause) or _FROM_BELOW.search(self.clause)
+        return f"{metric}{'>=' if below else '<='}{number.group() if number else _EXAMPLE_BOUND}"
 
     def _unreadable(self, reason: str, meant: str) -> InputError:
         part = brief(self.text) if self.clause == self.text.strip() else f"{brief(self.clause)} in {brief(self.text)}"
         hint = f"; did you mean {meant!r}?" if meant else ""
         return InputError(f"cannot read the constraint {part}: {reason}{hint}")
+
+
+def _metric_in(text: str) -> str:
+    """The first word that may name a metric; empty if there is none."""
+    words = re.findall(rf"(?<![\w.])(?!{_NUMBER}(?![\w.]))\w+", text, re.ASCII)
+    return next((word for word in words if word.casefold() not in _NO_METRIC), words[0] if words else "")
 
 
 def _meant(operator: str) -> Operator:

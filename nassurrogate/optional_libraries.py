@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 
+from nassurrogate.errors import InputError
+
 _EXTRAS = {"sklearn": ("scikit-learn", "nassurrogate[peers]")}
 """Module → the name of its distribution, and the requirement that installs it."""
 _MODULES = {"gradient-boosting": ("lightgbm",), "ensemble": ("sklearn", "lightgbm")}
@@ -21,6 +23,14 @@ def missing_library(predictor: type) -> str | None:
     library = getattr(predictor, "library", None)
     wanted = (library,) if isinstance(library, str) else _MODULES.get(getattr(predictor, "name", ""), ())
     return next((module for module in wanted if not _is_installed(module)), None)
+
+
+def require_library(predictor: type) -> None:
+    """Raise `InputError`, with the command that installs it, if a library that a predictor needs is missing."""
+    missing = missing_library(predictor)
+    if missing is not None:
+        name = getattr(predictor, "name", predictor.__name__)
+        raise InputError(f"predictor {name!r} needs {distribution(missing)}; run: {how_to_install(missing)}")
 
 
 def how_to_install(module: str) -> str:

@@ -16,6 +16,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, one_line, require_name
 from nassurrogate.given_path import as_path
 from nassurrogate.metric import Metric, MetricLike, as_metric
+from nassurrogate.optional_libraries import require_library
 from nassurrogate.predictors import PredictorLike, default_predictor, make_predictor, resolve_predictor
 from nassurrogate.saved_surrogate import (
     Labels,
@@ -100,6 +101,7 @@ class Surrogate:
             raise InputError(f"preset {brief(preset)} contradicts the predictor {brief(predictor)}; leave one out")
         preset = named if preset is None else preset
         _check_device(device, cls)
+        require_library(cls)
         self.predictor = make_predictor(
             cls, self.space, metric=about, preset=preset, config=config, seed=self.seed, device=device
         )

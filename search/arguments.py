@@ -90,8 +90,7 @@ def chosen_objective(objective: MetricLike | None, benchmark: Benchmark) -> Metr
     else:
         given = as_metric(objective)
         if given.name not in benchmark.metrics:
-            place = f" of {benchmark.space.name}/{benchmark.dataset}"
-            raise unknown_choice("objective", given.name, benchmark.metrics, place=place)
+            raise benchmark.no_such_metric(given.name, "objective")
         known = benchmark.metrics[given.name]
         found = given if known.direction is None else as_metric(known, given.direction)
     if found.is_of_test and not benchmark.objective.is_of_test:

@@ -150,6 +150,8 @@ def _require_free(benchmark: Benchmark, constraint: Constraint) -> None:
             f"cannot constrain {metric!r}: it is known only after training, which costs a query; "
             f"metrics that need no query: {', '.join(free) or 'none'}"
         )
+    if isinstance(benchmark, TabularBenchmark) and benchmark.unreadable and metric not in free:
+        raise benchmark.no_such_metric(metric)
     if metric not in free:
         raise unknown_choice("metric", metric, free, place=f" in the constraint '{constraint}'")
 
@@ -177,18 +179,28 @@ def _nobody(
             known = values[constraint.metric][np.isfinite(values[constraint.metric])]
             if not known.size:
                 return InputError(f"{nobody} satisfies {constraint}: no value of {constraint.metric} is known")
+            who, among = nobody, where
+            if known.size < len(values[constraint.metric]):
+                who, among = _of_known(nobody, known.size, [constraint.metric]), "among them"
             least = constraint.operator in ("<=", "<")
             word, extreme = ("smallest", known.min()) if least else ("largest", known.max())
             hint = f"{constraint.metric}{constraint.operator[0]}={_loosened(float(extreme), least)}"
             advice = "is the nearest bound that any of them meets" if certain else "is a bound that one of them meets"
             return InputError(
-                f"{nobody} satisfies {constraint}; the {word} {constraint.metric} {where} is {extreme:.6g}: "
+                f"{who} satisfies {constraint}; the {word} {constraint.metric} {among} is {extreme:.6g}: "
                 f"{hint!r} {advice}{_unknown(values)}"
             )
     alone = ", ".join(f"{constraint}: {mask.sum():,}" for constraint, mask in zip(constraints, kept, strict=True))
+    known_of_all = np.logical_and.reduce([np.isfinite(column) for column in values.values()])
+    who = nobody if known_of_all.all() else _of_known(nobody, int(known_of_all.sum()), list(count_unknown(values)))
     return InputError(
-        f"{nobody} satisfies all constraints together; those that satisfy each alone: {alone}{_unknown(values)}"
+        f"{who} satisfies all constraints together; those that satisfy each alone: {alone}{_unknown(values)}"
     )
+
+
+def _of_known(nobody: str, n: int, metrics: Sequence[str]) -> str:
+    """`nobody` of those alone whose metrics are known: of the others, nothing can be said."""
+    return f"{nobody}, of the {n:,} with a known {' and '.join(metrics)},"
 
 
 def _unknown(values: Mapping[str, np.ndarray]) -> str:

@@ -18,12 +18,31 @@ def is_of_another(surrogate: Surrogate, dataset: str) -> bool:
     return surrogate.dataset is not None and surrogate.dataset != dataset
 
 
+def why_not_learned(surrogate: Surrogate, dataset: str, fidelity: int | None = None) -> str:
+    """Why a search does not learn a saved surrogate's labels together with its own; empty if it does.
+
+    Args:
+        surrogate: the one that the run starts from.
+        dataset: the data set of the run.
+        fidelity: of its queries; None: the full training.
+    """
+    if surrogate.labels is None:
+        return "the surrogate's file is in an old format without labels"
+    if surrogate.dataset is None:
+        return "the surrogate does not say which data set its labels are of"
+    if is_of_another(surrogate, dataset):
+        return f"the surrogate learned labels of {surrogate.dataset}, but this search is on {dataset}"
+    if fidelity is not None:
+        return f"queries are of fidelity {fidelity}, and the surrogate does not say of which its labels are"
+    return ""
+
+
 @dataclass(frozen=True)
 class KnownLabels:
     """A saved surrogate's labels of feasible functions.
 
-    If the surrogate does not name their data set, it may be another one: the labels guide the search, but are never a
-    result.
+    They guide the search, but are never a result. The search learns them together with its own, unless there is a
+    reason not to (see `why_not_learned`).
 
     Args:
         keys: of the feasible functions that have a label.

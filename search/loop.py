@@ -31,9 +31,10 @@ from nassurrogate.search.arguments import (
     unfitted_surrogate,
 )
 from nassurrogate.search.candidates import find_feasible
+from nassurrogate.search.continued_surrogate import ContinuedSurrogate
 from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.interruption import SearchInterrupted
-from nassurrogate.search.known_labels import KnownLabels
+from nassurrogate.search.known_labels import KnownLabels, why_not_learned
 from nassurrogate.search.outcome import COSTS, Outcome, metric_sources, spent
 from nassurrogate.search.run_folder import LEDGER, default_folders, open_run, write_summary
 from nassurrogate.search.schedule import SearchSettings
@@ -94,8 +95,9 @@ def run(
             that cost no query.
         labels: a query returns the `"mean"` of the training seeds or a `"single"` one; then the last queries train the
             best architectures again.
-        surrogate: a saved model, or its path, that guides the search from the first query (no initial sample); see
-            `BlendedSurrogate` for how it shares with the refitted ones.
+        surrogate: a saved model, or its path, that guides the search from the first query (no initial sample). If its
+            labels are known to be of the run's data set, every fit learns them together with the run's own
+            (`ContinuedSurrogate`); otherwise they guide it beside what the run learns (`BlendedSurrogate`).
         run_dir: where the ledger, the summary and the plots go; None: `runs/<space>-<dataset>-<seed>-<time>`.
         settings: the strategy.
         predictor_config: hyper-parameters that replace the preset's.
@@ -158,7 +160,8 @@ def run(
     if name == ORACLE and isinstance(truth, TabularBenchmark):
         prefer = goal.sign * truth.column(kept_as).mean
     feasible = find_feasible(truth, goal, bounds, rngs["members"], fidelity=fidelity, prefer=prefer)
-    known = KnownLabels() if requery_known else KnownLabels.of(saved, feasible, truth.dataset)
+    of_saved = KnownLabels.of(saved, feasible, truth.dataset)
+    known = KnownLabels() if requery_known else of_saved
     if feasible.n_classes == len(known.keys):
         raise InputError(
             f"the surrogate has labels for all {feasible.n_classes:,} feasible functions; requery_known=True "
@@ -168,7 +171,8 @@ def run(
     if name == ORACLE and isinstance(truth, TabularBenchmark):
         search_surrogate = OracleSurrogate(truth, goal, fidelity=fidelity)
     elif unfitted is not None:
-        search_surrogate = _learning(unfitted, rngs["fits"], saved, feasible)
+        learned = of_saved if saved is not None and not why_not_learned(saved, truth.dataset, fidelity) else None
+        search_surrogate = _learning(unfitted, rngs["fits"], saved, feasible, learned)
     _try_out(searcher_cls, feasible)
     bounded = [bound.metric for bound in bounds]
     asked: dict[str, Any] = {
@@ -226,7 +230,8 @@ def run(
             listener=listener,
             known=known.keys,
         )
-        line = start_line(feasible, known, seed)
+        n_learned = search_surrogate.saved_labels if isinstance(search_surrogate, ContinuedSurrogate) else 0
+        line = start_line(feasible, known, seed, n_learned=n_learned)
         account.emit(Event("start", 0, budget, line, run_dir="" if folder is None else str(folder)))
         for note in start_notes(
             truth,
@@ -236,6 +241,7 @@ def run(
             limit=account.limit,
             predictor=name,
             device=device,
+            fidelity=fidelity,
             saved=saved,
             requery_known=bool(requery_known),
         ):
@@ -289,7 +295,7 @@ def _keep(result: Mapping[str, Any], folder: Path, truth: Benchmark, account: Ac
 
         draw_plots(folder, truth)
     except InputError as error:
-        account.note(f"no plots: {error}")
+        account.note(str(error))  # it names what could not be drawn; the other plots are written
     except Exception as error:  # whatever matplotlib raises
         account.note(f"no plots: {one_line(error)}")
 
@@ -305,9 +311,16 @@ def _try_out(searcher_cls: type[Searcher], feasible: FeasibleSet) -> None:
 
 
 def _learning(
-    unfitted: Surrogate, rng: np.random.Generator, saved: Surrogate | None, feasible: FeasibleSet
+    unfitted: Surrogate,
+    rng: np.random.Generator,
+    saved: Surrogate | None,
+    feasible: FeasibleSet,
+    learned: KnownLabels | None,
 ) -> SearchSurrogate:
-    learning = LearningSurrogate(unfitted, rng)
+    """What learns; `learned` are the saved labels that it learns too, as far as they are feasible, or None."""
     if saved is None:
-        return learning
+        return LearningSurrogate(unfitted, rng)
+    if learned is not None:
+        return ContinuedSurrogate(unfitted, rng, saved, learned.labels)
+    learning = LearningSurrogate(unfitted, rng, is_part=True)
     return BlendedSurrogate(saved, learning, feasible.draw(_REFERENCE, np.random.default_rng(0)))

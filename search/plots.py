@@ -18,6 +18,16 @@ from nassurrogate.metric import Metric, known_metric
 from nassurrogate.metric_words import heading, name_in_words, value_in_words, with_unit
 from nassurrogate.search.feasible_set import undecided
 from nassurrogate.search.ledger import PHASES, Ledger, Query, labelled, read_ledger
+from nassurrogate.search.plot_view import (
+    DEEPEST,
+    across,
+    counted,
+    in_view,
+    lower_limit,
+    outside,
+    upper_limit,
+    with_margin,
+)
 from nassurrogate.search.report import PHASE_WORDS, anytime
 from nassurrogate.search.run_folder import PLOTS
 
@@ -42,8 +52,8 @@ def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
     """Draw every plot of a run into its folder's `plots/`, as PNG; returns their paths.
 
     `best_so_far.png`; `predicted_vs_true.png`, where cells were proposed on a prediction; and for every constrained
-    metric (`latency_ms` without constraints, where there is one) `accuracy_vs_<metric>.png` with the bounds drawn in.
-    Each is written whole or not at all.
+    metric (`latency_ms` without constraints, where there is one) `accuracy_vs_<metric>.png` with the bounds drawn in,
+    unless no query has a known value of it. Each is written whole or not at all.
 
     Raises `InputError` for a folder without a ledger, of another benchmark, or where a plot cannot be drawn or written;
     the others are drawn all the same.
@@ -56,7 +66,7 @@ def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
             f"{folder} is a run on {asked['space']}/{asked['dataset']}, got the benchmark "
             f"{benchmark.space.name}/{benchmark.dataset}"
         )
-    figures: dict[str, Callable[[], Figure]] = {"best_so_far": partial(best_so_far, ledger, benchmark)}
+    figures: dict[str, Callable[[], Figure | None]] = {"best_so_far": partial(best_so_far, ledger, benchmark)}
     if any(query.predicted_mean is not None for query in labelled(ledger.queries)):
         figures["predicted_vs_true"] = partial(predicted_vs_true, ledger)
     constraints = [Constraint.parse(text) for text in asked["constraints"]]
@@ -67,8 +77,10 @@ def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
     for name, draw in figures.items():
         path = folder / PLOTS / f"{name}.png"
         try:
-            _save(draw(), path)
-            drawn.append(path)
+            figure = draw()
+            if figure is not None:
+                _save(figure, path)
+                drawn.append(path)
         except Exception as error:  # whatever a benchmark, the drawing library or the disk raises
             failures.append(f"{path} ({_reason(error)})")
     if failures:
@@ -81,7 +93,6 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
     figure, axes = _canvas(ledger)
     objective, queries = _objective(ledger), labelled(ledger.queries)
     numbers, labels = [query.number for query in queries], [query.value for query in queries]
-    _scatter_phases(axes, queries, numbers, labels)
     curve = anytime(ledger.queries, sign=objective.sign)
     axes.step(
         [query.number for query in ledger.queries], curve, where="post", color="black", linewidth=1.8,
@@ -93,20 +104,21 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
         mean = " on average" if ledger.header["config"]["labels"] == "single" and objective.needs_training else ""
         label = f"best feasible {_kind(benchmark)}, {value_in_words(optimum, objective, _form(objective))}{mean}"
         axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=label)
-    if labels and objective.is_percent and objective.larger_is_better:
-        # Untrainable cells would squeeze all that matters into one line; the plot states how many lie below.
-        high = max(np.nanmax(curve), optimum or 0.0)
-        low = min(float(np.quantile(labels, 0.1)), labels[0], high - 0.5)
-        low = max(low, high - 25.0)
-        margin = 0.05 * (high - low)
-        axes.set_ylim(low - margin, high + margin)
+    if labels:
+        known = [*labels, *([] if optimum is None else [optimum])]
+        low, high = min(known), max(known)
+        if _crops(objective):
+            wished = min(float(np.quantile(labels, 0.1)), labels[0], high - 0.5)
+            low = lower_limit(labels, wished, high - DEEPEST)
+        axes.set_ylim(with_margin(low, high))
     _whole_ticks(axes, max((query.number for query in ledger.queries), default=1))
+    _scatter_phases(axes, queries, numbers, labels)
     axes.set_xlabel("queries")
     axes.set_ylabel(heading(objective))
     failed = len(ledger.queries) - len(queries)
     _finish(
         figure, axes, ledger, f"Best {name_in_words(objective)} so far",
-        _outside(axes, numbers, labels, "query", "queries") + _counted(failed, "failed query", "failed queries"),
+        outside(axes, numbers, labels, "query", "queries") + counted(failed, "failed query", "failed queries"),
     )  # fmt: skip
     return figure
 
@@ -119,38 +131,50 @@ def predicted_vs_true(ledger: Ledger) -> Figure:
     truth = np.array([query.value for query in queries])
     predicted = np.array([query.predicted_mean for query in queries], dtype=np.float64)
     deviation = np.array([query.predicted_std or 0.0 for query in queries])
-    axes.errorbar(
-        truth, predicted, yerr=deviation, fmt="none", ecolor=_BARS, elinewidth=1.0, zorder=1,
-        label="± 1 std of the prediction",
-    )  # fmt: skip
-    _scatter_phases(axes, queries, truth.tolist(), predicted.tolist())
     high, low = float(max(truth.max(), predicted.max())), float(min(truth.min(), predicted.min()))
-    if objective.is_percent and objective.larger_is_better:
-        # As above, what hardly trains must not squeeze the rest; an interval may reach beyond the frame.
-        low = max(min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), high - 0.5), high - 25.0)
-    margin = 0.05 * (high - low) or 1.0
-    view = (low - margin, high + margin)
-    axes.plot(view, view, color="black", linewidth=1, linestyle=":", label="predicted = measured")
+    if _crops(objective):
+        # A few predictions of anything must not squeeze the rest either.
+        best = int(truth.argmax())
+        high = max(upper_limit(np.maximum(truth, predicted), truth.max() + DEEPEST), predicted[best])
+        wished = min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), truth.max() - 0.5)
+        # Those above the view count: at least three quarters of all are in it.
+        points = np.where(np.maximum(truth, predicted) > high, -np.inf, np.minimum(truth, predicted))
+        low = min(lower_limit(points, wished, truth.max() - DEEPEST), predicted[best])
+    view = with_margin(low, high)
     axes.set(xlim=view, ylim=view)
+    axes.plot(view, view, color="black", linewidth=1, linestyle=":", label="predicted = measured")
+    barred = in_view(axes, truth, predicted) & (deviation > 0)
+    if barred.any():
+        axes.errorbar(
+            truth[barred], predicted[barred], yerr=deviation[barred], fmt="none", ecolor=_BARS, elinewidth=1.0,
+            zorder=1, label="± 1 std of the prediction",
+        )  # fmt: skip
+        axes.set(xlim=view, ylim=view)
+    _scatter_phases(axes, queries, truth.tolist(), predicted.tolist())
     axes.set_xlabel(with_unit(f"measured {name_in_words(objective)}", objective))
     axes.set_ylabel(with_unit(f"predicted {name_in_words(objective)}", objective))
     without = sum(query.predicted_mean is None for query in ledger.queries)
     failed = len(ledger.queries) - without - len(queries)
     _finish(
         figure, axes, ledger, f"Predicted against measured {name_in_words(objective)}",
-        _outside(axes, truth, predicted, "query", "queries")
-        + _counted(without, "query without a prediction", "queries without a prediction")
-        + _counted(failed, "failed query", "failed queries"),
+        outside(axes, truth, predicted, "query", "queries")
+        + counted(without, "query without a prediction", "queries without a prediction")
+        + counted(failed, "failed query", "failed queries"),
     )  # fmt: skip
     return figure
 
 
-def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figure:
-    """Labels evaluated in the run against a free metric, over the whole table in grey, with the metric's bounds."""
-    figure, axes = _canvas(ledger)
+def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figure | None:
+    """Labels evaluated in the run against a free metric, over the table in grey, with the metric's bounds.
+
+    None where no query has a known value of the metric.
+    """
     objective, queries, kind = _objective(ledger), labelled(ledger.queries), _kind(benchmark)
     labels = np.array([query.value for query in queries])
     at = np.asarray(benchmark.lookup([benchmark.space.parse(query.arch) for query in queries], metric), np.float64)
+    if not np.isfinite(at).any():
+        return None
+    figure, axes = _canvas(ledger)
     cost = truth = np.empty(0)
     n_blank = 0
     if isinstance(benchmark, TabularBenchmark):
@@ -158,40 +182,58 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
         known = np.isfinite(cost) & np.isfinite(truth)
         n_blank = int((~known).sum())
         cost, truth = cost[known], truth[known]
+    constraints = map(Constraint.parse, ledger.header["config"]["constraints"])
+    bounds = [constraint for constraint in constraints if constraint.metric == metric]
+    own = np.array([*at[np.isfinite(at)], *(bound.bound for bound in bounds)])
+    axes.set_xlim(across(own, cost))
+    left, right = axes.get_xlim()
+    beside = truth[(cost >= left) & (cost <= right)]
+    axes.set_ylim(_up(objective, labels, beside))
+    if in_view(axes, cost, truth).any():
         axes.scatter(cost, truth, s=2, color=_QUIET, linewidths=0, rasterized=True)
-        axes.scatter([], [], s=12, color=_QUIET, label=f"all {kind}s of the table")  # a legend needs larger dots
+        axes.scatter([], [], s=12, color=_QUIET, label=f"{kind}s of the table")  # a legend needs larger dots
     _scatter_phases(axes, queries, at.tolist(), labels.tolist())
-    if queries:
-        best = int((objective.sign * labels).argmax())
+    best = int((objective.sign * labels).argmax())
+    if np.isfinite(at[best]):
         axes.scatter(
-            at[best], labels[best], s=130, marker="*", color=_BEST, edgecolors="black", zorder=4,
-            label=f"best {name_in_words(objective)} measured",
+            at[best], labels[best], s=200, marker="*", facecolors="none", edgecolors=_BEST, linewidths=1.6, zorder=4,
+            clip_on=False, label=f"best {name_in_words(objective)} measured",
         )  # fmt: skip
     cost_metric = known_metric(metric)
-    for bound in map(Constraint.parse, ledger.header["config"]["constraints"]):
-        if bound.metric == metric:
-            sign = {"<=": "≤", ">=": "≥"}.get(bound.operator, bound.operator)
-            limit = f"{name_in_words(cost_metric)} {sign} {value_in_words(bound.bound, cost_metric, 'g')}"
-            axes.axvline(bound.bound, color=_BOUND, linewidth=1.5, label=f"{limit} (infeasible: shaded)")
-            left, right = axes.get_xlim()
-            refused = (bound.bound, right) if bound.operator in ("<=", "<") else (left, bound.bound)
-            axes.axvspan(*refused, color=_BOUND, alpha=0.08, linewidth=0)
-            axes.set_xlim(left, right)
-    if truth.size and objective.larger_is_better:
-        # Most cells of a table are good and close together; the plot states how many lie below.
-        low, high = float(np.quantile(truth, 0.15)), float(max(truth.max(), labels.max(initial=-np.inf)))
-        axes.set_ylim(low, high + 0.08 * (high - low or 1.0))
+    for bound in bounds:
+        sign = {"<=": "≤", ">=": "≥"}.get(bound.operator, bound.operator)
+        limit = f"{name_in_words(cost_metric)} {sign} {value_in_words(bound.bound, cost_metric, 'g')}"
+        axes.axvline(bound.bound, color=_BOUND, linewidth=1.5, label=f"{limit} (infeasible: shaded)")
+        refused = (bound.bound, right) if bound.operator in ("<=", "<") else (left, bound.bound)
+        axes.axvspan(*refused, color=_BOUND, alpha=0.08, linewidth=0)
+    axes.set_xlim(left, right)
     axes.set_xlabel(heading(cost_metric))
     axes.set_ylabel(heading(objective))
     blank = f"of the table without a known {name_in_words(cost_metric)} or {name_in_words(objective)}"
     _finish(
         figure, axes, ledger, f"{_capitalised(name_in_words(objective))} against {name_in_words(cost_metric)}",
-        _outside(axes, at, labels, "query", "queries")
-        + _outside(axes, cost, truth, f"{kind} of the table", f"{kind}s of the table")
-        + _counted(n_blank, f"{kind} {blank}", f"{kind}s {blank}")
-        + _counted(len(ledger.queries) - len(queries), "failed query", "failed queries"),
+        outside(axes, at, labels, "query", "queries")
+        + outside(axes, cost, truth, f"{kind} of the table", f"{kind}s of the table")
+        + counted(n_blank, f"{kind} {blank}", f"{kind}s {blank}")
+        + counted(len(ledger.queries) - len(queries), "failed query", "failed queries"),
     )  # fmt: skip
     return figure
+
+
+def _up(objective: Metric, labels: np.ndarray, beside: np.ndarray) -> tuple[float, float]:
+    """(bottom, top) limits for labels over the values `beside` them in the table, which are empty without one."""
+    every = np.concatenate([labels, beside])
+    low, high = float(every.min()), float(every.max())
+    if beside.size and objective.larger_is_better:
+        # Most cells of a table are good and close together; the plot states how many lie below.
+        wished = min(float(np.quantile(labels, 0.1)), float(np.quantile(beside, 0.15)))
+        low = lower_limit(labels, wished, float(labels.max()) - DEEPEST if objective.is_percent else -np.inf)
+    return with_margin(low, high, above=0.08)
+
+
+def _crops(objective: Metric) -> bool:
+    """Whether a plot may end above labels that would squeeze all that matters into one line: those of untrainables."""
+    return objective.is_percent and objective.larger_is_better
 
 
 def _objective(ledger: Ledger) -> Metric:
@@ -267,12 +309,14 @@ def _wrapped(text: str, length: int) -> list[str]:
 
 
 def _scatter_phases(axes: Axes, queries: Sequence[Query], x: Sequence[float], y: Sequence[float]) -> None:
+    """Draw the queries inside the axes' limits, whole markers each; the legend lists the phases that have any."""
+    shown = in_view(axes, x, y)
     for phase in PHASES:
-        at = [place for place, query in enumerate(queries) if query.phase == phase]
+        at = [place for place, query in enumerate(queries) if query.phase == phase and shown[place]]
         if at:
             axes.scatter(
                 [x[i] for i in at], [y[i] for i in at], s=18, color=_COLOURS[phase], marker=_MARKERS[phase],
-                label=PHASE_WORDS[phase], zorder=3,
+                label=PHASE_WORDS[phase], zorder=3, clip_on=False,
             )  # fmt: skip
 
 
@@ -283,29 +327,6 @@ def _whole_ticks(axes: Axes, last: int) -> None:
     axes.set_xlim(1 - margin, last + margin)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.set_xticks([tick for tick in axes.get_xticks() if 1 <= tick <= last])
-
-
-def _outside(
-    axes: Axes, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float], one: str, several: str
-) -> list[str]:
-    """How many points lie outside the axes, by side; a point beyond a corner counts as below or above."""
-    across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
-    below, above = up < bottom, up > top
-    beside = ~(below | above)
-    sides = {
-        "below": below,
-        "above": above,
-        "further left": beside & (across < left),
-        "further right": beside & (across > right),
-        f"without a known {axes.get_xlabel()}": beside & ~np.isfinite(across),
-    }
-    return [f"{count} {side}" for side, there in sides.items() for count in _counted(int(there.sum()), one, several)]
-
-
-def _counted(count: int, one: str, several: str) -> list[str]:
-    """The count in words; empty for 0."""
-    return [f"{count:,} {one if count == 1 else several}"] if count else []
 
 
 def _optimum(ledger: Ledger, benchmark: Benchmark) -> float | None:

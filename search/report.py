@@ -11,7 +11,7 @@ from nassurrogate.benchmarks import LABEL, TEST
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric, known_metric
-from nassurrogate.metric_words import name_in_words, value_in_words, with_unit
+from nassurrogate.metric_words import name_in_words, unit_sign, value_in_words, with_unit
 from nassurrogate.search.ledger import Query
 
 PHASE_WORDS = {"init": "random to start with", "search": "proposed by the search", "confirm": "to confirm the best"}
@@ -87,7 +87,8 @@ def top_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     Args:
         result: of `run`.
 
-    The last column is the architecture's string. Columns without values are left out; `-` marks a missing value.
+    The last column is the architecture's string. Columns without values are left out; `-` marks a missing value, `over
+    100` or `under 0` a prediction that no percentage can be.
     """
     goal, top = _objective(result), result["top"]
     form = ".2f" if goal.is_percent else ".5g"
@@ -105,10 +106,12 @@ def top_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
             short = name_in_words(metric).replace("parameters", "params")
             columns.append((name, with_unit(short, metric), _COST_FORMS.get(name, ".4g")))
     shown = [column for column in columns if any(row.get(column[0]) is not None for row in top)]
-    rows = [
-        ["-" if row.get(name) is None else format(row[name], form) for name, _, form in shown] + [row["arch"]]
-        for row in top
-    ]
+    rows = []
+    for row in top:
+        texts = {name: "-" if row.get(name) is None else format(row[name], form) for name, _, form in shown}
+        if beyond := _beyond(row.get("predicted_value"), goal):
+            texts["predicted_value"] = beyond
+        rows.append([*texts.values(), row["arch"]])
     return [*(title for _, title, _ in shown), "architecture"], rows
 
 
@@ -153,11 +156,25 @@ def _value(result: Mapping[str, Any], goal: Metric) -> str:
     best = result["best"]
     form = ".2f" if goal.is_percent else ".5g"
     predicted = best["predicted_value"]
-    before = "" if predicted is None else f" (predicted {value_in_words(predicted, goal, form)} before it was measured)"
+    before = ""
+    if predicted is not None:
+        beyond = _beyond(predicted, goal)
+        told = f"{beyond} {unit_sign(goal)}" if beyond else value_in_words(predicted, goal, form)
+        before = f" (predicted {told} before it was measured)"
     several = f", mean of {best['queries']} trainings" if best["queries"] > 1 else ""
     rule = _RULES.get(result["selected_by"], f"by {result['selected_by']}")
     among = " among those trained more than once" if best["queries"] > 1 else ""
     return f"{value_in_words(best['value'], goal, form)}{before}{several}; selected{among} {rule}"
+
+
+def _beyond(predicted: float | None, goal: Metric) -> str:
+    """`over 100` or `under 0` for a predicted percentage that cannot be; empty for all other values.
+
+    A predictor that extrapolates may give any number; that it is a high or a low one is all that it says.
+    """
+    if predicted is None or not goal.is_percent:
+        return ""
+    return "over 100" if predicted > 100 else "under 0" if predicted < 0 else ""
 
 
 _RULES = {

@@ -11,18 +11,30 @@ from nassurrogate.search.arguments import NO_PREDICTOR
 from nassurrogate.search.candidates import unknown_note
 from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.idle_settings import idle_without_predictor
-from nassurrogate.search.known_labels import KnownLabels, is_of_another
+from nassurrogate.search.known_labels import KnownLabels, is_of_another, why_not_learned
 from nassurrogate.search.schedule import SearchSettings
 from nassurrogate.surrogate import Surrogate
 
 
-def start_line(feasible: FeasibleSet, known: KnownLabels, seed: int) -> str:
-    """What is searched, in one line."""
-    excluded = (
-        f"; the surrogate has labels for {len(known.keys):,} of these functions, which are not queried again "
-        "(--requery-known queries them too, for example if its labels are of another data set)"
-    )
-    return f"{feasible.describe()}{excluded if known.keys else ''}; seed {seed}"
+def start_line(feasible: FeasibleSet, known: KnownLabels, seed: int, *, n_learned: int) -> str:
+    """What is searched, in one line.
+
+    Args:
+        feasible: what may be proposed.
+        known: labels of what is not queried again.
+        seed: of the run.
+        n_learned: number of a saved surrogate's labels that are learned together with those of the run.
+    """
+    parts = [feasible.describe()]
+    if n_learned:
+        parts.append(f"the surrogate's labels ({n_learned:,}) are learned together with those of this run")
+    if known.keys:
+        example = "" if n_learned else ", for example if its labels are of another data set"
+        parts.append(
+            f"the surrogate has labels for {len(known.keys):,} of these functions, which are not queried again "
+            f"(--requery-known queries them too{example})"
+        )
+    return "; ".join([*parts, f"seed {seed}"])
 
 
 def start_notes(
@@ -34,6 +46,7 @@ def start_notes(
     limit: int,
     predictor: str,
     device: str,
+    fidelity: int | None,
     saved: Surrogate | None,
     requery_known: bool,
 ) -> Iterator[str]:
@@ -47,6 +60,7 @@ def start_notes(
         limit: number of possible queries.
         predictor: its name.
         device: the device that was asked for.
+        fidelity: of every query; None: the full training.
         saved: the surrogate that the run starts from.
         requery_known: whether architectures with known labels may be queried.
     """
@@ -61,13 +75,18 @@ def start_notes(
         yield from idle_without_predictor(settings, limit)
     if requery_known and saved is None:
         yield "requery_known has no effect without a saved surrogate"
-    if saved is not None and is_of_another(saved, benchmark.dataset):
-        yield (
-            f"the surrogate learned labels of {saved.dataset}, but this search is on {benchmark.dataset}: none of them "
-            "counts as known"
-        )
-    elif saved is not None and saved.labels is None and not requery_known:
-        yield (
-            "the surrogate's file is in an old format without labels, so architectures it learned from may be queried "
-            "again; a newly trained one keeps its labels"
-        )
+    if saved is not None and (reason := why_not_learned(saved, benchmark.dataset, fidelity)):
+        yield f"{reason}{_consequence(saved, benchmark.dataset, requery_known=requery_known)}"
+
+
+def _consequence(saved: Surrogate, dataset: str, *, requery_known: bool) -> str:
+    """What follows where a saved surrogate's labels are not learned together with those of the run."""
+    if saved.labels is None:
+        lost = "they cannot be learned again" if requery_known else "architectures it learned from may be queried again"
+        return f", so {lost}; a newly trained one keeps its labels"
+    guides = "; they guide the search, but are not learned again"
+    if is_of_another(saved, dataset):
+        return f"{guides}, and none of them counts as known"
+    if saved.dataset is None:
+        return f"{guides}; if it is {dataset}, train the surrogate with dataset={dataset!r} (--dataset {dataset})"
+    return guides

@@ -28,6 +28,13 @@ _OTHER_SCALE = 50.0
 """Ratio of typical labels from which units may differ: percent and fractions differ by 100, s and ms by 1000."""
 
 
+def scale_doubt(theirs: float, ours: float) -> str:
+    """Why typical labels of a saved surrogate and of a run may be in different units; empty if nothing suggests it."""
+    if ours * theirs <= 0 or 1 / _OTHER_SCALE < ours / theirs < _OTHER_SCALE:
+        return ""
+    return f"the saved surrogate learned labels around {theirs:.4g}, but those of this run are around {ours:.4g}"
+
+
 class CannotLearn(Exception):
     """The labels so far, or a fault of the predictor, allow no prediction; the message says why."""
 
@@ -149,11 +156,14 @@ class LearningSurrogate(SearchSurrogate):
     Args:
         unfitted: its space, predictor, preset, configuration, metric and device.
         rng: draws its seed.
+        is_part: whether it only adds to what another one knows: few labels are then no reason for a warning.
     """
 
-    def __init__(self, unfitted: Surrogate, rng: np.random.Generator) -> None:
+    def __init__(self, unfitted: Surrogate, rng: np.random.Generator, *, is_part: bool = False) -> None:
         super().__init__()
         self._surrogate = unfitted.fresh(seed=int(rng.integers(2**31)))
+        if is_part:
+            self._surrogate._logged.add("few")  # a note is logged once, and counts as logged here
         self._sign = 1 if self._surrogate.higher_is_better else -1
         self._pool = self._surrogate.predictor.candidate_posterior()
         self._unreadable = ""
@@ -208,11 +218,12 @@ class BlendedSurrogate(SearchSurrogate):
     The saved one predicts alone until two different labels are known. Then both posteriors, each standardised over the
     same candidates, are averaged with their numbers of labels as weights, and the result is put on the learning one's
     scale. The saved one's labels are not learned again together with the run's: they may be of another data set or in
-    another range, and old files do not have them.
+    another range, and old files do not have them. Where they are known to be of the run's data set, see
+    `ContinuedSurrogate`.
 
     Args:
         saved: a fitted surrogate.
-        learning: the one that is refitted.
+        learning: the one that is refitted; `is_part`.
         reference: architectures over which both are standardised.
     """
 
@@ -239,12 +250,8 @@ class BlendedSurrogate(SearchSurrogate):
 
     def scale_doubt(self, labels: Sequence[float]) -> str:
         known = self._saved.labels
-        ours, theirs = float(np.median(labels)), self._saved.label_stats.get("mean", 0.0)
-        if known is not None:
-            theirs = float(np.median(known[1]))
-        if ours * theirs <= 0 or 1 / _OTHER_SCALE < ours / theirs < _OTHER_SCALE:
-            return ""
-        return f"the saved surrogate learned labels around {theirs:.4g}, but those of this run are around {ours:.4g}"
+        theirs = self._saved.label_stats.get("mean", 0.0) if known is None else float(np.median(known[1]))
+        return scale_doubt(theirs, float(np.median(labels)))
 
     def add(self, archs: Sequence[Architecture]) -> None:
         self._learning.add(archs)

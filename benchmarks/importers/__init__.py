@@ -98,17 +98,12 @@ def import_file(
     name = store.check_name(name if name is not None else _default_name(path))
     if not replace and store.import_path(space, name).exists():
         raise InputError(f"an import named {name!r} exists; give another name, or replace it (--replace)")
-    if missing_value is not None:
-        if options is not None and options.missing_value is not None:
-            raise InputError("missing_value is given twice, directly and in options; leave one out")
-        options = replace_field(options or TableOptions(), missing_value=missing_value)
+    options = _completed(options, dataset, new_datasets, missing_value)
     kind = detect_kind(space, path)
-    if kind != OWN_TABLE and (
-        dataset is not None or new_datasets or directions or options not in (None, TableOptions())
-    ):
+    if kind != OWN_TABLE and (directions or options != TableOptions()):
         raise InputError(
-            f"{path.name} is an official file with fixed data sets; dataset, missing_value, metric directions and "
-            "table options apply only to tables of your own"
+            f"{path.name} is an official file, with fixed data sets; dataset, missing_value, the direction of metrics "
+            "and other ways to read a table apply only to tables of your own"
         )
     before = tables_of(space).column_owners()
     notes: list[str] = []
@@ -117,9 +112,7 @@ def import_file(
             columns, n_cells, notes = read_own_table(
                 space,
                 path,
-                known=tables_of(space).known_datasets(),
-                dataset=dataset,
-                new_datasets=new_datasets,
+                known=tables_of(space).known_names(),
                 options=options,
                 directions=directions,
             )
@@ -140,6 +133,26 @@ def import_file(
         replace=replace,
     )
     return ImportSummary(info, *_precedence(info, before), notes)
+
+
+def _completed(
+    options: TableOptions | None, dataset: str | None, new_datasets: Sequence[str], missing_value: float | None
+) -> TableOptions:
+    """The options with what was given beside them. Raises `InputError` for what is given twice."""
+    options = options if options is not None else TableOptions()
+    if dataset is not None:
+        options = replace_field(_without(options, "dataset"), dataset=dataset)
+    if new_datasets:
+        options = replace_field(_without(options, "new_datasets"), new_datasets=new_datasets)
+    if missing_value is not None:
+        options = replace_field(_without(options, "missing_value"), missing_value=missing_value)
+    return options
+
+
+def _without(options: TableOptions, name: str) -> TableOptions:
+    if getattr(options, name) not in (None, ()):
+        raise InputError(f"{name} is given twice, directly and in options; leave one out")
+    return options
 
 
 def detect_kind(space: str, path: Path) -> str:
@@ -163,7 +176,27 @@ def detect_kind(space: str, path: Path) -> str:
     return OWN_TABLE
 
 
+_OF_TABLES: Final = (
+    ".csv",
+    ".tsv",
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".parquet",
+    ".json",
+    ".jsonl",
+    ".txt",
+    ".gz",
+    ".bz2",
+    ".xz",
+    ".zst",
+)
+"""Ends of names that no official file of NAS-Bench-201 has: `nassurrogate.tables` says what is wrong with them."""
+
+
 def _nb201_kind(path: Path, head: bytes) -> str | None:
+    if path.suffix.lower() in _OF_TABLES:
+        return None
     if head[:1] == b"\x80" or zipfile.is_zipfile(path) or path.suffix in (".pth", ".pt", ".pkl", ".pickle"):
         return PTH
     return NATS_FILE if head[:3] == b"BZh" else None
@@ -243,9 +276,12 @@ def _precedence(info: store.ImportInfo, before: Mapping[tuple[str, str], str]) -
     shadowed, replaced = {}, {}
     for dataset, metrics in info.columns.items():
         for metric in metrics:
-            owner, earlier = owners.get((dataset, metric)), before.get((dataset, metric))
+            owner = owners.get((dataset, metric))
             if owner is not None and owner != info.name:
                 shadowed[f"{dataset}/{metric}"] = owner
-            elif earlier not in (None, info.name):
-                replaced[f"{dataset}/{metric}"] = str(earlier)
+                continue
+            of_all = dataset == store.ANY_DATASET
+            earlier = {table for (d, m), table in before.items() if m == metric and (of_all or d == dataset)}
+            if earlier - {info.name}:
+                replaced[f"{dataset}/{metric}"] = min(earlier - {info.name})
     return shadowed, replaced

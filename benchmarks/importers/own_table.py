@@ -21,12 +21,10 @@ from nassurrogate.benchmarks.table import Column
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import Direction, as_metric, known_metric
 from nassurrogate.spaces import EnumerableSpace, get_space
-from nassurrogate.tables import TableColumn, TableOptions, read_table
+from nassurrogate.tables import Names, TableColumn, TableOptions, read_table
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.naming import known_dataset, new_dataset_error
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}")
-_DATASET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 Columns = dict[tuple[str, str], Column]
 
@@ -35,18 +33,14 @@ def read_own_table(
     space_name: str,
     path: Path,
     *,
-    known: Sequence[str],
-    dataset: str | None = None,
-    new_datasets: Sequence[str] = (),
+    known: Names,
     options: TableOptions | None = None,
     directions: Mapping[str, Direction] | None = None,
 ) -> tuple[Columns, int, list[str]]:
     """((data set, metric) → column, number of architectures, notes); `"*"` stands for every data set.
 
     Args:
-        known: known data sets.
-        dataset: data set of the columns that do not name one.
-        new_datasets: data sets to add to the known ones.
+        known: data sets and metrics.
         options: how to read the file.
         directions: metric, with or without its data set → the better direction, for metrics with unknown names.
 
@@ -55,17 +49,15 @@ def read_own_table(
     space = get_space(space_name)
     if not isinstance(space, EnumerableSpace):
         raise InputError(f"space {space.name!r} has no official order, so it has no table; use train --csv instead")
-    known = [*known, *_declared(new_datasets, known)]
-    default = None if dataset is None else _chosen(dataset, known)
-    table = read_table(space, path, options, datasets=known)
+    table = read_table(space, path, options, known=known)
     if not table.columns:
         raise InputError(f"{path} has no numeric column besides those that name the architectures")
     notes = list(table.notes)
-    placed = _placed(table.columns, default, known, Faults(str(path)), notes)
-    better = _directions(placed, directions or {}, path)
+    kept = _storable(table.columns, known.datasets[0], Faults(str(path)), notes)
+    better = _directions(kept, directions or {}, path)
     rows = space.indices(table.archs)
     columns: Columns = {}
-    for (belongs_to, metric), column in placed.items():
+    for (belongs_to, metric), column in kept.items():
         if np.isnan(column.values).all():
             notes.append(f"{path}: column {column.columns[0]!r} is empty and is skipped")
             continue
@@ -78,51 +70,38 @@ def read_own_table(
     return columns, len(rows), notes
 
 
-def _declared(new: Sequence[str], known: Sequence[str]) -> list[str]:
-    for name in new:
-        if not _DATASET.fullmatch(name):
-            raise InputError(f"a data set cannot be named {brief(name)}; expected letters, digits, '_', '-' and '.'")
-        if (there := known_dataset(name, known)) is not None:
-            raise InputError(f"data set {name!r} is not new: {there!r} is known; drop --new-dataset")
-    return list(new)
-
-
-def _chosen(dataset: str, known: Sequence[str]) -> str:
-    found = known_dataset(dataset, known)
-    if found is None:
-        raise new_dataset_error(dataset, known)
-    return found
-
-
-def _placed(
-    columns: Sequence[TableColumn], default: str | None, known: Sequence[str], faults: Faults, notes: list[str]
+def _storable(
+    columns: Sequence[TableColumn], example: str, faults: Faults, notes: list[str]
 ) -> dict[tuple[str, str], TableColumn]:
-    """(data set or `"*"`, metric) → column. Raises `InputError` if a column is ambiguous."""
-    placed: dict[tuple[str, str], TableColumn] = {}
+    """(data set or `"*"`, metric) → column. Raises `InputError` for one that cannot be looked up later.
+
+    Args:
+        example: a data set, for messages.
+    """
+    kept: dict[tuple[str, str], TableColumn] = {}
     for column in columns:
         name = column.columns[0]
-        place = column.dataset or default or ANY_DATASET, column.metric
         about = known_metric(column.metric)
         if name.startswith("_"):
             notes.append(f"{faults.source}: column {name!r} starts with an underscore and is skipped")
         elif not _NAME.fullmatch(column.metric):
             faults.add(
                 f"column {brief(name)} is not a metric's name, which has letters, digits, '_', '-' and '.'; rename it: "
-                f"--rename NEW={name}"
+                f"--rename NEW={_short(name)}"
             )
-        elif column.new_dataset:
-            faults.add(str(new_dataset_error(column.new_dataset, known, column=name)))
-        elif place[0] == ANY_DATASET and about.needs_training and about.direction is not None:
+        elif column.dataset is None and about.needs_training and about.direction is not None:
             faults.add(
-                f"column {name!r} does not name its data set; rename it (--rename {known[0]}_{name}={name}), or give "
-                f"the data set (--dataset {known[0]})"
+                f"column {name!r} does not name its data set; rename it (--rename {example}_{name}={name}), or give it "
+                f"for all (--dataset {example})"
             )
-        elif place in placed:
-            faults.add(f"columns {placed[place].columns[0]!r} and {name!r} are both {column.metric} for {place[0]}")
         else:
-            placed[place] = column
+            kept[column.dataset or ANY_DATASET, column.metric] = column
     faults.raise_any()
-    return placed
+    return kept
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else "OLD"
 
 
 def _directions(

@@ -95,10 +95,6 @@ def add_to(commands: Subparsers) -> None:
     imported.add_argument("path", metavar="PATH", help="the file or folder to convert")
     imported.add_argument("--name", help="name of the import (default: from the file name)")
     imported.add_argument("--dataset", help="own table: data set of the columns that do not name one")
-    imported.add_argument(
-        "--new-dataset", action="append", nargs="?", const="", default=[], metavar="NAME",
-        help="own table: allow this new data set (without NAME: the one of --dataset); repeatable",
-    )  # fmt: skip
     for option, which in (("--larger-is-better", "larger"), ("--smaller-is-better", "smaller")):
         imported.add_argument(
             option, action="append", default=[], metavar="METRIC",
@@ -182,14 +178,11 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.benchmarks.importers import import_file
     from nassurrogate.benchmarks.layers import COMPUTED
 
-    dataset, new = _datasets(args)
     with console.progress() as progress:
         summary = import_file(
             args.space,
             args.path,
             name=args.name,
-            dataset=dataset,
-            new_datasets=new,
             options=table_options(args),
             directions=_directions(args),
             replace=args.replace,
@@ -202,27 +195,20 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
         console.note(note)
     lines = [f"{info.name}: {info.n_cells:,} cells from {info.source_file} ({info.kind})"]
     lines += [f"  {_data_set(dataset)}: {', '.join(metrics)}" for dataset, metrics in info.columns.items()]
+    for place, owner in summary.shadowed.items():
+        instead = (
+            f"which is {COMPUTED}"
+            if owner == COMPUTED
+            else f"as table {owner!r} covers at least as many cells; use --table {info.name} to put it first"
+        )
+        lines.append(f"  not used: {_in_words(place)}, {instead}")
     lines += [
-        f"  not used: {column}, which is {COMPUTED}"
-        if owner == COMPUTED
-        else f"  not used: {column}, as table {owner!r} covers at least as many cells; use --table {info.name} to put "
-        "it first"
-        for column, owner in summary.shadowed.items()
-    ]
-    lines += [
-        f"  used from now on: {column}, replacing table {earlier!r}; use --table {earlier} to go back"
-        for column, earlier in summary.replaced.items()
+        f"  used from now on: {_in_words(place)}, replacing table {earlier!r}; use --table {earlier} to go back"
+        for place, earlier in summary.replaced.items()
     ]
     fields = {"shadowed": summary.shadowed, "replaced": summary.replaced, "notes": summary.notes}
     console.result("\n".join(lines), {"schema_version": 1, **_import_fields(info), **fields})
     return 0
-
-
-def _datasets(args: argparse.Namespace) -> tuple[str | None, list[str]]:
-    """(the data set of columns that do not name one, new data sets)."""
-    if "" in args.new_dataset and args.dataset is None:
-        raise InputError("--new-dataset without a name needs --dataset NAME, or give the name: --new-dataset NAME")
-    return args.dataset, [name or args.dataset for name in args.new_dataset]
 
 
 def _directions(args: argparse.Namespace) -> dict[str, Direction]:
@@ -310,6 +296,12 @@ def _import_fields(info: Any) -> dict[str, Any]:
         "columns": info.columns,
         "damage": info.damage or None,
     }
+
+
+def _in_words(place: str) -> str:
+    """`cifar10/latency_ms` as it is, `*/latency_ms` as `latency_ms of every data set`."""
+    dataset, _, metric = place.partition("/")
+    return f"{metric} of every data set" if dataset == "*" else place
 
 
 def _data_set(name: str) -> str:

@@ -10,18 +10,23 @@ from nassurrogate.commands.options import Subparsers, add_command, whole_number
 from nassurrogate.commands.table_options import (
     TABLE_FORMATS,
     add_table_options,
-    known_datasets,
+    known_names,
     refuse_table_options,
     table_options,
 )
-from nassurrogate.console import Console, aligned
+from nassurrogate.console import Console, Progress, aligned
 from nassurrogate.errors import InputError
 from nassurrogate.metric import UNKNOWN_UNIT
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from nassurrogate.architecture import Architecture
     from nassurrogate.spaces import Space
+    from nassurrogate.surrogate import Surrogate
 
+_PART = 20_000
+"""Architectures that are scored at once, of many."""
 MAX_ALL = 10_000_000
 """The largest space that `--all` scores."""
 
@@ -50,6 +55,7 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument("model", metavar="MODEL", help="file that `nassurrogate train` saved")
     parser.add_argument("archs", nargs="*", metavar="ARCH", help="string or index; - reads them from stdin")
     parser.add_argument("--file", metavar="FILE", help="a file with one architecture per line, or a table")
+    parser.add_argument("--dataset", help="data set of a table's columns that do not name one")
     parser.add_argument("--all", action="store_true", help="the whole space")
     parser.add_argument("--top", type=whole_number, metavar="K", help="only the best K, best first")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
@@ -70,7 +76,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
     surrogate = Surrogate.load(args.model, device=args.device)
     cells, notes = _cells(args, surrogate.space)
-    mean, std = surrogate.predict(cells)
+    with console.progress() as progress:
+        mean, std = _predicted(surrogate, cells, progress)
     score = mean if surrogate.higher_is_better else -mean
     order = np.argsort(-score, kind="stable")[: args.top] if args.top is not None else np.arange(len(cells))
     # Without an official order there are no indices, so the column is left out.
@@ -116,13 +123,27 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _predicted(surrogate: Surrogate, cells: list[Architecture], progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+    """Means and deviations, in parts where there are many: a person sees how far it is."""
+    import numpy as np
+
+    if len(cells) <= _PART:
+        return surrogate.predict(cells)
+    parts = []
+    for start in range(0, len(cells), _PART):
+        parts.append(surrogate.predict(cells[start : start + _PART]))
+        progress.update("score", min(start + _PART, len(cells)), len(cells))
+    means, deviations = zip(*parts, strict=True)
+    return np.concatenate(means), np.concatenate(deviations)
+
+
 def _cells(args: argparse.Namespace, space: Space) -> tuple[list[Architecture], list[str]]:
     """(architectures, notes on how their table was read)."""
     if args.file is not None or args.archs == ["-"]:
         from nassurrogate.tables.architectures import read_architectures
 
         source = Path(args.file) if args.file not in (None, "-") else None
-        table = read_architectures(space, source, table_options(args), datasets=known_datasets(space))
+        table = read_architectures(space, source, table_options(args), known=known_names(space))
         if not table.archs:
             raise InputError(f"{table.source} names no architecture; expected one per line, or a table")
         return table.archs, table.notes

@@ -86,7 +86,8 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--surrogate", metavar="FILE",
         help="start from a model saved by `nassurrogate train`: no initial sample, and no queries for architectures "
-        "it has labels for",
+        "it has labels for; labels of the same data set (`train --dataset`) are learned together with the new ones, "
+        "others only guide the search",
     )  # fmt: skip
     parser.add_argument(
         "--requery-known", action="store_true",

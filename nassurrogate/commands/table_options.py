@@ -10,7 +10,7 @@ from nassurrogate.errors import InputError, brief
 
 if TYPE_CHECKING:
     from nassurrogate.spaces import Space
-    from nassurrogate.tables import TableOptions
+    from nassurrogate.tables import Names, TableOptions
 
 TABLE_FORMATS = """\
 A table is CSV (with commas, semicolons or tabs) or JSON lines, plain or
@@ -23,7 +23,7 @@ phone_latency_ms.
 
 
 def add_table_options(parser: Parser) -> None:
-    """`--arch-column`, `--rename`, `--unit`, `--missing-value` and `--seed-column`."""
+    """`--arch-column`, `--rename`, `--unit`, `--missing-value`, `--seed-column` and `--new-dataset`."""
     group = parser.add_argument_group("how a table is read")
     group.add_argument("--arch-column", metavar="NAME", help="the column that names the architectures")
     group.add_argument(
@@ -43,6 +43,10 @@ def add_table_options(parser: Parser) -> None:
     group.add_argument(
         "--seed-column", metavar="NAME", help="the column with the training seed, if each row is one training"
     )
+    group.add_argument(
+        "--new-dataset", action="append", nargs="?", const="", default=[], metavar="NAME",
+        help="a data set that is not known yet (without NAME: the one of --dataset); repeatable",
+    )  # fmt: skip
 
 
 def table_options(args: argparse.Namespace) -> TableOptions:
@@ -57,21 +61,25 @@ def table_options(args: argparse.Namespace) -> TableOptions:
         if new.strip() in rename:
             raise InputError(f"--rename gives the name {new.strip()!r} to two columns")
         rename[new.strip()] = old.strip()
-    return TableOptions(args.arch_column, rename, args.unit, args.missing_value, args.seed_column)
+    dataset = getattr(args, "dataset", None)
+    if "" in args.new_dataset and dataset is None:
+        raise InputError("--new-dataset without a name needs --dataset NAME, or give the name: --new-dataset NAME")
+    new = [name or dataset for name in args.new_dataset]
+    return TableOptions(args.arch_column, rename, args.unit, args.missing_value, args.seed_column, dataset, new)
 
 
-def known_datasets(space: Space) -> list[str]:
-    """Names of data sets that column names may start with; none for a space without tables."""
+def known_names(space: Space) -> Names | None:
+    """What column names may hold; None for a space without tables."""
     from nassurrogate.benchmarks import has_tables, tables_of
 
-    return tables_of(space.name).known_datasets() if has_tables(space.name) else []
+    return tables_of(space.name).known_names() if has_tables(space.name) else None
 
 
 def refuse_table_options(args: argparse.Namespace, needed: str) -> None:
     """Raise `InputError` for table options where no table is read: they would have no effect."""
     given = [
         f"--{name.replace('_', '-')}"
-        for name in ("arch_column", "rename", "unit", "missing_value", "seed_column")
+        for name in ("arch_column", "rename", "unit", "missing_value", "seed_column", "new_dataset")
         if getattr(args, name) not in (None, [])
     ]
     if given:

@@ -22,12 +22,12 @@ from nassurrogate.commands.output_file import check_writable
 from nassurrogate.commands.table_options import (
     TABLE_FORMATS,
     add_table_options,
-    known_datasets,
+    known_names,
     refuse_table_options,
     table_options,
 )
 from nassurrogate.console import Console, Progress
-from nassurrogate.errors import InputError, unknown_choice
+from nassurrogate.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -222,8 +222,7 @@ def _metric_of(benchmark: Benchmark, name: str | None) -> Metric:
     if name is None:
         return benchmark.objective
     if name not in benchmark.metrics:
-        place = f" of {benchmark.space.name}/{benchmark.dataset}"
-        raise unknown_choice("metric", name, benchmark.metrics, place=place)
+        raise benchmark.no_such_metric(name)
     return benchmark.metrics[name]
 
 
@@ -325,15 +324,13 @@ def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
     from nassurrogate.spaces import get_space
     from nassurrogate.tables import read_table
     from nassurrogate.tables.choice import chosen_column
-    from nassurrogate.tables.naming import known_dataset
 
     if args.table is not None:
         raise InputError("--table has no effect with --csv; leave one out")
     space = get_space(args.space)
-    known = known_datasets(space)
-    table = read_table(space, Path(args.csv), table_options(args), datasets=known)
-    dataset = None if args.dataset is None else known_dataset(args.dataset, known) or args.dataset
-    column = chosen_column(table, LABEL if args.metric is None else args.metric, args.dataset, known)
+    known = known_names(space)
+    table = read_table(space, Path(args.csv), table_options(args), known=known)
+    column = chosen_column(table, LABEL if args.metric is None else args.metric, args.dataset)
     targets = column.mean
     there = np.flatnonzero(np.isfinite(targets))
     if not len(there):
@@ -343,10 +340,15 @@ def _read(args: argparse.Namespace) -> tuple[str, _Labels]:
         lacking = len(targets) - len(there)
         rows = f"{lacking:,} rows have" if lacking > 1 else "1 row has"
         notes.append(f"{args.csv}: {rows} no {column.metric} and {'are' if lacking > 1 else 'is'} left out")
+    if known is not None and column.dataset is None:
+        notes.append(
+            f"{args.csv} names no data set; a search from this model counts its labels as known on every one, unless "
+            "--dataset says which they are of"
+        )
     several = f", the mean of up to {len(column.seeds)} seeds" if len(column.seeds) > 1 else ""
     origin = f"{len(there):,} rows of {args.csv}{f' ({column.dataset})' if column.dataset else ''}{several}"
     archs = [table.archs[row] for row in there.tolist()]
-    return column.metric, _Labels(archs, targets[there], origin, notes=notes, dataset=column.dataset or dataset)
+    return column.metric, _Labels(archs, targets[there], origin, notes=notes, dataset=column.dataset)
 
 
 def _tau(surrogate: Surrogate, benchmark: TabularBenchmark, labels: _Labels) -> float | None:

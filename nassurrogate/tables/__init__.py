@@ -5,7 +5,8 @@ column names, and `values` checks the numbers.
 """
 
 from nassurrogate.tables.column import TableColumn
+from nassurrogate.tables.naming import Names
 from nassurrogate.tables.options import TableOptions
 from nassurrogate.tables.table import Table, parse_table, read_table
 
-__all__ = ["Table", "TableColumn", "TableOptions", "parse_table", "read_table"]
+__all__ = ["Names", "Table", "TableColumn", "TableOptions", "parse_table", "read_table"]

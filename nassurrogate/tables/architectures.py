@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from nassurrogate.errors import InputError
@@ -11,15 +10,22 @@ from nassurrogate.spaces import Space
 from nassurrogate.tables.faults import Faults
 from nassurrogate.tables.fields import read_architecture
 from nassurrogate.tables.formats.content import is_json, read_bytes, refuse_foreign, unpacked
+from nassurrogate.tables.formats.decoding import decoded
 from nassurrogate.tables.formats.parquet import MAGIC as PARQUET
-from nassurrogate.tables.formats.text import DELIMITERS, decoded, header_of
+from nassurrogate.tables.formats.raw import check_size
+from nassurrogate.tables.formats.text import DELIMITERS, check_start, header_of
 from nassurrogate.tables.identity import IDENTITY
+from nassurrogate.tables.naming import Names
 from nassurrogate.tables.options import TableOptions
 from nassurrogate.tables.table import Table, parse_table
 
 
 def read_architectures(
-    space: Space, source: Path | None, options: TableOptions | None = None, *, datasets: Sequence[str] = ()
+    space: Space,
+    source: Path | None,
+    options: TableOptions | None = None,
+    *,
+    known: Names | None = None,
 ) -> Table:
     """The architectures in a file, or on stdin for None.
 
@@ -29,7 +35,7 @@ def read_architectures(
 
     Args:
         options: how to read a table.
-        datasets: as in `read_table`.
+        known: as in `read_table`.
 
     Raises `InputError`, with the line, for what cannot be read.
     """
@@ -38,20 +44,24 @@ def read_architectures(
     if not content.strip():
         raise InputError(f"{name} is empty")
     if options not in (None, TableOptions()) or content.startswith(PARQUET):
-        return parse_table(space, content, name, options, datasets=datasets)
+        return parse_table(space, content, name, options, known=known)
     refuse_foreign(content, name)
     text = decoded(content, name)
+    check_start(text)
     header = header_of(text)
     if (_names_columns(header) or is_json(text)) and not _is_architecture(space, header):
-        return parse_table(space, content, name, options, datasets=datasets)
-    archs = []
+        return parse_table(space, content, name, options, known=known)
+    archs: list[Architecture] = []
     faults = Faults(name)
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.lines(), start=1):
         if line.strip() and not line.startswith("#"):
+            check_size(name, len(archs) + 1, 1)
             try:
                 archs.append(read_architecture(space, line))
             except InputError as error:
                 faults.add(f"line {number}: {error}")
+                if faults.are_enough:
+                    break
     faults.raise_any()
     return Table(name, archs, [])
 

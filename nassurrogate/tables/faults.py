@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass, field
 
 from nassurrogate.errors import InputError
 
 _MOST_SHOWN = 5
+_ENOUGH = 1_000
 
 
 @dataclass
 class Faults:
-    """Collects the problems of a file in the order in which they are found.
+    """Collects the problems of a file in the order in which they are found; all are counted, the first few kept.
 
     Args:
         source: the file's name, as messages give it.
@@ -23,24 +25,41 @@ class Faults:
     """
 
     source: str
-    found: list[str] = field(default_factory=list)
+    _shown: list[str] = field(default_factory=list, init=False)
+    _number: int = field(default=0, init=False)
+
+    def __len__(self) -> int:
+        return self._number
+
+    @property
+    def found(self) -> Sized:
+        """The problems, of which there are `len(faults.found)`."""
+        return self
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether reading further is pointless: a file of another kind may have a fault in each of its lines."""
+        return self._number >= _ENOUGH
 
     def add(self, fault: str) -> None:
         """Add a problem."""
-        self.found.append(fault)
+        self._number += 1
+        if self._number <= _MOST_SHOWN:
+            self._shown.append(fault)
 
     def as_error(self) -> InputError:
         """The error for the first few problems, with their total number."""
-        if len(self.found) == 1:
-            joint = ", " if self.found[0].startswith(("line ", "lines ", "row ", "rows ")) else ": "
-            return InputError(f"{self.source}{joint}{self.found[0]}")
-        shown = "; ".join(f"({number}) {fault}" for number, fault in enumerate(self.found[:_MOST_SHOWN], start=1))
-        more = len(self.found) - _MOST_SHOWN
+        if self._number == 1:
+            joint = ", " if self._shown[0].startswith(("line ", "lines ", "row ", "rows ")) else ": "
+            return InputError(f"{self.source}{joint}{self._shown[0]}")
+        shown = "; ".join(f"({number}) {fault}" for number, fault in enumerate(self._shown, start=1))
+        more = self._number - _MOST_SHOWN
         return InputError(
-            f"{self.source} has {len(self.found)} faults: {shown}{f'; and {more} more' if more > 0 else ''}"
+            f"{self.source} has {'at least ' if self.are_enough else ''}{self._number} faults: "
+            f"{shown}{f'; and {more} more' if more > 0 else ''}"
         )
 
     def raise_any(self) -> None:
         """Raise `InputError` if there is a problem."""
-        if self.found:
+        if self._number:
             raise self.as_error()

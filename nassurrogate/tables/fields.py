@@ -17,6 +17,8 @@ OPS: Final = "module_operations"
 """Names that the official API of NAS-Bench-101 gives the parts of a cell."""
 WHOLE: Final = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
 """A whole number, also as spreadsheets write it: 12.0."""
+_LARGEST: Final = 10**18
+"""A whole number from here on is no index of any space."""
 _CODES = re.compile(r"[(\[]\s*\d+(?:\s*,\s*\d+)+\s*[)\]]")
 _ARRAY = re.compile(r"\barray\((?P<values>[^()]*?)(?:,\s*dtype=\w+)?\)")
 _GAP = re.compile(r"(?<=[\d.\]'\"])\s+(?=[\d\['\"])")
@@ -31,7 +33,10 @@ def read_architecture(space: Space, value: object) -> Architecture:
     if isinstance(value, str):
         return architecture_of_text(space, value)
     if isinstance(value, Real) and not isinstance(value, bool):
-        return architecture_of_text(space, str(int(float(value))) if float(value).is_integer() else repr(value))
+        whole = _whole(value)
+        if whole is not None and abs(whole) >= _LARGEST:
+            raise InputError(f"expected an architecture of {space.name}, got {brief(value)}")
+        return architecture_of_text(space, repr(value) if whole is None else str(whole))
     raise InputError(f"expected an architecture of {space.name}, got {brief(value)}")
 
 
@@ -42,7 +47,7 @@ def architecture_of_text(space: Space, value: object) -> Architecture:
         raise InputError("arch is missing")
     whole = WHOLE.fullmatch(text)
     if whole is not None and isinstance(space, CellSpace):
-        text = whole.group(1)  # a spreadsheet writes 12 as 12.0
+        text = _without_zeros(whole.group(1))  # a spreadsheet writes 12 as 12.0
     if text[0] in "{[" and not isinstance(space, CellSpace):
         return _of_structure(space, literal(text))
     try:
@@ -95,12 +100,25 @@ def architecture_at(space: EnumerableSpace, value: object) -> Architecture:
         raise InputError("index is missing")
     if isinstance(text, str):
         whole = WHOLE.fullmatch(text)
-        number = int(whole.group(1)) if whole is not None else None
+        number = int(_without_zeros(whole.group(1))) if whole is not None else None
     else:
-        is_whole = isinstance(text, Integral | float) and not isinstance(text, bool) and float(text).is_integer()
-        number = int(text) if is_whole else None  # type: ignore[call-overload]
+        number = _whole(text)
     if number is None:
         raise InputError(f"index is {brief(value)}; expected a whole number from 0 to {space.size - 1}")
     if not 0 <= number < space.size:
-        raise InputError(f"index {number} is outside {space.name}; indices run from 0 to {space.size - 1}")
+        raise InputError(f"index {brief(number)} is outside {space.name}; indices run from 0 to {space.size - 1}")
     return space.take([number])[0]
+
+
+def _without_zeros(digits: str) -> str:
+    """The digits of an index. Raises `InputError` for leading zeros: those of a macro string are operations."""
+    if len(digits.lstrip("+-")) > 1 and digits.lstrip("+-").startswith("0"):
+        raise InputError(f"{digits!r} has leading zeros, so it is not an index")
+    return digits
+
+
+def _whole(value: object) -> int | None:
+    """A number that is whole, of any size; None for anything else."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else None

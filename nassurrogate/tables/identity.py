@@ -31,7 +31,7 @@ ARCH, INDEX, HASH = "arch", "index", "hash"
 IDENTITY: Final = (ARCH, INDEX, HASH, MATRIX, OPS)
 _INDICES: Final = re.compile(r"(?:(?:arch|architecture|cell|net|model)[_-]?)?(?:idx|index)", re.IGNORECASE)
 _NUMBERING: Final = re.compile(
-    r"(?:(?:arch|architecture|cell|net|model|config|file|row|run|trial)[_-]?)?(?:idx|index|id|i|number|no)",
+    r"(?:(?:arch|architecture|cell|net|model|config|file|row|run|trial)[_-]?)?(?:idx|index|id|i|number|no)|seed",
     re.IGNORECASE,
 )
 _BUILT_IN: Final = ("nb201", "nb101", "macro")
@@ -57,6 +57,9 @@ def find_architectures(
 
     Raises `InputError`, with the columns found and the nearest one, if no column names the architectures.
     """
+    for name in raw.columns:
+        if not WHOLE.fullmatch(name) and _parses(space, name):
+            raise InputError(f"{raw.source}: the first line holds an architecture; expected names of columns")
     notes: list[str] = []
     readers = _readers(raw, space, arch_column, notes, reserved)
     found: list[Architecture] | None = None
@@ -162,6 +165,9 @@ def _no_identity(raw: RawTable, space: Space) -> InputError:
         f"{raw.source} has no column that names the architectures; expected {' or '.join(expected)}; its columns: "
         f"{listed}"
     )
+    halves = {MATRIX, OPS} & {name.casefold() for name in raw.columns}
+    if space.name == "nb101" and len(halves) == 1:
+        return InputError(f"{problem}; {min({MATRIX, OPS} - halves)!r} is missing beside {min(halves)!r}")
     if len(raw.columns) == 1:
         return InputError(f"{problem}; columns must be separated by commas, semicolons or tabs")
     close = next((near for name in expected if (near := nearest(name, raw.columns))), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from nassurrogate.tables.naming import known_dataset, new_dataset_error
 from nassurrogate.tables.values import number_of
 
 DATASET = "dataset"
+_SEEDS = re.compile(r"(?:^|_)(?:seed|run|trial)(?:$|_)", re.IGNORECASE)
 _STEPS = ("epoch", "epochs", "step", "iteration")
 _MOST_FAULTS = 20
 
@@ -151,7 +153,8 @@ def _remedy(raw: RawTable, keys: Keys) -> str:
         return f"; its column {step!r} suggests one row per {step.rstrip('s')}: keep only the last one of each training"
     if keys.seeds is not None:
         return "; keep one of them"
+    seed = next((name for name in raw.columns if _SEEDS.search(name)), "NAME")
     return (
-        "; if each row is one training, name the column with its seed (--seed-column NAME), or use one column per seed "
-        "(val_accuracy_pct_seed0, val_accuracy_pct_seed1, ...)"
+        f"; if each row is one training, name its seed column (--seed-column {seed}), or use one column per seed "
+        "(METRIC_seed0, METRIC_seed1, ...)"
     )

@@ -22,9 +22,43 @@ _ACCURACY: Final = re.compile(
 """The many ways to name an accuracy without its unit."""
 _SPLITS: Final = {"valid": "val", "validation": "val"}
 _SHARES: Final = re.compile(r"(?:^|[_-])(?:accuracy|acc|top_?\d|error|err)(?:$|[_-])", re.IGNORECASE)
+_NO_SHARES: Final = re.compile(
+    r"(?:^|[_-])(?:squared|absolute|relative|std|stddev|var|variance|sem|rank|mse|rmse|mae)(?:$|[_-])", re.IGNORECASE
+)
+_STANDARD: Final = (
+    "val_accuracy_pct", "test_accuracy_pct", "train_accuracy_pct", "val_loss", "test_loss", "train_loss",
+    "train_time_s", "latency_ms", "energy_mj", "params_m", "flops_m",
+)  # fmt: skip
+"""Names that everybody uses."""
 _SPLIT_ALONE: Final = re.compile(r"val|valid|validation|test|train", re.IGNORECASE)
 _SHORT: Final = {"imagenet": "ImageNet16-120", "imagenet16": "ImageNet16-120"}
 """Short names of data sets → their full names, used where those are known."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What is known of a space's tables.
+
+    Args:
+        datasets: names of data sets; none for a space whose tables have no data sets.
+        metrics: names of metrics, besides those that everybody uses.
+    """
+
+    datasets: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+
+    def spelled(self, metric: str) -> str:
+        """The metric as it is known, where a name differs from it in case only, or ends with it.
+
+        >>> Names().spelled("phone_Latency_MS")
+        'phone_latency_ms'
+        """
+        known = {name.casefold(): name for name in (*_STANDARD, *self.metrics)}
+        folded_name = metric.casefold()
+        if folded_name in known:
+            return known[folded_name]
+        end = max((name for name in _STANDARD if folded_name.endswith(f"_{name}")), key=len, default=None)
+        return metric if end is None else metric[: -len(end)] + end
 
 
 @dataclass(frozen=True)
@@ -70,16 +104,16 @@ def known_dataset(given: str, known: Iterable[str]) -> str | None:
     return exact if exact is not None else by_fold.get(folded(_SHORT.get(folded(given), "")))
 
 
-def read_names(names: Sequence[str], datasets: Sequence[str], *, with_unit: bool) -> tuple[list[Naming], list[str]]:
+def read_names(names: Sequence[str], known: Names, *, with_unit: bool) -> tuple[list[Naming], list[str]]:
     """(the meaning of every column, notes for the user).
 
     Args:
         names: of the columns that hold numbers.
-        datasets: known data sets.
+        known: data sets and metrics.
         with_unit: whether the user gave the unit of accuracies and errors: those without a unit in their names then
             get standard names.
     """
-    split = [_split_dataset(name, datasets) for name in names]
+    split = [_split_dataset(name, known.datasets) for name in names]
     notes: list[str] = []
     runs = _runs([naming.metric for naming in split])
     found = []
@@ -90,6 +124,10 @@ def read_names(names: Sequence[str], datasets: Sequence[str], *, with_unit: bool
             stem, seed = runs[naming.metric]
             notes.append(f"{naming.column!r} is read as training seed {seed} of {stem!r}")
             naming = replace(naming, metric=stem, seed=seed)
+        spelled = known.spelled(naming.metric)
+        if spelled != naming.metric:
+            notes.append(f"{naming.column!r} is read as {spelled}")
+            naming = replace(naming, metric=spelled)
         found.append(_with_unit(naming, notes, with_unit=with_unit))
     return found, notes
 
@@ -143,9 +181,16 @@ def _runs(metrics: Sequence[str]) -> dict[str, tuple[str, int]]:
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is an accuracy or an error, in percent or as a fraction."""
+    """Whether a metric is an accuracy or an error, in percent or as a fraction.
+
+    >>> is_share("val_error_pct"), is_share("mean_squared_error"), is_share("sparsity_pct")
+    (True, False, False)
+    """
     about = known_metric(metric)
-    return about.is_percent or (about.unit == UNKNOWN_UNIT and _SHARES.search(metric) is not None)
+    if _NO_SHARES.search(metric) or not (about.is_percent or about.unit == UNKNOWN_UNIT):
+        return False
+    is_trained = about.is_percent and about.needs_training and about.direction is not None  # an AUC, an mIoU
+    return is_trained or _SHARES.search(metric) is not None
 
 
 def _with_unit(naming: Naming, notes: list[str], *, with_unit: bool) -> Naming:
@@ -167,5 +212,6 @@ def new_dataset_error(given: str, known: Sequence[str], *, column: str = "") -> 
     """The error for an unknown data set, which may be a typo or a new one: the user says which."""
     close = nearest(given, known)
     hint = f"; did you mean {close!r}?" if close else ""
-    where = f"column {column!r} names an unknown data set, " if column else "unknown data set "
-    return InputError(f"{where}{brief(given)}; known: {', '.join(known)}{hint}; a new one needs --new-dataset {given}")
+    where = f"column {brief(column)} names an unknown data set, " if column else "unknown data set "
+    new = given if len(given) <= 40 else "NAME"
+    return InputError(f"{where}{brief(given)}; known: {', '.join(known)}{hint}; a new one needs --new-dataset {new}")

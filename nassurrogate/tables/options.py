@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -24,6 +24,8 @@ class TableOptions:
         unit: unit of all accuracies and errors; `"fraction"` multiplies them by 100; None: what their names say.
         missing_value: the number that marks a missing value, such as −1.
         seed_column: the column with the training seed, if each row is one training.
+        dataset: the data set of columns that do not name one.
+        new_datasets: data sets to add to the known ones.
 
     Raises `InputError` for an invalid option.
 
@@ -36,17 +38,24 @@ class TableOptions:
     unit: ShareUnit | None = None
     missing_value: float | None = None
     seed_column: str | None = None
+    dataset: str | None = None
+    new_datasets: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name in ("arch_column", "seed_column"):
+        for name in ("arch_column", "seed_column", "dataset"):
             if getattr(self, name) is not None:
                 require_name(name.replace("_", " "), getattr(self, name))
         if not isinstance(self.rename, Mapping) or not all(
             isinstance(name, str) for pair in self.rename.items() for name in pair
         ):
             raise InputError(f"rename must map new column names to old ones, got {brief(self.rename)}")
+        object.__setattr__(self, "new_datasets", tuple(self.new_datasets))
+        for name in self.new_datasets:
+            require_name("data set", name)
         if self.unit is not None and self.unit not in SHARE_UNITS:
             raise unknown_choice("unit", self.unit, SHARE_UNITS)
         value = self.missing_value
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value)):
+        if value is not None and (
+            isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)
+        ):
             raise InputError(f"missing_value must be a number such as -1, got {brief(value)}")

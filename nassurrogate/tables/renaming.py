@@ -12,7 +12,6 @@ from nassurrogate.tables.formats.raw import RawTable, require_column
 from nassurrogate.tables.naming import known_dataset
 
 PLACEHOLDER = "{dataset}"
-_IN_BRACKETS = re.compile(r"(?P<stem>.*[^\s=])[\s=]*[(\[]\s*(?P<unit>[^()\[\]]+?)\s*[)\]]")
 
 
 def renamed(raw: RawTable, rename: Mapping[str, str], datasets: Sequence[str]) -> RawTable:
@@ -55,7 +54,7 @@ def _matches(raw: RawTable, new: str, old: str, datasets: Sequence[str]) -> dict
 
 def as_written_here(raw: RawTable) -> tuple[RawTable, list[str]]:
     """(the table with `latency (ms)` as `latency_ms` and spaces as underscores, notes)."""
-    columns: dict[str, list[object]] = {}
+    columns: dict[str, Sequence[object]] = {}
     notes = []
     for name, values in raw.columns.items():
         plain = plain_name(name)
@@ -75,11 +74,21 @@ def column_called(raw: RawTable, name: str | None) -> str | None:
 def plain_name(name: str) -> str:
     """The name of a column without blanks and brackets.
 
-    >>> plain_name("latency (ms)")
-    'latency_ms'
+    >>> plain_name("latency (ms)"), plain_name("val_acc%")
+    ('latency_ms', 'val_acc_pct')
     """
-    match = _IN_BRACKETS.fullmatch(name)
-    unit = "pct" if match and match["unit"] == "%" else match["unit"] if match else ""
-    if match and unit.casefold() in UNITS:
-        name = f"{match['stem']}_{unit}"
+    stem, unit = _split_unit(name.strip())
+    if stem and (unit == "%" or unit.casefold() in UNITS):
+        name = f"{stem}_{'pct' if unit == '%' else unit}"
     return re.sub(r"\s+", "_", name)
+
+
+def _split_unit(name: str) -> tuple[str, str]:
+    """(stem, unit) of `latency (ms)`, `latency=[ms]` or `val_acc%`; two empty texts for other names."""
+    if name.endswith("%"):
+        return name[:-1].rstrip(" \t=_"), "%"
+    if not name.endswith((")", "]")):
+        return "", ""
+    begin = max(name.rfind("("), name.rfind("["))
+    unit = name[begin + 1 : -1].strip()
+    return ("", "") if begin < 0 or ")" in unit or "]" in unit else (name[:begin].rstrip(" \t="), unit)

@@ -17,8 +17,9 @@ from nassurrogate.tables.formats.content import raw_table, read_bytes
 from nassurrogate.tables.formats.raw import RawTable, require_column
 from nassurrogate.tables.identity import check_order, find_architectures
 from nassurrogate.tables.long import find_keys, joined
-from nassurrogate.tables.naming import Naming, is_share, read_names
+from nassurrogate.tables.naming import Names, Naming, is_share, read_names
 from nassurrogate.tables.options import TableOptions
+from nassurrogate.tables.placing import all_datasets, placed
 from nassurrogate.tables.renaming import as_written_here, column_called, renamed
 from nassurrogate.tables.values import checked_values, is_text, numbers_of, report_no_numbers, unit_question
 
@@ -41,7 +42,11 @@ class Table:
 
 
 def read_table(
-    space: Space, source: Path | None, options: TableOptions | None = None, *, datasets: Sequence[str] = ()
+    space: Space,
+    source: Path | None,
+    options: TableOptions | None = None,
+    *,
+    known: Names | None = None,
 ) -> Table:
     """The table in a file, or on stdin for None.
 
@@ -52,19 +57,26 @@ def read_table(
         space: the space of the architectures.
         source: the file.
         options: how to read what the file leaves open.
-        datasets: known data sets that column names may start with, in any case and with or without hyphens.
+        known: names of data sets and metrics that columns may spell in any case and with or without hyphens.
 
     Raises `InputError`, with all faults of the file in one line.
     """
     name = "stdin" if source is None else str(source)
-    return parse_table(space, read_bytes(source), name, options, datasets=datasets)
+    return parse_table(space, read_bytes(source), name, options, known=known)
 
 
 def parse_table(
-    space: Space, content: bytes, name: str, options: TableOptions | None = None, *, datasets: Sequence[str] = ()
+    space: Space,
+    content: bytes,
+    name: str,
+    options: TableOptions | None = None,
+    *,
+    known: Names | None = None,
 ) -> Table:
     """`read_table` for content that is already in memory."""
     options = options if options is not None else TableOptions()
+    known = known if known is not None else Names()
+    datasets = all_datasets(options, known.datasets)
     raw, notes = as_written_here(renamed(raw_table(content, name), options.rename, datasets))
     faults = Faults(name)
     seed_column, arch_column = (column_called(raw, each) for each in (options.seed_column, options.arch_column))
@@ -74,11 +86,12 @@ def parse_table(
     archs, used, identity_notes = find_architectures(raw, space, arch_column, faults, reserved)
     notes = [*raw.notes, *notes, *key_notes, *identity_notes]
     rest = [column for column in raw.columns if column not in (*used, *reserved)]
-    columns = _columns(raw, rest, options, faults, notes, datasets)
+    columns = _columns(raw, rest, options, faults, notes, Names(datasets, known.metrics))
     if archs is None:
         raise faults.as_error()
     check_order(raw, space, archs, used, faults)
     archs, columns = joined(raw, archs, columns, keys, faults)
+    columns = placed(columns, options, datasets, faults, notes)
     faults.raise_any()
     return Table(name, archs, columns, notes)
 
@@ -89,11 +102,11 @@ def _columns(
     options: TableOptions,
     faults: Faults,
     notes: list[str],
-    datasets: Sequence[str],
+    known: Names,
 ) -> list[TableColumn]:
     """All metrics of the file, with one row of values per row of the file."""
     numbers: dict[str, np.ndarray] = {}
-    read, said = read_names(names, datasets, with_unit=options.unit is not None)
+    read, said = read_names(names, known, with_unit=options.unit is not None)
     by_column = {naming.column: naming for naming in read}
     left_out = []
     for name in names:
@@ -109,7 +122,7 @@ def _columns(
     if left_out:
         notes.append(f"{raw.source}: columns without numbers are skipped: {', '.join(left_out)}")
     notes += [f"{raw.source}: {text}" for text in said if text.split("'")[1] in numbers]
-    placed: dict[tuple[str | None, str], dict[int | None, tuple[Naming, np.ndarray]]] = {}
+    by_place: dict[tuple[str | None, str], dict[int | None, tuple[Naming, np.ndarray]]] = {}
     unitless = []
     for name, values in numbers.items():
         naming = by_column[name]
@@ -124,14 +137,14 @@ def _columns(
             missing_value=options.missing_value,
         )  # fmt: skip
         notes += said
-        seeds = placed.setdefault((naming.dataset, naming.metric), {})
+        seeds = by_place.setdefault((naming.dataset, naming.metric), {})
         if naming.seed in seeds:
             faults.add(f"columns {seeds[naming.seed][0].column!r} and {name!r} are the same metric")
             continue
         seeds[naming.seed] = naming, checked
     if unitless:
         notes.append(f"{raw.source}: columns without a unit are read as they are: {', '.join(unitless)}")
-    return [column for key, seeds in placed.items() if (column := _joined(*key, seeds, faults)) is not None]
+    return [column for key, seeds in by_place.items() if (column := _joined(*key, seeds, faults)) is not None]
 
 
 def _joined(

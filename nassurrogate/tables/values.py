@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Final
+from itertools import islice
+from typing import Final, cast
 
 import numpy as np
 
@@ -17,9 +18,13 @@ from nassurrogate.tables.options import ShareUnit
 
 MISSING: Final = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"))
 """Fields that mean a missing value, compared without case."""
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_DIGITS: Final = re.compile(r"[0-9+.eE-]*")
+_LONGEST: Final = 100
+"""No number has more characters."""
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+")
 _TIMES: Final = re.compile(r"latency|runtime|energy|power", re.IGNORECASE)
+_AT_ONCE: Final = 1 << 12
 _MOST_SHOWN = 2
 """How many fields without a number a message shows per column."""
 _FEW = 0.1
@@ -34,7 +39,7 @@ def number_of(value: object) -> float:
         text = value.strip()
         if text.casefold() in MISSING:
             return math.nan
-        if not _NUMBER.fullmatch(text):
+        if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
             raise ValueError
         return float(text)
     if isinstance(value, bool | bytes | list | dict):
@@ -46,23 +51,54 @@ def number_of(value: object) -> float:
 
 
 def numbers_of(values: Sequence[object]) -> tuple[np.ndarray, list[int]]:
-    """((R,) numbers, NaN where missing or malformed; the malformed rows)."""
+    """((R,) numbers, NaN where missing or malformed; the malformed rows).
+
+    Where most malformed fields have a decimal comma, they are numbers too, so that the column is not taken for text;
+    but their rows stay malformed.
+    """
     found = np.full(len(values), np.nan)
     bad = []
-    for row, value in enumerate(values):
-        try:
-            found[row] = number_of(value)
-        except ValueError:
-            bad.append(row)
+    commas: dict[int, float] = {}
+    rest = iter(values)
+    for begin in range(0, len(values), _AT_ONCE):
+        some = list(islice(rest, _AT_ONCE))
+        if _are_plain(some):
+            try:
+                found[begin : begin + len(some)] = list(map(float, some))  # type: ignore[arg-type]
+                continue
+            except (ValueError, OverflowError):
+                pass  # one of them is missing or malformed
+        for row, value in enumerate(some, start=begin):
+            try:
+                found[row] = number_of(value)
+            except ValueError:
+                bad.append(row)
+                if _has_decimal_comma(value):
+                    commas[row] = float(str(value).replace(",", "."))
+    if 2 * len(commas) > len(bad):
+        found[list(commas)] = list(commas.values())
     return found, bad
+
+
+def _are_plain(values: Sequence[object]) -> bool:
+    """Whether `float` alone is right for all that it accepts of these: they are numbers, or short texts of digits."""
+    types = set(map(type, values))
+    if types != {str}:
+        return types <= {int, float}
+    texts = cast("Sequence[str]", values)
+    return max(map(len, texts)) <= _LONGEST and _DIGITS.fullmatch("".join(texts)) is not None
+
+
+def _has_decimal_comma(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST and _DECIMAL_COMMA.fullmatch(value.strip()) is not None
 
 
 def report_no_numbers(raw: RawTable, name: str, rows: Sequence[int], faults: Faults) -> None:
     """Add the fields that are not numbers to `faults`."""
     for row in rows[:_MOST_SHOWN]:
         value = raw.columns[name][row]
-        comma = isinstance(value, str) and _DECIMAL_COMMA.fullmatch(value.strip())
-        hint = f" with a decimal point, such as {value.replace(',', '.')}" if comma else ""  # type: ignore[attr-defined]
+        comma = _has_decimal_comma(value)
+        hint = f" with a decimal point, such as {str(value).strip().replace(',', '.')}" if comma else ""
         faults.add(f"{raw.place(row)}: {name} is {brief(value)}; expected a number{hint or ' or nothing'}")
     if len(rows) > _MOST_SHOWN:
         faults.add(f"{len(rows) - _MOST_SHOWN:,} more rows have no number in {name!r}")
@@ -98,7 +134,7 @@ def checked_values(
         return 100.0 * values, []
     if metric.is_percent:
         _refuse(raw, name, values, (values < 0) | (values > 100), "percent, 0 to 100", faults)
-        if len(faults.found) == before and unit is None:
+        if len(faults.found) == before and unit is None and is_share:
             return values, _fractions(raw, name, values, faults)
     # A cost needs no unit in its name to be one: −1 would be the fastest.
     is_cost = metric.direction == "minimize" and not metric.needs_training
@@ -116,8 +152,13 @@ def checked_values(
 def _refuse(raw: RawTable, name: str, values: np.ndarray, wrong: np.ndarray, expected: str, faults: Faults) -> None:
     rows = np.flatnonzero(wrong)
     if len(rows):
-        more = f" ({len(rows):,} such rows)" if len(rows) > 1 else ""
-        faults.add(f"{raw.place(int(rows[0]))}: {name} is {values[rows[0]]:.10g}; expected {expected}{more}")
+        first = values[rows[0]]
+        same = int((values[rows] == first).sum())
+        told = [f"{same:,} such rows"] if same > 1 else []
+        if others := len(rows) - same:
+            told.append(f"{others:,} more with other such values")
+        more = f" ({'; '.join(told)})" if told else ""
+        faults.add(f"{raw.place(int(rows[0]))}: {name} is {first:.10g}; expected {expected}{more}")
 
 
 def _fractions(raw: RawTable, name: str, values: np.ndarray, faults: Faults) -> list[str]:

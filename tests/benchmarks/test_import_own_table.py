@@ -123,7 +123,8 @@ def test_accuracies_by_any_name_are_no_bound_of_a_search(tmp_path: Path) -> None
     path = write(tmp_path / "mine.csv", {"index": [0, 1], **{name: [7.0, 8.0] for name in [*names, *free]}})
     import_file("nb201", path)
     bench = load_benchmark("nb201", "cifar10")
-    assert {name.removeprefix("cifar10_") for name in names} <= set(bench.metrics)
+    found = {name.casefold() for name in bench.metrics}
+    assert {name.removeprefix("cifar10_").casefold() for name in names} <= found
     assert set(bench.free_metrics()) == {"flops_m", "latency_ms", "params_m", "table_params_m", *free}
     with pytest.raises(InputError, match="does not name its data set"):
         import_file("nb201", write(tmp_path / "bare.csv", {"index": [0], "acc_pct": [90.0]}))

@@ -78,9 +78,9 @@ def test_plots_show_the_ledger(finished, bench):
     assert list(lines[1].get_ydata()) == [result["optimum"]["val_accuracy_mean_pct"]] * 2
     [bound] = accuracy_vs_cost(ledger, bench, "params_m").axes[0].get_lines()
     assert list(bound.get_xdata()) == [0.5, 0.5]
-    points = predicted_vs_true(ledger).axes[0].collections
+    figure = predicted_vs_true(ledger)
     n_predicted = sum(query.predicted_mean is not None for query in ledger.queries)
-    assert sum(len(drawn.get_offsets()) for drawn in points if drawn.get_label() in PHASE_WORDS.values()) == n_predicted
+    assert len(dots_of(figure)) + n_hidden(figure) == n_predicted
 
 
 def test_plots_of_a_baseline_and_of_labels_missing(bench, fake_bench, tmp_path):
@@ -141,8 +141,7 @@ def test_a_run_without_a_table_is_told_and_drawn_with_its_failures(tmp_path, obj
     assert len(best.get_lines()) == 1, "no optimum is known, so none is drawn"
     sign = 1 if objective is None else -1
     np.testing.assert_array_equal(best.get_lines()[0].get_ydata(), anytime(ledger.queries, sign=sign))
-    drawn = accuracy_vs_cost(ledger, truth, "latency_ms").axes[0].collections
-    assert sum(len(dots.get_offsets()) for dots in drawn if dots.get_label() in PHASE_WORDS.values()) == 6
+    assert len(dots_of(accuracy_vs_cost(ledger, truth, "latency_ms"))) == 6
 
 
 def test_an_unlabelled_direction_is_drawn_from_the_ledger_of_an_earlier_release(finished, bench, tmp_path):
@@ -237,6 +236,27 @@ def test_what_is_unknown_stays_unknown(finished):
     assert rows["regret"] == "unknown (the best cell may be one of the 15,565 without a known phone_latency_ms)"
 
 
+OF_KNOWN = "no nb201 architecture, of the 60 with a known phone_latency_ms, satisfies "
+
+
+@pytest.mark.parametrize(
+    ("constraints", "told"),
+    [
+        (["phone_latency_ms<=1"], f"{OF_KNOWN}phone_latency_ms<=1; the smallest phone_latency_ms among them is 10: "),
+        (["phone_latency_ms<=11", "phone_latency_ms>=20"], f"{OF_KNOWN}all constraints together; those that satisfy "),
+        (["params_m<=0.001"], "no nb201 architecture satisfies params_m<=0.001; the smallest params_m in the space is"),
+    ],
+)
+def test_nothing_is_said_of_what_is_unknown_where_nothing_is_feasible(bench, fake_bench, constraints, told):
+    latency = np.full(bench.space.size, np.nan)
+    latency[:60] = np.linspace(10, 40, 60)
+    costs = {"phone_latency_ms": latency, "params_m": bench.column("params_m").mean}
+    with pytest.raises(InputError) as caught:
+        run(budget=4, seed=0, predictor="none", write=False, constraints=constraints,
+            benchmark=fake_bench(bench.column(LABEL).mean, **costs))  # fmt: skip
+    assert str(caught.value).startswith(told)
+
+
 def test_sources_are_told_by_table(finished):
     sources = {"val_accuracy_pct": "embedded", "latency_ms": "phone", "params_m": "embedded", "odd": ""}
     told = rows_of(finished[0], metric_sources=sources)["sources"]
@@ -262,6 +282,20 @@ def test_the_table_of_the_best_has_units_and_strings(finished):
     assert top_table(result | {"top": unpredicted})[1][0][2] == "-"
     again = [row | {"queries": 3} for row in result["top"]]
     assert "trainings" in top_table(result | {"top": again})[0]
+
+
+@pytest.mark.parametrize(("predicted", "told"), [(129.5, "over 100"), (-37.5, "under 0")])
+def test_a_predicted_percentage_that_cannot_be_is_not_printed(finished, predicted, told):
+    result, _ = finished
+    best, top = result["best"] | {"predicted_value": predicted}, [dict(row) for row in result["top"]]
+    top[0]["predicted_value"] = predicted
+    assert f" (predicted {told} % before it was measured)" in rows_of(result, best=best)["validation accuracy"]
+    header, rows = top_table(result | {"top": top})
+    assert rows[0][header.index("predicted (%)")] == told
+    assert rows[1][header.index("predicted (%)")] == f"{top[1]['predicted_value']:.2f}"
+    assert f"{abs(predicted):g}" not in describe_result(result | {"best": best, "notes": []}).replace(told, "")
+    loss = result["objective"] | {"name": "val_loss", "unit": "unknown"}
+    assert f"predicted {predicted:.5g} before" in "".join(rows_of(result, best=best, objective=loss).values())
 
 
 def test_the_table_of_a_space_without_an_order():
@@ -310,6 +344,23 @@ def texts_of(figure):
 
 def subtitle(figure):
     return figure.axes[0].texts[0].get_text()
+
+
+def dots_of(figure):
+    """(n, 2) the queries that are drawn."""
+    drawn = [dots for dots in figure.axes[0].collections if dots.get_label() in PHASE_WORDS.values()]
+    return np.concatenate([np.empty((0, 2)), *(np.asarray(dots.get_offsets()) for dots in drawn)])
+
+
+def n_hidden(figure):
+    """How many queries lie outside the axes, by the words above them."""
+    counted = subtitle(figure).replace("\n", " ").partition("not shown: ")[2].split(", ")
+    return sum(int(part.split()[0]) for part in counted if part
+               and part.split()[1].startswith("quer") and part.split()[2] in ("below", "above", "further"))  # fmt: skip
+
+
+def legend_of(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 @pytest.fixture(scope="module", params=["plain", "bounded", "single", "own", "long names"])
@@ -398,23 +449,21 @@ def test_what_is_not_shown_is_counted(finished, bench):
         accuracy_vs_cost(changed, bench, "params_m"),
     ):
         (axes,) = figure.axes
-        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-        dots = np.concatenate([np.asarray(d.get_offsets()) for d in axes.collections if hasattr(d, "get_offsets")
-                               and d.get_label() in PHASE_WORDS.values()])  # fmt: skip
-        inside = (dots[:, 0] >= left) & (dots[:, 0] <= right) & (dots[:, 1] >= low) & (dots[:, 1] <= high)
-        counted = subtitle(figure).replace("\n", " ").partition("not shown: ")[2].split(", ")
-        hidden = sum(int(part.split()[0]) for part in counted if part.split()[1].startswith("quer")
-                     and part.split()[2] in ("below", "above", "further"))  # fmt: skip
-        assert hidden == int((~inside).sum())
+        (left, right), (low, high), dots = axes.get_xlim(), axes.get_ylim(), dots_of(figure)
+        assert ((dots[:, 0] >= left) & (dots[:, 0] <= right) & (dots[:, 1] >= low) & (dots[:, 1] <= high)).all()
+        labelled = [query for query in queries if query.label is not None]
+        if "predicted" in axes.get_ylabel():
+            labelled = [query for query in labelled if query.predicted_mean is not None]
+        assert n_hidden(figure) == len(labelled) - len(dots)
 
 
 def test_cells_of_the_table_that_are_not_shown_are_counted(bench, fake_bench, tmp_path):
-    latency = bench.column("latency_ms").mean.copy()
-    latency[60:] = np.nan
-    labels = bench.column(LABEL).mean
-    table = fake_bench(labels, phone_latency_ms=latency)
-    run(budget=4, seed=0, benchmark=table, predictor="none", run_dir=tmp_path / "run", plots=False)
+    run(budget=4, seed=0, benchmark=bench, predictor="none", run_dir=tmp_path / "run", plots=False)
     ledger = read_ledger(tmp_path / "run")
+    latency, labels = np.full(bench.space.size, np.nan), bench.column(LABEL).mean
+    known = [*range(59), bench.space.index(ledger.queries[0].arch)]
+    latency[known] = bench.column("latency_ms").mean[known]
+    table = fake_bench(labels, phone_latency_ms=latency)
     told = subtitle(accuracy_vs_cost(ledger, table, "phone_latency_ms")).replace("\n", " ")
     assert "15,565 cells of the table without a known phone latency or validation accuracy" in told
     assert "without a known phone latency (ms)" in told
@@ -426,6 +475,101 @@ def test_no_label_above_the_view_where_single_trainings_are_lucky(bench, tmp_pat
     lucky = replace(ledger, queries=(replace(ledger.queries[0], label=97.0), *ledger.queries[1:]))
     assert "above" not in subtitle(accuracy_vs_cost(lucky, bench, "latency_ms"))
     assert accuracy_vs_cost(lucky, bench, "latency_ms").axes[0].get_ylim()[1] > 97.0
+
+
+# --- the queries of a run set the limits --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[False, True])
+def tight_run(request, bench, tmp_path_factory):
+    """The ledger of a run among the few fastest cells, most of which are bad."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    options = {"predictor": "gradient-boosting", "predictor_config": {"members": 2, "rounds": 20}, "plots": False}
+    run(**options, budget=45, seed=0, constraints="latency_ms<=9", benchmark=bench, run_dir=folder,
+        allow_equivalent=request.param)  # fmt: skip
+    return read_ledger(folder)
+
+
+def test_most_queries_are_in_view_where_all_are_bad(tight_run, bench):
+    n = len(tight_run.queries)
+    best = max(query.label for query in tight_run.queries)
+    cost = accuracy_vs_cost(tight_run, bench, "latency_ms")
+    for figure in (cost, best_so_far(tight_run, bench)):
+        assert n_hidden(figure) <= n / 4
+        assert len(dots_of(figure)) + n_hidden(figure) == n
+        assert best in dots_of(figure)[:, 1]
+    predicted = predicted_vs_true(tight_run)
+    n_predicted = sum(query.predicted_mean is not None for query in tight_run.queries)
+    assert n_predicted * 3 / 4 <= len(dots_of(predicted)) == n_predicted - n_hidden(predicted)
+    left, right = cost.axes[0].get_xlim()
+    assert left < 9 < right < 12, "the table goes on to 25 ms"
+
+
+@pytest.mark.parametrize("n_bad", [1, 4, 12])
+def test_untrainable_cells_are_below_the_view_unless_they_are_most(finished, bench, n_bad):
+    ledger = read_ledger(finished[1])
+    queries = [replace(query, label=10.5 if place < n_bad else 85 + place / 5, predicted_mean=88.0)
+               for place, query in enumerate(ledger.queries)]  # fmt: skip
+    changed = replace(ledger, queries=tuple(queries))
+    for figure in (
+        best_so_far(changed, bench), accuracy_vs_cost(changed, bench, "params_m"), predicted_vs_true(changed)
+    ):  # fmt: skip
+        assert (dots_of(figure) == 10.5).any(axis=1).sum() == (0 if n_bad <= 4 else n_bad)
+        assert n_hidden(figure) <= 5
+
+
+def test_a_view_of_predictions_is_not_stretched_by_one(finished):
+    ledger = read_ledger(finished[1])
+    labels = [query.label for query in ledger.queries]
+    bad = labels.index(min(labels))
+    queries = [replace(query, predicted_mean=1e6 if place == bad else query.label - 1.0)
+               for place, query in enumerate(ledger.queries)]  # fmt: skip
+    figure = predicted_vs_true(replace(ledger, queries=tuple(queries)))
+    assert figure.axes[0].get_ylim()[1] < 130
+    assert "1 query above" in subtitle(figure)
+
+
+def test_legends_list_what_is_in_view(finished, bench):
+    ledger = read_ledger(finished[1])
+    queries = [replace(query, label=10.0 if place < 3 else query.label, phase="init" if place < 3 else "search")
+               for place, query in enumerate(ledger.queries)]  # fmt: skip
+    changed = replace(ledger, queries=tuple(queries))
+    for figure in (best_so_far(changed, bench), accuracy_vs_cost(changed, bench, "params_m")):
+        assert n_hidden(figure) == 3
+        assert PHASE_WORDS["init"] not in legend_of(figure)
+        assert PHASE_WORDS["search"] in legend_of(figure)
+
+
+def test_error_bars_belong_to_points_that_are_drawn(finished):
+    ledger = read_ledger(finished[1])
+    queries = [replace(query, label=10.0 if place < 3 else query.label, predicted_mean=90.0, predicted_std=1.0)
+               for place, query in enumerate(ledger.queries)]  # fmt: skip
+    figure = predicted_vs_true(replace(ledger, queries=tuple(queries)))
+    (bars,) = (drawn for drawn in figure.axes[0].collections if hasattr(drawn, "get_segments"))
+    assert n_hidden(figure) == 3
+    assert sorted(segment[0][0] for segment in bars.get_segments()) == sorted(dots_of(figure)[:, 0])
+    certain = [replace(query, predicted_std=None) for query in queries]
+    assert not any("std" in text for text in legend_of(predicted_vs_true(replace(ledger, queries=tuple(certain)))))
+
+
+def test_a_metric_that_no_query_has_is_not_drawn(bench, fake_bench, tmp_path):
+    latency = np.full(len(bench.column(LABEL).mean), np.nan)
+    latency[0] = 12.0
+    table = fake_bench(bench.column(LABEL).mean, latency_ms=latency)
+    run(budget=4, seed=0, benchmark=table, predictor="none", run_dir=tmp_path / "run")
+    assert accuracy_vs_cost(read_ledger(tmp_path / "run"), table, "latency_ms") is None
+    assert [path.name for path in (tmp_path / "run" / "plots").iterdir()] == ["best_so_far.png"]
+
+
+def test_the_best_is_no_star_where_its_cost_is_unknown(bench, fake_bench, tmp_path):
+    run(budget=4, seed=0, benchmark=bench, predictor="none", run_dir=tmp_path / "run", plots=False)
+    ledger = read_ledger(tmp_path / "run")
+    worst = min(ledger.queries, key=lambda query: query.label)
+    latency = np.full(len(bench.column(LABEL).mean), np.nan)
+    latency[bench.space.index(worst.arch)] = 12.0
+    figure = accuracy_vs_cost(ledger, fake_bench(bench.column(LABEL).mean, latency_ms=latency), "latency_ms")
+    assert len(dots_of(figure)) == 1
+    assert not any(text.startswith("best") for text in legend_of(figure))
 
 
 # --- what cannot be drawn --------------------------------------------------------------------------------------------
@@ -448,6 +592,23 @@ def test_a_plot_is_written_whole_or_not_at_all(finished, bench, monkeypatch):
     with pytest.raises(InputError, match=r"best_so_far.png \(No space left on device\); the ledger is complete"):
         draw_plots(finished[1], bench)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_the_note_of_a_run_names_the_plot_that_is_missing_and_no_other(bench, monkeypatch, tmp_path):
+    from matplotlib.figure import Figure
+
+    save = Figure.savefig
+
+    def full(self, file, **options):
+        if "against" in self.axes[0].get_title(loc="left"):
+            raise OSError(28, "No space left on device")
+        save(self, file, **options)
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    result = run(budget=2, seed=0, predictor="none", benchmark=bench, run_dir=tmp_path / "run")
+    missing = tmp_path / "run" / "plots" / "accuracy_vs_latency_ms.png"
+    assert result["notes"][-1] == f"cannot draw {missing} (No space left on device); the ledger is complete"
+    assert [path.name for path in missing.parent.iterdir()] == ["best_so_far.png"]
 
 
 def test_whatever_fails_is_one_error_and_the_others_are_drawn(finished, bench, monkeypatch, tmp_path):

@@ -101,7 +101,8 @@ def test_a_path_and_the_object_do_the_same(bench, saved):
 
 def test_it_is_used_where_labels_are_degenerate(fake_bench, saved):
     result = search(fake_bench(np.full(15_625, 99.0)), surrogate=saved)
-    assert result["notes"] == []
+    (note,) = result["notes"]
+    assert note.startswith("the surrogate does not say which data set")
     assert result["queries"] == 20
 
 

@@ -32,11 +32,9 @@ MOST_LEARNED = 2
 N_TO_THE_END = 40
 OF_IMPORTS_ALONE = (
     r"does not name its data set",
-    r"unknown data set|is not new: .* is known",
     r"is not a metric's name",
     r"has no numeric column besides those that name the architectures",
     r"is empty, and there is no other",
-    r"are both \S+ for ",
     r"is none of what can be imported",
 )
 """Why a good file may still not be stored: of these, `train` and `score` know nothing."""
@@ -120,17 +118,19 @@ def options_of(case: Case, *names: str) -> list[str]:
     return [part for name, value in pairs if name in names for part in (name, value)]
 
 
-HOW_TO_READ = ("--arch-column", "--rename", "--unit", "--missing-value", "--seed-column")
+HOW_TO_READ = (
+    "--arch-column", "--rename", "--unit", "--missing-value", "--seed-column", "--dataset", "--new-dataset",
+)  # fmt: skip
 
 
 def importing(case: Case, file: str) -> Outcome:
-    options = options_of(case, *HOW_TO_READ, "--dataset", "--new-dataset")
+    options = options_of(case, *HOW_TO_READ)
     return run("data", "import", case.space, file, "--name", "mine", *options)
 
 
-def training(case: Case, file: str, metric: str, *dataset: str) -> Outcome:
+def training(case: Case, file: str, metric: str) -> Outcome:
     command = ["train", "--space", case.space, "--csv", file, "--metric", metric, "--predictor", "ridge"]
-    command += ["--seed", "0", "--out", "model", *options_of(case, *HOW_TO_READ), *dataset]
+    command += ["--seed", "0", "--out", "model", *options_of(case, *HOW_TO_READ)]
     found = run(*command)
     return run(*command, "--larger-is-better") if "give --larger-is-better" in found.refusal else found
 
@@ -152,10 +152,7 @@ def compare(case: Case, file: str) -> str:
         if any(re.search(pattern, stored.refusal) for pattern in OF_IMPORTS_ALONE):
             assert not scored.refusal or scored.refusal == learned.refusal or may_be_a_list(case.content)
             return "not stored"
-        # An import may declare a data set, which then is in its list of those that are known.
-        refusal = stored.refusal.replace(", svhn", "")
-        assert scored.refusal == refusal
-        assert learned.refusal == refusal
+        assert scored.refusal == learned.refusal == stored.refusal
         return "refused"
     assert not scored.refusal, scored.refusal
     space = get_space(case.space)
@@ -169,7 +166,7 @@ def compare(case: Case, file: str) -> str:
         assert every.keys() == case.truth.keys()
         assert all(values == pytest.approx(case.truth[arch], rel=1e-12) for arch, values in every.items())
     for (dataset, metric), values in list(by_place.items())[:MOST_LEARNED]:
-        learned = training(case, file, metric, *(() if dataset == "*" else ("--dataset", dataset)))
+        learned = training(case, file, metric if dataset == "*" else f"{dataset}_{metric}")
         if learned.refusal:
             assert any(re.search(pattern, learned.refusal) for pattern in OF_TRAINING_ALONE), learned.refusal
             continue
@@ -189,7 +186,7 @@ def test_every_command_reads_a_table_alike(stopped: Path, part: int) -> None:
         except Exception as error:
             error.add_note(f"{one}")
             raise
-    assert found["read"] > 0.3 * N_TABLES / PARTS, found
+    assert found["read"] > 0.2 * N_TABLES / PARTS, found
     assert found["refused"] > 0.2 * N_TABLES / PARTS, found
 
 
@@ -225,8 +222,7 @@ def test_a_sample_runs_to_its_end(folder: Path, models: dict[str, Path]) -> None
         (folder / "table").write_bytes(one.content)
         how = options_of(one, *HOW_TO_READ)
         found = (
-            to_the_end("data", "import", one.space, "table", "--name", "mine", "--replace", *how,
-                       *options_of(one, "--dataset", "--new-dataset"))[0],
+            to_the_end("data", "import", one.space, "table", "--name", "mine", "--replace", *how)[0],
             to_the_end("train", "--space", one.space, "--csv", "table", "--metric", one.metric, "--predictor", "ridge",
                        "--seed", "0", "--out", "model", *how)[0],
             to_the_end("score", str(models[one.space]), "--file", "table", *how)[0],

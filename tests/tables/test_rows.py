@@ -199,7 +199,7 @@ def test_rows_of_one_architecture(cli: CommandLine, refused: Callable[..., str],
     for command in (TRAIN, (*IMPORT, "--dataset", "cifar10")):
         line = refused(*command)
         assert "lines 2 and 3 are both for cell 7" in line
-        assert "(--seed-column NAME), or use one column per seed (val_accuracy_pct_seed0" in line
+        assert "(--seed-column seed), or use one column per seed (METRIC_seed0" in line
     assert cli(*TRAIN, "--seed-column", "seed").code == 0
     assert labels() == {A: 91.0, B: 80.0}
     assert cli(*IMPORT, "--dataset", "cifar10", "--seed-column", "seed").code == 0

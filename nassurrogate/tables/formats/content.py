@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nassurrogate.errors import InputError
+from nassurrogate.tables.formats.decoding import Text, decoded
 from nassurrogate.tables.formats.parquet import MAGIC as PARQUET
 from nassurrogate.tables.formats.parquet import read_parquet
 from nassurrogate.tables.formats.raw import MAX_BYTES, RawTable
 from nassurrogate.tables.formats.records import read_records
-from nassurrogate.tables.formats.text import DELIMITERS, decoded, header_of, read_text
-from nassurrogate.tables.identity import IDENTITY
+from nassurrogate.tables.formats.text import header_of, looks_like_table, read_text
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 GZIP = b"\x1f\x8b"
@@ -76,7 +76,7 @@ def raw_table(content: bytes, name: str) -> RawTable:
         return read_parquet(content, name)
     refuse_foreign(content, name)
     text = decoded(content, name)
-    return read_records(text, name) if is_json(text) else read_text(text, name)
+    return read_records(text) if is_json(text) else read_text(text)
 
 
 def refuse_foreign(content: bytes, name: str) -> None:
@@ -87,18 +87,21 @@ def refuse_foreign(content: bytes, name: str) -> None:
 
 
 def may_be_table(head: bytes) -> bool:
-    """Whether a file that starts with these bytes may be a table with several columns: Parquet, gzip, JSON or text."""
+    """Whether a file that starts with these bytes may be a table with several columns: Parquet, gzip, JSON or text.
+
+    So may text that is not read, such as UTF-16 without a byte order mark or with other comments: `raw_table` says why.
+    """
     if head.startswith((PARQUET, GZIP, *_UTF16)):
         return True
-    if any(head.startswith(magic) for magic in _OTHERS) or b"\0" in head:
+    if any(head.startswith(magic) for magic in _OTHERS):
         return False
-    text = head.decode("utf-8-sig", "replace")
-    header = header_of(text)
-    names = header.casefold().strip(' "')
-    return is_json(text) or names in IDENTITY or any(delimiter in header for delimiter in DELIMITERS)
+    text = Text(head.replace(b"\0", b""), "", "utf-8-sig", "replace")
+    if b"\0" in head and not header_of(text).replace("\t", "").isprintable():
+        return False
+    return is_json(text) or looks_like_table(text)
 
 
-def is_json(text: str) -> bool:
+def is_json(text: Text) -> bool:
     """Whether a text is read as JSON: it starts with an object or a list of objects."""
-    begin = text.lstrip()
+    begin = text.begin()
     return begin.startswith("{") or (begin.startswith("[") and begin[1:].lstrip().startswith(("{", "]")))

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
+import re
+from collections.abc import Iterator
 from typing import Final
 
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, brief
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.formats.raw import MAX_ROWS, RawTable, checked_names
+from nassurrogate.tables.formats.decoding import MAX_ROW, Text, too_long
+from nassurrogate.tables.formats.raw import Cells, RawTable, Texts, checked_names
+from nassurrogate.tables.identity import IDENTITY
 
 DELIMITERS: Final = (",", ";", "\t")
 _WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_BOMS: Final = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig"))
 _MAX_FIELD: Final = 1 << 20
-
-
-def decoded(content: bytes, source: str) -> str:
-    """The text of a file. Raises `InputError` for what is neither UTF-8 nor UTF-16 with a byte order mark."""
-    encoding = next((name for mark, name in _BOMS if content.startswith(mark)), "utf-8")
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise InputError(
-            f"{source} is not UTF-8 or UTF-16 text (line {line}: {error.reason}); save it as UTF-8"
-        ) from error
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise InputError(f"{source} is not text: line {line} has a NUL byte; if it is UTF-16, save it as UTF-8")
-    return text
+_AT_ONCE: Final = 1 << 12
+"""Rows that are turned into columns at once."""
+_SEPARATOR_LINE: Final = re.compile(r"sep=(?P<delimiter>.)\s*", re.IGNORECASE)
+"""How Excel writes and reads the delimiter, before the header."""
+_OTHER_COMMENT: Final = re.compile(r"//|%|--|;(?:\s|[^;\t,]*[ ][^;]*$)")
+"""How other languages begin a comment. A `;` may also follow an unnamed index: `;arch;val_accuracy_pct`."""
 
 
 def delimiter_of(header: str) -> str:
@@ -38,58 +29,126 @@ def delimiter_of(header: str) -> str:
     return max(DELIMITERS, key=header.count)
 
 
-def header_of(text: str) -> str:
-    """The first line that is neither blank nor a comment; empty if there is none."""
-    for line in io.StringIO(text):
-        if line.strip() and not line.startswith("#"):
-            return line.rstrip("\r\n")
-    return ""
+def header_of(text: Text) -> str:
+    """The first line that is neither blank nor a comment nor names the separator; empty if there is none."""
+    return _Start(text).header
 
 
-def read_text(text: str, source: str) -> RawTable:
+def looks_like_table(text: Text) -> bool:
+    """Whether a text starts like a table with several columns, or like one that `check_start` refuses."""
+    start = _Start(text)
+    return (
+        start.separator_line > 0
+        or start.header.casefold().strip(' "') in IDENTITY
+        or any(delimiter in start.header for delimiter in DELIMITERS)
+        or _OTHER_COMMENT.match(start.header) is not None
+    )
+
+
+def check_start(text: Text) -> None:
+    """Raise `InputError` if what should be the header is a comment as in another language, or no separator is known."""
+    start = _Start(text)
+    if _OTHER_COMMENT.match(start.header):
+        raise InputError(
+            f"{text.source}, line {start.line} looks like a comment; comments start with # ({brief(start.header, 40)})"
+        )
+    if start.delimiter not in DELIMITERS:
+        raise InputError(
+            f"{text.source}, line {start.separator_line} names the separator {start.delimiter!r}; expected a comma, a "
+            "semicolon or a tab"
+        )
+
+
+class _Start:
+    """How a text starts: its header, and what stands before it."""
+
+    def __init__(self, text: Text) -> None:
+        self.header = ""
+        self.line = 0
+        """Number of the header's line."""
+        self.comment, self.comment_line = "", 0
+        """The last comment before the header, and its line."""
+        self.separator_line = 0
+        """The line that names the separator; 0 if there is none."""
+        self.delimiter = ""
+        for number, line in enumerate(text.lines(), start=1):
+            if line.startswith("#"):
+                self.comment, self.comment_line = line[1:].strip(), number
+            elif not self.separator_line and (match := _SEPARATOR_LINE.fullmatch(line)):
+                self.separator_line, self.delimiter = number, match["delimiter"]
+            elif line.strip():
+                self.header, self.line = line.rstrip("\r\n"), number
+                break
+        self.delimiter = self.delimiter or delimiter_of(self.header)
+
+
+def read_text(text: Text) -> RawTable:
     """The table in a text, every field as text. Raises `InputError` if it is malformed, all bad rows in one message."""
-    header = header_of(text)
-    delimiter = delimiter_of(header)
-    lines = _Lines(text)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=delimiter != "\t")
+    source = text.source
+    check_start(text)
+    start = _Start(text)
+    lines = _Lines(text, start.separator_line)
+    reader = csv.reader(lines, delimiter=start.delimiter, strict=True, skipinitialspace=start.delimiter != "\t")
     faults = Faults(source)
     names: list[str] | None = None
     notes: list[str] = []
+    cells = Cells(source)
     rows: list[list[str]] = []
-    places: list[int] = []
+    columns: list[Texts] = []
     csv.field_size_limit(_MAX_FIELD)
     try:
-        for fields in reader:
+        for fields in lines.rows(reader):
             if not fields or (len(fields) == 1 and not fields[0].strip()):
                 continue
             if names is None:
-                if all(_is_number(field) for field in fields):
-                    raise InputError(
-                        f"{source}, line {lines.last} holds numbers; expected column names in the first line, not "
-                        "behind a #"
-                    )
+                _refuse_no_header(fields, start, lines.last, source)
                 names, notes = checked_names(fields, source)
+                columns = [Texts(_AT_ONCE) for _ in names]
                 continue
             if len(fields) != len(names):
-                faults.add(_wrong_length(fields, names, delimiter, lines.last))
+                faults.add(_wrong_length(fields, names, start.delimiter, lines.last))
+                if faults.are_enough:
+                    break
                 continue
-            if len(rows) == MAX_ROWS:
-                raise InputError(f"{source} has more than {MAX_ROWS:,} rows")
+            cells.add_row(lines.last, len(names))
             rows.append(fields)
-            places.append(lines.last)
+            if len(rows) == _AT_ONCE:
+                _append(columns, rows)
     except csv.Error as error:
         raise InputError(f"{source} is not a readable text table (line {lines.last}: {error})") from error
     if names is None:
         raise InputError(f"{source} has only comments; expected a line of column names, then rows")
     faults.raise_any()
+    _append(columns, rows)
     if lines.n_comments:
         notes.append(f"{source}: {lines.n_comments} comment line{'s' if lines.n_comments > 1 else ''} (#) skipped")
-    if not rows:
+    if not cells.places:
         raise InputError(f"{source} has no rows below its header")
-    columns: dict[str, list[object]] = {
-        name: [row[place].strip() for row in rows] for place, name in enumerate(names) if name
-    }
-    return RawTable(source, columns, places, "line", notes)
+    named = {name: column for name, column in zip(names, columns, strict=True) if name}
+    return RawTable(source, named, cells.places, "line", notes)
+
+
+def _append(columns: list[Texts], rows: list[list[str]]) -> None:
+    """Move rows to the ends of the columns."""
+    for column, fields in zip(columns, zip(*rows, strict=True), strict=False):
+        column.add_block([field.strip() for field in fields])
+    rows.clear()
+
+
+def _refuse_no_header(fields: list[str], start: _Start, line: int, source: str) -> None:
+    """Raise `InputError` if the first row is no header, as that is behind a # or missing."""
+    if all(map(_is_number, fields)):
+        raise InputError(
+            f"{source}, line {line} holds numbers; expected column names in the first line, not behind a #"
+        )
+    behind = _identities(next(csv.reader([start.comment], delimiter=start.delimiter), []), len(fields))
+    if behind and not _identities(fields, len(fields)):
+        raise InputError(f"{source}, line {start.comment_line} looks like a header behind a #; remove the #")
+
+
+def _identities(fields: list[str], length: int) -> bool:
+    """Whether these are `length` names, some of them of identifying columns."""
+    return len(fields) == length and any(field.strip().casefold() in IDENTITY for field in fields)
 
 
 def _is_number(field: str) -> bool:
@@ -110,24 +169,43 @@ def _wrong_length(fields: list[str], names: list[str], delimiter: str, line: int
 
 
 class _Lines:
-    """The lines of a text without comments; remembers the current line number."""
+    """The lines of a text without the comments between its rows; remembers the current line number."""
 
-    def __init__(self, text: str) -> None:
-        self._stream = io.StringIO(text, newline="")
+    def __init__(self, text: Text, separator_line: int) -> None:
+        self._lines = text.lines()
+        self._source = text.source
+        self._separator_line = separator_line
         self._number = 0
+        self._length = 0
+        self._between_rows = True
         self.n_comments = 0
         self.last = 0
         """Number of the line that was read last."""
+
+    def rows(self, reader: Iterator[list[str]]) -> Iterator[list[str]]:
+        """What a CSV reader makes of these lines. A # within a quoted field, which may have several, is no comment."""
+        while True:
+            self._between_rows, self._length = True, 0
+            try:
+                yield next(reader)
+            except StopIteration:
+                return
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
         while True:
-            line = next(self._stream)
+            line = next(self._lines)
             self._number += 1
-            if line.startswith("#"):
+            if self._between_rows and self._number == self._separator_line:
+                continue
+            if self._between_rows and line.startswith("#"):
                 self.n_comments += 1
                 continue
+            self._between_rows = False
             self.last = self._number
+            self._length += len(line)
+            if self._length > MAX_ROW:
+                raise too_long(self._source, f"line {self._number}")
             return line

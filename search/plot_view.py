@@ -1,0 +1,99 @@
+"""What part of a plot is in view: its limits follow the queries of a run, and what lies outside is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DEEPEST = 25.0
+"""Points below the best at which a view in percent ends, unless more than a quarter of the queries lie even lower."""
+_MARGIN = 0.05
+_CONTEXT = 0.35
+"""Share of the queries' width that is shown of a table to their left and right."""
+
+
+def lower_limit(values: Sequence[float] | np.ndarray, wished: float, deepest: float = -np.inf) -> float:
+    """Where a view begins: at `wished`, not below `deepest`, but never above the upper three quarters of the values.
+
+    Architectures that cannot be trained would squeeze all that matters into one line; where they are what a run
+    consists of, they are what matters.
+
+    Args:
+        values: (n,) of the queries, not empty.
+        wished: the limit by other criteria.
+        deepest: no view need reach further down for a few outliers.
+
+    >>> lower_limit([10, 90, 91, 92], wished=10, deepest=67), lower_limit([10, 10, 91, 92], wished=10, deepest=67)
+    (67.0, 10.0)
+    """
+    upper_part = np.sort(np.asarray(values, dtype=np.float64))[len(values) // 4 :]
+    return float(min(upper_part[0], max(wished, deepest)))
+
+
+def upper_limit(values: np.ndarray, highest: float) -> float:
+    """Where a view ends: at the largest value up to `highest`, but never below seven eighths of the values.
+
+    >>> upper_limit(np.array([90.0, 91.0, 2e6]), highest=116.0)
+    2000000.0
+    >>> upper_limit(np.array([90.0, 91.0, 92.0, 93.0, 94.0, 95.0, 95.5, 2e6]), highest=116.0)
+    116.0
+    """
+    lower_part = np.sort(values)[: len(values) - len(values) // 8]
+    return float(max(lower_part[-1], min(values.max(), highest)))
+
+
+def across(own: np.ndarray, table: np.ndarray) -> tuple[float, float]:
+    """(left, right) limits that hold all of a run's own values, and of the table what lies next to them.
+
+    Args:
+        own: (n,) what must be in view, not empty.
+        table: (m,) all values of the table; empty without one.
+    """
+    low, high = float(own.min()), float(own.max())
+    if table.size:
+        width = high - low
+        context = _CONTEXT * width if width else np.inf
+        low = min(low, max(low - context, float(table.min())))
+        high = max(high, min(high + context, float(table.max())))
+    return with_margin(low, high)
+
+
+def with_margin(low: float, high: float, above: float = _MARGIN) -> tuple[float, float]:
+    """The limits with room for a marker at the edge, which also separates equal ones."""
+    width = high - low or 0.1 * abs(high) or 1.0
+    return low - _MARGIN * width, high + above * width
+
+
+def in_view(axes: Axes, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float]) -> np.ndarray:
+    """(n,) which points lie inside the limits of the axes; one with an unknown coordinate never does."""
+    across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+    return (across >= left) & (across <= right) & (up >= bottom) & (up <= top)
+
+
+def outside(
+    axes: Axes, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float], one: str, several: str
+) -> list[str]:
+    """How many points lie outside the axes, by side; a point beyond a corner counts as below or above."""
+    across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
+    below, above = up < bottom, up > top
+    beside = ~(below | above)
+    sides = {
+        "below": below,
+        "above": above,
+        "further left": beside & (across < left),
+        "further right": beside & (across > right),
+        f"without a known {axes.get_xlabel()}": beside & ~np.isfinite(across),
+    }
+    return [f"{count} {side}" for side, there in sides.items() for count in counted(int(there.sum()), one, several)]
+
+
+def counted(count: int, one: str, several: str) -> list[str]:
+    """The count in words; empty for 0."""
+    return [f"{count:,} {one if count == 1 else several}"] if count else []
