@@ -18,11 +18,12 @@ def is_of_another(surrogate: Surrogate, dataset: str) -> bool:
     return surrogate.dataset is not None and surrogate.dataset != dataset
 
 
-def why_not_learned(surrogate: Surrogate, dataset: str, fidelity: int | None = None) -> str:
+def why_not_learned(surrogate: Surrogate, learning: Surrogate | None, dataset: str, fidelity: int | None = None) -> str:
     """Why a search does not learn a saved surrogate's labels together with its own; empty if it does.
 
     Args:
         surrogate: the one that the run starts from.
+        learning: the one that learns; None: none does.
         dataset: the data set of the run.
         fidelity: of its queries; None: the full training.
     """
@@ -34,6 +35,8 @@ def why_not_learned(surrogate: Surrogate, dataset: str, fidelity: int | None = N
         return f"the surrogate learned labels of {surrogate.dataset}, but this search is on {dataset}"
     if fidelity is not None:
         return f"queries are of fidelity {fidelity}, and the surrogate does not say of which its labels are"
+    if learning is not None and not learning.predictor.refits_at_once:
+        return f"a fit of {learning.predictor.name} to all labels takes long"
     return ""
 
 

@@ -91,6 +91,10 @@ class Ledger:
     torn: bool = False
 
 
+class LedgerError(InputError):
+    """The ledger cannot be written any further: a run ends with what it holds."""
+
+
 class LedgerWriter:
     """Writes a new ledger, header first; every line is on disk when the call returns.
 
@@ -137,7 +141,7 @@ class LedgerWriter:
             os.fsync(self._handle)
             whole = True
         except OSError as error:
-            raise InputError(
+            raise LedgerError(
                 f"cannot write {self.path}: {error.strerror}; the {self._n_queries} queries written before stand"
             ) from error
         finally:

@@ -35,6 +35,7 @@ from nassurrogate.search.continued_surrogate import ContinuedSurrogate
 from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.interruption import SearchInterrupted
 from nassurrogate.search.known_labels import KnownLabels, why_not_learned
+from nassurrogate.search.ledger import LedgerError
 from nassurrogate.search.outcome import COSTS, Outcome, metric_sources, spent
 from nassurrogate.search.run_folder import LEDGER, default_folders, open_run, write_summary
 from nassurrogate.search.schedule import SearchSettings
@@ -160,7 +161,8 @@ def run(
     if name == ORACLE and isinstance(truth, TabularBenchmark):
         prefer = goal.sign * truth.column(kept_as).mean
     feasible = find_feasible(truth, goal, bounds, rngs["members"], fidelity=fidelity, prefer=prefer)
-    of_saved = KnownLabels.of(saved, feasible, truth.dataset)
+    # A model does not say which fidelity its labels are of: those of another one are not known.
+    of_saved = KnownLabels.of(saved if fidelity is None else None, feasible, truth.dataset)
     known = KnownLabels() if requery_known else of_saved
     if feasible.n_classes == len(known.keys):
         raise InputError(
@@ -171,8 +173,8 @@ def run(
     if name == ORACLE and isinstance(truth, TabularBenchmark):
         search_surrogate = OracleSurrogate(truth, goal, fidelity=fidelity)
     elif unfitted is not None:
-        learned = of_saved if saved is not None and not why_not_learned(saved, truth.dataset, fidelity) else None
-        search_surrogate = _learning(unfitted, rngs["fits"], saved, feasible, learned)
+        apart = saved is None or why_not_learned(saved, unfitted, truth.dataset, fidelity)
+        search_surrogate = _learning(unfitted, rngs["fits"], saved, feasible, None if apart else of_saved)
     _try_out(searcher_cls, feasible)
     bounded = [bound.metric for bound in bounds]
     asked: dict[str, Any] = {
@@ -243,6 +245,7 @@ def run(
             device=device,
             fidelity=fidelity,
             saved=saved,
+            learning=unfitted,
             requery_known=bool(requery_known),
         ):
             account.note(note)
@@ -272,9 +275,15 @@ def run(
         }
         if TEST in truth.metrics and isinstance(truth, TabularBenchmark):  # not earlier: a search never sees its column
             result["metric_sources"] = {**asked["metric_sources"], **metric_sources(truth, [TEST])}
-        account.emit(Event("result", len(account.queries), budget, result=result))
         if folder is not None:
-            _keep(result, folder, truth, account, plots=bool(plots))
+            _keep_summary(result, folder, account)
+        try:
+            account.emit(Event("result", len(account.queries), budget, result=result))
+        finally:  # a reader that went away loses nothing that is on disk
+            if folder is not None and plots:
+                _keep_plots(folder, truth, account)
+    if isinstance(search.interrupted, LedgerError):
+        raise search.interrupted
     if search.interrupted is not None:
         ledger = "not on disk, as write is False" if folder is None else f"in {folder / LEDGER}"
         message = f"the {len(account.queries)} queries so far are {ledger}"
@@ -282,14 +291,16 @@ def run(
     return result
 
 
-def _keep(result: Mapping[str, Any], folder: Path, truth: Benchmark, account: Account, *, plots: bool) -> None:
-    """Write the summary and the plots. Failures become notes: the result is known already."""
+def _keep_summary(result: Mapping[str, Any], folder: Path, account: Account) -> None:
+    """Write the summary. A failure becomes a note: the result is known already."""
     try:
         write_summary(folder, result)
     except InputError as error:
         account.note(str(error))
-    if not plots:
-        return
+
+
+def _keep_plots(folder: Path, truth: Benchmark, account: Account) -> None:
+    """Draw the plots. A failure becomes a note."""
     try:
         from nassurrogate.search.plots import draw_plots
 

@@ -14,6 +14,7 @@ from nassurrogate.search.account import Account
 from nassurrogate.search.equivalents import evaluate_cheaper
 from nassurrogate.search.feasible_set import FeasibleSet
 from nassurrogate.search.known_labels import KnownLabels
+from nassurrogate.search.ledger import LedgerError
 from nassurrogate.search.schedule import SearchSettings
 from nassurrogate.search.searcher import Searcher
 from nassurrogate.search.selection import choose
@@ -37,12 +38,12 @@ class Spending:
     Attributes, after `run`:
         order: positions of the labelled queries of different architectures, best first.
         rule: what ranked them.
-        interrupted: Ctrl-C, if it came after the first label.
+        interrupted: Ctrl-C, or a ledger that cannot be written, if it came after the first label.
     """
 
     order: np.ndarray
     rule: str
-    interrupted: KeyboardInterrupt | None = None
+    interrupted: KeyboardInterrupt | LedgerError | None = None
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class Spending:
             else:
                 self.order, self.rule = self._sequential.ranked()
             self._say_why_it_ends(n_equivalent)
-        except KeyboardInterrupt as stop:
+        except (KeyboardInterrupt, LedgerError) as stop:  # whatever was evaluated must not be lost to a full disk
             if not account.labelled:
                 raise
             self.interrupted = stop

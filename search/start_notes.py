@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nassurrogate.benchmarks import LABEL, Benchmark
+from nassurrogate.benchmarks import LABEL, Benchmark, TabularBenchmark
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.metric import Metric
 from nassurrogate.search.arguments import NO_PREDICTOR
@@ -48,6 +48,7 @@ def start_notes(
     device: str,
     fidelity: int | None,
     saved: Surrogate | None,
+    learning: Surrogate | None,
     requery_known: bool,
 ) -> Iterator[str]:
     """Notes on everything that differs from what was asked for, or that a reader of the result might not expect.
@@ -62,11 +63,14 @@ def start_notes(
         device: the device that was asked for.
         fidelity: of every query; None: the full training.
         saved: the surrogate that the run starts from.
+        learning: the one that learns.
         requery_known: whether architectures with known labels may be queried.
     """
     if objective.is_of_test:
         only = f", the only accuracy of {benchmark.space.name}" if LABEL not in benchmark.metrics else ""
         yield f"the objective is {objective.name}{only}: the search sees test accuracy"
+    if isinstance(benchmark, TabularBenchmark):
+        yield from (f"without what a damaged import holds: {damage}" for damage in set(benchmark.unreadable.values()))
     if unknown := unknown_note(feasible):
         yield unknown
     if predictor in (NO_PREDICTOR, ORACLE) and device != "auto":
@@ -75,7 +79,7 @@ def start_notes(
         yield from idle_without_predictor(settings, limit)
     if requery_known and saved is None:
         yield "requery_known has no effect without a saved surrogate"
-    if saved is not None and (reason := why_not_learned(saved, benchmark.dataset, fidelity)):
+    if saved is not None and (reason := why_not_learned(saved, learning, benchmark.dataset, fidelity)):
         yield f"{reason}{_consequence(saved, benchmark.dataset, requery_known=requery_known)}"
 
 

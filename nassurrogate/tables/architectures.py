@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.metric import ends_with_unit, known_metric
 from nassurrogate.spaces import Space

@@ -13,7 +13,7 @@ import numpy as np
 from nassurrogate.errors import brief
 from nassurrogate.metric import Metric, ends_with_unit
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.formats.raw import RawTable
+from nassurrogate.tables.formats.raw import Nested, RawTable
 from nassurrogate.tables.options import ShareUnit
 
 MISSING: Final = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none", "<na>"))
@@ -60,8 +60,9 @@ def numbers_of(values: Sequence[object]) -> tuple[np.ndarray, list[int]]:
     bad = []
     commas: dict[int, float] = {}
     rest = iter(values)
-    for begin in range(0, len(values), _AT_ONCE):
-        some = list(islice(rest, _AT_ONCE))
+    at_once = 1 if isinstance(values, Nested) else _AT_ONCE  # long lists are not unpacked together
+    for begin in range(0, len(values), at_once):
+        some = list(islice(rest, at_once))
         if _are_plain(some):
             try:
                 found[begin : begin + len(some)] = list(map(float, some))  # type: ignore[arg-type]

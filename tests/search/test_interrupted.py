@@ -11,6 +11,7 @@ import pytest
 
 from nassurrogate.errors import InputError
 from nassurrogate.search import SearchInterrupted, read_ledger, run
+from nassurrogate.search.ledger import LedgerError, LedgerWriter
 from tests.spaces.declared import PLAIN
 
 SLOW_RUN = """
@@ -112,13 +113,41 @@ def test_plots_that_fail_leave_the_result(bench, tmp_path, monkeypatch, error):
 
 def test_a_summary_that_cannot_be_written_leaves_the_result(bench, tmp_path):
     def listen(event):
-        if event.kind == "result":
+        if event.kind == "start":
             (tmp_path / "run" / "summary.json").mkdir()
 
     result = run(**options(tmp_path / "run", listener=listen), benchmark=bench)
     assert result["queries"] == 10
     assert "summary.json" in result["notes"][-1]
     assert "the ledger beside it is complete" in result["notes"][-1]
+
+
+def test_a_reader_that_goes_away_loses_nothing_on_disk(bench, tmp_path):
+    def listen(event):
+        if event.kind == "result":
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run(**options(tmp_path / "run", plots=True, listener=listen), benchmark=bench)
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["queries"] == 10
+    assert (tmp_path / "run" / "plots" / "best_so_far.png").exists()
+
+
+def test_a_ledger_that_cannot_grow_ends_the_run_with_what_it_holds(bench, tmp_path, monkeypatch):
+    whole = LedgerWriter.append
+
+    def append(self, query):
+        if query.number == 5:
+            raise LedgerError("cannot write the ledger: No space left on device; the 4 queries written before stand")
+        whole(self, query)
+
+    monkeypatch.setattr(LedgerWriter, "append", append)
+    events = []
+    with pytest.raises(InputError, match="No space left on device; the 4 queries"):
+        run(**options(tmp_path / "run", listener=events.append), benchmark=bench)
+    result = events[-1].result
+    assert (events[-1].kind, result["queries"], result["stop_reason"]) == ("result", 4, "interrupted")
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["best"] == result["best"]
 
 
 def test_a_second_run_into_a_folder_in_use_is_refused(bench, tmp_path):

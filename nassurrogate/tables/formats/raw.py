@@ -152,7 +152,7 @@ class Nested(Sequence[object]):
 
     def _packed(self, value: object) -> bytes:
         try:
-            packed = json.dumps(value, default=str).encode()
+            packed = json.dumps(value, default=str, separators=(",", ":")).encode()
         except RecursionError:
             raise ValueError("is nested too deeply") from None
         if packed.count(b"[") + packed.count(b"{") > self._MAX_DEPTH:
