@@ -20,7 +20,7 @@ from nassurrogate.benchmarks.table import Column
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Direction
 from nassurrogate.tables import TableOptions
-from nassurrogate.tables.formats.content import may_be_table
+from nassurrogate.tables.formats.content import may_be_table, refuse_foreign
 
 PTH, NATS_FOLDER, NATS_FILE = "NAS-Bench-201 .pth", "NATS-tss folder", "NATS-tss file"
 TFRECORD, NB101_NPZ = "NAS-Bench-101 TFRecord", "NAS-Bench-101 .npz"
@@ -171,6 +171,7 @@ def detect_kind(space: str, path: Path) -> str:
     official = _OFFICIAL_KIND[space](path, head)
     if official is not None:
         return official
+    refuse_foreign(head, path.name)
     if not may_be_table(head):
         raise InputError(f"{path.name} is none of what can be imported: {_IMPORTABLE[space]}")
     return OWN_TABLE

@@ -35,8 +35,9 @@ def chosen_column(table: Table, metric: str, dataset: str | None = None) -> Tabl
                 f"{table.source} has {metric} for {there}, not for {dataset}; drop --dataset, or change it"
             )
         found = wanted
-    if len(found) == 1:
-        return found[0]
+    unnamed = [column for column in found if column.dataset is None]
+    if len(found) == 1 or (dataset is None and len(unnamed) == 1):
+        return found[0] if len(found) == 1 else unnamed[0]
     if found:
         datasets = ", ".join(str(column.dataset) for column in found)
         raise InputError(f"{table.source} has {metric} for several data sets ({datasets}); choose one with --dataset")

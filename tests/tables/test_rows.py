@@ -369,3 +369,46 @@ def test_digits_named_architectures_of_another_space_are_refused(refused: Callab
     rows = "".join(f"{index},{index},{1 + index % 7}\n" for index in range(NB201.size or 0))
     (folder / "mine.csv").write_text(f"arch,id,phone_latency_ms\n{rows}")
     assert "that is all of nb201, not of nb101" in refused("data", "import", "nb101", "mine.csv")
+
+
+def test_a_column_that_names_no_data_set_is_meant_before_others(cli: CommandLine, folder: Path) -> None:
+    (folder / "mine.csv").write_text("index,val_accuracy_pct,cifar100_val_accuracy_pct\n7,90,70\n12,91,71\n")
+    assert cli(*TRAIN).code == 0
+    assert labels() == {A: 90.0, B: 91.0}
+    assert cli(*TRAIN, "--metric", "cifar100_val_accuracy_pct").code == 0
+    assert labels() == {A: 70.0, B: 71.0}
+
+
+def test_metrics_are_known_in_any_case(cli: CommandLine, folder: Path) -> None:
+    rows = "".join(f"{index},{500 + index % 7}\n" for index in range(NB201.size or 0))
+    (folder / "mine.csv").write_text(f"index,Latency_ms\n{rows}")
+    done = cli(*IMPORT)
+    assert "used from now on: latency_ms of every data set, replacing table 'embedded'" in done.out
+    assert load_benchmark("nb201", "cifar10").query(3, "latency_ms").value == 503.0
+    assert cli(*TRAIN, "--metric", "latency_ms").code == 0
+
+
+def test_one_data_set_of_an_import_may_know_less_than_all(cli: CommandLine, folder: Path) -> None:
+    rows = "".join(f"{index},500,{5 if index < 60 else ''}\n" for index in range(NB201.size or 0))
+    (folder / "mine.csv").write_text(f"index,latency_ms,cifar10_latency_ms\n{rows}")
+    assert cli(*IMPORT).code == 0
+    assert load_benchmark("nb201", "cifar10").query(3, "latency_ms").value == 500.0
+
+
+def test_only_accuracies_and_errors_are_fractions(cli: CommandLine, folder: Path) -> None:
+    (folder / "mine.csv").write_text("index,val_accuracy,sparsity_pct,gpu_utilization_pct\n7,.91,.5,45\n12,.92,.6,46\n")
+    assert cli(*IMPORT, "--unit", "fraction", "--dataset", "cifar10").code == 0
+    bench = load_benchmark("nb201", "cifar10", table="mine")
+    found = [bench.query(7, name).value for name in ("val_accuracy_pct", "sparsity_pct", "gpu_utilization_pct")]
+    assert found == [91.0, 0.5, 45.0]
+
+
+def test_a_new_data_set_is_refused_alike_until_it_is_declared(
+    cli: CommandLine, refused: Callable[..., str], folder: Path
+) -> None:
+    (folder / "mine.csv").write_text("index,svhn_val_accuracy_pct\n7,90\n12,91\n")
+    said = {refused(*command) for command in (TRAIN, IMPORT)}
+    assert len(said) == 1
+    assert "a new one needs --new-dataset svhn" in said.pop()
+    assert cli(*TRAIN, "--new-dataset", "svhn").code == 0
+    assert Surrogate.load("m").dataset == "svhn"
