@@ -49,7 +49,9 @@ def result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [(f"best {kind}", _named(result["best"])), *_operations(result), (_title(goal), _value(result, goal))]
     if goal.name == LABEL and result["is_table"]:
         tested = result["best"]["test_accuracy_pct"]
-        lacking = "unknown (no table with test accuracy imported)"
+        source = result.get("metric_sources", {}).get(TEST)  # summaries of earlier releases have none
+        reason = "no table with test accuracy imported" if source is None else f"{source} has none for this {kind}"
+        lacking = f"unknown ({reason})"
         rows.append(("test accuracy", lacking if tested is None else f"{tested:.2f} %"))
     costs = ", ".join(
         f"{name_in_words(metric)} {value_in_words(value, metric)}" for metric, value in _costs(result["best"], goal)

@@ -23,6 +23,7 @@ from nassurrogate.metric import Direction, as_metric, known_metric
 from nassurrogate.spaces import EnumerableSpace, get_space
 from nassurrogate.tables import Names, TableColumn, TableOptions, read_table
 from nassurrogate.tables.faults import Faults
+from nassurrogate.tables.naming import known_dataset
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,99}")
 
@@ -54,6 +55,10 @@ def read_own_table(
         raise InputError(f"{path} has no numeric column besides those that name the architectures")
     notes = list(table.notes)
     kept = _storable(table.columns, known.datasets[0], Faults(str(path)), notes)
+    if options is not None and options.dataset is not None:
+        default = known_dataset(options.dataset, [*known.datasets, *options.new_datasets])
+        if default not in {dataset for dataset, _ in kept}:
+            notes.append(f"{path}: every column names its data set, so --dataset {default} has no effect")
     better = _directions(kept, directions or {}, path)
     rows = space.indices(table.archs)
     columns: Columns = {}

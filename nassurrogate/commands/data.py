@@ -193,7 +193,9 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
     info = summary.info
     for note in summary.notes:
         console.note(note)
-    lines = [f"{info.name}: {info.n_cells:,} cells from {info.source_file} ({info.kind})"]
+    lines = [
+        f"{info.name}: {info.n_cells:,} cell{'s' if info.n_cells != 1 else ''} from {info.source_file} ({info.kind})"
+    ]
     lines += [f"  {_data_set(dataset)}: {', '.join(metrics)}" for dataset, metrics in info.columns.items()]
     for place, owner in summary.shadowed.items():
         instead = (

@@ -70,7 +70,7 @@ class Parser(argparse.ArgumentParser):
         try:
             found, left = super().parse_known_args(args, namespace)
         except InputError:
-            self._refuse_options_before(args)
+            self._refuse_unknown_options(args)
             raise
         for text in left:
             if not text.startswith("-"):
@@ -79,10 +79,10 @@ class Parser(argparse.ArgumentParser):
             raise self._unknown_option(name)
         return found, left
 
-    def _refuse_options_before(self, args: Sequence[str] | None) -> None:
-        """The value of an option given before its command would be taken for the command."""
+    def _refuse_unknown_options(self, args: Sequence[str] | None) -> None:
+        """An unknown option is the likelier fault: its value, or what it stands for, is what else seems wrong."""
         parsers = self._parsers()
-        for text in args or () if parsers else ():
+        for text in args or ():
             name = text.partition("=")[0]
             if text in parsers or text == "--":
                 return
@@ -111,6 +111,9 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             kind = (action.dest if action.nargs == argparse.PARSER else action.option_strings[-1]).lstrip("-")
+            below = next((name for name, parser in self._parsers().items() if value in parser._parsers()), None)
+            if action.nargs == argparse.PARSER and below is not None:
+                raise InputError(f"unknown command {brief(value)}; did you mean '{below} {value}'?")
             raise unknown_choice(kind.replace("_", " "), value, [str(choice) for choice in action.choices])
 
 

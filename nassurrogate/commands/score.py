@@ -91,9 +91,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
         }
         for place in order.tolist()
     ]
-    for note in notes:
-        console.note(note)
     about = surrogate.about_metric
+    outside = [cell for cell in found if not 0 <= float(cell["predicted"]) <= 100] if about.is_percent else []
+    remarks = [about.note] if about.note else []
+    if outside:
+        remarks.append(
+            f"{len(outside):,} of these predictions lie outside 0 to 100 %: they rank, but are no accuracies"
+        )
+    for note in [*notes, *remarks[bool(about.note) :]]:
+        console.note(note)
     unit = "in an unknown unit" if about.unit == UNKNOWN_UNIT else f"in {about.unit}"
     console.note(
         f"{about.name} ({about.better}) {unit}, predicted by {surrogate.predictor.name}:{surrogate.predictor.preset} "
@@ -116,7 +122,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "direction": about.direction,
         "n_labels": surrogate.n_labels,
         "n_scored": len(cells),
-        "notes": [about.note] if about.note else [],
+        "notes": remarks,
         "scores": found,
     }
     console.result(text, fields)

@@ -31,7 +31,7 @@ def all_datasets(options: TableOptions, known: Sequence[str]) -> list[str]:
 
 
 def placed(
-    columns: Sequence[TableColumn], options: TableOptions, datasets: Sequence[str], faults: Faults, notes: list[str]
+    columns: Sequence[TableColumn], options: TableOptions, datasets: Sequence[str], faults: Faults
 ) -> list[TableColumn]:
     """The columns with their data sets; those that name none get that of the options.
 
@@ -55,6 +55,4 @@ def placed(
             faults.add(f"columns {found[place].columns[0]!r} and {name!r} are both {column.metric}{of}")
             continue
         found[place] = replace(column, dataset=place[0], new_dataset="")
-    if default is not None and columns and all(column.dataset for column in columns):
-        notes.append(f"{faults.source}: every column names its data set, so --dataset {default} has no effect on them")
     return list(found.values())

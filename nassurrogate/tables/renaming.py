@@ -35,6 +35,8 @@ def renamed(raw: RawTable, rename: Mapping[str, str], datasets: Sequence[str]) -
 def _matches(raw: RawTable, new: str, old: str, datasets: Sequence[str]) -> dict[str, str]:
     """Old name → new name, for every column that matches."""
     if PLACEHOLDER not in old:
+        # Messages may name a column as it is read.
+        old = next((name for name in raw.columns if plain_name(name) == old), old) if old not in raw.columns else old
         require_column(raw, old, f"asked for by --rename {new}={old}")
         return {old: new}
     before, _, after = old.partition(PLACEHOLDER)
@@ -56,10 +58,15 @@ def as_written_here(raw: RawTable) -> tuple[RawTable, list[str]]:
     """(the table with `latency (ms)` as `latency_ms` and spaces as underscores, notes)."""
     columns: dict[str, Sequence[object]] = {}
     notes = []
+    first: dict[str, str] = {}
     for name, values in raw.columns.items():
         plain = plain_name(name)
-        if plain != name and (plain in raw.columns or plain in columns):
-            plain = name
+        other = plain if plain in raw.columns and plain != name else first.get(plain)
+        if other is not None:
+            raise InputError(
+                f"{raw.source}: columns {other!r} and {name!r} are both {plain}; rename one: --rename NEW={name}"
+            )
+        first[plain] = name
         if plain != name:
             notes.append(f"{raw.source}: {name!r} is read as {plain!r}")
         columns[plain] = values

@@ -91,7 +91,7 @@ def parse_table(
         raise faults.as_error()
     check_order(raw, space, archs, used, faults)
     archs, columns = joined(raw, archs, columns, keys, faults)
-    columns = placed(columns, options, datasets, faults, notes)
+    columns = placed(columns, options, datasets, faults)
     faults.raise_any()
     return Table(name, archs, columns, notes)
 

@@ -23,6 +23,7 @@ _DIGITS: Final = re.compile(r"[0-9+.eE-]*")
 _LONGEST: Final = 100
 """No number has more characters."""
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+")
+_THOUSANDS: Final = re.compile(r"[+-]?\d{1,3},\d{3}")
 _TIMES: Final = re.compile(r"latency|runtime|energy|power", re.IGNORECASE)
 _AT_ONCE: Final = 1 << 12
 _MOST_SHOWN = 2
@@ -99,7 +100,10 @@ def report_no_numbers(raw: RawTable, name: str, rows: Sequence[int], faults: Fau
     for row in rows[:_MOST_SHOWN]:
         value = raw.columns[name][row]
         comma = _has_decimal_comma(value)
-        hint = f" with a decimal point, such as {str(value).strip().replace(',', '.')}" if comma else ""
+        point, none = (str(value).strip().replace(",", each) for each in (".", ""))
+        hint = f" with a decimal point, such as {point}" if comma else ""
+        if comma and _THOUSANDS.fullmatch(str(value).strip()):
+            hint += f", or without separators, such as {none}"
         faults.add(f"{raw.place(row)}: {name} is {brief(value)}; expected a number{hint or ' or nothing'}")
     if len(rows) > _MOST_SHOWN:
         faults.add(f"{len(rows) - _MOST_SHOWN:,} more rows have no number in {name!r}")

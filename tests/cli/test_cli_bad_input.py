@@ -298,3 +298,15 @@ def test_one_rule_for_seeds(refused: Refused, command: list[Any], seed: int) -> 
 )
 def test_a_gpu_that_is_not_there_is_refused(refused: Refused, command: list[Any], predictor: str) -> None:
     assert "device 'cuda' is not there" in refused(*command, "--predictor", predictor, "--device", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "--epochs", "3"], "unknown option '--epochs'"),
+        (["import", "nb201", "x.csv"], "unknown command 'import'; did you mean 'data import'?"),
+        (["list"], "unknown command 'list'; did you mean 'data list'?"),
+    ],
+)
+def test_the_likelier_fault_is_named(refused: Refused, arguments: list[str], expected: str) -> None:
+    assert expected in refused(*arguments)

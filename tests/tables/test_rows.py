@@ -412,3 +412,23 @@ def test_a_new_data_set_is_refused_alike_until_it_is_declared(
     assert "a new one needs --new-dataset svhn" in said.pop()
     assert cli(*TRAIN, "--new-dataset", "svhn").code == 0
     assert Surrogate.load("m").dataset == "svhn"
+
+
+def test_two_names_of_one_column_are_refused_alike(refused: Callable[..., str], folder: Path) -> None:
+    (folder / "mine.csv").write_text("arch,cifar10_val_acc%,cifar10_val_acc_pct\n0,91,9\n1,92,8\n")
+    said = {refused(*command) for command in (TRAIN, IMPORT)}
+    assert len(said) == 1
+    assert "columns 'cifar10_val_acc_pct' and 'cifar10_val_acc%' are both cifar10_val_acc_pct" in said.pop()
+
+
+def test_thousands_have_two_readings(refused: Callable[..., str], folder: Path) -> None:
+    (folder / "mine.csv").write_text("arch;phone_latency_ms\n0;1,200\n1;1,100\n")
+    assert "with a decimal point, such as 1.200, or without separators, such as 1200" in refused(*IMPORT)
+
+
+def test_a_data_set_without_a_column_has_no_effect_and_says_so(cli: CommandLine, folder: Path) -> None:
+    (folder / "mine.csv").write_text("index,cifar100_val_accuracy_pct\n7,70\n12,71\n")
+    assert "so --dataset cifar10 has no effect" in cli(*IMPORT, "--dataset", "cifar10").err
+    (folder / "mine.csv").write_text("index,cifar10_val_accuracy_pct,cifar100_val_accuracy_pct\n7,90,70\n12,91,71\n")
+    assert "no effect" not in cli(*TRAIN, "--dataset", "cifar10").err
+    assert labels() == {A: 90.0, B: 91.0}
