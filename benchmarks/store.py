@@ -274,7 +274,7 @@ def _read_head(path: Path) -> tuple[dict[str, Any], str, str]:
     except InputError:
         raise
     except (OSError, struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} is damaged, or no table of ours ({type(error).__name__}); {again}") from error
+        raise InputError(f"{path} is damaged, or no table of ours (its head is unreadable); {again}") from error
 
 
 _META_TYPES = {

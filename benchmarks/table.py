@@ -16,6 +16,7 @@ from nassurrogate.benchmarks.base import LABEL, Benchmark, Evaluation, require_m
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Direction, Metric, as_metric
 from nassurrogate.spaces import EnumerableSpace
+from nassurrogate.tables.column import mean_over_seeds
 
 TRAIN_TIME = "train_time_s"
 _EPOCHS = re.compile(r"_(\d+)ep(?=_)")
@@ -49,11 +50,7 @@ class Column:
     @cached_property
     def mean(self) -> np.ndarray:
         """(size,) mean over the seeds that are there; NaN where none is."""
-        present = ~np.isnan(self.values)
-        count = present.sum(axis=1)
-        total = np.where(present, self.values, 0.0).sum(axis=1)
-        mean: np.ndarray = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
-        return mean
+        return mean_over_seeds(self.values)
 
     @cached_property
     def n_seeds(self) -> np.ndarray:

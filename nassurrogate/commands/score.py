@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nassurrogate.spaces import Space
     from nassurrogate.surrogate import Surrogate
 
-_PART = 20_000
+_PART = 10_000
 """Architectures that are scored at once, of many."""
 MAX_ALL = 10_000_000
 """The largest space that `--all` scores."""

@@ -126,7 +126,7 @@ class CellSpace(EnumerableSpace):
         text = text.strip()
         digits = text[1:] if text[:1] in ("+", "-") else text
         if len(digits) > 1 and digits[0] == "0" and digits.isascii() and digits.isdigit() and len(digits) <= 18:
-            raise InputError(f"{text!r} has leading zeros, so it is no index of {self.name}")
+            raise InputError(f"{text!r} has leading zeros, so it is not an index of {self.name}")
         # Longer digits, such as a hash, are no index.
         return self.parse(int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else text)
 

@@ -7,6 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 
+def mean_over_seeds(values: np.ndarray) -> np.ndarray:
+    """(n,) means of (n, S) values over the seeds that are there; NaN where none is.
+
+    >>> mean_over_seeds(np.array([[90.0, np.nan], [np.nan, np.nan]])).tolist()
+    [90.0, nan]
+    """
+    there = ~np.isnan(values)
+    count = there.sum(axis=1)
+    total = np.where(there, values, 0.0).sum(axis=1)
+    mean: np.ndarray = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+    return mean
+
+
 @dataclass(frozen=True)
 class TableColumn:
     """The values of one metric.
@@ -30,7 +43,4 @@ class TableColumn:
     @property
     def mean(self) -> np.ndarray:
         """(n,) mean over the available seeds; NaN where there is none."""
-        there = ~np.isnan(self.values)
-        total = np.where(there, self.values, 0.0).sum(axis=1)
-        mean: np.ndarray = np.divide(total, there.sum(axis=1), out=np.full(len(total), np.nan), where=there.any(axis=1))
-        return mean
+        return mean_over_seeds(self.values)
