@@ -9,7 +9,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.metric import ends_with_unit, known_metric
 from nassurrogate.spaces import Space
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.fields import read_architecture
+from nassurrogate.tables.fields import is_architecture, read_architecture
 from nassurrogate.tables.formats.content import is_json, read_bytes, refuse_foreign, unpacked
 from nassurrogate.tables.formats.decoding import decoded
 from nassurrogate.tables.formats.parquet import MAGIC as PARQUET
@@ -50,7 +50,7 @@ def read_architectures(
     text = decoded(content, name)
     check_start(text)
     header = header_of(text)
-    if (_names_columns(header) or is_json(text)) and not _is_architecture(space, header):
+    if (_names_columns(header) or is_json(text)) and not is_architecture(space, header):
         return parse_table(space, content, name, options, known=known)
     archs: list[Architecture] = []
     faults = Faults(name)
@@ -72,11 +72,3 @@ def _names_columns(header: str) -> bool:
         return True
     name = header.strip(' "')
     return name.casefold() in IDENTITY or ends_with_unit(name) or known_metric(name or "?").direction is not None
-
-
-def _is_architecture(space: Space, text: str) -> bool:
-    try:
-        read_architecture(space, text)
-    except InputError:
-        return False
-    return True

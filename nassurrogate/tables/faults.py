@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from dataclasses import dataclass, field
 
 from nassurrogate.errors import InputError
@@ -30,11 +29,6 @@ class Faults:
 
     def __len__(self) -> int:
         return self._number
-
-    @property
-    def found(self) -> Sized:
-        """The problems, of which there are `len(faults.found)`."""
-        return self
 
     @property
     def are_enough(self) -> bool:

@@ -40,6 +40,15 @@ def read_architecture(space: Space, value: object) -> Architecture:
     raise InputError(f"expected an architecture of {space.name}, got {brief(value)}")
 
 
+def is_architecture(space: Space, text: str) -> bool:
+    """Whether a text gives an architecture of the space."""
+    try:
+        architecture_of_text(space, text)
+    except InputError:
+        return False
+    return True
+
+
 def architecture_of_text(space: Space, value: object) -> Architecture:
     """The architecture that a text gives. Raises `InputError`."""
     text = str(value).strip()

@@ -22,6 +22,7 @@ from nassurrogate.tables.fields import (
     WHOLE,
     architecture_at,
     architecture_of_text,
+    is_architecture,
     literal,
     read_architecture,
 )
@@ -58,13 +59,13 @@ def find_architectures(
     Raises `InputError`, with the columns found and the nearest one, if no column names the architectures.
     """
     for name in raw.columns:
-        if not WHOLE.fullmatch(name) and _parses(space, name):
+        if not WHOLE.fullmatch(name) and is_architecture(space, name):
             raise InputError(f"{raw.source}: the first line holds an architecture; expected names of columns")
     notes: list[str] = []
     readers = _readers(raw, space, arch_column, notes, reserved)
     found: list[Architecture] | None = None
     first_key = ""
-    before = len(faults.found)
+    before = len(faults)
     for key, read in readers.items():
         archs = _read_all(raw, space, key, read, faults)
         if archs is None:
@@ -77,7 +78,7 @@ def find_architectures(
     for name in _running_numbers(raw, [*used, *reserved]):
         used.append(name)
         notes.append(_about_numbers(raw, name, space, found))
-    if found is not None and len(faults.found) == before:
+    if found is not None and len(faults) == before:
         for name in _further(raw, space, [*used, *reserved]):
             archs = [architecture_of_text(space, value) for value in raw.columns[name]]
             if arch_column is not None:
@@ -89,7 +90,7 @@ def find_architectures(
         for name in (n for n in raw.columns if n.casefold() in IDENTITY and n not in used):
             notes.append(f"{raw.source}: column {name!r} is ignored, as {arch_column!r} names the architectures")
             used.append(name)
-    complete = found is not None and len(faults.found) == before
+    complete = found is not None and len(faults) == before
     return (found if complete else None), used, notes
 
 
@@ -242,20 +243,12 @@ def _further(raw: RawTable, space: Space, used: Sequence[str]) -> list[str]:
 
 
 def _holds_architectures(values: Sequence[object], space: Space) -> bool:
-    known = cache(lambda value: _parses(space, value))
+    known = cache(lambda value: is_architecture(space, value))
     texts = [value for value in values if isinstance(value, str) and value.strip()]
     # Digits may be counts of anything, even in a space whose strings are digits.
     if not texts or len(texts) < len(values) or all(WHOLE.fullmatch(text) for text in texts):
         return False
     return all(map(known, texts[:_TRIED])) and all(map(known, texts))
-
-
-def _parses(space: Space, text: str) -> bool:
-    try:
-        architecture_of_text(space, text)
-    except InputError:
-        return False
-    return True
 
 
 def check_order(

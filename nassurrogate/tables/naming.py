@@ -104,8 +104,8 @@ def known_dataset(given: str, known: Iterable[str]) -> str | None:
     return exact if exact is not None else by_fold.get(folded(_SHORT.get(folded(given), "")))
 
 
-def read_names(names: Sequence[str], known: Names, *, with_unit: bool) -> tuple[list[Naming], list[str]]:
-    """(the meaning of every column, notes for the user).
+def read_names(names: Sequence[str], known: Names, *, with_unit: bool) -> tuple[list[Naming], list[tuple[str, str]]]:
+    """(the meaning of every column, notes for the user with the columns that they are about).
 
     Args:
         names: of the columns that hold numbers.
@@ -114,7 +114,7 @@ def read_names(names: Sequence[str], known: Names, *, with_unit: bool) -> tuple[
             get standard names.
     """
     split = [_split_dataset(name, known.datasets) for name in names]
-    notes: list[str] = []
+    notes: list[tuple[str, str]] = []
     runs = _runs([naming.metric for naming in split])
     found = []
     for naming in split:
@@ -122,11 +122,11 @@ def read_names(names: Sequence[str], known: Names, *, with_unit: bool) -> tuple[
             naming = replace(naming, metric=match["metric"], seed=int(match["seed"]))
         elif naming.metric in runs:
             stem, seed = runs[naming.metric]
-            notes.append(f"{naming.column!r} is read as training seed {seed} of {stem!r}")
+            notes.append((naming.column, f"{naming.column!r} is read as training seed {seed} of {stem!r}"))
             naming = replace(naming, metric=stem, seed=seed)
         spelled = known.spelled(naming.metric)
         if spelled != naming.metric:
-            notes.append(f"{naming.column!r} is read as {spelled}")
+            notes.append((naming.column, f"{naming.column!r} is read as {spelled}"))
             naming = replace(naming, metric=spelled)
         found.append(_with_unit(naming, notes, with_unit=with_unit))
     return found, notes
@@ -193,7 +193,7 @@ def is_share(metric: str) -> bool:
     return is_trained or _SHARES.search(metric) is not None
 
 
-def _with_unit(naming: Naming, notes: list[str], *, with_unit: bool) -> Naming:
+def _with_unit(naming: Naming, notes: list[tuple[str, str]], *, with_unit: bool) -> Naming:
     if known_metric(naming.metric).unit != UNKNOWN_UNIT or not is_share(naming.metric):
         return naming
     if not with_unit:
@@ -204,7 +204,7 @@ def _with_unit(naming: Naming, notes: list[str], *, with_unit: bool) -> Naming:
         metric = f"{_SPLITS.get(split, split)}_accuracy_pct"
     else:
         metric = f"{naming.metric}_pct"
-    notes.append(f"{naming.column!r} is read as {metric}")
+    notes.append((naming.column, f"{naming.column!r} is read as {metric}"))
     return replace(naming, metric=metric)
 
 

@@ -106,7 +106,7 @@ def _columns(
 ) -> list[TableColumn]:
     """All metrics of the file, with one row of values per row of the file."""
     numbers: dict[str, np.ndarray] = {}
-    read, said = read_names(names, known, with_unit=options.unit is not None)
+    read, read_notes = read_names(names, known, with_unit=options.unit is not None)
     by_column = {naming.column: naming for naming in read}
     left_out = []
     for name in names:
@@ -121,7 +121,7 @@ def _columns(
         numbers[name] = values
     if left_out:
         notes.append(f"{raw.source}: columns without numbers are skipped: {', '.join(left_out)}")
-    notes += [f"{raw.source}: {text}" for text in said if text.split("'")[1] in numbers]
+    notes += [f"{raw.source}: {text}" for column, text in read_notes if column in numbers]
     by_place: dict[tuple[str | None, str], dict[int | None, tuple[Naming, np.ndarray]]] = {}
     unitless = []
     for name, values in numbers.items():

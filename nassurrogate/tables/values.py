@@ -131,7 +131,7 @@ def checked_values(
     """
     if missing_value is not None:
         values = np.where(values == missing_value, np.nan, values)
-    before = len(faults.found)
+    before = len(faults)
     _refuse(raw, name, values, np.isinf(values), "a finite number or nothing", faults)
     values = np.where(np.isinf(values), np.nan, values)
     if is_share and unit == "fraction":
@@ -139,7 +139,7 @@ def checked_values(
         return 100.0 * values, []
     if metric.is_percent:
         _refuse(raw, name, values, (values < 0) | (values > 100), "percent, 0 to 100", faults)
-        if len(faults.found) == before and unit is None and is_share:
+        if len(faults) == before and unit is None and is_share:
             return values, _fractions(raw, name, values, faults)
     # A cost needs no unit in its name to be one: −1 would be the fastest.
     is_cost = metric.direction == "minimize" and not metric.needs_training

@@ -220,7 +220,7 @@ def test_reading_stops_after_many_faults() -> None:
     faults = Faults("mine.csv")
     for number in range(10):
         faults.add(str(number))
-    assert len(faults.found) == 10
+    assert len(faults) == 10
     assert str(faults.as_error()) == "mine.csv has 10 faults: (1) 0; (2) 1; (3) 2; (4) 3; (5) 4; and 5 more"
 
 

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nassurrogate.errors import InputError
-from nassurrogate.tables.formats.decoding import Text, decoded
+from nassurrogate.tables.formats.decoding import UTF16_MARKS, Text, decoded
 from nassurrogate.tables.formats.parquet import MAGIC as PARQUET
 from nassurrogate.tables.formats.parquet import read_parquet
 from nassurrogate.tables.formats.raw import MAX_BYTES, RawTable
 from nassurrogate.tables.formats.records import read_records
 from nassurrogate.tables.formats.text import header_of, looks_like_table, read_text
 
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 GZIP = b"\x1f\x8b"
 FORMATS = "CSV (commas, semicolons or tabs) or JSON lines, plain or gzipped, or Parquet"
 _OTHERS = {
@@ -91,7 +90,7 @@ def may_be_table(head: bytes) -> bool:
 
     So may text that is not read, such as UTF-16 without a byte order mark or with other comments: `raw_table` says why.
     """
-    if head.startswith((PARQUET, GZIP, *_UTF16)):
+    if head.startswith((PARQUET, GZIP, *UTF16_MARKS)):
         return True
     if any(head.startswith(magic) for magic in _OTHERS):
         return False

@@ -12,7 +12,8 @@ from nassurrogate.errors import InputError
 
 MAX_ROW: Final = 1 << 22
 """Limit for the characters of a row. Some rows never end: an unclosed quote, a list that is a bomb."""
-_BOMS: Final = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig"))
+UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BOMS: Final = (*((mark, "utf-16") for mark in UTF16_MARKS), (codecs.BOM_UTF8, "utf-8-sig"))
 
 
 @dataclass(frozen=True)
