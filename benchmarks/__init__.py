@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nassurrogate.benchmarks.base import LABEL, TEST, Benchmark, Evaluation
 from nassurrogate.benchmarks.callable import CallableBenchmark, Evaluate
 from nassurrogate.benchmarks.registry import broken_plug_ins, dataset_names, has_tables, load_benchmark, tables_of
-from nassurrogate.benchmarks.table import Column, Measurement, TabularBenchmark
+from nassurrogate.benchmarks.tabular.table import Column, Measurement, TabularBenchmark
 
 if TYPE_CHECKING:
     from nassurrogate.benchmarks.evaluation import evaluate

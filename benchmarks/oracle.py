@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nassurrogate.benchmarks.base import LABEL
-from nassurrogate.benchmarks.table import TabularBenchmark
+from nassurrogate.benchmarks.tabular.table import TabularBenchmark
 from nassurrogate.spaces import ArchLike
 from nassurrogate.spaces.base import is_single
 

@@ -15,13 +15,13 @@ from nassurrogate.errors import InputError, require_name, unknown_choice
 from nassurrogate.plug_ins import load_plug_in, place_of, plug_ins
 
 if TYPE_CHECKING:
-    from nassurrogate.benchmarks.layers import Tables
+    from nassurrogate.benchmarks.tabular.layers import Tables
 
 ENTRY_POINT_GROUP = "nassurrogate.benchmarks"
 _TABLES = {
-    "nb201": "nassurrogate.benchmarks.nb201:NB201",
-    "nb101": "nassurrogate.benchmarks.nb101:NB101",
-    "macro": "nassurrogate.benchmarks.macro:MACRO",
+    "nb201": "nassurrogate.benchmarks.tabular.nb201:NB201",
+    "nb101": "nassurrogate.benchmarks.tabular.nb101:NB101",
+    "macro": "nassurrogate.benchmarks.tabular.macro:MACRO",
 }
 
 

@@ -25,9 +25,9 @@ from development import Rank, benchmark, by_surrogate, development_tau, read_row
 from predictor_tables import markdown
 
 from nassurrogate.predictors.cell_kernel import KERNEL, Kernel, kernel_inputs
-from nassurrogate.predictors.cell_process import CellProcess
-from nassurrogate.predictors.cell_reading import read
-from nassurrogate.predictors.label_scale import RankScale
+from nassurrogate.predictors.inputs.cells import read
+from nassurrogate.predictors.labels.scale import RankScale
+from nassurrogate.predictors.probe_former.cell_process import CellProcess
 
 RESULTS = Path(__file__).parent / "results" / "probe_former_choices.jsonl"
 SPLITS = 10

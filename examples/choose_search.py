@@ -91,7 +91,7 @@ SINGLE, SINGLE_BUDGETS = "single labels", (30, 50, 100)
 def measure_single(variant: str, prior: str, task: str, budget: int, seed: int) -> dict[str, Any]:
     """One search in which every query is one training of the table; regret is counted in their mean."""
     from nassurrogate.benchmarks import LABEL, Column, TabularBenchmark
-    from nassurrogate.benchmarks.protocols import development_split
+    from nassurrogate.benchmarks.evaluation.protocols import development_split
     from nassurrogate.search import SearchSettings, run
 
     table = benchmark()
@@ -108,9 +108,10 @@ def measure_single(variant: str, prior: str, task: str, budget: int, seed: int) 
 def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict[str, Any]:
     """One search, in points of regret."""
     from nassurrogate.benchmarks import LABEL, Column, TabularBenchmark
-    from nassurrogate.benchmarks.protocols import development_split
+    from nassurrogate.benchmarks.evaluation.protocols import development_split
     from nassurrogate.predictors.proxy_process import prior as proxy_prior
-    from nassurrogate.search import SearchSettings, run, sequential
+    from nassurrogate.search import SearchSettings, run
+    from nassurrogate.search.engine import sequential
 
     table = benchmark()
     rng = np.random.default_rng([2027, seed])
@@ -193,12 +194,12 @@ def single_report(rows: list[dict[str, Any]]) -> str:
 def proxies_report() -> str:
     """Kendall's τ over the development classes of the best sums of log-ranks, and where the default stands."""
     from nassurrogate.benchmarks import LABEL
-    from nassurrogate.benchmarks.protocols import development_split
-    from nassurrogate.metrics import kendall_tau
-    from nassurrogate.predictors.label_scale import mean_ranks
-    from nassurrogate.predictors.probe_names import PROBE_NAMES
-    from nassurrogate.predictors.probe_table import probe_features
+    from nassurrogate.benchmarks.evaluation.protocols import development_split
+    from nassurrogate.prediction_quality import kendall_tau
+    from nassurrogate.predictors.labels.scale import mean_ranks
     from nassurrogate.predictors.proxy_process.prior import PROXIES
+    from nassurrogate.proxies.names import PROBE_NAMES
+    from nassurrogate.proxies.table import probe_features
 
     table = benchmark()
     space, labels = table.space, table.column(LABEL).mean

@@ -45,7 +45,7 @@ def ordered_tasks(
 def protocols_of(dataset: str) -> tuple[str, ...]:
     """The protocols of the data set that the tables on this machine suffice for."""
     from nassurrogate.benchmarks import load_benchmark
-    from nassurrogate.benchmarks.protocols import PROTOCOLS
+    from nassurrogate.benchmarks.evaluation.protocols import PROTOCOLS
 
     columns = load_benchmark("nb201", dataset).columns
     return tuple(

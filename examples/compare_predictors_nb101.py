@@ -95,7 +95,7 @@ def picture(rows: Rows) -> Figure:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    from nassurrogate.benchmarks.protocols import NB101_LABELS
+    from nassurrogate.benchmarks.evaluation.protocols import NB101_LABELS
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, metavar="FILE", help="NAS-Bench-101: .npz or .tfrecord")

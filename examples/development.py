@@ -14,8 +14,8 @@ import numpy as np
 
 from nassurrogate import Surrogate
 from nassurrogate.benchmarks import LABEL, Benchmark, load_benchmark
-from nassurrogate.benchmarks.protocols import development_split
-from nassurrogate.metrics import kendall_tau
+from nassurrogate.benchmarks.evaluation.protocols import development_split
+from nassurrogate.prediction_quality import kendall_tau
 
 Rank: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
 """Training cells, their labels, cells to rank, all by index, and a seed → (B,) scores."""

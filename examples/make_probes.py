@@ -1,6 +1,6 @@
 """Make the table of probes that ships with the package: statistics of untrained networks of every class of cells.
 
-    python examples/make_probes.py --space nb201 --out nassurrogate/predictors/data/nb201_probes.npz --raw RAW_FOLDER
+    python examples/make_probes.py --space nb201 --out nassurrogate/proxies/data/nb201_probes.npz --raw RAW_FOLDER
     python examples/make_probes.py --space nb201 --raw RAW_FOLDER --check 20     # again on the CPU: is it the same?
 
 Nothing is trained, and no table of accuracies or latencies is read. Every (cells per stage, seed) is one run, and a
@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from nassurrogate.atomic_file import write_atomically
-from nassurrogate.predictors.probe_names import PROBE_NAMES
-from nassurrogate.predictors.probe_table import normal_scores, write_probes
-from nassurrogate.predictors.random_networks import probe
-from nassurrogate.predictors.torch_device import torch_device
+from nassurrogate.files.atomic_file import write_atomically
+from nassurrogate.predictors.training.device import torch_device
+from nassurrogate.proxies.names import PROBE_NAMES
+from nassurrogate.proxies.random_networks import probe
+from nassurrogate.proxies.table import normal_scores, write_probes
 from nassurrogate.spaces import Space, get_space
 
 CHANNELS, IMAGE_PX, IMAGES = 16, 16, 16

@@ -14,7 +14,7 @@ from typing import Any
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.search import run
-from nassurrogate.search.report import describe_result
+from nassurrogate.search.record.report import describe_result
 from nassurrogate.spaces import CategoricalSpace, Slot
 
 WIDTHS = [8, 16, 32, 64, 128, 256]

@@ -62,7 +62,7 @@ def settings(rows: Rows) -> list[tuple[str, str]]:
 
 def about(rows: Rows, protocol: str, dataset: str) -> str:
     """What the protocol compares, over how many splits, and how well the labels themselves do."""
-    from nassurrogate.benchmarks.protocols import get_protocol
+    from nassurrogate.benchmarks.evaluation.protocols import get_protocol
 
     most = max(len(splits) for key, splits in rows.items() if (key[1], key[0]) == (protocol, dataset))
     told = f"Protocol {protocol}: {get_protocol(protocol).summary}; mean ± standard deviation of {most} splits."

@@ -76,7 +76,7 @@ def add_options(parser: argparse.ArgumentParser, results: Path, labels: Sequence
 def only_tables(*files: Path, space: str = "nb201") -> Iterator[None]:
     """The embedded table and these files: what the user has imported neither counts nor changes."""
     from nassurrogate.benchmarks.importers import import_file
-    from nassurrogate.cache_folder import CACHE_VARIABLE
+    from nassurrogate.files.cache_folder import CACHE_VARIABLE
 
     with tempfile.TemporaryDirectory() as cache, _environment({CACHE_VARIABLE: cache}):
         for file in files:

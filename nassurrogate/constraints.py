@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nassurrogate.constraint_text import MEANT, OPERATORS, Operator, plain, read_bounds
+from nassurrogate.constraint_parser import MEANT, OPERATORS, Operator, plain, read_bounds
 from nassurrogate.errors import InputError, brief, require_name
 
 __all__ = ["OPERATORS", "Constraint", "Operator"]

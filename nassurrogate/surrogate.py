@@ -14,11 +14,8 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, one_line, require_name
-from nassurrogate.given_path import as_path
-from nassurrogate.metric import Metric, MetricLike, as_metric
-from nassurrogate.optional_libraries import require_library
-from nassurrogate.predictors import PredictorLike, default_predictor, make_predictor, resolve_predictor
-from nassurrogate.saved_surrogate import (
+from nassurrogate.files.given_path import as_path
+from nassurrogate.files.saved_surrogate import (
     Labels,
     hash_labels,
     label_statistics,
@@ -32,6 +29,9 @@ from nassurrogate.saved_surrogate import (
     warn_of_other_versions,
     without_own_labels,
 )
+from nassurrogate.metric import Metric, MetricLike, as_metric
+from nassurrogate.optional_libraries import require_library
+from nassurrogate.predictors import PredictorLike, default_predictor, make_predictor, resolve_predictor
 from nassurrogate.seed import checked_seed
 from nassurrogate.spaces import ArchLike, Space, SpaceLike, get_space
 from nassurrogate.spaces.base import is_single
@@ -173,7 +173,7 @@ class Surrogate:
         return self
 
     def _log_notes(self, archs: Sequence[Architecture]) -> None:
-        from nassurrogate.predictors.label_notes import label_notes
+        from nassurrogate.predictors.labels.notes import label_notes
 
         for about, note in label_notes(self.about_metric, self.label_stats, len(set(archs))).items():
             if about not in self._logged:  # a search fits the same surrogate again and again
@@ -226,7 +226,7 @@ class Surrogate:
         return all(arch == archs[0] for arch in archs)
 
     def _least_deviation(self) -> float:
-        from nassurrogate.predictors.label_notes import deviation_of_unknown
+        from nassurrogate.predictors.labels.notes import deviation_of_unknown
 
         return deviation_of_unknown(self.label_stats.get("mean", 0.0), self.about_metric)
 
@@ -265,7 +265,7 @@ class Surrogate:
 
         Raises `InputError` before the first fit, or where the path cannot be written.
         """
-        from nassurrogate.model_file import write_model
+        from nassurrogate.files.model_file import write_model
         from nassurrogate.versions import FITTING_PACKAGES, package_versions
 
         self._require_fit()
@@ -317,7 +317,7 @@ class Surrogate:
 
         Raises `InputError` for a file that is missing, damaged, foreign, or of a newer format.
         """
-        from nassurrogate.model_file import read_model
+        from nassurrogate.files.model_file import read_model
 
         tensors, header = read_model(as_path(path, "the model's path"))
         try:
@@ -352,7 +352,7 @@ def _check_device(name: str, predictor: type[Predictor]) -> None:
     """Raise `InputError` for a missing device; log if the predictor does not use it."""
     if name in ("auto", "cpu"):  # always available
         return
-    from nassurrogate.predictors.torch_device import torch_device
+    from nassurrogate.predictors.training.device import torch_device
 
     if torch_device(name).type != "cpu" and not predictor.uses_device:
         _say_no_effect(name, predictor.name)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nassurrogate.search.account import Event
-    from nassurrogate.search.interruption import SearchInterrupted
-    from nassurrogate.search.ledger import Ledger, Query, read_ledger
-    from nassurrogate.search.loop import run
-    from nassurrogate.search.schedule import SearchSettings
-    from nassurrogate.search.searcher import Searcher, searcher_names
+    from nassurrogate.search.engine.evaluator import Event
+    from nassurrogate.search.engine.interruption import SearchInterrupted
+    from nassurrogate.search.engine.loop import run
+    from nassurrogate.search.record.ledger import Ledger, Query, read_ledger
+    from nassurrogate.search.searchers.base import Searcher, searcher_names
+    from nassurrogate.search.settings.schedule import SearchSettings
 
 __all__ = [
     "Event", "Ledger", "Query", "SearchInterrupted", "SearchSettings", "Searcher", "read_ledger", "run",
@@ -18,15 +18,15 @@ __all__ = [
 ]  # fmt: skip
 
 _HOME = {
-    "Event": "nassurrogate.search.account",
-    "Ledger": "nassurrogate.search.ledger",
-    "Query": "nassurrogate.search.ledger",
-    "SearchInterrupted": "nassurrogate.search.interruption",
-    "SearchSettings": "nassurrogate.search.schedule",
-    "Searcher": "nassurrogate.search.searcher",
-    "read_ledger": "nassurrogate.search.ledger",
-    "run": "nassurrogate.search.loop",
-    "searcher_names": "nassurrogate.search.searcher",
+    "Event": "nassurrogate.search.engine.evaluator",
+    "Ledger": "nassurrogate.search.record.ledger",
+    "Query": "nassurrogate.search.record.ledger",
+    "SearchInterrupted": "nassurrogate.search.engine.interruption",
+    "SearchSettings": "nassurrogate.search.settings.schedule",
+    "Searcher": "nassurrogate.search.searchers.base",
+    "read_ledger": "nassurrogate.search.record.ledger",
+    "run": "nassurrogate.search.engine.loop",
+    "searcher_names": "nassurrogate.search.searchers.base",
 }
 
 

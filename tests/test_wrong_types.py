@@ -14,7 +14,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric, as_metric, known_metric
 from nassurrogate.predictors import predictor_class
 from nassurrogate.search import SearchSettings, read_ledger
-from nassurrogate.search.searcher import resolve_searcher, searcher_class
+from nassurrogate.search.searchers.base import resolve_searcher, searcher_class
 from nassurrogate.spaces import CategoricalSpace, Slot
 
 QUICK = {"rounds": 2, "members": 1}

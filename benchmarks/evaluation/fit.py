@@ -14,7 +14,7 @@ import numpy as np
 
 import nassurrogate
 from nassurrogate.architecture import Architecture
-from nassurrogate.given_path import file_stem
+from nassurrogate.files.given_path import file_stem
 from nassurrogate.metric import Metric, MetricLike
 from nassurrogate.plug_ins import find_plug_in
 from nassurrogate.predictors import ENTRY_POINT_GROUP, Predictor

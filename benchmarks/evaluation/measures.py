@@ -8,10 +8,10 @@ import numpy as np
 
 from nassurrogate.benchmarks.base import Benchmark
 from nassurrogate.benchmarks.evaluation.fit import Prediction
-from nassurrogate.benchmarks.protocols import Draw, Protocol, development_split
-from nassurrogate.benchmarks.table import TabularBenchmark
+from nassurrogate.benchmarks.evaluation.protocols import Draw, Protocol, development_split
+from nassurrogate.benchmarks.tabular.table import TabularBenchmark
 from nassurrogate.metric import Metric
-from nassurrogate.metrics import (
+from nassurrogate.prediction_quality import (
     interval_coverage,
     interval_half_width,
     kendall_tau,

@@ -11,9 +11,9 @@ from nassurrogate.benchmarks.base import Benchmark
 from nassurrogate.benchmarks.evaluation.contenders import Contender
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
 from nassurrogate.benchmarks.evaluation.measures import Judge, SplitResult, measure
+from nassurrogate.benchmarks.evaluation.protocols import Protocol, split_seeds
 from nassurrogate.benchmarks.evaluation.random_splits import RandomSplit, RandomSplits
-from nassurrogate.benchmarks.protocols import Protocol, split_seeds
-from nassurrogate.benchmarks.table import TabularBenchmark
+from nassurrogate.benchmarks.tabular.table import TabularBenchmark
 from nassurrogate.metric import Metric
 from nassurrogate.spaces import SpaceLike
 

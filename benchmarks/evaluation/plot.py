@@ -9,9 +9,9 @@ from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nassurrogate.atomic_file import write_atomically
 from nassurrogate.benchmarks.evaluation.published import PublishedRow, published_rows
 from nassurrogate.errors import InputError, one_line, unknown_choice
+from nassurrogate.files.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nassurrogate.atomic_file import write_atomically
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction, run_fit
 from nassurrogate.errors import InputError
+from nassurrogate.files.atomic_file import write_atomically
 
 logger = logging.getLogger(__name__)
 

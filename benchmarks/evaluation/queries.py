@@ -15,7 +15,7 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import Benchmark, Evaluation
 from nassurrogate.errors import InputError
-from nassurrogate.given_path import file_stem
+from nassurrogate.files.given_path import file_stem
 from nassurrogate.metric import Metric
 from nassurrogate.spaces import Space
 

@@ -14,9 +14,9 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import Benchmark
 from nassurrogate.benchmarks.evaluation.measures import Ranked, is_developed_on
+from nassurrogate.benchmarks.evaluation.protocols import MOST_RANKED, development_split, random_split, split_seeds
 from nassurrogate.benchmarks.evaluation.queries import OnQuery, Queries
-from nassurrogate.benchmarks.protocols import MOST_RANKED, development_split, random_split, split_seeds
-from nassurrogate.benchmarks.table import TabularBenchmark
+from nassurrogate.benchmarks.tabular.table import TabularBenchmark
 from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric
 from nassurrogate.spaces import Space
@@ -56,7 +56,7 @@ class RandomSplits(ABC):
 
 
 class TableSplits(RandomSplits):
-    """Splits of a table: see `nassurrogate.benchmarks.protocols.random_split`."""
+    """Splits of a table: see `nassurrogate.benchmarks.evaluation.protocols.random_split`."""
 
     def __init__(self, table: TabularBenchmark, objective: Metric, seed: int, test_size: int | None) -> None:
         self._table, self._seed = table, seed

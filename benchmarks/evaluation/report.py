@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nassurrogate.atomic_file import write_atomically
 from nassurrogate.benchmarks.evaluation.measures import SplitResult
+from nassurrogate.benchmarks.evaluation.protocols import Protocol
 from nassurrogate.benchmarks.evaluation.published import published_rows
-from nassurrogate.benchmarks.protocols import Protocol
 from nassurrogate.errors import InputError
+from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.metric import Metric
 
 SCHEMA_VERSION = 1

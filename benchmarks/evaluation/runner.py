@@ -16,15 +16,15 @@ from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
 from nassurrogate.benchmarks.evaluation.measures import SplitResult
 from nassurrogate.benchmarks.evaluation.plan import Asked, GeneralPlan, Plan, TablePlan
 from nassurrogate.benchmarks.evaluation.prediction_store import PredictionStore
+from nassurrogate.benchmarks.evaluation.protocols import MOST_RANKED, Protocol, get_protocol
 from nassurrogate.benchmarks.evaluation.queries import OnQuery, Queries
 from nassurrogate.benchmarks.evaluation.random_splits import QueriedSplits, RandomSplits, TableSplits
 from nassurrogate.benchmarks.evaluation.report import ProtocolResult, make_row, optional
 from nassurrogate.benchmarks.evaluation.time_left import TimeLeft
 from nassurrogate.benchmarks.evaluation.workers import describe, make_fits
-from nassurrogate.benchmarks.protocols import MOST_RANKED, Protocol, get_protocol
 from nassurrogate.benchmarks.registry import load_benchmark
-from nassurrogate.benchmarks.table import TabularBenchmark
-from nassurrogate.duration import left
+from nassurrogate.benchmarks.tabular.table import TabularBenchmark
+from nassurrogate.display.duration import left
 from nassurrogate.errors import InputError, brief, one_line, unknown_choice
 from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
 from nassurrogate.seed import LARGEST_SEED, checked_seed
@@ -69,7 +69,7 @@ def evaluate(
     another folder.
 
     Args:
-        protocol: one of `nassurrogate.benchmarks.protocols.PROTOCOLS`.
+        protocol: one of `nassurrogate.benchmarks.evaluation.protocols.PROTOCOLS`.
         dataset: name of the data set; None: the protocol's first, or the space's own.
         labels: one N or several; None: the protocol's.
         splits: how many random splits; of the protocol `published`, which has but one, seeds of the fit.

@@ -12,11 +12,11 @@ from dataclasses import replace as replace_field
 from pathlib import Path
 from typing import Final
 
-from nassurrogate.benchmarks import store
 from nassurrogate.benchmarks.importers.own_table import read_own_table
 from nassurrogate.benchmarks.registry import tables_of
-from nassurrogate.benchmarks.store import OWN_TABLE
-from nassurrogate.benchmarks.table import Column
+from nassurrogate.benchmarks.tabular import store
+from nassurrogate.benchmarks.tabular.store import OWN_TABLE
+from nassurrogate.benchmarks.tabular.table import Column
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Direction
 from nassurrogate.tables import TableOptions
@@ -204,7 +204,7 @@ def _nb201_kind(path: Path, head: bytes) -> str | None:
 
 
 def _nb101_kind(path: Path, head: bytes) -> str | None:
-    from nassurrogate.benchmarks.importers.tfrecord import is_tfrecord
+    from nassurrogate.benchmarks.importers.containers.tfrecord import is_tfrecord
 
     if path.suffix == ".tfrecord" or is_tfrecord(head):
         return TFRECORD

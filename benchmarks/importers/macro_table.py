@@ -19,10 +19,10 @@ from typing import Any, Final
 import numpy as np
 
 from nassurrogate.benchmarks.base import TEST
-from nassurrogate.benchmarks.table import Column
+from nassurrogate.benchmarks.tabular.table import Column
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.spaces import get_space
-from nassurrogate.spaces.macro import DATASET, Macro
+from nassurrogate.spaces.macro.space import DATASET, Macro
 
 N_RUNS: Final = 3
 COSTS: Final = ("params", "flops")

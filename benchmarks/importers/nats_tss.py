@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from nassurrogate.benchmarks.importers.official_dict import CellCollector, cell_strings, read_twice
-from nassurrogate.benchmarks.stream_pickle import StreamUnpickler
-from nassurrogate.benchmarks.table import Column
+from nassurrogate.benchmarks.importers.pickles.stream import StreamUnpickler
+from nassurrogate.benchmarks.tabular.table import Column
 from nassurrogate.errors import InputError
 
 META: Final = "meta.pickle.pbz2"

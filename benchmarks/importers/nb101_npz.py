@@ -20,13 +20,13 @@ from typing import Final
 import numpy as np
 
 from nassurrogate.benchmarks.base import TEST
+from nassurrogate.benchmarks.importers.containers.npz import read_npz
 from nassurrogate.benchmarks.importers.nb101_tfrecord import EPOCHS, METRICS, Columns, metric_name
-from nassurrogate.benchmarks.importers.plain_npz import read_npz
-from nassurrogate.benchmarks.nb101 import DATASET
-from nassurrogate.benchmarks.table import TRAIN_TIME, Column
+from nassurrogate.benchmarks.tabular.nb101 import DATASET
+from nassurrogate.benchmarks.tabular.table import TRAIN_TIME, Column
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.spaces import get_space
-from nassurrogate.spaces.nb101 import NB101
+from nassurrogate.spaces.nb101.space import NB101
 
 _TEST, _VALIDATION, _TIME, _ROWS = "test_acc_mean", "val_acc_4_12_36_108", "train_time_s", "val_index"
 _OF_THE_CELL: Final = ("params", "n_vertices", "edge_bits", "ops")

@@ -20,13 +20,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from nassurrogate.benchmarks.importers.protobuf_wire import read_fields
-from nassurrogate.benchmarks.importers.tfrecord import read_records
-from nassurrogate.benchmarks.nb101 import DATASET
-from nassurrogate.benchmarks.table import Column
+from nassurrogate.benchmarks.importers.containers.protobuf import read_fields
+from nassurrogate.benchmarks.importers.containers.tfrecord import read_records
+from nassurrogate.benchmarks.tabular.nb101 import DATASET
+from nassurrogate.benchmarks.tabular.table import Column
 from nassurrogate.errors import InputError, brief
 from nassurrogate.spaces import get_space
-from nassurrogate.spaces.nb101 import NB101
+from nassurrogate.spaces.nb101.space import NB101
 
 EPOCHS: Final = (4, 12, 36, 108)
 RUNS: Final = 3

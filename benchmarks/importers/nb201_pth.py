@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from nassurrogate.benchmarks.importers.official_dict import CellCollector, read_twice
-from nassurrogate.benchmarks.stream_pickle import StreamUnpickler
-from nassurrogate.benchmarks.table import Column
+from nassurrogate.benchmarks.importers.pickles.stream import StreamUnpickler
+from nassurrogate.benchmarks.tabular.table import Column
 from nassurrogate.errors import InputError, brief
 
 LEGACY_MAGIC: Final = 0x1950A86A20F9469CFC6C

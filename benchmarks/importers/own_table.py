@@ -16,8 +16,8 @@ from typing import Final
 
 import numpy as np
 
-from nassurrogate.benchmarks.store import ANY_DATASET
-from nassurrogate.benchmarks.table import Column
+from nassurrogate.benchmarks.tabular.store import ANY_DATASET
+from nassurrogate.benchmarks.tabular.table import Column
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import Direction, as_metric, known_metric
 from nassurrogate.spaces import EnumerableSpace, get_space

@@ -14,9 +14,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from nassurrogate.benchmarks.table import Column
+from nassurrogate.benchmarks.tabular.table import Column
 from nassurrogate.errors import InputError, brief
-from nassurrogate.spaces.nb201 import NB201
+from nassurrogate.spaces.nb201.space import NB201
 
 NAN: Final = float("nan")
 OFFICIAL_SEEDS: Final = (777, 888, 999)

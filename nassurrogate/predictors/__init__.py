@@ -67,7 +67,7 @@ def default_predictor(space: Space, metric: Metric, *, search: bool = False) -> 
     >>> default_predictor(space, known_metric("val_accuracy_pct")), default_predictor(space, known_metric("latency_ms"))
     ('probe-former', 'space-process')
     """
-    from nassurrogate.predictors.probe_table import has_probes
+    from nassurrogate.proxies.table import has_probes
 
     if metric.belongs_to == "function" and isinstance(space, CellSpace) and has_probes(space):
         return SEARCH_PREDICTOR if search else DEFAULT_PREDICTOR

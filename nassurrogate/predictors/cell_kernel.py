@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nassurrogate.predictors.path_features import feature_names, path_names
+from nassurrogate.predictors.inputs.path_features import feature_names, path_names
 from nassurrogate.spaces import CellSpace
 
 

@@ -17,9 +17,9 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor, Progress
 from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
-from nassurrogate.predictors.feature_reading import feature_reading
-from nassurrogate.predictors.kept_labels import label_arrays, read_labels
-from nassurrogate.predictors.label_scale import RankScale
+from nassurrogate.predictors.inputs.features import feature_reading
+from nassurrogate.predictors.labels.kept import label_arrays, read_labels
+from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.spaces import Space
 
 Scorer: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]

@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from nassurrogate.architecture import INPUT, OUTPUT
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import check_ranges
-from nassurrogate.predictors.ensemble_config import check_choices
-from nassurrogate.predictors.ensemble_training import Inputs, Loss
 from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig
-from nassurrogate.predictors.losses import absolute_loss, rank_loss
+from nassurrogate.predictors.training.config import check_choices
+from nassurrogate.predictors.training.ensemble import Inputs, Loss
+from nassurrogate.predictors.training.losses import absolute_loss, rank_loss
 
 
 @dataclass(frozen=True)

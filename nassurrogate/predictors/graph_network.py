@@ -18,14 +18,14 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, Fold, HeldOut, split_folds
-from nassurrogate.predictors.cell_table import CellTable, cell_table
-from nassurrogate.predictors.chunk_scoring import ChunkScorer
-from nassurrogate.predictors.ensemble_config import EnsembleConfig, check_choices
-from nassurrogate.predictors.ensemble_training import Ensemble, Inputs, Labelled, Loss, Schedule
-from nassurrogate.predictors.graph_batch import GraphBatch, relabelled
-from nassurrogate.predictors.label_scale import FractionScale, RankScale
-from nassurrogate.predictors.model_choice import minus_tau
-from nassurrogate.predictors.torch_device import one_thread, torch_device
+from nassurrogate.predictors.inputs.cell_cache import CellTable, cell_table
+from nassurrogate.predictors.inputs.graph_batch import GraphBatch, relabelled
+from nassurrogate.predictors.labels.scale import FractionScale, RankScale
+from nassurrogate.predictors.training.checkpoint_choice import minus_tau
+from nassurrogate.predictors.training.chunk_scoring import ChunkScorer
+from nassurrogate.predictors.training.config import EnsembleConfig, check_choices
+from nassurrogate.predictors.training.device import one_thread, torch_device
+from nassurrogate.predictors.training.ensemble import Ensemble, Inputs, Labelled, Loss, Schedule
 from nassurrogate.spaces import CellSpace, Space
 
 # Rows that are scored together, and in which precision, by kind of device.

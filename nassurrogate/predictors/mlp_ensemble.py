@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nassurrogate.predictors.base import check_ranges
-from nassurrogate.predictors.ensemble_training import Ensemble, Labelled, Schedule
 from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, Task, in_chunks
-from nassurrogate.predictors.path_features import path_names
-from nassurrogate.predictors.torch_device import one_thread
+from nassurrogate.predictors.inputs.path_features import path_names
+from nassurrogate.predictors.training.device import one_thread
+from nassurrogate.predictors.training.ensemble import Ensemble, Labelled, Schedule
 from nassurrogate.spaces import CellSpace, Space
 
 

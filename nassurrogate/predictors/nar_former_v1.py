@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from nassurrogate.architecture import INPUT, OUTPUT
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import check_ranges
-from nassurrogate.predictors.ensemble_config import check_choices
-from nassurrogate.predictors.ensemble_training import Inputs, Loss
 from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig
-from nassurrogate.predictors.losses import inconsistency, rank_loss, squared_loss
 from nassurrogate.predictors.nar_former_v2 import identity_code
+from nassurrogate.predictors.training.config import check_choices
+from nassurrogate.predictors.training.ensemble import Inputs, Loss
+from nassurrogate.predictors.training.losses import inconsistency, rank_loss, squared_loss
 
 QUERIES = (4, 2, 1)
 """Tokens that are left after each stage of fusion."""

@@ -19,10 +19,10 @@ from torch.nn import functional as F
 from nassurrogate.architecture import INPUT, OUTPUT, Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import check_ranges
-from nassurrogate.predictors.ensemble_config import check_choices
-from nassurrogate.predictors.ensemble_training import Inputs, Labelled, Loss
 from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig
-from nassurrogate.predictors.losses import rank_loss, relative_loss
+from nassurrogate.predictors.training.config import check_choices
+from nassurrogate.predictors.training.ensemble import Inputs, Labelled, Loss
+from nassurrogate.predictors.training.losses import rank_loss, relative_loss
 
 # Codes of the operations in the released code; what it does not know comes after.
 _OP_CODES = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")

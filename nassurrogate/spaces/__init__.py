@@ -16,7 +16,7 @@ from nassurrogate.spaces.base import ArchLike, Gene, Space
 from nassurrogate.spaces.enumerable import CellSpace, EnumerableSpace
 
 if TYPE_CHECKING:
-    from nassurrogate.spaces.categorical import CategoricalSpace, Slot
+    from nassurrogate.spaces.categorical.space import CategoricalSpace, Slot
 
 __all__ = [
     "ArchLike",

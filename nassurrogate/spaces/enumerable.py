@@ -12,8 +12,8 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief
+from nassurrogate.graphs.codes import GraphCodes
 from nassurrogate.spaces.base import Space
-from nassurrogate.spaces.graph_codes import GraphCodes
 
 if TYPE_CHECKING:
     import networkx as nx

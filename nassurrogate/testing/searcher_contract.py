@@ -24,8 +24,8 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Evaluation
 from nassurrogate.errors import InputError
 from nassurrogate.search import run
-from nassurrogate.search.feasible_set import FeasibleSet
-from nassurrogate.search.searcher import Searcher
+from nassurrogate.search.candidates.feasible_set import FeasibleSet
+from nassurrogate.search.searchers.base import Searcher
 from nassurrogate.testing.searcher_subject import (
     BAD,
     GOOD,

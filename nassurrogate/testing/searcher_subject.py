@@ -15,9 +15,9 @@ from nassurrogate.benchmarks import CallableBenchmark, Evaluation, load_benchmar
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, brief
 from nassurrogate.metric import Metric
-from nassurrogate.search.candidates import find_feasible
-from nassurrogate.search.feasible_set import FeasibleSet
-from nassurrogate.search.searcher import Searcher, resolve_searcher
+from nassurrogate.search.candidates.feasibility import find_feasible
+from nassurrogate.search.candidates.feasible_set import FeasibleSet
+from nassurrogate.search.searchers.base import Searcher, resolve_searcher
 from nassurrogate.spaces import CategoricalSpace, Space
 from nassurrogate.spaces.base import ArchLike
 from nassurrogate.testing.space_subject import one_line

@@ -8,7 +8,7 @@ from nassurrogate import Architecture
 from nassurrogate.benchmarks import TEST, Benchmark, CallableBenchmark, Column, TabularBenchmark, load_benchmark
 from nassurrogate.metric import Metric
 from nassurrogate.spaces import CategoricalSpace
-from nassurrogate.spaces.enumerable_categorical import EnumerableCategoricalSpace
+from nassurrogate.spaces.categorical.enumerable import EnumerableCategoricalSpace
 from nassurrogate.testing import BenchmarkContract
 
 

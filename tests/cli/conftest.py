@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from nassurrogate import spaces
-from nassurrogate.benchmarks.embedded import embedded_columns
+from nassurrogate.benchmarks.tabular.embedded import embedded_columns
 from nassurrogate.cli import main
 from nassurrogate.surrogate import Surrogate
 
@@ -66,7 +66,7 @@ def read_once() -> Callable[[str], Any]:
 @pytest.fixture(autouse=True)
 def embedded(read_once: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """How fast a table loads is tested elsewhere: here it would be most of the time."""
-    monkeypatch.setattr("nassurrogate.benchmarks.nb201.embedded_columns", read_once)
+    monkeypatch.setattr("nassurrogate.benchmarks.tabular.nb201.embedded_columns", read_once)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nassurrogate.predictors.base import Predictor
-from nassurrogate.predictors.kept_labels import label_arrays, read_labels
+from nassurrogate.predictors.labels.kept import label_arrays, read_labels
 
 @dataclass(frozen=True)
 class Config:

@@ -15,8 +15,8 @@ import pytest
 from nassurrogate.benchmarks import evaluate
 from nassurrogate.benchmarks.evaluation.contenders import resolve_contenders
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction, run_fit
+from nassurrogate.benchmarks.evaluation.protocols import PROTOCOLS
 from nassurrogate.benchmarks.evaluation.time_left import TimeLeft
-from nassurrogate.benchmarks.protocols import PROTOCOLS
 from nassurrogate.predictors import predictor_names
 
 QUICK = ("--predictor", "gradient-boosting", "--config", "rounds=5", "--config", "members=2")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from nassurrogate import __version__
-from nassurrogate.cli import build_parser
+from nassurrogate.cli.app import build_parser
 from nassurrogate.predictors import SEARCH_PREDICTOR
 from nassurrogate.search import searcher_names
-from nassurrogate.search.searcher import DEFAULT_SEARCHER
+from nassurrogate.search.searchers.base import DEFAULT_SEARCHER
 
 COMMANDS = [
     [], ["search"], ["train"], ["score"], ["evaluate"], ["data"], ["data", "list"], ["data", "import"],

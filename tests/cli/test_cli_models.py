@@ -14,7 +14,7 @@ import pytest
 
 from nassurrogate import Surrogate, get_space, spaces
 from nassurrogate.benchmarks import load_benchmark
-from nassurrogate.model_file import read_model
+from nassurrogate.files.model_file import read_model
 
 QUICK = ("--predictor", "gradient-boosting", "--config", "members=2", "--config", "rounds=20")
 

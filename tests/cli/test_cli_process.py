@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import nassurrogate.commands.spaces as some_command
+import nassurrogate.cli.commands.spaces as some_command
 from nassurrogate.search import read_ledger
 
 HEAVY = {"numpy", "torch", "pandas", "rich", "optuna", "lightgbm", "scipy", "matplotlib", "networkx", "platformdirs"}

@@ -16,7 +16,7 @@ from nassurrogate import spaces
 from nassurrogate.benchmarks import TabularBenchmark, load_benchmark
 from nassurrogate.errors import InputError
 from nassurrogate.search import read_ledger
-from nassurrogate.search.setting_table import SETTINGS
+from nassurrogate.search.settings.table import SETTINGS
 
 BOOSTING = ("--predictor", "gradient-boosting", "--config", "members=2", "--config", "rounds=20", "--no-plots")
 PROMISED = {
@@ -173,7 +173,7 @@ def test_seeds_have_one_range(refused: Callable[..., str], seed: int) -> None:
 def test_runs_of_one_seed_in_one_second_get_folders_of_their_own(
     cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nassurrogate.search import run_folder
+    from nassurrogate.search.record import run_folder
 
     class Stopped(datetime):
         @classmethod
@@ -266,7 +266,7 @@ def test_the_result_is_printed_before_plots_can_fail(
         printed.append(capsys.readouterr().out)
         raise error
 
-    monkeypatch.setattr("nassurrogate.search.plots.draw_plots", fail)
+    monkeypatch.setattr("nassurrogate.search.record.plots.draw_plots", fail)
     done = cli("search", "--budget", 2, "--predictor", "none", "--seed", 0, "--run-dir", "run")
     assert done.code == 0
     assert ("warning: cannot write x.png" if isinstance(error, InputError) else "warning: no plots: ") in done.err

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nassurrogate.console import LOGGER, Console
-from nassurrogate.model_file import read_model, write_model
+from nassurrogate.cli.console import LOGGER, Console
+from nassurrogate.cli.text_table import aligned, fitted, wrapped
+from nassurrogate.files.model_file import read_model, write_model
 from nassurrogate.spaces import get_space
-from nassurrogate.text_table import aligned, fitted, wrapped
 
 CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
 OPERATIONS = ["|nor_conv_3x3~0|+", "|nor_conv_3x3~0", "|avg_pool_3x3~1|+", "|skip_connect~0", "|nor_conv_3x3~1",

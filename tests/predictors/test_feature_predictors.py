@@ -12,10 +12,10 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors import predictor_class
 from nassurrogate.predictors.calibration import Calibration
 from nassurrogate.predictors.feature_predictor import FeaturePredictor, in_chunks
-from nassurrogate.predictors.feature_reading import PathReading
 from nassurrogate.predictors.gaussian_process import Kernel, ProcessConfig, _likeliest_kernel, _Scorer
+from nassurrogate.predictors.inputs.features import PathReading
+from nassurrogate.predictors.inputs.path_features import distinct_path_features, path_features
 from nassurrogate.predictors.mlp_ensemble import MlpConfig, PathNet
-from nassurrogate.predictors.path_features import distinct_path_features, path_features
 from nassurrogate.spaces import get_space
 
 standardiser = PathReading(get_space("nb201")).standardiser

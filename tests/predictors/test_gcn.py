@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.gcn import GCN, PAPER, GCNConfig, GCNNet, GraphConvolution
-from nassurrogate.predictors.graph_batch import encode
-from nassurrogate.predictors.losses import absolute_loss
-from nassurrogate.spaces.nb201 import EDGES
+from nassurrogate.predictors.inputs.graph_batch import encode
+from nassurrogate.predictors.training.losses import absolute_loss
+from nassurrogate.spaces.nb201.space import EDGES
 
 TINY = {"width": 8, "members": 2, "epochs": 2}
 

@@ -10,7 +10,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors.calibration import split_folds
 from nassurrogate.predictors.gcn import GCN
 from nassurrogate.predictors.graph_network import _pools
-from nassurrogate.predictors.training_steps import Schedule, Steps
+from nassurrogate.predictors.training.steps import Schedule, Steps
 
 TINY = {"width": 8, "members": 3, "epochs": 5}
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
-from nassurrogate.predictors.losses import inconsistency, sequence_ranking, squared_loss
+from nassurrogate.graphs.canonical import graph_key, reduce_graph
 from nassurrogate.predictors.nar_former_v1 import PAPER, Attention, NarFormerV1, NarFormerV1Net, V1Config, tokens
-from nassurrogate.spaces.canonical import graph_key, reduce_graph
+from nassurrogate.predictors.training.losses import inconsistency, sequence_ranking, squared_loss
 
 TINY = {"code_width": 4, "heads": 2, "blocks": 1, "members": 2, "epochs": 2}
 TINY_PAPER = {**TINY, "members": 1}

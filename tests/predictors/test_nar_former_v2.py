@@ -12,9 +12,9 @@ from scipy.stats import kendalltau
 from nassurrogate.benchmarks.evaluation import ChoosesModel
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import graph_network
-from nassurrogate.predictors.ensemble_training import Ensemble
-from nassurrogate.predictors.losses import rank_loss, relative_loss
 from nassurrogate.predictors.nar_former_v2 import PAPER, NarFormerV2, NarFormerV2Net, V2Config, identity_code
+from nassurrogate.predictors.training.ensemble import Ensemble
+from nassurrogate.predictors.training.losses import rank_loss, relative_loss
 
 GOLDEN = Path(__file__).with_name("nar_former_v2_golden.npz")
 TINY = V2Config(width=16, head_width=8, members=2, epochs=3)

@@ -13,7 +13,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import LABEL, Benchmark, Column, Evaluation, TabularBenchmark, load_benchmark
 from nassurrogate.predictors.base import Predictor
 from nassurrogate.search import Query, run
-from nassurrogate.search.table_set import TableSet, first_of_each_class
+from nassurrogate.search.candidates.table_set import TableSet, first_of_each_class
 from nassurrogate.spaces import get_space
 
 SPACE = get_space("nb201")

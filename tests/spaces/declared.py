@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nassurrogate import Architecture
 from nassurrogate.spaces import CategoricalSpace, Slot
-from nassurrogate.spaces.enumerable_categorical import EnumerableCategoricalSpace
+from nassurrogate.spaces.categorical.enumerable import EnumerableCategoricalSpace
 
 if TYPE_CHECKING:
     import torch

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nassurrogate import InputError, get_space
-from nassurrogate.spaces.nb101 import EDGE_GENES, NB101
-from nassurrogate.spaces.nb201 import NB201
+from nassurrogate.spaces.nb101.space import EDGE_GENES, NB101
+from nassurrogate.spaces.nb201.space import NB201
 
 
 def test_nb201_has_an_operation_an_edge() -> None:

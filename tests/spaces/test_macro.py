@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nassurrogate import Architecture, InputError, get_space
 from nassurrogate.spaces import EnumerableSpace
-from nassurrogate.spaces.macro import Macro
+from nassurrogate.spaces.macro.space import Macro
 
 SPACE = Macro()
 digits = st.text("012", min_size=8, max_size=8)

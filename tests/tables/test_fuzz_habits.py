@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nassurrogate import benchmarks, cli, plug_ins
-from nassurrogate.benchmarks import store
-from nassurrogate.benchmarks.layers import Tables
+from nassurrogate import benchmarks, plug_ins
+from nassurrogate.benchmarks.tabular import store
+from nassurrogate.benchmarks.tabular.layers import Tables
+from nassurrogate.cli import app as cli
 from nassurrogate.spaces import get_space
 from nassurrogate.surrogate import Surrogate
 from tests.tables.habits import SPACES, Case, case

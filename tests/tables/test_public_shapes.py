@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nassurrogate.benchmarks import store
+from nassurrogate.benchmarks.tabular import store
 from tests.tables.public_shapes import SHAPES, Shape
 
 CommandLine = Callable[..., Any]

@@ -12,8 +12,8 @@ import pytest
 
 from nassurrogate import Architecture
 from nassurrogate.benchmarks import Evaluation
-from nassurrogate.search.evolution import Evolution
-from nassurrogate.search.random_search import RandomSearch
+from nassurrogate.search.searchers.evolution import Evolution
+from nassurrogate.search.searchers.random_search import RandomSearch
 from nassurrogate.testing import SearcherContract
 from nassurrogate.testing.searcher_subject import GOOD
 

@@ -23,16 +23,16 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.predictors.base import CandidatePosterior, Predictor, Progress, check_ranges
-from nassurrogate.predictors.blas_threads import one_blas_thread
 from nassurrogate.predictors.calibration import Calibration, HeldOut
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
-from nassurrogate.predictors.cell_reading import read, read_parts
 from nassurrogate.predictors.feature_predictor import in_chunks
-from nassurrogate.predictors.kept_labels import label_arrays, read_labels
-from nassurrogate.predictors.label_scale import RankScale
-from nassurrogate.predictors.path_features import class_numbers
+from nassurrogate.predictors.inputs.cells import read, read_parts
+from nassurrogate.predictors.inputs.path_features import class_numbers
+from nassurrogate.predictors.labels.kept import label_arrays, read_labels
+from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.proxy_process.growing_process import GrowingProcess
 from nassurrogate.predictors.proxy_process.prior import proxy_scores
+from nassurrogate.predictors.training.blas_threads import one_blas_thread
 from nassurrogate.spaces import CellSpace, Space
 
 

@@ -15,9 +15,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from nassurrogate.predictors.label_scale import mean_ranks
-from nassurrogate.predictors.probe_names import PROBE_NAMES
-from nassurrogate.predictors.probe_table import has_probes, probe_features
+from nassurrogate.predictors.labels.scale import mean_ranks
+from nassurrogate.proxies.names import PROBE_NAMES
+from nassurrogate.proxies.table import has_probes, probe_features
 from nassurrogate.spaces import CellSpace
 
 PROXIES = (

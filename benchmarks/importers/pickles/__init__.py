@@ -1,0 +1,1 @@
+"""Pickles that are not trusted: plain data is read from them, and nothing in them is executed."""

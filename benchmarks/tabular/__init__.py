@@ -1,0 +1,1 @@
+"""Ground truth from tables: columns, layers of tables, the embedded one, the user's imports."""

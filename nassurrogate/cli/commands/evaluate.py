@@ -1,0 +1,265 @@
+"""`nassurrogate evaluate`: how well predictors rank the architectures that they have not seen."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nassurrogate.cli.console import Console, Progress, aligned
+from nassurrogate.cli.options import Subparsers, add_command, add_direction, assignments, whole_number
+from nassurrogate.cli.output_file import check_writable
+from nassurrogate.errors import InputError
+
+if TYPE_CHECKING:
+    from nassurrogate.benchmarks.evaluation import ProtocolResult, Row
+    from nassurrogate.metric import MetricLike
+
+_DESCRIPTION = """\
+Measure predictors by a protocol: fit them on the labels of N random
+architectures, let them rank others, compare with the truth; mean over the
+splits. Every fit is kept in the run folder and never made twice: the same
+command goes on where it stopped, and A1, A3 and A4 share their fits.
+
+protocols (label -> target; evaluated on the architectures not in training):
+  A1         nb201 cifar10: validation accuracy -> test accuracy (imported)
+  A2         the same on cifar100 and ImageNet16-120
+  A3         A1 without duplicates of training cells
+  A4         nb201, any data set: validation accuracy -> itself
+  A5         nb101: one-run validation accuracy -> test accuracy
+  A6         nb101: test accuracy -> itself
+  G          any space: its objective -> itself, on at most 10,000 others
+  published  as the literature does on nb201 cifar10: LEAKY
+
+Splits of A1 to A6 overlap between seeds: seed 0's split 1 is seed 1's split 0.
+Two seeds of G share nothing. Without a table of the objective, every label and
+every target of G is an evaluation; their number is printed before the first
+one, and they are kept in the run folder too.
+"""
+_EXAMPLES = """\
+examples:
+  nassurrogate evaluate --protocol A4 --labels 78,156 --splits 10
+  nassurrogate evaluate --protocol A4 --dataset cifar100 --predictor all --jobs 2 --csv rows.csv --plot tau.png
+  nassurrogate evaluate --protocol A1 --predictor nar-former-v2:paper,gradient-boosting --json
+  nassurrogate evaluate --protocol G --space macro --labels 20,30 --predictor space-process
+  nassurrogate evaluate --protocol G --space nb201 --objective latency_ms --labels 100
+
+regret: from the best of the ranked architectures to the best of the predicted
+top 10, in the unit of the target; rank %: the share of architectures better
+than the latter; cover: the share of targets in the 90 % interval, width its
+mean width; MAPE %: mean relative error, of costs such as a latency.
+"""
+
+
+def add_to(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands, "evaluate", "measure how well predictors rank unseen cells",
+        description=_DESCRIPTION, examples=_EXAMPLES,
+    )  # fmt: skip
+    parser.add_argument("--protocol", default="A4", metavar="NAME", help="A1 to A6, G or published (default: A4)")
+    parser.add_argument("--space", metavar="NAME", help="search space of protocol G (see `nassurrogate spaces`)")
+    parser.add_argument("--dataset", help="data set (default: the protocol's first, or the space's own)")
+    parser.add_argument("--labels", metavar="N[,N...]", help="training labels (default: the protocol's)")
+    parser.add_argument(
+        "--splits", type=whole_number, default=10, metavar="S",
+        help="random splits, or with published seeds of the fit (default: 10)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--predictor",
+        metavar="NAME[:PRESET][,...]",
+        help="predictors to measure; all: every one that is installed and can read the space (default: by space and "
+        "metric)",
+    )
+    parser.add_argument(
+        "--config", action="append", default=[], metavar="NAME=VALUE",
+        help="a hyper-parameter of the one predictor; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of the first split (default: 0)")
+    parser.add_argument("--jobs", type=whole_number, default=1, metavar="J", help="processes (default: 1)")
+    parser.add_argument("--run-dir", metavar="DIR", help="folder of the fits (default: runs/evaluate)")
+    parser.add_argument(
+        "--table", metavar="NAME", help="import whose columns come before all others, or 'embedded' for none"
+    )
+    parser.add_argument("--objective", metavar="NAME", help="label and target of protocol G (default: the benchmark's)")
+    add_direction(parser)
+    parser.add_argument(
+        "--test-size", type=whole_number, metavar="M",
+        help="most architectures that protocol G ranks (default: 10000; 200 if each needs an evaluation)",
+    )  # fmt: skip
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    parser.add_argument("--csv", metavar="FILE", help="write the rows as CSV")
+    parser.add_argument("--plot", metavar="FILE", help="draw tau against labels: .png, .svg or .pdf")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Run the command."""
+    from nassurrogate.benchmarks.evaluation import DEFAULT_FOLDER, evaluate
+    from nassurrogate.benchmarks.evaluation.plot import plot_format
+    from nassurrogate.predictors import DEFAULT_PREDICTOR
+
+    if args.csv is not None:
+        check_writable(Path(args.csv), "the rows")
+    if args.plot is not None:
+        check_writable(Path(args.plot), "the plot")
+        plot_format(Path(args.plot))
+    if args.run_dir == "":  # an unset variable of a script must not fill the current folder
+        raise InputError("--run-dir is empty; give the folder's name, or '.' for the current one")
+    folder = Path(args.run_dir) if args.run_dir is not None else DEFAULT_FOLDER
+    predictors = _listed(args.predictor, "--predictor") if args.predictor is not None else None
+    changes = assignments(args.config, "--config")
+    if changes and predictors is None:
+        if args.protocol == "G":
+            raise InputError("--config goes with one predictor; name it with --predictor")
+        predictors = [DEFAULT_PREDICTOR]
+    if changes and predictors is not None and (len(predictors) > 1 or predictors == ["all"]):
+        raise InputError(f"--config goes with one predictor, got {', '.join(predictors)}")
+    objective = _objective(args)
+    with console.progress() as progress:
+        watcher = _Watcher(progress)
+        try:
+            found = evaluate(
+                args.protocol,
+                dataset=args.dataset,
+                labels=_numbers(args.labels) if args.labels is not None else None,
+                splits=args.splits,
+                predictors=predictors,
+                config={predictors[0]: changes} if changes and predictors is not None else None,
+                seed=args.seed,
+                jobs=args.jobs,
+                run_dir=folder,
+                table=args.table,
+                device=args.device,
+                progress=watcher,
+                space=args.space,
+                objective=objective,
+                test_size=args.test_size,
+                on_query=watcher.on_query,
+            )
+        except KeyboardInterrupt:
+            if not watcher.done:
+                queries = f"; {watcher.queries} evaluations are in {folder}" if watcher.queries else ""
+                raise KeyboardInterrupt(f"before the first fit was done{queries}") from None
+            done = f"{watcher.done} of {watcher.total} fits are in {folder}; the same command continues from there"
+            raise KeyboardInterrupt(done) from None
+    if args.csv is not None:
+        found.write_csv(args.csv)
+    if args.plot is not None:
+        found.plot(args.plot)
+    console.result(_describe(found), found.to_json())
+    return 0
+
+
+class _Watcher:
+    """Shows how far the fits are."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.done = self.total = self.queries = 0
+
+    def __call__(self, done: int, total: int, detail: str) -> None:
+        self.done, self.total = done, total
+        self._progress.update("fits", done, total, f"{done}/{total} {detail}", timed=False)
+
+    def on_query(self, done: int, total: int, arch: str) -> None:
+        """One more evaluation was made."""
+        self.queries = done
+        self._progress.update("evaluations", done, total)
+
+
+def _objective(args: argparse.Namespace) -> MetricLike | None:
+    from nassurrogate.metric import as_metric
+
+    if args.direction is None:
+        return args.objective  # type: ignore[no-any-return]
+    if args.objective is None:
+        raise InputError("--larger-is-better and --smaller-is-better need --objective")
+    return as_metric(args.objective, args.direction)
+
+
+def _listed(text: str, option: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise InputError(f"{option} expects one or several, separated by commas, got {text!r}")
+    return parts
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in _listed(text, "--labels")]
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"--labels expects whole numbers, separated by commas, got {text!r}") from None
+
+
+def _describe(found: ProtocolResult) -> str:
+    header = ["predictor", "labels", "splits", "tau", "new classes", "rho", "regret", "rank %", "cover", "width",
+              "fit s", "score s"]  # fmt: skip
+    rows = [_cells(row) for row in found.rows]
+    if any(row.mape_pct_mean is not None for row in found.rows):
+        header.insert(6, "MAPE %")
+        rows = [
+            [*cells[:6], _shown(row.mape_pct_mean, 2), *cells[6:]] for cells, row in zip(rows, found.rows, strict=True)
+        ]
+    table = aligned(header, rows, numeric=header[1:], keys=2)
+    about = f"protocol {found.protocol.id} on {found.protocol.space}/{found.dataset}, seed {found.seed}: "
+    about += found.protocol.summary
+    if found.protocol.general:
+        better = "larger" if found.metric.larger_is_better else "smaller"
+        about += f"; objective {found.metric.name} ({found.metric.unit}, {better} is better)"
+    lines = [about, *found.notes, "", table, "", *_explained(header, str(found.metric.unit)), ""]
+    left_out = sum(row.mape_left_out or 0 for row in found.rows)
+    if left_out:
+        lines.append(f"MAPE leaves out {left_out} targets of 0")
+    if found.queries or found.queries_read:
+        lines.append(f"evaluations: {found.queries} new, {found.queries_read} from earlier runs, {found.failed} failed")
+    if found.reference_tau is not None:
+        lines.append(
+            f"the labels themselves agree with the target at tau {found.reference_tau:.3f}; averaged over cells that "
+            f"compute the same, {_shown(found.reference_tau_classes, 3)}"
+        )
+    lines.append(f"the fits are in {found.run_dir}")
+    return "\n".join(lines)
+
+
+def _explained(header: list[str], unit: str) -> list[str]:
+    """What the columns are, a line each."""
+    in_unit = "points" if unit == "percent" else unit
+    meaning = {
+        "tau, rho": "Kendall's and Spearman's rank correlation of prediction and target, outside the training set",
+        "new classes": "tau over architectures that are not equivalent to a training architecture",
+        "MAPE %": "mean absolute error in percent of the target",
+        "regret": f"from the best target to the best one among the predicted top 10, in {in_unit}",
+        "rank %": "share of architectures that are better than that one",
+        "cover, width": f"share of targets inside the 90 % interval, and its mean width in {in_unit}",
+    }
+    shown = {name: text for name, text in meaning.items() if name.split(", ")[0] in header}
+    width = max(map(len, shown))
+    return [f"{name:<{width}}  {text}" for name, text in shown.items()]
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row.predictor,
+        str(row.labels),
+        str(row.splits),
+        _spread(row.kendall_tau_mean, row.kendall_tau_std),
+        _spread(row.kendall_tau_new_classes_mean, row.kendall_tau_new_classes_std),
+        _shown(row.spearman_mean, 3),
+        _shown(row.top10_regret_points_mean, 2),
+        _shown(row.top10_rank_percentile_mean, 2),
+        _shown(row.coverage90_mean, 3),
+        _shown(row.interval90_width_points_mean, 2),
+        _shown(row.fit_s_median, 2),
+        _shown(row.score_s_median, 2),
+    ]
+
+
+def _spread(mean: float | None, deviation: float | None) -> str:
+    return _shown(mean, 3) if deviation is None else f"{_shown(mean, 3)} ± {deviation:.3f}"
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,249 @@
+"""`nassurrogate search`: find the most accurate cell under constraints, within a budget of queries."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from nassurrogate.cli.console import Console, Progress, aligned
+from nassurrogate.cli.options import (
+    Subparsers,
+    add_command,
+    add_direction,
+    add_space,
+    add_table,
+    assignments,
+    whole_number,
+)
+from nassurrogate.errors import InputError, unknown_choice
+
+if TYPE_CHECKING:
+    from nassurrogate.search import Event
+
+LABEL_KINDS = ("mean", "single")
+
+_DESCRIPTION = """\
+Search a space for the best architecture. Every evaluation of the objective
+costs one query of the budget: the random ones at the start, those where the
+surrogate expects the largest improvement, one after the other, and the last
+one, which confirms its best. If a query is a single training, the last ones
+train the best again. Predictions are free. The ledger of all queries, a summary
+and plots go to a run folder.
+"""
+_EXAMPLES = """\
+examples:
+  nassurrogate search --space nb201 --budget 30
+  nassurrogate search --budget 100 --seed 0 --constraint "latency_ms<=14.28" --json
+  nassurrogate search --budget 50 --dataset cifar100 --searcher evolution
+  nassurrogate search --space macro --budget 30
+  nassurrogate search --budget 100 --predictor none --searcher random      # baseline
+  nassurrogate search --budget 20 --surrogate model.safetensors
+  nassurrogate search --budget 100 --predictor nar-former-v2:paper --label-kind single
+  nassurrogate search --help-settings                                      # what --set can change
+
+Ctrl-C ends the search early: the best so far is printed, ledger, summary and
+plots are written, and the exit code is 130.
+"""
+
+
+def add_to(commands: Subparsers) -> None:
+    """Declare the command."""
+    parser = add_command(
+        commands, "search", "find the best cell within a budget", description=_DESCRIPTION, examples=_EXAMPLES
+    )
+    add_space(parser)
+    add_table(parser)
+    parser.add_argument(
+        "--budget", type=whole_number, default=100, metavar="N",
+        help="ground-truth queries, all of them (default: 100)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--constraint", action="append", default=[], metavar="TEXT", dest="constraints",
+        help="bound on a metric that costs no query, such as 'latency_ms<=12' or '10<=latency_ms<=12 and params_m<1'; "
+        "repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--objective", metavar="METRIC",
+        help="metric to optimise (default: the benchmark's own, val_accuracy_pct where there is one)",
+    )  # fmt: skip
+    add_direction(parser)
+    parser.add_argument(
+        "--fidelity", type=whole_number, metavar="N", help="of every query, such as epochs (default: full training)"
+    )
+    parser.add_argument(
+        "--searcher", default="exhaustive", metavar="NAME",
+        help="exhaustive (default), random, evolution, optuna-tpe, optuna-nsga2 or another one of "
+        "`nassurrogate searchers`",
+    )  # fmt: skip
+    parser.add_argument(
+        "--predictor", metavar="NAME[:PRESET]",
+        help="proxy-process (default); where it does not apply, space-process; or another one of "
+        "`nassurrogate predictors`; none: no surrogate, every proposal is evaluated; oracle: predictions are the true "
+        "values, an upper bound",
+    )  # fmt: skip
+    parser.add_argument(
+        "--surrogate", metavar="FILE",
+        help="start from a model saved by `nassurrogate train`: no initial sample, and no queries for architectures "
+        "it has labels for; labels of the same data set (`train --dataset`) are learned together with the new ones, "
+        "others only guide the search",
+    )  # fmt: skip
+    parser.add_argument(
+        "--requery-known", action="store_true",
+        help="also query architectures that the model of --surrogate has labels for; they may be of another data set",
+    )  # fmt: skip
+    parser.add_argument(
+        "--allow-equivalent", action="store_true",
+        help="once every feasible function is evaluated, spend the rest of the budget on equivalent architectures that "
+        "cost less in the first constrained metric (without constraints: latency, parameters or FLOPs): the cheapest "
+        "of each function, best functions first",
+    )  # fmt: skip
+    parser.add_argument(
+        "--label-kind", default="mean", metavar="KIND", choices=LABEL_KINDS, dest="label_kind",
+        help="a query returns the mean of the training seeds, or a single one as in real life (default: mean)",
+    )  # fmt: skip
+    # The old name, from before `--labels` meant a number in every command.
+    parser.add_argument(
+        "--labels", default=argparse.SUPPRESS, choices=LABEL_KINDS, dest="label_kind", help=argparse.SUPPRESS
+    )
+    parser.add_argument(
+        "--seed", type=whole_number, metavar="N", help="seed of everything random (default: random, and printed)"
+    )
+    parser.add_argument("--run-dir", metavar="DIR", help="run folder (default: runs/<space>-<dataset>-<seed>-<time>)")
+    parser.add_argument("--no-plots", action="store_true", help="draw no plots into the run folder")
+    parser.add_argument("--device", default="auto", help="of the predictor: auto (default), cpu, cuda, ...")
+    parser.add_argument(
+        "--config", action="append", default=[], metavar="NAME=VALUE",
+        help="a hyper-parameter of the predictor; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
+        help="a setting of the strategy, such as n_init=10; repeatable; see --help-settings",
+    )  # fmt: skip
+    parser.add_argument(
+        "--help-settings", action="store_true", help="explain the settings of --set, with defaults and ranges"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Run the command."""
+    from nassurrogate.search.settings.table import SETTINGS
+
+    if args.help_settings:
+        console.result(settings_help(), {name: setting.as_dict() for name, setting in SETTINGS.items()})
+        return 0
+    from nassurrogate.metric import as_metric
+    from nassurrogate.search import SearchInterrupted, SearchSettings
+    from nassurrogate.search import run as run_search
+    from nassurrogate.seed import given_or_drawn_seed
+
+    changes = assignments(args.settings, "--set")
+    for name in changes:
+        if name not in SETTINGS:
+            raise unknown_choice("setting", name, SETTINGS)
+    settings = SearchSettings(**changes)
+    seed = given_or_drawn_seed(args.seed)
+    if args.run_dir == "":  # an unset variable of a script must not fill the current folder
+        raise InputError("--run-dir is empty; give the folder's name, or '.' for the current one")
+    if args.direction is not None and args.objective is None:
+        raise InputError("--larger-is-better and --smaller-is-better need --objective")
+    objective = None if args.objective is None else as_metric(args.objective, args.direction)
+    with ExitStack() as bars:
+        watcher = _Watcher(console, bars.enter_context(console.progress()), bars.close)
+        try:
+            run_search(
+                space=args.space,
+                dataset=args.dataset,
+                objective=objective,
+                fidelity=args.fidelity,
+                budget=args.budget,
+                searcher=args.searcher,
+                predictor=args.predictor,
+                seed=seed,
+                constraints=args.constraints,
+                labels=args.label_kind,
+                surrogate=args.surrogate,
+                run_dir=args.run_dir,
+                settings=settings,
+                predictor_config=assignments(args.config, "--config"),
+                listener=watcher,
+                table=args.table,
+                plots=not args.no_plots,
+                device=args.device,
+                requery_known=args.requery_known,
+                allow_equivalent=args.allow_equivalent,
+            )
+        except SearchInterrupted as stop:
+            raise KeyboardInterrupt(*stop.args) from None
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(watcher.progress_in_words()) from None
+    return 0
+
+
+def settings_help() -> str:
+    """Every setting with its range, its default and its meaning."""
+    from nassurrogate.search.settings.table import SETTINGS
+
+    blocks = [
+        f"{name}\n    {setting.meaning}\n    takes    {setting.range}\n    default  {setting.default_text}"
+        for name, setting in SETTINGS.items()
+    ]
+    return "\n".join(["What `nassurrogate search --set NAME=VALUE` can change:", "", *blocks])
+
+
+class _Watcher:
+    """Shows the events of a run, and prints its result as soon as it is known.
+
+    Args:
+        console: prints everything.
+        progress: the bars.
+        close: removes the bars before the result is printed.
+    """
+
+    def __init__(self, console: Console, progress: Progress, close: Callable[[], None]) -> None:
+        self._console = console
+        self._progress = progress
+        self._close = close
+        self._n_queries = 0
+        self._run_dir = ""
+        self._is_printed = False
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "start":
+            self._console.note(event.message)
+            self._run_dir = event.run_dir
+        elif event.kind == "fit":
+            self._progress.update("fit", event.done, event.total, minor=True)
+        elif event.query is not None:
+            self._n_queries = event.done
+            best = f"best {event.best}" if event.best else "no label yet"
+            detail = f"{event.done}/{event.total} {event.query.phase}, {best}"
+            self._progress.update("queries", event.done, event.total, detail)
+        elif event.result is not None:
+            # Before plots are drawn or anything else can fail: the result is what the user waits for.
+            self._close()
+            self._console.result(_text(event.result), event.result)
+            self._console.flush()
+            self._is_printed = True
+        # Notes are also logged as warnings, which the console prints.
+
+    def progress_in_words(self) -> str:
+        """How far the run got, for a Ctrl-C before the first label or after the result."""
+        if not self._n_queries:
+            return "before the first query"
+        from nassurrogate.search.record.run_folder import LEDGER
+
+        ledger = f"{self._run_dir}/{LEDGER}"
+        if self._is_printed:
+            return f"after the result was printed; summary and plots may be missing beside {ledger}"
+        return f"the {self._n_queries} queries so far are in {ledger}"
+
+
+def _text(result: Mapping[str, Any]) -> str:
+    from nassurrogate.search.record.report import describe_result, top_table
+
+    header, rows = top_table(result)
+    title = f"best {len(rows)} of {result['queries']} queries"
+    return f"{describe_result(result)}\n\n{title}\n{aligned(header, rows, numeric=header[:-1])}"

@@ -1,0 +1,1 @@
+"""How results are shown to people: metrics and durations in words."""

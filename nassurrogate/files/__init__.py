@@ -1,0 +1,1 @@
+"""Files on disk: atomic writes, the cache folder, paths that users give, model files."""

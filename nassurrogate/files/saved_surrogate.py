@@ -1,0 +1,187 @@
+"""Reads and checks the parts of a model file that belong to the surrogate, not to its predictor; files are untrusted.
+
+The labels are stored as arrays: either the predictor's own, if it saves its labels, or extra ones under `OWN_LABELS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.metric import Metric, as_metric, known_metric
+from nassurrogate.predictors import predictor_class, predictor_names, resolve_predictor
+from nassurrogate.spaces import Space, get_space, space_names
+
+if TYPE_CHECKING:
+    from nassurrogate.predictors.base import Predictor
+
+_log = logging.getLogger(__name__)
+
+Labels: TypeAlias = tuple[list[Architecture], np.ndarray]
+"""n architectures and (n,) targets."""
+OWN_LABELS = "surrogate."
+"""Prefix of the label arrays that are not the predictor's."""
+STATISTICS = ("mean", "std", "min", "max")
+"""Statistics of the labels that are saved."""
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def hash_labels(archs: Sequence[Architecture], targets: np.ndarray) -> str:
+    """SHA-256 of the labels in any order: shows whether two surrogates learned from the same data."""
+    rows = sorted((arch.string, float(target)) for arch, target in zip(archs, targets, strict=True))
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def label_statistics(targets: np.ndarray) -> dict[str, float]:
+    """Mean, standard deviation, smallest and largest of (n,) targets."""
+    found = (targets.mean(), targets.std(), targets.min(), targets.max())
+    return {name: float(value) for name, value in zip(STATISTICS, found, strict=True)}
+
+
+def own_label_arrays(space: Space, labels: Labels, kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The labels as named arrays; empty if the predictor's own arrays already hold them.
+
+    Args:
+        space: the space of the architectures.
+        labels: the training labels.
+        kept: the arrays of the predictor's state.
+    """
+    from nassurrogate.predictors.labels.kept import label_arrays
+
+    arrays = label_arrays(space, *labels)
+    if all(name in kept and np.array_equal(kept[name], array) for name, array in arrays.items()):
+        return {}
+    return {OWN_LABELS + name: array for name, array in arrays.items()}
+
+
+def without_own_labels(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The predictor's arrays."""
+    return {name: array for name, array in tensors.items() if not name.startswith(OWN_LABELS)}
+
+
+def saved_dataset(header: Mapping[str, Any]) -> str | None:
+    """The data set that a file names; None if it names none."""
+    name = header.get("dataset")
+    if name is not None and not (isinstance(name, str) and name.isprintable()):
+        raise InputError(f"the data set must be a name, got {brief(name)}")
+    return name
+
+
+def saved_labels(space: Space, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Labels | None:
+    """The labels of a file; None if an earlier release wrote it and its predictor did not keep them.
+
+    Raises `InputError` for labels that are damaged, or that do not match the number and hash in the header.
+    """
+    from nassurrogate.predictors.labels.kept import holds_labels, read_labels
+
+    said = header.get("keeps_labels", False)
+    if type(said) is not bool:
+        raise InputError(f"keeps_labels must be true or false, got {brief(said)}")
+    own = {name.removeprefix(OWN_LABELS): array for name, array in tensors.items() if name.startswith(OWN_LABELS)}
+    if not said:
+        return _labels_of_old_file(space, tensors, header) if holds_labels(tensors) else None
+    archs, targets = read_labels(space, own or tensors)
+    if len(archs) != header["n_labels"] or hash_labels(archs, targets) != header["labels_sha256"]:
+        raise InputError(f"its {len(archs)} labels are not the {header['n_labels']} that its header names")
+    return archs, targets
+
+
+def _labels_of_old_file(space: Space, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Labels | None:
+    from nassurrogate.predictors.labels.kept import read_labels
+
+    try:
+        archs, targets = read_labels(space, tensors)
+    except InputError:  # a third-party predictor uses these names for something else
+        return None
+    return (archs, targets) if hash_labels(archs, targets) == header["labels_sha256"] else None
+
+
+def saved_statistics(header: Mapping[str, Any]) -> tuple[int, dict[str, float], str]:
+    """The number of labels, their statistics and their hash. Raises `InputError` for impossible ones."""
+    n_labels, stats, sha256 = header["n_labels"], header["label_stats"], header["labels_sha256"]
+    if type(n_labels) is not int or not 1 <= n_labels < 1 << 63:
+        raise InputError(f"the number of labels must be a whole number from 1, got {brief(n_labels)}")
+    if not isinstance(stats, Mapping) or not set(stats) <= set(STATISTICS):
+        raise InputError(f"the labels' statistics are {', '.join(STATISTICS)}, got {brief(stats)}")
+    numbers = {name: float(value) for name, value in stats.items()}
+    if not all(map(math.isfinite, numbers.values())):
+        raise InputError(f"the labels' statistics must be finite, got {brief(stats)}")
+    if not isinstance(sha256, str) or _SHA256.fullmatch(sha256) is None:
+        raise InputError(f"the labels' hash must be a SHA-256 in hexadecimal, got {brief(sha256)}")
+    return n_labels, numbers, sha256
+
+
+def saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]:
+    """The class of a saved predictor: the registered one of its name, or the given one if it has that name."""
+    if given is not None:
+        cls, _ = resolve_predictor(given)
+        if cls.name != name:
+            raise InputError(f"it holds a predictor {brief(name)}, not the given {cls.name!r} ({cls.__qualname__})")
+        return cls
+    if not isinstance(name, str) or name not in predictor_names():
+        known = unknown_choice("predictor", name, predictor_names())
+        raise InputError(f"{known}; one that is not registered is given as a class: load(path, predictor=…)")
+    return predictor_class(name)
+
+
+def saved_space(name: object, fingerprint: object, given: Space | None) -> Space:
+    """The space of a saved model: the registered one of its name, or the given one if it is the same."""
+    found = _named_space(name, given)
+    if fingerprint is not None and fingerprint != found.fingerprint():
+        raise InputError(f"it was saved for another space of the name {found.name!r}, with other slots or choices")
+    return found
+
+
+def _named_space(name: object, given: Space | None) -> Space:
+    if given is not None:
+        if not isinstance(given, Space):
+            raise InputError(f"space must be a Space, got {brief(given)}")
+        if given.name != name:
+            raise InputError(f"it was saved for space {brief(name)}, not for the given {given.name!r}")
+        return given
+    if not isinstance(name, str) or name not in space_names():
+        known = unknown_choice("space", name, space_names())
+        raise InputError(f"{known}; one that is not registered is given as an object: Surrogate.load(path, space=…)")
+    return get_space(name)
+
+
+def saved_metric(header: Mapping[str, Any], place: str) -> Metric:
+    """What a file says of its metric; those written before it did took all but accuracies as better when smaller."""
+    name = header["metric"]
+    if "metric_info" in header:
+        metric = Metric.from_dict(header["metric_info"])
+        if metric.name != name:
+            raise InputError(f"its metric is named both {brief(name)} and {brief(metric.name)}")
+        return metric
+    known = known_metric(name)
+    if known.direction is not None:
+        if known.larger_is_better != ("accuracy" in name):  # the rule that such a file was written by
+            _log.warning("%s was saved when %s was taken to be better when smaller; scores change sign", place, name)
+        return known
+    _log.warning("%s does not say whether a larger %s is better; it is taken to be better when smaller", place, name)
+    return as_metric(known, "minimize")
+
+
+def warn_of_other_versions(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], place: str) -> None:
+    """Log changed package versions, if the predictor is refitted on load."""
+    from nassurrogate.predictors.labels.kept import holds_labels
+    from nassurrogate.versions import version_changes
+
+    if "packages" not in header:
+        return
+    changes = version_changes(header["packages"])
+    if changes and holds_labels(tensors):
+        _log.warning(
+            "%s is refitted with other package versions than it was saved with, so predictions may differ: %s",
+            place,
+            ", ".join(changes),
+        )

@@ -1,0 +1,1 @@
+"""What a graph of operations computes, whatever space it comes from: its canonical form, and graphs as arrays."""

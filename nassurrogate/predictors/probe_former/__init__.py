@@ -1,0 +1,5 @@
+"""Probe-Former, the default predictor of accuracies: relation transformers and a Gaussian process, both with probes."""
+
+from nassurrogate.predictors.probe_former.predictor import ProbeFormer
+
+__all__ = ["ProbeFormer"]

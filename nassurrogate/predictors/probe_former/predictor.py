@@ -1,0 +1,299 @@
+"""Probe-Former: a transformer along the relations of the canonical cell and a Gaussian process, both told by probes.
+
+What it is made of, and what NAR-Former V2 (arXiv 2306.10792), from which it set out, has instead:
+
+- Cells are canonical and directed, an edge counts as often as it is there; V2 reads the wiring, without directions.
+- *Probes*: how signals and gradients travel through networks of the cell with random weights (`random_networks`). No
+  training, no data, no label is needed for them. Where all cells of equal function cost the same (NAS-Bench-101), the
+  parameters and FLOPs of the network stand beside them. V2 has nothing of the kind.
+- Heads for parents, children, ancestors and descendants, with softmax (`relation_transformer`); V2 has one undirected
+  attention without softmax and grouped feed-forward networks.
+- Labels are learned as normal scores of their ranks, by squared error and a pairwise logistic loss; V2 learns fractions
+  by relative error, sequence ranking and consistency with a relabelled view.
+- An ensemble, trained as one batched model, averaged with a Gaussian process of fixed kernel (`cell_process`) by a
+  weight that grows with the labels; V2 is one network.
+- The deviation is calibrated on labels that a part has not seen: the process predicts each without itself, and from
+  some hundred labels on every member of the ensemble leaves some out, which it learns at the end.
+
+A fit sees its labels; the space it belongs to gives probes and path counts, which are computed and not measured.
+
+Shapes: n labels, B cells, D different ones, M members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.predictors.base import Predictor, Progress, check_ranges
+from nassurrogate.predictors.calibration import Calibration, HeldOut
+from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
+from nassurrogate.predictors.inputs.cells import ReadCells, chunks, is_tabulated, read, read_parts
+from nassurrogate.predictors.inputs.path_features import class_numbers
+from nassurrogate.predictors.labels.kept import label_arrays, read_labels
+from nassurrogate.predictors.labels.scale import RankScale
+from nassurrogate.predictors.probe_former.cell_process import CellPosterior, CellProcess
+from nassurrogate.predictors.probe_former.part_average import PartAverage
+from nassurrogate.predictors.probe_former.relation_ensemble import RelationConfig, RelationEnsemble
+from nassurrogate.predictors.probe_former.scored_classes import ScoredClasses
+from nassurrogate.predictors.training.core_threads import on_all_cores
+from nassurrogate.predictors.training.device import torch_device
+from nassurrogate.spaces import CellSpace, Space
+
+
+@dataclass(frozen=True)
+class ProbeFormerConfig(RelationConfig):
+    """Hyper-parameters, chosen on a third of cifar10's classes; the ablation switches parts of it off.
+
+    network_share: weight of the transformers in the average with the process after endless labels; 0 leaves them out.
+    even_labels: labels after which they have half of that weight.
+    cross_fit_labels: labels from which on each member leaves some out at first, so that its errors there set the
+        deviation.
+    process_labels: labels that the process learns at most, a random choice.
+    """
+
+    network_share: float = 1.0
+    even_labels: int = 150
+    cross_fit_labels: int = 256
+    process_labels: int = 5000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_ranges(self, _RANGES)
+
+
+_RANGES = {
+    "network_share": (0.0, 1.0),
+    "even_labels": (0, 1_000_000_000),
+    "cross_fit_labels": (2, 1_000_000_000),
+    "process_labels": (1, 10_000),
+}
+_Parts: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""In normal scores: the process's means (B,), the members' predictions (M, B), the process's spreads (B,)."""
+_MOST_UNSEEN = 64
+"""Labels that a member leaves out at most: four members' tell the coverage to 2 points."""
+_REFERENCE_CELLS = 2000
+_SCALE = "labels.scores"
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """The training labels.
+
+    Args:
+        archs: n architectures.
+        targets: (n,) in the metric's unit.
+        classes: (n,) their class numbers.
+        order: (k,) positions of those that the process learns, in its order.
+    """
+
+    archs: list[Architecture]
+    targets: np.ndarray
+    classes: np.ndarray
+    order: np.ndarray
+
+
+class ProbeFormer(Predictor):
+    """The default predictor.
+
+    >>> from nassurrogate.spaces import get_space
+    >>> space = get_space("nb201")
+    >>> predictor = ProbeFormer(space, config={"epochs": 5})
+    >>> predictor.fit(space.parse_many([0, 1, 2]), np.array([85.5, 90.8, 72.1]))
+    >>> mean, std = predictor.predict(space.parse_many([5, 6]))
+    >>> mean.shape, std.shape
+    ((2,), (2,))
+    """
+
+    name = "probe-former"
+    description = "relation transformer and Gaussian process on canonical cells and random-network probes; seconds"
+    presets: ClassVar[Mapping[str, Any]] = {"default": ProbeFormerConfig()}
+    requires = CellSpace
+    space: CellSpace
+    _labels: _Labels
+    _scale: RankScale
+    _process: CellPosterior
+
+    def __init__(self, space: Space, **options: Any) -> None:
+        super().__init__(space, **options)
+        torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
+
+    def uses(self) -> list[str]:
+        return read_parts(self.space, probes=self.config.probes)
+
+    def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
+        self._labels = self._ordered(list(archs), np.array(targets, dtype=np.float64))
+        held = self._learn_process().held_out()
+        unseen = self._unseen(held.place)
+        self._network: RelationEnsemble | None = None
+        if self.config.network_share > 0:
+            self._network = RelationEnsemble.untrained(self.space, self.config, self.seed, self.device)
+            labelled = read(self.space, self._labels.classes)
+            scores = self._scale.encode(self._labels.targets)
+            self._network.learn(labelled, scores, unseen, progress)
+        elif progress is not None:
+            progress(1, 1)
+        if unseen.size:
+            self._freeze()
+        self._calibration = self._calibrated(held, unseen)
+        if self._network is not None and self.config.closing_epochs:
+            self._network.learn_all(labelled, scores, progress)
+        self._freeze()
+
+    def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        if not archs:
+            return np.empty(0), np.empty(0)
+        process, members, spread = self._parts(class_numbers(self.space, archs))
+        mean, raw = self._decoded(self._average((process, _member_mean(members))), spread)
+        return mean, self._calibration.std(raw)
+
+    def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        if not archs:
+            return np.empty(0), np.empty(0)
+        process, members, spread = self._parts(class_numbers(self.space, archs))
+        of_function = np.sqrt(np.maximum(spread**2 - KERNEL.noise, 0.0))
+        return self._average((process, _member_mean(members))), of_function
+
+    def encoded(self, targets: np.ndarray) -> np.ndarray:
+        return self._scale.encode(np.asarray(targets, dtype=np.float64))
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        tensors = label_arrays(self.space, self._labels.archs, self._labels.targets)
+        tensors |= {_SCALE: self._scale.scores} | self._process.state()
+        if self._network is not None:
+            tensors |= self._network.state()
+        return tensors, {"calibration": self._calibration.as_dict(), "average": self._average.as_dict()}
+
+    def learns_again(self, meta: Mapping[str, Any]) -> bool:
+        return "average" not in meta  # only in files of earlier releases
+
+    def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
+        archs, targets = read_labels(self.space, tensors)
+        calibration = Calibration.from_dict(meta["calibration"])
+        network = None
+        if self.config.network_share > 0:
+            network = RelationEnsemble.restored(self.space, self.config, tensors, self.seed, self.device)
+        labels = self._ordered(archs, targets)
+        if "average" not in meta:  # a file of an earlier release, which has no process either
+            self._labels, self._network, self._calibration = labels, network, calibration
+            self._learn_process()
+            self._freeze()
+            return
+        average = PartAverage.from_dict(meta["average"], self._shares(len(targets)))
+        scale = RankScale(tensors[_SCALE].copy(), np.unique(targets))
+        process = CellPosterior.restored(self._labelled_inputs(labels), tensors)
+        self._labels, self._scale, self._process = labels, scale, process
+        self._network, self._calibration, self._average = network, calibration, average
+        self._forget_scores()
+
+    # --- the process ---------------------------------------------------------------------------------------------
+
+    def _ordered(self, archs: list[Architecture], targets: np.ndarray) -> _Labels:
+        order = np.random.default_rng(self.seed).permutation(len(targets))[: self.config.process_labels]
+        return _Labels(archs, targets, class_numbers(self.space, archs), order)
+
+    def _learn_process(self) -> CellProcess:
+        labels = self._labels
+        self._scale = RankScale.of(labels.targets)
+        process = CellProcess(self._labelled_inputs(labels), self._scale.encode(labels.targets[labels.order]))
+        self._process = process
+        return process
+
+    def _labelled_inputs(self, labels: _Labels) -> np.ndarray:
+        return self._kernel_inputs(read(self.space, labels.classes[labels.order]))
+
+    def _kernel_inputs(self, cells: ReadCells) -> np.ndarray:
+        return kernel_inputs(self.space, cells.paths, cells.probes if self.config.probes else None)
+
+    # --- deviations ----------------------------------------------------------------------------------------------
+
+    def _unseen(self, known: np.ndarray) -> np.ndarray:
+        """(M, k) labels that each member leaves out, among those that the process predicts as if unknown.
+
+        With few labels every one counts, and the process weighs most: k is 0, and its errors stand for the average's.
+        """
+        config: ProbeFormerConfig = self.config
+        n = len(self._labels.targets)
+        cross_fit = config.network_share > 0 and n >= config.cross_fit_labels
+        k = min(n // 8, _MOST_UNSEEN, len(known) // config.members) if cross_fit else 0
+        unseen: np.ndarray = self._labels.order[known[len(known) - k * config.members :]].reshape(config.members, k)
+        return unseen
+
+    def _calibrated(self, held: HeldOut, unseen: np.ndarray) -> Calibration:
+        """From the labels that a member has not seen, or where all members saw all, from those the process left out."""
+        label, process, spread = self._labels.order[held.place], held.mean, held.spread
+        if unseen.size:
+            label, process, spread = (part[len(part) - unseen.size :] for part in (label, process, spread))
+            _, members, _ = self._parts(self._labels.classes[label])
+            member = np.repeat(np.arange(len(unseen)), unseen.shape[1])
+            process = self._average((process, members[member, np.arange(len(label))]))
+        mean, raw = self._decoded(process, spread)
+        return Calibration.of(HeldOut(label, mean, raw), self._labels.targets)
+
+    # --- both ----------------------------------------------------------------------------------------------------
+
+    def _freeze(self) -> None:
+        """Score what later scores are relative to: all classes of a small space, some cells of a large one."""
+        self._forget_scores()
+        if self._known is not None:
+            reference = self.space.class_ids()
+        else:
+            cells = self.space.sample(_REFERENCE_CELLS, np.random.default_rng(0))
+            reference = class_numbers(self.space, cells)
+        process, members, _ = self._parts(reference)
+        self._average = PartAverage.over((process, _member_mean(members)), self._shares(len(self._labels.targets)))
+
+    def _shares(self, n: int) -> tuple[float, float]:
+        """Weights of the process and the networks after n labels: the networks need more labels."""
+        share = self.config.network_share * n / (n + self.config.even_labels)
+        return 1 - share, share
+
+    def _forget_scores(self) -> None:
+        self._known: ScoredClasses | None = None
+        if is_tabulated(self.space):
+            self._known = ScoredClasses(self.space.class_graphs.n_nodes, self._n_members + 2)
+
+    @property
+    def _n_members(self) -> int:
+        """M; without networks, a single member that always predicts 0."""
+        members: int = 1 if self._network is None else self.config.members
+        return members
+
+    def _parts(self, classes: np.ndarray) -> _Parts:
+        """What is known of (B,) classes."""
+        if self._known is not None:
+            scores = self._known.take(classes, self._scored)
+        else:
+            different, place = np.unique(classes, return_inverse=True)
+            scores = self._scored(different)[:, place]
+        return scores[0], scores[1:-1], scores[-1]
+
+    def _scored(self, classes: np.ndarray) -> np.ndarray:
+        """(M + 2, D) what is computed of D different classes, as in `_Parts`; of none does it depend on the others."""
+        scores = np.zeros((self._n_members + 2, len(classes)))
+        scorer = None if self._network is None else self._network.scorer()
+
+        def score(rows: np.ndarray) -> None:
+            cells = read(self.space, classes[rows])
+            mean, spread = self._process.predict(self._kernel_inputs(cells))
+            # Rounded, for libraries of linear algebra that compute a row by its place.
+            scores[0, rows], scores[-1, rows] = np.round(mean, 9), np.round(spread, 9)
+            if scorer is not None:
+                scores[1:-1, rows] = scorer(cells)
+
+        on_all_cores(score, chunks(self.space.class_graphs.n_nodes[classes]))
+        return scores
+
+    def _decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Normal scores and spreads in the labels' unit."""
+        high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
+        return self._scale.decode(mean), (high - low) / 2
+
+
+def _member_mean(members: np.ndarray) -> np.ndarray:
+    """(M, B) → (B,), added up member by member: NumPy's mean rounds a single column otherwise than one of many."""
+    return np.asarray(sum(members[1:], start=members[0]) / len(members))

@@ -1,0 +1,303 @@
+"""Train the members of a small ensemble as one batched model: each has its own weights, order of batches and dropout.
+
+Shapes: M members, n labels, B labels a batch, V views of each cell (the cell itself, then relabelled ones).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from nassurrogate.errors import InputError
+from nassurrogate.predictors.training.cuda_graph import Recorded, tensor_float_32
+from nassurrogate.predictors.training.steps import Schedule, Steps
+
+__all__ = ["Ensemble", "Inputs", "Labelled", "Loss", "Schedule"]
+
+logger = logging.getLogger(__name__)
+_STEPS_WORTH_COMPILING = 50_000
+"""Compiling takes about half a minute, and saves 1 ms a step of NAR-Former V2's preset `paper`."""
+Inputs: TypeAlias = tuple[Tensor, ...]
+"""What a network reads, one tensor an argument, rows in front."""
+Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Predictions (M, B, V) and targets (M, B) → one loss a member, (M,)."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Inputs (n, V, …) with their targets (n,)."""
+
+    inputs: Inputs
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def rows(self, picked: Tensor) -> tuple[Inputs, Tensor]:
+        """Rows (M, B) → inputs (M, B, V, …) and targets (M, B)."""
+        return tuple(part[picked] for part in self.inputs), self.targets[picked]
+
+
+class Ensemble:
+    """M copies of a network, run together; their weights have the members as leading dimension.
+
+    Args:
+        build: makes one network.
+        weights: by name, (M, …) each, on the device.
+        seed: of the batches and the dropout.
+        device: where the weights live.
+    """
+
+    def __init__(
+        self, build: Callable[[], nn.Module], weights: Mapping[str, Tensor], seed: int, device: torch.device
+    ) -> None:
+        self.device = device
+        self.seed = seed
+        self.weights = dict(weights)
+        self.members = len(next(iter(self.weights.values())))
+        self._build = build
+
+    @cached_property
+    def _network(self) -> nn.Module:
+        """The network that each member's weights are put into."""
+        return _structure(self._build)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Plain arrays, as every tensor sent to another process takes a file descriptor.
+        kept = {name: value for name, value in vars(self).items() if name != "_network"}
+        return {**kept, "weights": {name: value.cpu().numpy() for name, value in self.weights.items()}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.weights = {name: torch.from_numpy(value).to(self.device) for name, value in state["weights"].items()}
+
+    @classmethod
+    def untrained(cls, build: Callable[[], nn.Module], members: int, seed: int, device: torch.device) -> Ensemble:
+        """Members that start as `build` draws them from torch's generator, seeded here."""
+        with _seeded(seed, device):
+            stacked, _ = stack_module_state([build() for _ in range(members)])
+        return cls(build, {name: value.detach().to(device) for name, value in stacked.items()}, seed, device)
+
+    @classmethod
+    def restored(
+        cls,
+        build: Callable[[], nn.Module],
+        members: int,
+        saved: Mapping[str, np.ndarray],
+        seed: int,
+        device: torch.device,
+    ) -> Ensemble:
+        """Members with saved weights. Raises `InputError`, before it takes memory, where they are not what is built."""
+        weights = {}
+        for name, wanted in _structure(build).state_dict().items():
+            shape = (members, *wanted.shape)
+            value = saved.get(name)
+            if value is None or value.shape != shape or value.dtype != np.float32:
+                given = "missing" if value is None else f"{value.dtype}{value.shape}"
+                raise InputError(f"weights {name!r} are {given}, expected float32{shape}")
+            if not np.isfinite(value).all():
+                raise InputError(f"weights {name!r} are not finite")
+            weights[name] = torch.from_numpy(value.copy()).to(device)
+        return cls(build, weights, seed, device)
+
+    def predict(self, inputs: Inputs) -> Tensor:
+        """(B, …) inputs, the same for all members → (M, B), in double precision.
+
+        The last digits of a row depend on B, not on the other rows.
+        """
+        with torch.no_grad():
+            return self.frozen(torch.float64)(*inputs)
+
+    def frozen(self, dtype: torch.dtype) -> Callable[..., Tensor]:
+        """What `predict` computes, with the weights as they are now, in another precision."""
+        weights = {name: value.to(dtype) for name, value in self.weights.items()}
+        return lambda *inputs: self._run(weights, inputs, shared=True)
+
+    def _run(self, weights: dict[str, Tensor], inputs: Inputs, *, shared: bool) -> Tensor:
+        network = self._network  # built outside vmap, which would draw its weights for every member
+
+        def one(member: dict[str, Tensor], *parts: Tensor) -> Tensor:
+            return cast(Tensor, functional_call(network, member, parts))
+
+        if self.members == 1:  # nothing to batch, so none of vmap's overhead
+            alone = {name: value.squeeze(0) for name, value in weights.items()}
+            return one(alone, *(inputs if shared else (part[0] for part in inputs))).unsqueeze(0)
+        in_dims = (0, *((None if shared else 0) for _ in inputs))
+        return vmap(one, in_dims=in_dims, randomness="different")(weights, *inputs)
+
+    def _outputs(self, weights: dict[str, Tensor], inputs: Inputs) -> Tensor:
+        """(M, B, V, …) → (M, B, V)."""
+        batch, views = inputs[0].shape[1:3]
+        flat = tuple(part.flatten(1, 2) for part in inputs)
+        return torch.unflatten(self._run(weights, flat, shared=False), 1, (batch, views))
+
+    def fit(
+        self,
+        data: Labelled,
+        schedule: Schedule,
+        loss: Loss,
+        *,
+        held_out: Labelled | None = None,
+        criterion: Loss | None = None,
+        pools: np.ndarray | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Minimise the members' losses, each over its own random batches; see `Schedule` for when it ends.
+
+        Args:
+            data: what the members learn.
+            schedule: how long and how fast.
+            loss: what a member minimises over a batch.
+            held_out: labels that no member learns; every member keeps the weights that do best on them.
+            criterion: what is low where a member does well on them; by default the loss.
+            pools: (M, n) rows of `data`, those that each member learns; by default all rows.
+            progress: called with (epochs done, epochs in all).
+
+        Raises `InputError` where a weight is no longer finite at the end.
+        """
+        rng = np.random.default_rng(self.seed)
+        rows = np.tile(np.arange(len(data)), (self.members, 1)) if pools is None else _checked(pools, self, data)
+        weights = {name: value.clone().requires_grad_() for name, value in self.weights.items()}
+
+        def batch_loss(picked: Tensor) -> Tensor:
+            inputs, targets = data.rows(picked)
+            return loss(self._outputs(weights, inputs), targets).sum()
+
+        with tensor_float_32() if self.device.type == "cuda" else nullcontext():
+            with _seeded(self.seed, self.device), self._training():
+                on_gpu = self.device.type == "cuda"
+                steps = Steps(
+                    weights,
+                    _fused(batch_loss, schedule, torch.from_numpy(rows).to(self.device)) if on_gpu else batch_loss,
+                    schedule,
+                    rows.shape[1],
+                    self.device,
+                    members=self.members,
+                    record=Recorded if on_gpu else None,
+                )
+            learned = steps.learned
+            judge = None if held_out is None else self._judge(learned, held_out, criterion or loss)
+            watch = _Watch(schedule.patience, self.members, self.device)
+            with _seeded(self.seed, self.device):
+                for epoch in range(schedule.epochs):
+                    order = np.stack([pool[rng.permutation(len(pool))] for pool in rows])
+                    with self._training():
+                        steps.epoch(order)
+                    if progress is not None:
+                        progress(epoch + 1, schedule.epochs)
+                    if judge is not None and watch.should_stop(judge(), learned):
+                        if progress is not None and epoch + 1 < schedule.epochs:
+                            progress(schedule.epochs, schedule.epochs)
+                        break
+        kept = watch.best if held_out is not None else learned
+        if not all(bool(value.isfinite().all()) for value in kept.values()):
+            raise InputError(
+                f"training diverged: a weight is no longer finite; the learning rate of {schedule.learning_rate:g} "
+                "may be too high"
+            )
+        self.weights = {name: value.detach().clone() for name, value in kept.items()}
+
+    @contextmanager
+    def _training(self) -> Iterator[None]:
+        """The network drops out inside."""
+        self._network.train()
+        try:
+            yield
+        finally:
+            self._network.eval()
+
+    def _judge(self, weights: dict[str, Tensor], held_out: Labelled, criterion: Loss) -> Callable[[], Tensor]:
+        """What gives every member's (M,) criterion on the held-out labels, with the weights as they are then."""
+        inputs, targets = held_out.rows(torch.arange(len(held_out), device=self.device).expand(self.members, -1))
+
+        def outputs() -> Tensor:
+            with torch.no_grad():
+                return self._outputs(weights, inputs)
+
+        predictions = Recorded(outputs, self.device) if self.device.type == "cuda" else outputs
+
+        def judged() -> Tensor:
+            with torch.no_grad():
+                return criterion(predictions(), targets)
+
+        return judged
+
+
+def _fused(batch_loss: Callable[[Tensor], Tensor], schedule: Schedule, rows: Tensor) -> Callable[[Tensor], Tensor]:
+    """The loss with its kernels fused by a compiler, where a fit is long enough to pay for that.
+
+    Only batches of the commonest size are compiled; where the compiler fails, none.
+    """
+    sizes = Counter(schedule.batch_sizes(rows.shape[1]))
+    size = sizes.most_common(1)[0][0]
+    if schedule.epochs * sizes.total() < _STEPS_WORTH_COMPILING:
+        return batch_loss
+    compiled = torch.compile(batch_loss, dynamic=False)
+    try:
+        compiled(rows[:, :size]).backward()  # type: ignore[no-untyped-call]
+    except RuntimeError as error:  # no C compiler or no Triton on this machine, most often
+        told = " ".join(str(error).split())
+        logger.warning("the training step is not compiled and will take longer: %s", told[:200])
+        return batch_loss
+    return lambda picked: compiled(picked) if picked.shape[1] == size else batch_loss(picked)
+
+
+def _checked(pools: np.ndarray, ensemble: Ensemble, data: Labelled) -> np.ndarray:
+    if pools.ndim != 2 or len(pools) != ensemble.members or pools.shape[1] == 0 or pools.dtype.kind not in "iu":
+        raise InputError(
+            f"pools name rows for {ensemble.members} members, (M, n) whole numbers, got {pools.dtype}{pools.shape}"
+        )
+    if pools.min() < 0 or pools.max() >= len(data):
+        raise InputError(f"pools name rows from 0 to {len(data) - 1}, got {pools.min()} to {pools.max()}")
+    return pools.astype(np.int64)
+
+
+def _structure(build: Callable[[], nn.Module]) -> nn.Module:
+    """A network without memory for its weights, in evaluation mode."""
+    with torch.device("meta"):
+        return build().eval()
+
+
+class _Watch:
+    """Keeps every member's best weights, and says when none has improved for `patience` epochs."""
+
+    def __init__(self, patience: int, members: int, device: torch.device) -> None:
+        self.patience = patience
+        self.lowest = torch.full((members,), torch.inf, device=device)
+        self.best: dict[str, Tensor] = {}
+        self.waited = 0
+
+    def should_stop(self, losses: Tensor, weights: dict[str, Tensor]) -> bool:
+        losses = losses.to(self.lowest.device)
+        better = losses < self.lowest
+        any_better = bool(better.any())
+        if not self.best:
+            self.best = {name: value.detach().clone() for name, value in weights.items()}
+        elif any_better:
+            for name, value in weights.items():
+                chosen = better.view(-1, *(1 for _ in value.shape[1:]))
+                self.best[name] = torch.where(chosen, value.detach(), self.best[name])
+        self.lowest = torch.where(better, losses, self.lowest)
+        self.waited = 0 if any_better else self.waited + 1
+        return self.waited >= self.patience
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's generators start from `seed` inside, and go on as before afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        # Not torch.manual_seed: that would seed the generators of all GPUs, used or not.
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        yield

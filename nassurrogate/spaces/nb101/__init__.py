@@ -1,0 +1,5 @@
+"""The NAS-Bench-101 search space (Ying et al., arXiv 1902.09635)."""
+
+from nassurrogate.spaces.nb101.space import NB101
+
+__all__ = ["NB101"]

@@ -1,0 +1,5 @@
+"""The NAS-Bench-201 search space (Dong & Yang, arXiv 2001.00326)."""
+
+from nassurrogate.spaces.nb201.space import NB201
+
+__all__ = ["NB201"]

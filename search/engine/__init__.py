@@ -1,0 +1,1 @@
+"""One search from end to end: the loop, its evaluator and surrogates, its budget, and its result."""

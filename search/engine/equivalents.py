@@ -1,0 +1,62 @@
+"""Spends the rest of the budget on cheaper equivalents once every feasible function is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks import Benchmark
+from nassurrogate.constraints import Constraint
+from nassurrogate.search.candidates.feasible_set import FeasibleSet
+from nassurrogate.search.engine.evaluator import Account
+from nassurrogate.search.engine.result import COSTS
+from nassurrogate.search.engine.selection import first_queries
+
+EQUIVALENT = "equivalent"
+"""How the ledger marks such queries, in `proposed_by`."""
+
+
+def evaluate_cheaper(
+    account: Account, feasible: FeasibleSet, benchmark: Benchmark, constraints: Sequence[Constraint]
+) -> int:
+    """Evaluate the cheapest feasible equivalent of each evaluated architecture, best functions first.
+
+    Equivalent architectures differ in their costs and in the noise of their training. Cheaper means less of the first
+    constrained metric (more of it, for a lower bound); ties are broken by the next one, then by latency, parameters
+    and FLOPs.
+
+    Args:
+        account: evaluates at most one more architecture of each function.
+        feasible: lists equivalents.
+        benchmark: looks up costs.
+        constraints: the run's constraints.
+
+    Returns how many were evaluated.
+    """
+    free = benchmark.free_metrics()
+    directions = {c.metric: 1.0 if c.operator in ("<=", "<") else -1.0 for c in reversed(constraints)}
+    directions = {name: directions[name] for name in reversed(directions)}
+    directions |= {name: 1.0 for name in COSTS if name in free and name not in directions}
+    if not directions:
+        return 0
+
+    def costs(archs: Sequence[Architecture]) -> list[tuple[float, ...]]:
+        columns = [sign * benchmark.lookup(archs, name) for name, sign in directions.items()]
+        return [tuple(row) for row in np.nan_to_num(np.stack(columns, axis=1), nan=np.inf).tolist()]
+
+    archs, queries, sign = account.archs, account.labelled, account.objective.sign
+    n_done = 0
+    for place in sorted(first_queries(queries).tolist(), key=lambda at: -sign * queries[at].value):
+        others = feasible.equivalents(archs[place])
+        if account.budget == len(account.queries):
+            break
+        if not others:
+            continue
+        mine, *theirs = costs([archs[place], *others])
+        cheapest = min(range(len(others)), key=theirs.__getitem__)
+        if theirs[cheapest] < mine:
+            account.evaluate(others[cheapest], "search", EQUIVALENT, equivalent=True)
+            n_done += 1
+    return n_done

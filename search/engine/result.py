@@ -1,0 +1,150 @@
+"""What a run comes to: the best feasible architecture, its regret where the optimum is known, and what was spent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.benchmarks import LABEL, TEST, Benchmark, TabularBenchmark
+from nassurrogate.metric import Metric
+from nassurrogate.search.candidates.feasible_set import FeasibleSet
+from nassurrogate.search.candidates.table_set import TableSet
+from nassurrogate.search.engine.selection import first_queries, mean_labels
+from nassurrogate.search.record.ledger import PHASES, Query, finite_or_none
+from nassurrogate.spaces import CategoricalSpace
+
+COSTS = ("latency_ms", "params_m", "flops_m")
+
+
+class Outcome:
+    """Puts a run into the fields of its result.
+
+    Args:
+        benchmark: where what costs nothing is looked up.
+        feasible: what could have been chosen.
+        objective: what the labels are.
+        queries: those that gave a label.
+        archs: what they are of.
+        constrained: names of the constrained metrics.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        feasible: FeasibleSet,
+        objective: Metric,
+        queries: Sequence[Query],
+        archs: Sequence[Architecture],
+        constrained: Sequence[str] = (),
+    ) -> None:
+        self._benchmark, self._feasible, self._objective = benchmark, feasible, objective
+        self._queries, self._archs = queries, archs
+        # Of a table, which may have dozens of latencies, only what everybody asks for, and what is constrained.
+        others = constrained if isinstance(benchmark, TabularBenchmark) else benchmark.free_metrics()
+        self._free = dict.fromkeys((*COSTS, *others))
+        values, counts = mean_labels(queries)
+        self._labels = dict(zip(first_queries(queries).tolist(), zip(values, counts, strict=True), strict=True))
+
+    def summary(self, order: np.ndarray, *, top: int) -> dict[str, Any]:
+        """The best, its regret, and the next best. Test accuracy is looked up here, once, for the best one.
+
+        Args:
+            order: positions of the first queries of all evaluated architectures, best first.
+            top: how many to list.
+        """
+        listed = [self._described(place) for place in order[:top].tolist()]
+        chosen = self._archs[order[0]]
+        true, regret, optimum = self._compared(chosen)
+        is_label = self._objective.name == LABEL
+        return {
+            "best": {
+                **listed[0],
+                "val_accuracy_mean_pct": true if is_label else None,
+                "test_accuracy_pct": self._tested(int(order[0])),
+                "mean_value": true,
+            },
+            "regret_points": regret,
+            "optimum": optimum,
+            "top": listed,
+        }
+
+    def _described(self, place: int) -> dict[str, Any]:
+        """One evaluated architecture as JSON, from its first query."""
+        query, arch = self._queries[place], self._archs[place]
+        label, n_queries = float(self._labels[place][0]), int(self._labels[place][1])
+        is_label = self._objective.name == LABEL
+        return {
+            "arch": query.arch,
+            "index": query.index,
+            "key": query.key,
+            "val_accuracy_pct": label if is_label else (query.values or {}).get(LABEL),
+            "queries": n_queries,
+            "predicted_accuracy_pct": query.predicted_mean if is_label else None,
+            **{name: self._looked_up(arch, name) for name in self._free},
+            "feasible": query.feasible,
+            "value": label,
+            "predicted_value": query.predicted_mean,
+            "values": dict(query.values or {}),
+            "choices": arch.choices if isinstance(arch.space, CategoricalSpace) else None,
+        }
+
+    def _looked_up(self, arch: Architecture, metric: str) -> float | None:
+        if metric not in self._benchmark.free_metrics():
+            return None
+        return finite_or_none(self._benchmark.lookup([arch], metric)[0])
+
+    def _tested(self, place: int) -> float | None:
+        """Test accuracy of the chosen one: its label, what its evaluation gave beside that, or a table's."""
+        if self._objective.name == TEST:
+            return float(self._labels[place][0])
+        if isinstance(self._benchmark, TabularBenchmark) and TEST in self._benchmark.metrics:
+            return finite_or_none(self._benchmark.query(self._archs[place], TEST).value)
+        return (self._queries[place].values or {}).get(TEST)
+
+    def _compared(self, chosen: Architecture) -> tuple[float | None, float | None, dict[str, Any] | None]:
+        """The chosen one's true mean, its regret and the optimum; None where a table does not know them."""
+        if not (isinstance(self._benchmark, TabularBenchmark) and isinstance(self._feasible, TableSet)):
+            return None, None, None
+        truth = self._benchmark.column(self._objective.name).mean
+        true = float(truth[self._benchmark.space.index(chosen)])
+        feasible = np.flatnonzero(self._feasible.satisfies)
+        if not np.isfinite(truth[feasible]).all():
+            return finite_or_none(true), None, None
+        if self._feasible.n_unknown:
+            return (
+                finite_or_none(true),
+                None,
+                None,
+            )  # a better one may be among these
+        sign = self._objective.sign
+        ideal = int(feasible[(sign * truth[feasible]).argmax()])
+        optimum = {
+            "arch": self._benchmark.space.take([ideal])[0].string,
+            "index": ideal,
+            "val_accuracy_mean_pct": float(truth[ideal]) if self._objective.name == LABEL else None,
+            "value": float(truth[ideal]),
+        }
+        return true, float(sign * (truth[ideal] - true)) + 0.0, optimum  # no negative zero
+
+
+def spent(queries: Sequence[Query]) -> dict[str, Any]:
+    """What was spent, failures included."""
+    costs = [query.cost_train_time_s for query in queries if query.cost_train_time_s is not None]
+    phases = Counter(query.phase for query in queries)
+    return {
+        "queries": len(queries),
+        "phases": {phase: phases[phase] for phase in PHASES},
+        "n_failed": sum(query.label is None for query in queries),
+        "label_cost_s": float(sum(costs)) if len(costs) == len(queries) else None,
+    }
+
+
+def metric_sources(benchmark: Benchmark, metrics: Iterable[str]) -> dict[str, str]:
+    """Metric → where its values come from, for the metrics of a table; empty for other benchmarks."""
+    if not isinstance(benchmark, TabularBenchmark):
+        return {}
+    return {name: benchmark.origin(name) for name in dict.fromkeys(metrics) if name in benchmark.metrics}

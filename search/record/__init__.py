@@ -1,0 +1,1 @@
+"""What a run leaves behind: its ledger, run folder, report and plots."""

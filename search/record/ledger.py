@@ -1,0 +1,194 @@
+"""The append-only record of every query: one JSON object a line, on disk before the next query."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from nassurrogate.errors import InputError, brief
+from nassurrogate.files.given_path import as_path
+
+FORMAT = "nassurrogate-ledger"
+FORMAT_VERSION = 1
+
+Phase: TypeAlias = Literal["init", "search", "confirm"]
+PHASES: tuple[Phase, ...] = ("init", "search", "confirm")
+
+
+@dataclass(frozen=True)
+class Query:
+    """One ground-truth query.
+
+    Args:
+        number: 1, 2, … in the order of evaluation.
+        phase: `init`, `search` or `confirm`.
+        proposed_by: `random`, the searcher's name, or `again` for a further training of one evaluated before.
+        arch: the string; `index` its official index, None in a space without an order; `key` its canonical key.
+        label: the objective, in its unit; None if the evaluation failed.
+        label_kind: `mean` of the training seeds, or `single`.
+        label_seed: which training seed was drawn; None for a mean.
+        cost_train_time_s: seconds of training, simulated by a table; None where the benchmark does not say.
+        predicted_mean: what the surrogate said when it was proposed, in the objective's unit; None without a surrogate.
+        predicted_std: its standard deviation, in the same unit.
+        feasible: whether it satisfies every constraint.
+        elapsed_s: seconds since the run began.
+        values: all that the evaluation gave, by metric; None in a ledger of an earlier release.
+        n_seeds: training seeds behind the label; None in a ledger of an earlier release.
+        status: `ok`, or `failed` or `missing`: then there is no label, and it is never evaluated again.
+        reason: why it is not `ok`.
+        fidelity: such as a number of epochs; None for the full training.
+    """
+
+    number: int
+    phase: Phase
+    proposed_by: str
+    arch: str
+    index: int | None
+    key: str
+    label: float | None
+    label_kind: Literal["mean", "single"]
+    label_seed: int | None
+    cost_train_time_s: float | None
+    predicted_mean: float | None
+    predicted_std: float | None
+    feasible: bool
+    elapsed_s: float
+    values: Mapping[str, float] | None = None
+    n_seeds: int | None = None
+    status: str = "ok"
+    reason: str = ""
+    fidelity: int | None = None
+
+    @property
+    def value(self) -> float:
+        """The label of a query that is `ok`."""
+        assert self.label is not None, f"query {self.number} has no label"
+        return self.label
+
+
+def labelled(queries: Sequence[Query]) -> list[Query]:
+    """Those that gave a label."""
+    return [query for query in queries if query.label is not None]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What `read_ledger` found.
+
+    Args:
+        header: format version, resolved configuration, package versions, checksum of the table, time of creation.
+        queries: all that were written whole.
+        torn: the run was cut off while it wrote a line; that line is left out.
+    """
+
+    header: dict[str, Any]
+    queries: tuple[Query, ...]
+    torn: bool = False
+
+
+class LedgerError(InputError):
+    """The ledger cannot be written any further: a run ends with what it holds."""
+
+
+class LedgerWriter:
+    """Writes a new ledger, header first; every line is on disk when the call returns.
+
+    A line that cannot be written whole is taken back, so that the file stays valid.
+
+    Args:
+        path: must not exist.
+        header: JSON-able.
+
+    Raises `InputError` where the file exists or cannot be written.
+    """
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        self.path = path
+        self._n_queries = 0
+        try:
+            self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise InputError(f"cannot create {path}: {error.strerror}") from error
+        try:
+            self._write({"record": "header", "format": FORMAT, "format_version": FORMAT_VERSION, **header})
+        except InputError:
+            self.close()
+            path.unlink(missing_ok=True)
+            raise
+
+    def append(self, query: Query) -> None:
+        """Write one query. Raises `InputError` where the disk refuses it; the lines before stand."""
+        self._write({"record": "query", **asdict(query)})
+        self._n_queries += 1
+
+    def close(self) -> None:
+        """No further line follows."""
+        os.close(self._handle)
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        line = (json.dumps(record, allow_nan=False) + "\n").encode()
+        start = os.fstat(self._handle).st_size
+        whole = False
+        try:
+            done = 0
+            while done < len(line):
+                done += os.write(self._handle, line[done:])
+            os.fsync(self._handle)
+            whole = True
+        except OSError as error:
+            raise LedgerError(
+                f"cannot write {self.path}: {error.strerror}; the {self._n_queries} queries written before stand"
+            ) from error
+        finally:
+            if not whole:  # Ctrl-C lands here too
+                os.ftruncate(self._handle, start)
+
+
+def read_ledger(path: str | Path) -> Ledger:
+    """Read a ledger, or the one in a run folder. A torn last line (power cut, `kill -9`) is left out and reported.
+
+    Raises `InputError` for a file that is missing, foreign, of a newer format, or damaged anywhere but at its end.
+    """
+    path = as_path(path, "the ledger's path")
+    if path.is_dir():
+        path = path / "ledger.jsonl"
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise InputError(f"cannot read the ledger {path}: {error.strerror}") from error
+    torn = lines.pop() != b""
+    records = [_record(line, f"line {number} of {path}") for number, line in enumerate(lines, start=1)]
+    if not records or records[0].get("format") != FORMAT:
+        raise InputError(f"{path} is no ledger: its first line is not the header that a run writes")
+    header = records[0]
+    if header.get("format_version") != FORMAT_VERSION:
+        version = header.get("format_version")
+        raise InputError(f"{path} has format version {brief(version)}; this release reads {FORMAT_VERSION}")
+    queries = []
+    for number, record in enumerate(records[1:], start=2):
+        fields = {name: value for name, value in record.items() if name != "record"}
+        try:
+            queries.append(Query(**fields))
+        except TypeError as error:
+            raise InputError(f"line {number} of {path} is no query ({error})") from error
+    return Ledger(header, tuple(queries), torn)
+
+
+def _record(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{place} is damaged: not a JSON object ({str(error)[:80]})") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{place} is damaged: expected a JSON object, got {brief(record)}")
+    return record
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """A Python float, or None for NaN and infinities, which JSON has no word for."""
+    return float(value) if value is not None and math.isfinite(value) else None

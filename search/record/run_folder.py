@@ -1,0 +1,118 @@
+"""The folder of one run: its lock, its ledger, its summary."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nassurrogate.errors import InputError
+from nassurrogate.files.atomic_file import write_atomically
+from nassurrogate.files.given_path import file_stem
+from nassurrogate.search.record.ledger import LedgerWriter
+
+LEDGER, SUMMARY, LOCK, PLOTS = "ledger.jsonl", "summary.json", "run.lock", "plots"
+
+
+def default_folders(space: str, dataset: str, seed: int) -> Iterator[Path]:
+    """`runs/<space>-<dataset>-<seed>-<time>` in the current folder, then the same with `-2`, `-3`, … without end."""
+    stem = file_stem(f"{space}-{dataset}-{seed}-{datetime.now():%Y%m%d-%H%M%S}").lstrip(".")
+    yield Path("runs") / stem
+    for number in itertools.count(2):
+        yield Path("runs") / f"{stem}-{number}"
+
+
+@contextmanager
+def open_run(folder: Path | Iterator[Path], header: Mapping[str, Any]) -> Iterator[LedgerWriter]:
+    """Create or take over a folder that holds no run, and keep it locked against other processes meanwhile.
+
+    Args:
+        folder: the folder, or names for a new one; the first one that does not exist is created.
+        header: of the ledger; the writer's `path` says where the ledger is.
+
+    Raises `InputError` for a folder that another process writes, that holds a run, or that cannot be written; nothing
+    of it is then changed.
+    """
+    from filelock import FileLock, Timeout
+
+    if isinstance(folder, Path):
+        path, created = folder, _make_folder(folder)
+    else:
+        path, created = _make_new(folder)
+    if not (path / LOCK).exists():
+        _refuse_other_run(path)
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"another process is writing the run folder {path}; choose another one") from error
+    except OSError as error:
+        _remove_empty(created)
+        raise InputError(f"cannot write the run folder {path}: {error.strerror}; choose another one") from error
+    try:
+        _refuse_other_run(path)
+        try:
+            writer = LedgerWriter(path / LEDGER, header)
+        except InputError:
+            (path / LOCK).unlink(missing_ok=True)
+            _remove_empty(created)
+            raise
+        try:
+            yield writer
+        finally:
+            writer.close()
+    finally:
+        lock.release()
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write `summary.json` into a run folder, whole or not at all. Raises `InputError` where that fails."""
+    target = path / SUMMARY
+    text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+    try:
+        write_atomically(target, lambda file: file.write(text.encode()))
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror}; the ledger beside it is complete") from error
+
+
+def _refuse_other_run(path: Path) -> None:
+    for name in (LEDGER, SUMMARY):
+        if (path / name).exists():
+            raise InputError(f"the run folder {path} holds another run ({name}); choose another one")
+
+
+def _make_folder(path: Path) -> list[Path]:
+    """Make the folder with its parents; returns those that are new, innermost first."""
+    new: list[Path] = []
+    try:
+        new = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _remove_empty(new)
+        raise InputError(f"cannot make the run folder {path}: {error.strerror}; choose another one") from error
+    return new
+
+
+def _make_new(names: Iterator[Path]) -> tuple[Path, list[Path]]:
+    """Create the first folder that does not exist; returns it and all new folders, innermost first."""
+    for path in names:
+        parents = _make_folder(path.parent)
+        try:
+            path.mkdir()  # fails where another process was faster
+        except FileExistsError:
+            continue
+        except OSError as error:
+            _remove_empty(parents)
+            raise InputError(f"cannot make the run folder {path}: {error.strerror}; choose another one") from error
+        return path, [path, *parents]
+    raise AssertionError("the names never end")
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,1 @@
+"""Searchers, one file each, and the acquisition functions beside them."""

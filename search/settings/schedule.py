@@ -1,0 +1,101 @@
+"""The strategy of a search in numbers: how a budget is spent, and what decides the next query."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nassurrogate.search.settings.table import SETTINGS
+
+_REFITS = 20
+"""Fits that a run makes of a predictor whose fits take time."""
+_TRAINED_AGAIN = 0.16
+"""Share of a budget of single trainings that goes to further trainings of the best cells."""
+_GROWTH = 200
+"""A batch is at least this part of what was evaluated: at thousands of labels a single one changes little."""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """Everything about the strategy that a user may change; without a predictor only `top` matters.
+
+    `nassurrogate.search.settings.table.SETTINGS` documents their meanings, defaults and ranges;
+    `nassurrogate search --help-settings` prints it. A run's notes name settings that have no effect in it.
+
+    Raises `InputError` for a value out of range.
+
+    >>> SearchSettings(n_init=5, acquisition="ucb").n_init
+    5
+    """
+
+    n_init: int | None = None
+    n_confirm: int | None = None
+    batch_size: int | None = None
+    acquisition: str = "ei"
+    beta: float = 2.0
+    pool_size: int = 32_768
+    inner_proposals: int | None = None
+    label_noise_pct: float = 0.2
+    top: int = 10
+
+    def __post_init__(self) -> None:
+        for name, setting in SETTINGS.items():
+            setting.check(getattr(self, name))
+
+    def changed(self) -> dict[str, object]:
+        """The settings that differ from their defaults.
+
+        >>> SearchSettings(beta=3.0).changed()
+        {'beta': 3.0}
+        """
+        return {
+            name: getattr(self, name) for name, setting in SETTINGS.items() if getattr(self, name) != setting.default
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a budget is split: `n_init` random evaluations, `n_confirm` at the end, the search between them.
+
+    Args:
+        fixed_batch: size of a batch that was asked for; None: it follows from the predictor.
+    """
+
+    n_init: int
+    n_search: int
+    n_confirm: int
+    fixed_batch: int | None = None
+
+    def batch_size(self, n_evaluated: int, *, refits_at_once: bool) -> int:
+        """Evaluations before the next fit.
+
+        >>> plan(100, SearchSettings()).batch_size(50, refits_at_once=True)
+        1
+        >>> plan(100, SearchSettings(), initial_labels=10).batch_size(50, refits_at_once=False)
+        5
+        """
+        if self.fixed_batch is not None:
+            return self.fixed_batch
+        least = 1 if refits_at_once else math.ceil(self.n_search / _REFITS)
+        return max(least, n_evaluated // _GROWTH, 1)
+
+
+def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3, trains_again: bool = False) -> Plan:
+    """Split a budget into an initial sample, the search, and a confirmation.
+
+    Args:
+        budget: evaluations in all, ≥ 1.
+        settings: the strategy.
+        initial_labels: what the predictor wants to see first; 0 where a model is there before the first query.
+        trains_again: whether the confirmation trains the best cells again.
+
+    >>> plan(30, SearchSettings())
+    Plan(n_init=3, n_search=26, n_confirm=1, fixed_batch=None)
+    >>> plan(2, SearchSettings())
+    Plan(n_init=1, n_search=0, n_confirm=1, fixed_batch=None)
+    """
+    wanted = initial_labels if settings.n_init is None else settings.n_init
+    n_init = min(wanted, math.ceil(budget / 2))
+    wanted = max(1, round(_TRAINED_AGAIN * budget)) if trains_again else 1
+    n_confirm = min(wanted if settings.n_confirm is None else settings.n_confirm, budget - n_init)
+    return Plan(n_init, budget - n_init - n_confirm, n_confirm, settings.batch_size)

@@ -1,0 +1,93 @@
+"""The scripts that choose hyper-parameters: only on the development third, one change at a time."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nassurrogate.benchmarks import LABEL, load_benchmark
+from nassurrogate.benchmarks.evaluation.protocols import development_split
+from nassurrogate.predictors.cell_kernel import KERNEL
+from nassurrogate.predictors.probe_former.predictor import ProbeFormer, ProbeFormerConfig
+from nassurrogate.spaces import get_space
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Imports a script, which finds those beside it as when it is started."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return importlib.import_module
+
+
+def test_training_and_evaluation_stay_inside_the_development_third(script: Any) -> None:
+    inside = set(development_split(get_space("nb201")))
+    truth = load_benchmark("nb201", "cifar10").column(LABEL).mean
+    seen = {}
+
+    def knows(train: np.ndarray, targets: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
+        assert (targets == truth[train]).all()
+        seen[seed] = set(train), set(test)
+        return truth[test]
+
+    for split in (0, 1):
+        assert script("development").development_tau(knows, 30, split) == pytest.approx(1.0)
+        train, test = seen[split]
+        assert len(train) == 30
+        assert not train & test
+        assert train | test == inside
+    assert seen[0] != seen[1]
+
+
+def test_the_process_of_the_script_is_that_of_the_predictor(script: Any) -> None:
+    """Its kernel's default ranks as Probe-Former without its networks; another one does not."""
+    choose, development = script("choose_probe_former"), script("development")
+    alone = development.development_tau(development.by_surrogate("probe-former", {"network_share": 0.0}), 40, 0)
+    ranked = {
+        name: development.development_tau(choose.by_process(kernel), 40, 0)
+        for name, kernel in list(choose.kernels().items())[:2]
+    }
+    default, other = ranked.values()
+    assert default == pytest.approx(alone, abs=1e-3)
+    assert other != default
+
+
+def test_every_variant_is_one_change(script: Any) -> None:
+    choose = script("choose_probe_former")
+    for name, kernel in choose.kernels().items():
+        changed = sum(vars(kernel)[part] != vars(KERNEL)[part] for part in vars(KERNEL))
+        assert changed == (name != choose.DEFAULT), name
+    default = vars(ProbeFormerConfig())
+    for name, config in choose.NETWORKS.items():
+        made = vars(ProbeFormer(get_space("nb201"), config=config).config)
+        # Twice the epochs are twice the steps too.
+        changed = {part for part in default if made[part] != default[part]} - {"max_steps"}
+        assert len(changed) == (name != choose.DEFAULT), name
+
+
+def test_what_is_stored_is_not_measured_again_and_all_variants_advance_together(script: Any) -> None:
+    choose = script("choose_probe_former")
+    names = list(choose.variants("network"))
+    stored = [{"part": "network", "variant": names[0], "labels": 52, "split": 0, "tau": 0.8}]
+    left = list(choose.missing("network", (52, 156), stored))
+    assert len(left) == 2 * choose.SPLITS * len(names) - 1
+    assert left[: len(names) - 1] == [(name, 52, 0) for name in names[1:]]
+    assert left[len(names) - 1] == (names[0], 52, 1)
+
+
+def test_differences_are_taken_on_splits_that_both_have(script: Any) -> None:
+    choose = script("choose_probe_former")
+    name = list(choose.variants("network"))[1]
+    rows = [
+        {"part": "network", "variant": variant, "labels": 52, "split": split, "tau": tau}
+        for variant, split, tau in ((choose.DEFAULT, 0, 0.8), (choose.DEFAULT, 1, 0.6), (name, 0, 0.85))
+    ]
+    text = choose.report("network", rows)
+    assert f"| {choose.DEFAULT} | 0.700 [2] |" in text
+    assert f"| {name} | 0.850 (+0.050) [1] |" in text
+    assert "nothing is stored yet" in choose.report("kernel", rows)

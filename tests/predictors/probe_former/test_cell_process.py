@@ -1,0 +1,164 @@
+"""The Gaussian process of fixed kernel: scikit-learn and refits without a label are the oracles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+from nassurrogate.errors import InputError
+from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
+from nassurrogate.predictors.inputs.path_features import feature_names, path_features
+from nassurrogate.predictors.probe_former.cell_process import CellPosterior, CellProcess
+
+
+def oracle(inputs, scores):
+    kernel = ConstantKernel(KERNEL.variance) * Matern(length_scale=1.0, nu=1.5)
+    return GaussianProcessRegressor(kernel, alpha=KERNEL.noise, optimizer=None).fit(inputs, scores)
+
+
+def predicted(regressor, inputs):
+    """Mean, and the deviation of a label instead of the function."""
+    mean, deviation = regressor.predict(inputs, return_std=True)
+    return mean, np.sqrt(deviation**2 + KERNEL.noise)
+
+
+def made_up(n, n_features, seed, *, twins=False):
+    rng = np.random.default_rng(seed)
+    inputs = rng.standard_normal((n, n_features)) / np.sqrt(n_features)
+    if twins:
+        inputs[n // 2 :] = inputs[: n - n // 2]  # a cell that was measured twice
+    return inputs, rng.standard_normal(n)
+
+
+problems = {
+    "n": st.integers(1, 30),
+    "n_features": st.integers(1, 8),
+    "seed": st.integers(0, 999),
+    "twins": st.booleans(),
+}
+
+
+@settings(max_examples=30)
+@given(**problems)
+def test_the_posterior_is_that_of_scikit_learn(n, n_features, seed, twins):
+    inputs, scores = made_up(n, n_features, seed, twins=twins)
+    elsewhere, _ = made_up(7, n_features, seed + 1)
+    process = CellProcess(inputs, scores)
+    for place in (inputs, elsewhere):
+        for found, wanted in zip(process.predict(place), predicted(oracle(inputs, scores), place), strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+
+
+@settings(max_examples=15)
+@given(**problems)
+def test_held_out_is_a_refit_without_the_label(n, n_features, seed, twins):
+    inputs, scores = made_up(n, n_features, seed, twins=twins)
+    held = CellProcess(inputs, scores).held_out()
+    assert held.place.tolist() == list(range(n))
+    for label in range(n):
+        others = np.arange(n) != label
+        if n == 1:
+            wanted = 0.0, np.sqrt(KERNEL.variance + KERNEL.noise)  # the prior
+        else:
+            mean, deviation = predicted(oracle(inputs[others], scores[others]), inputs[[label]])
+            wanted = mean[0], deviation[0]
+        assert (held.mean[label], held.spread[label]) == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "n_wide"), [(511, 511), (512, 256), (700, 256)])
+def test_of_many_labels_the_first_say_how_wide_it_is(n, n_wide):
+    """All say what the mean is."""
+    inputs, scores = made_up(n, 5, 0)
+    elsewhere, _ = made_up(50, 5, 1)
+    process = CellProcess(inputs, scores)
+    mean, spread = process.predict(elsewhere)
+    np.testing.assert_allclose(mean, predicted(oracle(inputs, scores), elsewhere)[0], rtol=0, atol=1e-6)
+    first = oracle(inputs[:n_wide], scores[:n_wide])
+    np.testing.assert_allclose(spread, predicted(first, elsewhere)[1], rtol=0, atol=1e-6)
+
+    held = process.held_out()
+    assert held.place.tolist() == (list(range(n)) if n_wide == n else list(range(n_wide, n)))
+    for row in (0, len(held.place) // 2, len(held.place) - 1):
+        label = held.place[row]
+        without = np.delete(np.arange(n), label)
+        mean, deviation = predicted(oracle(inputs[without], scores[without]), inputs[[label]])
+        assert held.mean[row] == pytest.approx(mean[0], abs=1e-6)
+        if n_wide < n:  # none of the first ones is this label
+            deviation = predicted(first, inputs[[label]])[1]
+        assert held.spread[row] == pytest.approx(deviation[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 30, 600])
+def test_restored_it_predicts_the_same(n):
+    inputs, scores = made_up(n, 5, 0)
+    elsewhere, _ = made_up(50, 5, 1)
+    process = CellProcess(inputs, scores)
+    restored = CellPosterior.restored(inputs, process.state())
+    for found, wanted in zip(restored.predict(elsewhere), process.predict(elsewhere), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["process.weights", "process.some"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda value: value[:-1],
+        lambda value: value[None],
+        lambda value: value.astype(np.float32),
+        lambda value: value * np.nan,
+        lambda value: value * 1e300,
+    ],
+)
+def test_what_is_not_of_so_many_labels_is_refused(name, spoil):
+    inputs, scores = made_up(20, 5, 0)
+    state = CellProcess(inputs, scores).state()
+    with pytest.raises(InputError, match=name):
+        CellPosterior.restored(inputs, {**state, name: spoil(state[name])})
+
+
+def test_the_covariance_is_the_textbooks():
+    inputs, _ = made_up(20, 4, 0)
+    others, _ = made_up(9, 4, 1)
+    np.testing.assert_allclose(
+        KERNEL.covariances(inputs, others), KERNEL.variance * Matern(nu=1.5)(inputs, others), rtol=1e-9
+    )
+    assert np.diag(KERNEL.covariances(inputs, inputs)) == pytest.approx(KERNEL.variance, abs=1e-6)
+
+
+# --- the distance ----------------------------------------------------------------------------------------------------
+
+
+def by_hand(names, first, second, probes=None):
+    """r² of two rows of path features, term by term."""
+    blocks = {}
+    for name, one, other in zip(names, first, second, strict=True):
+        kind, _, path = name.partition(" ")
+        if name == "longest path":
+            one, other, block = one + 1, other + 1, "counts"
+        elif kind == "paths":
+            block = 0 if path == "direct" else min(path.count(">") + 1, 3)
+        else:
+            block = "counts"
+        blocks.setdefault(block, []).append((np.log(1 + one) - np.log(1 + other)) ** 2)
+    length = dict(enumerate(KERNEL.lengths_of_paths)) | {"counts": KERNEL.length_of_counts}
+    total = sum(np.mean(terms) / length[block] ** 2 for block, terms in blocks.items())
+    if probes is not None:
+        total += np.mean((probes[0] - probes[1]) ** 2) / KERNEL.length_of_probes**2
+    return total
+
+
+@pytest.mark.parametrize("told", [True, False])
+@settings(max_examples=25)
+@given(index=st.tuples(st.integers(0, 15_624), st.integers(0, 15_624)), seed=st.integers(0, 99))
+def test_the_squared_distance_of_two_cells(space, told, index, seed):
+    features = path_features(space, space.parse_many(list(index)))
+    before = features.copy()
+    probes = np.random.default_rng(seed).standard_normal((2, 25)) if told else None
+    rows = kernel_inputs(space, features, probes)
+    assert (features == before).all()
+    wanted = by_hand(feature_names(space), *features, probes)
+    assert np.square(rows[0] - rows[1]).sum() == pytest.approx(wanted, rel=1e-9, abs=1e-12)
