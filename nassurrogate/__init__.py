@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nassurrogate.renamed import find_moved_modules
+
 if TYPE_CHECKING:
     from nassurrogate.architecture import Architecture, CellGraph
     from nassurrogate.constraints import Constraint
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from nassurrogate.metric import Metric
     from nassurrogate.spaces import get_space
     from nassurrogate.surrogate import Surrogate
+
+find_moved_modules()
 
 __version__ = "0.1.0"
 __all__ = ["Architecture", "CellGraph", "Constraint", "InputError", "Metric", "Surrogate", "__version__", "get_space"]

@@ -20,8 +20,8 @@ from nassurrogate.predictors.calibration import Calibration
 from nassurrogate.predictors.cell_kernel import kernel_inputs
 from nassurrogate.predictors.inputs.cells import CHUNK, read
 from nassurrogate.predictors.inputs.path_features import class_numbers, path_features
-from nassurrogate.predictors.probe_former.cell_process import CellPosterior, CellProcess
 from nassurrogate.predictors.probe_former import predictor as module
+from nassurrogate.predictors.probe_former.cell_process import CellPosterior, CellProcess
 from nassurrogate.predictors.probe_former.relation_transformer import RelationTransformer, node_features, relation_bias
 from nassurrogate.predictors.training.ensemble import Ensemble
 from nassurrogate.proxies.table import probe_features
