@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nassurrogate.benchmarks.base import Benchmark
 from nassurrogate.errors import InputError, require_name, unknown_choice
-from nassurrogate.plug_ins import load_plug_in, place_of, plug_ins
+from nassurrogate.runtime.plug_ins import load_plug_in, place_of, plug_ins
 
 if TYPE_CHECKING:
     from nassurrogate.benchmarks.tabular.layers import Tables

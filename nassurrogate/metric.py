@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Final, Literal, TypeAlias
 
 from nassurrogate.errors import InputError, brief
-from nassurrogate.plug_ins import find_plug_in, load_plug_in, place_of
+from nassurrogate.runtime.plug_ins import find_plug_in, load_plug_in, place_of
 
 __all__ = [
     "ENTRY_POINT_GROUP",

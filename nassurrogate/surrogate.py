@@ -15,7 +15,10 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, one_line, require_name
 from nassurrogate.files.given_path import as_path
-from nassurrogate.files.saved_surrogate import (
+from nassurrogate.metric import Metric, MetricLike, as_metric
+from nassurrogate.predictors import PredictorLike, default_predictor, make_predictor, resolve_predictor
+from nassurrogate.runtime.optional_libraries import require_library
+from nassurrogate.saved_surrogate import (
     Labels,
     hash_labels,
     label_statistics,
@@ -29,9 +32,6 @@ from nassurrogate.files.saved_surrogate import (
     warn_of_other_versions,
     without_own_labels,
 )
-from nassurrogate.metric import Metric, MetricLike, as_metric
-from nassurrogate.optional_libraries import require_library
-from nassurrogate.predictors import PredictorLike, default_predictor, make_predictor, resolve_predictor
 from nassurrogate.seed import checked_seed
 from nassurrogate.spaces import ArchLike, Space, SpaceLike, get_space
 from nassurrogate.spaces.base import is_single
@@ -266,7 +266,7 @@ class Surrogate:
         Raises `InputError` before the first fit, or where the path cannot be written.
         """
         from nassurrogate.files.model_file import write_model
-        from nassurrogate.versions import FITTING_PACKAGES, package_versions
+        from nassurrogate.runtime.versions import FITTING_PACKAGES, package_versions
 
         self._require_fit()
         target = as_path(path, "the model's path")
@@ -352,7 +352,7 @@ def _check_device(name: str, predictor: type[Predictor]) -> None:
     """Raise `InputError` for a missing device; log if the predictor does not use it."""
     if name in ("auto", "cpu"):  # always available
         return
-    from nassurrogate.predictors.training.device import torch_device
+    from nassurrogate.runtime.device import torch_device
 
     if torch_device(name).type != "cpu" and not predictor.uses_device:
         _say_no_effect(name, predictor.name)

@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import MetricLike, as_metric
-from nassurrogate.optional_libraries import distribution, how_to_install, missing_library
 from nassurrogate.predictors import (
     Predictor,
     PredictorLike,
@@ -18,6 +17,7 @@ from nassurrogate.predictors import (
     resolve_predictor,
 )
 from nassurrogate.predictors.base import require_space
+from nassurrogate.runtime.optional_libraries import distribution, how_to_install, missing_library
 from nassurrogate.spaces import SpaceLike, get_space
 from nassurrogate.surrogate import Surrogate
 

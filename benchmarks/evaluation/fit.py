@@ -16,8 +16,8 @@ import nassurrogate
 from nassurrogate.architecture import Architecture
 from nassurrogate.files.given_path import file_stem
 from nassurrogate.metric import Metric, MetricLike
-from nassurrogate.plug_ins import find_plug_in
 from nassurrogate.predictors import ENTRY_POINT_GROUP, Predictor
+from nassurrogate.runtime.plug_ins import find_plug_in
 from nassurrogate.spaces import EnumerableSpace, Space, SpaceLike, get_space
 from nassurrogate.surrogate import Surrogate, hash_labels
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from nassurrogate.benchmarks.importers.official_dict import CellCollector, cell_strings, read_twice
-from nassurrogate.benchmarks.importers.pickles.stream import StreamUnpickler
+from nassurrogate.benchmarks.pickles.stream import StreamUnpickler
 from nassurrogate.benchmarks.tabular.table import Column
 from nassurrogate.errors import InputError
 

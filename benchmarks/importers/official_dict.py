@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from nassurrogate.benchmarks.importers.pickles.stream import RefersBackError
 from nassurrogate.benchmarks.importers.trials import TrialTable, shrink
+from nassurrogate.benchmarks.pickles.stream import RefersBackError
 from nassurrogate.errors import InputError, brief
 
 SCHEDULES: Final = {"less": "12", "full": "200", "01": "01", "12": "12", "90": "90", "200": "200"}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nassurrogate.benchmarks.base import LABEL
-from nassurrogate.benchmarks.importers.pickles.plain import load_plain_pickle
+from nassurrogate.benchmarks.pickles.plain import load_plain_pickle
 from nassurrogate.benchmarks.tabular.table import TRAIN_TIME, Column
 from nassurrogate.errors import InputError
 from nassurrogate.spaces import get_space

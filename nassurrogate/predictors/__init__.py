@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 from nassurrogate.errors import InputError, brief
 from nassurrogate.metric import Metric
-from nassurrogate.plug_ins import ClassRegistry
 from nassurrogate.predictors.base import Predictor
+from nassurrogate.runtime.plug_ins import ClassRegistry
 from nassurrogate.spaces import CellSpace, Space
 
 __all__ = [
@@ -51,7 +51,7 @@ _BUILT_IN = {
     "random-forest": "nassurrogate.predictors.random_forest:RandomForest",
     "ridge": "nassurrogate.predictors.ridge:RidgeRegression",
     "mlp-ensemble": "nassurrogate.predictors.mlp_ensemble:MlpEnsemble",
-    "ensemble": "nassurrogate.predictors.stacked_ensemble:StackedEnsemble",
+    "ensemble": "nassurrogate.predictors.stacked_ensemble.predictor:StackedEnsemble",
 }
 
 

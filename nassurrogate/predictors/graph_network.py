@@ -24,8 +24,8 @@ from nassurrogate.predictors.labels.scale import FractionScale, RankScale
 from nassurrogate.predictors.training.checkpoint_choice import minus_tau
 from nassurrogate.predictors.training.chunk_scoring import ChunkScorer
 from nassurrogate.predictors.training.config import EnsembleConfig, check_choices
-from nassurrogate.predictors.training.device import one_thread, torch_device
 from nassurrogate.predictors.training.ensemble import Ensemble, Inputs, Labelled, Loss, Schedule
+from nassurrogate.runtime.device import one_thread, torch_device
 from nassurrogate.spaces import CellSpace, Space
 
 # Rows that are scored together, and in which precision, by kind of device.

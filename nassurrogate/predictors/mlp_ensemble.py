@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from nassurrogate.predictors.base import check_ranges
 from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, Task, in_chunks
 from nassurrogate.predictors.inputs.path_features import path_names
-from nassurrogate.predictors.training.device import one_thread
 from nassurrogate.predictors.training.ensemble import Ensemble, Labelled, Schedule
+from nassurrogate.runtime.device import one_thread
 from nassurrogate.spaces import CellSpace, Space
 
 

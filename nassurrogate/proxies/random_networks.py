@@ -27,7 +27,6 @@ from torch.nn import functional as F
 from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.graphs.canonical import reduce_graph
-from nassurrogate.predictors.training.device import one_thread, torch_device
 from nassurrogate.proxies.names import PROBE_NAMES, STAGES
 from nassurrogate.proxies.random_cells import CELLS_OF, RandomCells, normal, pooled
 from nassurrogate.proxies.shared_convolution import shared_convolution
@@ -37,6 +36,7 @@ from nassurrogate.proxies.statistics import (
     log_size,
     pattern_kernel,
 )
+from nassurrogate.runtime.device import one_thread, torch_device
 
 CLASSES = 10
 _IMAGES, _LABELS, _STEM, _REDUCTION, _HEAD, _CELL = range(6)

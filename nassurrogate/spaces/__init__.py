@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nassurrogate.errors import InputError, brief, unknown_choice
-from nassurrogate.plug_ins import find_plug_in, load_plug_in, place_of, plug_ins
+from nassurrogate.runtime.plug_ins import find_plug_in, load_plug_in, place_of, plug_ins
 from nassurrogate.spaces.base import ArchLike, Gene, Space
 from nassurrogate.spaces.enumerable import CellSpace, EnumerableSpace
 

@@ -19,13 +19,12 @@ from nassurrogate.errors import InputError, one_line
 from nassurrogate.files.given_path import as_path
 from nassurrogate.metric import MetricLike
 from nassurrogate.predictors import PredictorLike
+from nassurrogate.runtime.versions import package_versions
 from nassurrogate.search.candidates.feasibility import find_feasible
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
-from nassurrogate.search.engine.budget import Spending
-from nassurrogate.search.engine.continued_surrogate import ContinuedSurrogate
+from nassurrogate.search.engine.budgeted_search import Spending
 from nassurrogate.search.engine.evaluator import Account, Event, LabelKind, Listener
 from nassurrogate.search.engine.interruption import SearchInterrupted
-from nassurrogate.search.engine.known_labels import KnownLabels, why_not_learned
 from nassurrogate.search.engine.result import COSTS, Outcome, metric_sources, spent
 from nassurrogate.search.engine.selection import is_noisy
 from nassurrogate.search.engine.start_notes import start_line, start_notes
@@ -44,10 +43,11 @@ from nassurrogate.search.settings.arguments import (
     unfitted_surrogate,
 )
 from nassurrogate.search.settings.schedule import SearchSettings
+from nassurrogate.search.surrogates.continued import ContinuedSurrogate
+from nassurrogate.search.surrogates.known_labels import KnownLabels, why_not_learned
 from nassurrogate.seed import given_or_drawn_seed
 from nassurrogate.spaces import CellSpace, SpaceLike
 from nassurrogate.surrogate import Surrogate
-from nassurrogate.versions import package_versions
 
 SCHEMA_VERSION = 1
 _REFERENCE = 512

@@ -19,7 +19,7 @@ from nassurrogate.search.record.ledger import Phase
 from nassurrogate.search.searchers.acquisition import acquire, moving_incumbent
 from nassurrogate.search.searchers.base import WORTH, Searcher
 from nassurrogate.search.searchers.exhaustive import Exhaustive
-from nassurrogate.search.settings.idle import idle_beside_predictor, idle_label_noise
+from nassurrogate.search.settings.ignored import idle_beside_predictor, idle_label_noise
 from nassurrogate.search.settings.schedule import SearchSettings, plan
 
 Acquisition: TypeAlias = Callable[[Sequence[Architecture]], np.ndarray]

@@ -9,10 +9,10 @@ from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.metric import Metric
 from nassurrogate.search.candidates.feasibility import unknown_note
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
-from nassurrogate.search.engine.known_labels import KnownLabels, is_of_another, why_not_learned
 from nassurrogate.search.settings.arguments import NO_PREDICTOR
-from nassurrogate.search.settings.idle import idle_without_predictor
+from nassurrogate.search.settings.ignored import idle_without_predictor
 from nassurrogate.search.settings.schedule import SearchSettings
+from nassurrogate.search.surrogates.known_labels import KnownLabels, is_of_another, why_not_learned
 from nassurrogate.surrogate import Surrogate
 
 

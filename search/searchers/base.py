@@ -17,7 +17,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Evaluation
 from nassurrogate.errors import InputError, brief
 from nassurrogate.metric import Metric
-from nassurrogate.plug_ins import ClassRegistry
+from nassurrogate.runtime.plug_ins import ClassRegistry
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
 
 __all__ = ["DEFAULT_SEARCHER", "Searcher", "SearcherLike", "resolve_searcher", "searcher_class", "searcher_names"]

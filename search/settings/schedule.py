@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from nassurrogate.search.settings.table import SETTINGS
+from nassurrogate.search.settings.definitions import SETTINGS
 
 _REFITS = 20
 """Fits that a run makes of a predictor whose fits take time."""
@@ -19,7 +19,7 @@ _GROWTH = 200
 class SearchSettings:
     """Everything about the strategy that a user may change; without a predictor only `top` matters.
 
-    `nassurrogate.search.settings.table.SETTINGS` documents their meanings, defaults and ranges;
+    `nassurrogate.search.settings.definitions.SETTINGS` documents their meanings, defaults and ranges;
     `nassurrogate search --help-settings` prints it. A run's notes name settings that have no effect in it.
 
     Raises `InputError` for a value out of range.

@@ -16,7 +16,7 @@ from nassurrogate import spaces
 from nassurrogate.benchmarks import TabularBenchmark, load_benchmark
 from nassurrogate.errors import InputError
 from nassurrogate.search import read_ledger
-from nassurrogate.search.settings.table import SETTINGS
+from nassurrogate.search.settings.definitions import SETTINGS
 
 BOOSTING = ("--predictor", "gradient-boosting", "--config", "members=2", "--config", "rounds=20", "--no-plots")
 PROMISED = {

@@ -14,11 +14,11 @@ import pytest
 from nassurrogate import Surrogate
 from nassurrogate.errors import InputError
 from nassurrogate.files.model_file import read_model
-from nassurrogate.files.saved_surrogate import OWN_LABELS
 from nassurrogate.metric import Metric
 from nassurrogate.predictors.gradient_boosting import BoostingConfig, GradientBoosting
+from nassurrogate.runtime.versions import FITTING_PACKAGES, package_versions
+from nassurrogate.saved_surrogate import OWN_LABELS
 from nassurrogate.spaces import CategoricalSpace, CellSpace, Slot
-from nassurrogate.versions import FITTING_PACKAGES, package_versions
 
 QUICK = {"rounds": 5, "members": 2}
 OWN = Metric("usefulness", "smiles", "minimize", needs_training=False, belongs_to="architecture")

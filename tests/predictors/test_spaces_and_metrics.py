@@ -23,7 +23,7 @@ from nassurrogate.predictors import (
 from nassurrogate.predictors.base import Predictor
 from nassurrogate.predictors.gradient_boosting import GradientBoosting
 from nassurrogate.predictors.proxy_process import ProxyProcess
-from nassurrogate.predictors.stacked_ensemble import StackedEnsemble
+from nassurrogate.predictors.stacked_ensemble.predictor import StackedEnsemble
 from nassurrogate.spaces import CategoricalSpace, CellSpace, EnumerableSpace, get_space
 
 NB201 = get_space("nb201")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import predictor_class
 from nassurrogate.predictors.inputs.path_features import path_features
-from nassurrogate.predictors.stack_weights import StackWeights
+from nassurrogate.predictors.stacked_ensemble.weights import StackWeights
 
 
 def members(seed, m, noises):

@@ -52,8 +52,8 @@ def add_to(commands: Subparsers) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
     from nassurrogate.metric import as_metric
-    from nassurrogate.optional_libraries import how_to_install, missing_library
     from nassurrogate.predictors import DEFAULT_PREDICTOR, predictor_class, predictor_names
+    from nassurrogate.runtime.optional_libraries import how_to_install, missing_library
     from nassurrogate.spaces import get_space
 
     if args.space is None and (args.metric is not None or args.direction is not None):
@@ -101,8 +101,8 @@ def _objective_of(space: str) -> str:
 
 def _on_space(space: Space, metric: Metric, console: Console) -> int:
     """Which predictors work on a space for a metric, and what they read there."""
-    from nassurrogate.optional_libraries import how_to_install, missing_library
     from nassurrogate.predictors import default_predictor, predictor_class, predictor_names
+    from nassurrogate.runtime.optional_libraries import how_to_install, missing_library
 
     metric.larger_is_better  # noqa: B018 (an unknown direction is refused here as where a surrogate is made)
     default, of_search = default_predictor(space, metric), default_predictor(space, metric, search=True)

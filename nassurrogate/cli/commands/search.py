@@ -129,7 +129,7 @@ def add_to(commands: Subparsers) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
-    from nassurrogate.search.settings.table import SETTINGS
+    from nassurrogate.search.settings.definitions import SETTINGS
 
     if args.help_settings:
         console.result(settings_help(), {name: setting.as_dict() for name, setting in SETTINGS.items()})
@@ -184,7 +184,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def settings_help() -> str:
     """Every setting with its range, its default and its meaning."""
-    from nassurrogate.search.settings.table import SETTINGS
+    from nassurrogate.search.settings.definitions import SETTINGS
 
     blocks = [
         f"{name}\n    {setting.meaning}\n    takes    {setting.range}\n    default  {setting.default_text}"

@@ -40,8 +40,8 @@ from nassurrogate.predictors.probe_former.cell_process import CellPosterior, Cel
 from nassurrogate.predictors.probe_former.part_average import PartAverage
 from nassurrogate.predictors.probe_former.relation_ensemble import RelationConfig, RelationEnsemble
 from nassurrogate.predictors.probe_former.scored_classes import ScoredClasses
-from nassurrogate.predictors.training.core_threads import on_all_cores
-from nassurrogate.predictors.training.device import torch_device
+from nassurrogate.runtime.core_threads import on_all_cores
+from nassurrogate.runtime.device import torch_device
 from nassurrogate.spaces import CellSpace, Space
 
 

@@ -19,9 +19,9 @@ from nassurrogate.predictors.inputs.cells import ReadCells, class_scores
 from nassurrogate.predictors.probe_former.relation_scoring import RelationScorer
 from nassurrogate.predictors.probe_former.relation_transformer import RelationTransformer, node_features, relation_bias
 from nassurrogate.predictors.training.config import EnsembleConfig
-from nassurrogate.predictors.training.device import one_thread, torch_device
 from nassurrogate.predictors.training.ensemble import Ensemble, Inputs, Labelled
 from nassurrogate.predictors.training.losses import rank_loss
+from nassurrogate.runtime.device import one_thread, torch_device
 from nassurrogate.spaces import CellSpace
 
 _PREFIX = "weights."

@@ -32,7 +32,7 @@ from nassurrogate.predictors.labels.kept import label_arrays, read_labels
 from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.proxy_process.growing_process import GrowingProcess
 from nassurrogate.predictors.proxy_process.prior import proxy_scores
-from nassurrogate.predictors.training.blas_threads import one_blas_thread
+from nassurrogate.runtime.blas_threads import one_blas_thread
 from nassurrogate.spaces import CellSpace, Space
 
 

@@ -26,7 +26,7 @@ from nassurrogate.predictors.labels.kept import label_arrays, read_labels
 from nassurrogate.predictors.labels.scale import RankScale, StandardScale
 from nassurrogate.predictors.space_process.block_kernel import BlockKernel, Prior, block_squares, likely_kernel
 from nassurrogate.predictors.space_process.block_process import BlockProcess
-from nassurrogate.predictors.training.blas_threads import one_blas_thread
+from nassurrogate.runtime.blas_threads import one_blas_thread
 from nassurrogate.spaces import Space
 
 

@@ -18,9 +18,9 @@ import numpy as np
 from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.files.cache_folder import cache_dir
 from nassurrogate.spaces.nb101.canonical import in_canonical_order
+from nassurrogate.spaces.nb101.cell_codes import MAX_VERTICES, NO_OP, all_cells
 from nassurrogate.spaces.nb101.costs import network_costs
 from nassurrogate.spaces.nb101.official_hash import cell_hashes
-from nassurrogate.spaces.nb101.wiring import MAX_VERTICES, NO_OP, all_cells
 
 SIZE: Final = 423_624
 CELL: Final = np.dtype(

@@ -10,7 +10,7 @@ from itertools import permutations
 
 import numpy as np
 
-from nassurrogate.spaces.nb101.wiring import OPS, CellCodes, adjacency_of, bits_of
+from nassurrogate.spaces.nb101.cell_codes import OPS, CellCodes, adjacency_of, bits_of
 
 _RANK_OF_OP = np.argsort(np.argsort(OPS))
 _DIGIT_BITS = 3

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nassurrogate.spaces.nb101.wiring import OPS, CellCodes, adjacency_of
+from nassurrogate.spaces.nb101.cell_codes import OPS, CellCodes, adjacency_of
 
 IMAGE_PX = 32
 N_LABELS = 10

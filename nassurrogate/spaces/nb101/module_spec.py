@@ -14,8 +14,8 @@ import numpy as np
 
 from nassurrogate.architecture import INPUT, OUTPUT
 from nassurrogate.errors import InputError, brief, nearest
+from nassurrogate.spaces.nb101.cell_codes import MAX_EDGES, MAX_VERTICES, OPS
 from nassurrogate.spaces.nb101.official_hash import cell_hash
-from nassurrogate.spaces.nb101.wiring import MAX_EDGES, MAX_VERTICES, OPS
 
 _MAX_DRAWN = 64
 """Vertices that a matrix may have before pruning."""

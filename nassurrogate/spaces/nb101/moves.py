@@ -14,8 +14,8 @@ from typing import TypeAlias
 import numpy as np
 
 from nassurrogate.architecture import INPUT, OUTPUT
+from nassurrogate.spaces.nb101.cell_codes import MAX_EDGES, MAX_VERTICES, OPS
 from nassurrogate.spaces.nb101.module_spec import ModuleSpec, cut, on_a_way
-from nassurrogate.spaces.nb101.wiring import MAX_EDGES, MAX_VERTICES, OPS
 
 Edit: TypeAlias = Callable[[], ModuleSpec | None]
 """Makes the edited module, pruned; None where no way leads from input to output any more."""

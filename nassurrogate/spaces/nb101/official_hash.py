@@ -11,8 +11,8 @@ import hashlib
 
 import numpy as np
 
+from nassurrogate.spaces.nb101.cell_codes import CellCodes, adjacency_of
 from nassurrogate.spaces.nb101.md5_rows import md5_rows
-from nassurrogate.spaces.nb101.wiring import CellCodes, adjacency_of
 
 _INPUT, _OUTPUT = -1, -2
 _CELLS = 1 << 15

@@ -19,9 +19,9 @@ from nassurrogate.spaces.base import ArchLike, Gene
 from nassurrogate.spaces.enumerable import CellSpace, check_sample_size
 from nassurrogate.spaces.gene_codes import checked_codes
 from nassurrogate.spaces.nb101.all_cells import SHA256, SIZE, load_cells
+from nassurrogate.spaces.nb101.cell_codes import MAX_VERTICES, NO_OP, OPS, adjacency_of
 from nassurrogate.spaces.nb101.module_spec import ModuleSpec, checked_spec, parse_spec
 from nassurrogate.spaces.nb101.moves import cross, edits
-from nassurrogate.spaces.nb101.wiring import MAX_VERTICES, NO_OP, OPS, adjacency_of
 
 if TYPE_CHECKING:
     import networkx as nx

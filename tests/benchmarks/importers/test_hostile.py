@@ -21,8 +21,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nassurrogate.benchmarks.importers import import_file
-from nassurrogate.benchmarks.importers.pickles.plain import load_plain_pickle
-from nassurrogate.benchmarks.importers.pickles.stream import StreamUnpickler
+from nassurrogate.benchmarks.pickles.plain import load_plain_pickle
+from nassurrogate.benchmarks.pickles.stream import StreamUnpickler
 from nassurrogate.benchmarks.tabular import store
 from nassurrogate.errors import InputError
 
@@ -153,7 +153,7 @@ BOMBS = {
 }
 MEASURE = """
 import io, pathlib, resource, sys
-from nassurrogate.benchmarks.importers.pickles.plain import load_plain_pickle
+from nassurrogate.benchmarks.pickles.plain import load_plain_pickle
 from nassurrogate.errors import InputError
 data = sys.stdin.buffer.read()
 resource.setrlimit(resource.RLIMIT_CPU, (60, 60))

@@ -115,7 +115,7 @@ def test_pth_with_references_far_back_is_read_exactly(
             record["latency"] = shared
     path = tmp_path / "shared.pth"
     torch.save(content, path)
-    monkeypatch.setattr("nassurrogate.benchmarks.importers.pickles.stream.GENERATION", 1000)
+    monkeypatch.setattr("nassurrogate.benchmarks.pickles.stream.GENERATION", 1000)
     read: list[int] = []
 
     import_file("nb201", path, name="shared", progress=lambda done, total: read.append(done))

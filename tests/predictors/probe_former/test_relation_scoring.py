@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nassurrogate.predictors.probe_former.relation_scoring import RelationScorer
 from nassurrogate.predictors.probe_former.relation_transformer import RelationTransformer, node_features, relation_bias
-from nassurrogate.predictors.training.core_threads import on_all_cores
+from nassurrogate.runtime.core_threads import on_all_cores
 
 N_OPS = 5
 

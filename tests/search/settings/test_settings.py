@@ -10,7 +10,7 @@ import pytest
 from nassurrogate.errors import InputError
 from nassurrogate.search import SearchSettings
 from nassurrogate.search.searchers.acquisition import acquisition_names
-from nassurrogate.search.settings.table import CHOICES, SETTINGS
+from nassurrogate.search.settings.definitions import CHOICES, SETTINGS
 from tests.search.conftest import watched
 
 

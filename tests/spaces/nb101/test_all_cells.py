@@ -12,9 +12,9 @@ import pytest
 from nassurrogate.graphs.canonical import reduce_graph
 from nassurrogate.spaces import get_space
 from nassurrogate.spaces.nb101 import all_cells as tables
+from nassurrogate.spaces.nb101.cell_codes import adjacency_of, bits_of
 from nassurrogate.spaces.nb101.official_hash import cell_hash
 from nassurrogate.spaces.nb101.space import NB101
-from nassurrogate.spaces.nb101.wiring import adjacency_of, bits_of
 
 SAMPLE = np.random.default_rng(101).choice(tables.SIZE, 2_000, replace=False)
 

@@ -23,10 +23,10 @@ import numpy as np
 import torch
 
 from nassurrogate.files.atomic_file import write_atomically
-from nassurrogate.predictors.training.device import torch_device
 from nassurrogate.proxies.names import PROBE_NAMES
 from nassurrogate.proxies.random_networks import probe
 from nassurrogate.proxies.table import normal_scores, write_probes
+from nassurrogate.runtime.device import torch_device
 from nassurrogate.spaces import Space, get_space
 
 CHANNELS, IMAGE_PX, IMAGES = 16, 16, 16

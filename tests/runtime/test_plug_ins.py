@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from nassurrogate.errors import InputError
-from nassurrogate.plug_ins import ClassRegistry, find_plug_in, load_plug_in, place_of, plug_ins
+from nassurrogate.runtime.plug_ins import ClassRegistry, find_plug_in, load_plug_in, place_of, plug_ins
 
 GROUP = "tests.animals"
 PLUGIN = """

@@ -98,7 +98,7 @@ def complete(name: str, tasks: list[Task], measure: Callable[[Task], Task], jobs
     path = RESULTS / f"{name}.jsonl"
     done = _read(path)
     if not path.exists():
-        from nassurrogate.versions import package_versions
+        from nassurrogate.runtime.versions import package_versions
 
         RESULTS.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"packages": package_versions()}) + "\n")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from nassurrogate.benchmarks.tabular import store
-from tests.tables.public_shapes import SHAPES, Shape
+from tests.tables.public.public_shapes import SHAPES, Shape
 
 CommandLine = Callable[..., Any]
 MOST_OPTIONS = 2

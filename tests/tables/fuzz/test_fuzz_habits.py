@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nassurrogate import benchmarks, plug_ins
+from nassurrogate import benchmarks
 from nassurrogate.benchmarks.tabular import store
 from nassurrogate.benchmarks.tabular.layers import Tables
 from nassurrogate.cli import app as cli
+from nassurrogate.runtime import plug_ins
 from nassurrogate.spaces import get_space
 from nassurrogate.surrogate import Surrogate
-from tests.tables.habits import SPACES, Case, case
+from tests.tables.fuzz.habits import SPACES, Case, case
 
 SEED, N_TABLES, PARTS = 12, 2_000, 8
 MOST_LEARNED = 2

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from tests.tables.draft import Draft
+from tests.tables.fuzz.draft import Draft
 
 
 def _text(rng: np.random.Generator, draft: Draft, delimiter: str) -> bytes:

@@ -174,7 +174,7 @@ def saved_metric(header: Mapping[str, Any], place: str) -> Metric:
 def warn_of_other_versions(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], place: str) -> None:
     """Log changed package versions, if the predictor is refitted on load."""
     from nassurrogate.predictors.labels.kept import holds_labels
-    from nassurrogate.versions import version_changes
+    from nassurrogate.runtime.versions import version_changes
 
     if "packages" not in header:
         return

@@ -37,9 +37,9 @@ from nassurrogate.prediction_quality import kendall_tau
 from nassurrogate.predictors.calibration import Calibration
 from nassurrogate.predictors.nar_former_v2 import PAPER, NarFormerV2, NarFormerV2Net, V2Config
 from nassurrogate.predictors.training.checkpoint_choice import minus_tau
-from nassurrogate.predictors.training.device import torch_device
 from nassurrogate.predictors.training.ensemble import Ensemble, Labelled, Schedule
 from nassurrogate.predictors.training.losses import relative_loss
+from nassurrogate.runtime.device import torch_device
 from nassurrogate.spaces import get_space
 
 RESULTS = Path(__file__).parent / "results" / "paper_preset.jsonl"

@@ -20,7 +20,7 @@ from nassurrogate.predictors import make_predictor, resolve_predictor
 from nassurrogate.predictors.base import Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
 from nassurrogate.predictors.feature_predictor import FeaturePredictor, LabelModel, Scorer, Task
-from nassurrogate.predictors.stack_weights import StackWeights
+from nassurrogate.predictors.stacked_ensemble.weights import StackWeights
 from nassurrogate.spaces import Space
 
 _NAME = "ensemble"

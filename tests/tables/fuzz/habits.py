@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from nassurrogate.spaces import EnumerableSpace, get_space
-from tests.tables.draft import Draft
-from tests.tables.writers import ACCIDENTS, WRITER_SHARES, WRITERS
+from tests.tables.fuzz.draft import Draft
+from tests.tables.fuzz.writers import ACCIDENTS, WRITER_SHARES, WRITERS
 
 SPACES: Final = ("nb201", "macro", "nb101")
 _SHARES: Final = (0.72, 0.2, 0.08)

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn
 
-from nassurrogate.benchmarks.importers.pickles.globals import HARMLESS, SKIPPED, Harmless, NumberType, Skipped
-from nassurrogate.benchmarks.importers.pickles.memo import ForgetfulMemo
+from nassurrogate.benchmarks.pickles.globals import HARMLESS, SKIPPED, Harmless, NumberType, Skipped
+from nassurrogate.benchmarks.pickles.memo import ForgetfulMemo
 from nassurrogate.errors import InputError
 
 CHUNK: Final = 1 << 20

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from nassurrogate.predictors.training.device import one_thread_each
+from nassurrogate.runtime.device import one_thread_each
 
 _Piece = TypeVar("_Piece")
 _KEPT_BYTES = 28 << 20

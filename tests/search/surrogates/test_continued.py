@@ -11,7 +11,7 @@ import pytest
 from nassurrogate import Surrogate
 from nassurrogate.benchmarks import LABEL
 from nassurrogate.search import SearchSettings
-from nassurrogate.search.engine.continued_surrogate import ContinuedSurrogate
+from nassurrogate.search.surrogates.continued import ContinuedSurrogate
 from nassurrogate.spaces import CategoricalSpace
 from tests.search.conftest import SPACE, Scripted, departures, watched
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from nassurrogate.benchmarks.importers.pickles.globals import SKIPPED, Harmless
+from nassurrogate.benchmarks.pickles.globals import SKIPPED, Harmless
 from nassurrogate.errors import InputError
 
 MAX_STRINGS: Final = 1 << 20

@@ -7,7 +7,7 @@ import pickle
 import re
 from typing import Any, Final, NoReturn, Protocol
 
-from nassurrogate.benchmarks.importers.pickles.stream import StreamUnpickler
+from nassurrogate.benchmarks.pickles.stream import StreamUnpickler
 from nassurrogate.errors import InputError
 
 # The C unpickler is fast, but a few bytes can make it allocate GBs (a huge memo number, a huge promised length), hash

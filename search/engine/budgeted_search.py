@@ -14,13 +14,13 @@ from nassurrogate.search.candidates.feasible_set import FeasibleSet
 from nassurrogate.search.candidates.table_set import TableSet
 from nassurrogate.search.engine.equivalents import evaluate_cheaper
 from nassurrogate.search.engine.evaluator import Account
-from nassurrogate.search.engine.known_labels import KnownLabels
 from nassurrogate.search.engine.selection import choose
 from nassurrogate.search.engine.sequential import SequentialSearch, search_truth
 from nassurrogate.search.engine.surrogates import OracleSurrogate, SearchSurrogate
 from nassurrogate.search.record.ledger import LedgerError
 from nassurrogate.search.searchers.base import Searcher
 from nassurrogate.search.settings.schedule import SearchSettings
+from nassurrogate.search.surrogates.known_labels import KnownLabels
 
 
 class Spending:

@@ -293,6 +293,6 @@ def _version() -> str:
 
 
 def _packages() -> dict[str, str]:
-    from nassurrogate.versions import package_versions
+    from nassurrogate.runtime.versions import package_versions
 
     return package_versions()

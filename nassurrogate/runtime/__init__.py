@@ -1,0 +1,1 @@
+"""What this machine has: torch devices, threads, optional libraries and their versions, plug-ins of other packages."""
