@@ -1,4 +1,4 @@
-"""Ground truth: the interface of every benchmark, whether it looks values up in a table or trains networks."""
+"""Ground truth: the interface of every benchmark, whether it looks up values in a table or trains networks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nassurrogate.architecture import Architecture
+from nassurrogate.equality import NanEqual
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Metric
 from nassurrogate.spaces import Space
@@ -22,16 +23,16 @@ TEST = "test_accuracy_pct"
 Status: TypeAlias = Literal["ok", "failed", "missing"]
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What one query of one architecture gave.
+@dataclass(frozen=True, eq=False)
+class Evaluation(NanEqual):
+    """The result of one query of one architecture.
 
     Args:
         arch: the architecture.
         values: by metric; empty unless the status is `"ok"`.
-        n_seeds: by metric, how many training seeds a value is the mean of; 0 for what needs no training.
-        cost_s: seconds of training behind it, at its fidelity; NaN where the benchmark does not say.
-        status: `"ok"`; `"failed"`, if the training gave no number; `"missing"`, if a table has none.
+        n_seeds: by metric, the number of training seeds that a value is the mean of; 0 for what needs no training.
+        cost_s: seconds of training at its fidelity; NaN where unknown.
+        status: `"ok"`; `"failed"` if the training gave no number; `"missing"` if a table has none.
         reason: why it is not `"ok"`, in one line.
         seed: of the training; None for a mean over seeds.
         fidelity: such as a number of epochs; None for the full training.
@@ -51,13 +52,13 @@ class Benchmark(ABC):
     """The ground truth of one space on one data set.
 
     A subclass has the attributes below and implements `evaluate`; where some metrics cost nothing, `lookup` too. To
-    make it known, list it in a package's entry points, group `nassurrogate.benchmarks`: a `Benchmark`, or a function
+    register it, list it in a package's entry points, group `nassurrogate.benchmarks`: a `Benchmark`, or a function
     without arguments that returns one. `nassurrogate.testing.BenchmarkContract` tests every requirement.
 
     Attributes:
         space: whose architectures it evaluates.
         dataset: name of the data set.
-        metrics: what it knows of an architecture, by name.
+        metrics: what can be evaluated or looked up, by name.
         sources: where the numbers come from.
     """
 
@@ -68,7 +69,7 @@ class Benchmark(ABC):
 
     @property
     def objective(self) -> Metric:
-        """What a search improves unless told otherwise: `val_accuracy_pct`, else the only metric that needs training.
+        """The default objective of a search: `val_accuracy_pct`, else the only metric that needs training.
 
         Raises `InputError` where several could be meant.
         """
@@ -86,8 +87,8 @@ class Benchmark(ABC):
         """The error for a metric that the benchmark lacks.
 
         Args:
-            metric: what was asked for.
-            kind: what it was asked for as, such as `"objective"`.
+            metric: the name given.
+            kind: what it was given as, such as `"objective"`.
         """
         return unknown_choice(kind, metric, self.metrics, place=f" of {self.space.name}/{self.dataset}")
 
@@ -100,19 +101,19 @@ class Benchmark(ABC):
         seed: int | None = None,
         fidelity: int | None = None,
     ) -> list[Evaluation]:
-        """Query n architectures; a training that fails is an `Evaluation` that says so, never an exception.
+        """Query n architectures; a failed training gives an `Evaluation` with status `"failed"`, never an exception.
 
         Args:
             archs: n architectures of the space.
-            metrics: names of what is asked for; None: the objective.
-            seed: of the training; None: the mean over the seeds that there are.
+            metrics: names; None: the objective.
+            seed: of the training; None: the mean over all available seeds.
             fidelity: such as a number of epochs; None: the full training.
 
         Raises `InputError` for an unknown metric or fidelity.
         """
 
     def lookup(self, archs: Sequence[Architecture], metric: str) -> np.ndarray:
-        """(n,) values of a metric that costs no query; NaN where unknown. By default the exact costs of the space.
+        """(n,) values of a metric that costs no query; NaN where unknown. By default, exact costs of the space.
 
         Raises `InputError` for an unknown metric, and for one that needs training.
         """
@@ -127,15 +128,15 @@ class Benchmark(ABC):
             raise InputError(f"{metric!r} cannot be looked up: it is known only after training, which costs a query")
 
     def free_metrics(self) -> list[str]:
-        """Metrics that cost no query: what can be known of an architecture without training it."""
+        """Names of metrics that cost no query: what is known of an architecture without training it."""
         return [name for name, metric in self.metrics.items() if not metric.needs_training]
 
     def at_fidelity(self, metric: str, fidelity: int | None) -> str:
-        """The metric under which the values of that fidelity are kept. Raises `InputError` for an unknown fidelity."""
+        """The name of a metric at that fidelity. Raises `InputError` for an unknown fidelity."""
         return metric
 
     def seeds(self, arch: Architecture, metric: str) -> Sequence[int] | None:
-        """The training seeds that can be asked for; None: any seed, each of which is a separate training."""
+        """The training seeds that can be queried; None: any seed, and each is a separate training."""
         return None
 
     @property
@@ -145,7 +146,7 @@ class Benchmark(ABC):
 
 
 def require_metrics(benchmark: Benchmark, metrics: Sequence[str] | None) -> list[str]:
-    """The metrics asked for. Raises `InputError` for one that the benchmark does not have."""
+    """The requested metrics; None: the objective. Raises `InputError` for one that the benchmark lacks."""
     if metrics is None:
         return [benchmark.objective.name]
     for metric in metrics:

@@ -34,7 +34,7 @@ class CallableBenchmark(Benchmark):
         evaluate: `evaluate(arch)`, or with one or both of the arguments `seed` and `fidelity`; returns the objective,
             or a dict of values by metric that holds it.
         metrics: what it returns; the first is the objective.
-        dataset: a name for what is trained on; exact costs may depend on it. None: those of the space's own data set.
+        dataset: name of the training data; exact costs may depend on it. None: those of the space's own data set.
 
     >>> from nassurrogate.spaces import CategoricalSpace
     >>> space = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
@@ -88,10 +88,9 @@ class CallableBenchmark(Benchmark):
         seed: int | None = None,
         fidelity: int | None = None,
     ) -> list[Evaluation]:
-        asked = require_metrics(self, metrics)
-        asked = [self.at_fidelity(metric, fidelity) for metric in asked]
-        trained = [name for name in asked if self.metrics[name].needs_training or name in self._names]
-        free = {name: self.lookup(archs, name).tolist() for name in asked if name not in trained}
+        wanted = [self.at_fidelity(metric, fidelity) for metric in require_metrics(self, metrics)]
+        trained = [name for name in wanted if self.metrics[name].needs_training or name in self._names]
+        free = {name: self.lookup(archs, name).tolist() for name in wanted if name not in trained}
         found = []
         for place, arch in enumerate(archs):
             each = self._one(arch, trained, seed, fidelity) if trained else Evaluation(arch, cost_s=0.0)
@@ -101,26 +100,30 @@ class CallableBenchmark(Benchmark):
         return found
 
     def _one(self, arch: Architecture, wanted: list[str], seed: int | None, fidelity: int | None) -> Evaluation:
-        asked = {"seed": seed, "fidelity": fidelity}
+        options = {"seed": seed, "fidelity": fidelity}
         if "seed" in self._required and seed is None:
-            asked["seed"] = 0
-        # What is not asked for is left to the function's own default.
-        passed = {n: asked[n] for n in self._takes if asked[n] is not None or n in self._required}
+            options["seed"] = 0
+        # An option that is None is left to the function's own default.
+        passed = {n: options[n] for n in self._takes if options[n] is not None or n in self._required}
         began = time.perf_counter()
-        returned, reason = None, ""
+        reason, values = "", {}
         try:
             returned = self._evaluate(arch, **passed)
-        except (Exception, SystemExit) as error:  # whatever a training raises must not end a run of many
+        except (Exception, SystemExit) as error:  # one failed training must not end the run
             reason = one_line(error)
         cost_s = time.perf_counter() - began
-        values, reason = ({}, reason) if reason else self._values(returned, wanted)
+        if not reason:
+            try:
+                values = self._values(returned, wanted)
+            except _UnusableResultError as error:
+                reason = str(error)
         if reason:
             return Evaluation(arch, cost_s=cost_s, status="failed", reason=reason, seed=seed, fidelity=fidelity)
         n_seeds = {name: 1 for name in values if name in self._names or known_metric(name).needs_training}
         return Evaluation(arch, values, n_seeds, cost_s, seed=seed, fidelity=fidelity)
 
     def free_metrics(self) -> list[str]:
-        """The exact costs of the space: what the function returns, a latency too, is known only after it was called."""
+        """Exact costs of the space. What the function returns, even a latency, is known only after a call."""
         return [name for name in self.metrics if name not in self._names]
 
     def lookup(self, archs: Sequence[Architecture], metric: str) -> np.ndarray:
@@ -136,15 +139,15 @@ class CallableBenchmark(Benchmark):
         return metric
 
     def seeds(self, arch: Architecture, metric: str) -> Sequence[int] | None:
-        """Any, if the function takes a seed; else one: it is not known whether a second call would train anew."""
+        """Any, if the function takes a seed; else one, as a second call may not train again."""
         return None if "seed" in self._takes else (0,)
 
     @property
     def _names(self) -> set[str]:
         return {metric.name for metric in self._returned}
 
-    def _values(self, returned: Any, wanted: list[str]) -> tuple[dict[str, float], str]:
-        """What the function returned by metric, or why that is nothing."""
+    def _values(self, returned: Any, wanted: list[str]) -> dict[str, float]:
+        """The result of the function by metric. Raises `_UnusableResultError`."""
         given = returned if isinstance(returned, Mapping) else {self.objective.name: returned}
         values = {}
         for name, value in given.items():
@@ -152,21 +155,26 @@ class CallableBenchmark(Benchmark):
             if number is not None and math.isfinite(number) and isinstance(name, str) and name.strip():
                 values[name] = number
             elif name in wanted:
-                return {}, f"evaluate returned {brief(value)} as {name}, expected a finite number"
+                raise _UnusableResultError(f"evaluate returned {brief(value)} as {name}, expected a finite number")
         lacking = [name for name in wanted if name not in values]
         if lacking:
-            return {}, f"evaluate returned no {lacking[0]}, only {', '.join(map(str, given)) or 'an empty dict'}"
-        return values, ""
+            only = ", ".join(map(str, given)) or "an empty dict"
+            raise _UnusableResultError(f"evaluate returned no {lacking[0]}, only {only}")
+        return values
+
+
+class _UnusableResultError(Exception):
+    """The function returned no finite number for a metric that was wanted."""
 
 
 def _optional_arguments(evaluate: Evaluate) -> dict[str, bool]:
-    """Which of `seed` and `fidelity` a function takes, and whether it must be given them.
+    """Which of `seed` and `fidelity` a function takes, and whether they are required.
 
-    Raises `InputError` for a function that cannot be called so.
+    Raises `InputError` for a function that cannot be called in this way.
     """
     try:
         parameters = list(inspect.signature(evaluate).parameters.values())
-    except (TypeError, ValueError):  # of some built-in functions nothing is known
+    except (TypeError, ValueError):  # some built-in functions have no signature
         return {}
     first = parameters[0].kind if parameters else None
     takes_one = first in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -192,7 +200,7 @@ def _optional_arguments(evaluate: Evaluate) -> dict[str, bool]:
 
 
 def _number(value: Any) -> float | None:
-    """A number, also as an array or tensor of one; None for everything else. True is no measurement."""
+    """A number, or an array or tensor of one, as a float; None for everything else, truth values included."""
     try:
         single = value if isinstance(value, Number | np.bool_) else value.item()
         return None if isinstance(single, bool | np.bool_) else float(single)  # type: ignore[arg-type]

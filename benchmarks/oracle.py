@@ -1,4 +1,4 @@
-"""The truth as a perfect surrogate: no predictor can guide a search better. For upper bounds only."""
+"""The ground truth as a perfect surrogate: an upper bound on what any predictor can do for a search."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nassurrogate.spaces import ArchLike
 from nassurrogate.spaces.base import is_single
 
 ORACLE = "oracle"
-"""Its name where a predictor's name stands. It is in no registry: a surrogate must never see the table."""
+"""Its name in place of a predictor's. It is not registered: a surrogate must never see the table."""
 
 
 class Oracle:
-    """Predicts the benchmark's own mean label, with deviation 0.
+    """Predicts the benchmark's own mean label, with a standard deviation of 0.
 
     >>> from nassurrogate.benchmarks import load_benchmark
     >>> bench = load_benchmark("nb201", "cifar10")

@@ -1,7 +1,7 @@
-"""Finds the ground truth of a space: the tables that are read here, and benchmarks that other packages bring.
+"""Finds the ground truth of a space: the built-in tables, and benchmarks of other packages.
 
 A third party adds a benchmark by an entry point: group `nassurrogate.benchmarks`, value = a `Benchmark` or a function
-without arguments that returns one. It is found by the names of its space and data set.
+without arguments that returns one. It is found by its space and data set.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TABLES = {
 
 
 def tables_of(space: str) -> Tables:
-    """Where the tables of a space come from. Raises `InputError` for a space without tables."""
+    """The tables of a space. Raises `InputError` for a space without tables."""
     require_name("space", space)
     if space not in _TABLES:
         raise unknown_choice("space", space, _TABLES)
@@ -36,12 +36,12 @@ def tables_of(space: str) -> Tables:
 
 
 def has_tables(space: str) -> bool:
-    """Whether tables of a space are read here, imported or not."""
+    """Whether a space has built-in tables, imported or not."""
     return space in _TABLES
 
 
 def dataset_names(space: str) -> list[str]:
-    """Data sets of a space that can be loaded on this machine; none where a table must be imported first."""
+    """Data sets of a space that can be loaded now; none where a table must be imported first."""
     require_name("space", space)
     tabled = tables_of(space).loadable() if space in _TABLES else []
     return list(dict.fromkeys([*tabled, *_plugged(space)[0]]))
@@ -55,7 +55,7 @@ def load_benchmark(space: str, dataset: str | None = None, *, table: str | None 
         dataset: None: `cifar10` of the built-in spaces, the only one of others.
         table: the import whose columns come before all others, or `"embedded"` for the package's own table alone.
 
-    Raises `InputError` for unknown names, and for a space whose table must be imported first: it says how.
+    Raises `InputError` for unknown names, and for a space whose table must be imported first, with the command.
 
     >>> load_benchmark("nb201", "cifar10").free_metrics()
     ['flops_m', 'latency_ms', 'params_m', 'table_params_m']
@@ -93,12 +93,12 @@ def _plugged_in(space: str, dataset: str | None, table: str | None) -> Benchmark
 
 
 def broken_plug_ins() -> list[InputError]:
-    """Why benchmarks of other packages do not load."""
+    """The errors of other packages' benchmarks that do not load."""
     return _plugged("")[1]
 
 
 def _plugged(space: str) -> tuple[dict[str, Benchmark], list[InputError]]:
-    """Data set → plug-in of a space, and why others do not load: they must not hide those that do."""
+    """Data set → plug-in of a space, and the errors of plug-ins that do not load, which must not hide the others."""
     found: dict[str, Benchmark] = {}
     broken = []
     for point in plug_ins(ENTRY_POINT_GROUP):

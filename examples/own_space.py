@@ -2,7 +2,7 @@
 
     python examples/own_space.py        # some seconds; needs scikit-learn: pip install "nassurrogate[peers]"
 
-Nothing here is known to the package beforehand: the space is declared below, and every query trains a network.
+The package knows nothing of this beforehand: the space is declared below, and every query trains a network.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def widths(arch: Architecture) -> list[int]:
 
 
 def costs(arch: Architecture) -> dict[str, float]:
-    """Exact parameters, in millions: what a bound can be put on without a training."""
+    """Exact number of parameters in millions, which can be bounded without a training."""
     sizes = [PIXELS, *widths(arch), DIGITS]
     return {"params_m": sum((a + 1) * b for a, b in pairwise(sizes)) / 1e6}
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from nassurrogate.renamed import find_moved_modules
 
 if TYPE_CHECKING:
-    from nassurrogate.architecture import Architecture, CellGraph
+    from nassurrogate.architecture import Architecture
     from nassurrogate.constraints import Constraint
     from nassurrogate.errors import InputError
+    from nassurrogate.graphs.cell_graph import CellGraph
     from nassurrogate.metric import Metric
     from nassurrogate.spaces import get_space
     from nassurrogate.surrogate import Surrogate
@@ -21,7 +22,7 @@ __all__ = ["Architecture", "CellGraph", "Constraint", "InputError", "Metric", "S
 
 _HOME = {
     "Architecture": "nassurrogate.architecture",
-    "CellGraph": "nassurrogate.architecture",
+    "CellGraph": "nassurrogate.graphs.cell_graph",
     "Constraint": "nassurrogate.constraints",
     "InputError": "nassurrogate.errors",
     "Metric": "nassurrogate.metric",

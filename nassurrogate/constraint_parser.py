@@ -1,6 +1,6 @@
-"""Parses bounds: `latency_ms<=12`, `12<=latency_ms<=14`, several joined by `and`; suggests a fix for all others.
+"""Parses bounds: `latency_ms<=12`, `12<=latency_ms<=14`, several joined by `and`; suggests a fix for anything else.
 
-A text is split into clauses, which are read one by one; an error suggests a clause that would be read.
+A text is split into clauses, which are parsed one by one; the error for an invalid clause suggests a valid one.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ MEANT: dict[str, Operator] = {
     "=": "<=", "==": "<=", "=<": "<=", "≤": "<=", "=>": ">=", "≥": ">=",
     "!<=": ">", "!>=": "<", "!<": ">=", "!>": "<=",
 }  # fmt: skip
-"""Operators from other notations."""
+"""Operators of other notations → the operator that is probably meant."""
 Bound: TypeAlias = tuple[str, Operator, float]
 """(metric, operator, bound), with the metric on the left."""
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _METRIC = rf"(?!{_NUMBER}(?![\w.-]))\w(?:[\w.-]*\w)?"
-"""Whatever an imported column may be called, `1080ti_1_ms` too, but no number."""
+"""Any possible name of an imported column, such as `1080ti_1_ms`, but no number."""
 _SIGN = r"[^\w\s.,&+-]+"
 _PLAIN = re.compile(rf"({_METRIC})\s*({_SIGN})\s*(\S.*)", re.ASCII)
 _REVERSED = re.compile(rf"({_NUMBER})(\w*)\s*({_SIGN})\s*({_METRIC})", re.ASCII)
@@ -39,7 +39,7 @@ _RANGE = re.compile(
 )
 _COMPARED = r"[<>=≤≥]{1,2}"
 _WHOLE = r"(?![\w.])"
-"""The end of a number that goes on no further."""
+"""The end of a number."""
 _ANY_BOUND = re.compile(
     rf"(?<![\w.])(?:{_NUMBER}\s*{_COMPARED}\s*)?{_METRIC}\s*{_COMPARED}\s*{_NUMBER}{_WHOLE}"
     rf"|(?<![\w.]){_NUMBER}\s*{_COMPARED}\s*{_METRIC}(?![\w.-])",
@@ -61,12 +61,12 @@ _NO_METRIC = frozenset({
     "larger", "least", "less", "max", "maximum", "min", "minimum", "more", "most", "must", "no", "not", "only", "or",
     "over", "should", "smaller", "than", "that", "the", "to", "under", "unless", "where", "with",
 })  # fmt: skip
-"""Words around a bound, which name a metric only where there is no other word."""
+"""Words around a bound, which are taken for the metric only if there is no other word."""
 _EXAMPLE_METRIC, _EXAMPLE_BOUND = "latency_ms", "12"
 
 
 def read_bounds(text: str) -> list[Bound]:
-    """All bounds of a text. Raises `InputError`, with the probable meaning, for anything else.
+    """All bounds in a text. Raises `InputError` for anything else, with the probable meaning.
 
     >>> read_bounds("12<=latency_ms<14 and 1>=params_m")
     [('latency_ms', '>=', 12.0), ('latency_ms', '<', 14.0), ('params_m', '<=', 1.0)]
@@ -165,7 +165,7 @@ class _Clause:
         return bounds
 
     def _joined(self) -> InputError | None:
-        """The error for bounds with something else than a separator between them; None if the clause is not that."""
+        """The error for several bounds that are joined by anything but a separator; None if the clause is not that."""
         found = _ANY_BOUND.findall(self.clause)
         if len(found) < 2 or not re.fullmatch(r"[\s;/:]*", _ANY_BOUND.sub("", self.clause)):
             return None
@@ -193,7 +193,7 @@ class _Clause:
         return self._unreadable(_not_a_number(number), f"{metric}{operator}{meant}")
 
     def _repaired(self) -> str:
-        """The nearest valid clause, made of a bound or a metric and a number in the text; empty if it may mislead."""
+        """The nearest valid clause, made of a bound or a metric and a number in the text; empty if it might mislead."""
         if _NEGATED.search(self.clause):
             return ""
         found = _ANY_BOUND.search(self.clause)
@@ -240,7 +240,7 @@ def _is_read(text: str) -> bool:
 
 
 def _refuse_decimal_comma(text: str) -> None:
-    """Refuse a comma between digits: it does not separate bounds, and only the user knows what it means."""
+    """Refuse a comma between digits: it does not separate bounds, and only the user knows whether it is decimal."""
     found = _DECIMAL_COMMA.fullmatch(text.strip())
     if found is None:
         return

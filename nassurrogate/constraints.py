@@ -1,9 +1,10 @@
-"""Bounds on what costs no training: latency, parameters, FLOPs."""
+"""Bounds on metrics that need no training: latency, parameters, FLOPs."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import warnings
+from dataclasses import InitVar, dataclass
 
 import numpy as np
 
@@ -15,13 +16,13 @@ __all__ = ["OPERATORS", "Constraint", "Operator"]
 
 @dataclass(frozen=True)
 class Constraint:
-    """A metric, an operator and a bound that every chosen architecture must keep.
+    """A bound on a metric, which every chosen architecture must satisfy.
 
     Args:
         metric: name of the metric, with its unit: `latency_ms`, `params_m`, …
         operator: `<=`, `>=`, `<` or `>`.
         bound: finite, in the metric's unit.
-        source: where the metric's values come from; `"table"` means an exact look-up.
+        source: no longer used; passing it is deprecated.
 
     Raises `InputError` for an unknown operator, or a bound that is not a finite number.
 
@@ -35,9 +36,11 @@ class Constraint:
     metric: str
     operator: Operator
     bound: float
-    source: str = "table"
+    source: InitVar[str | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, source: str | None) -> None:
+        if source is not None:
+            _warn_of_source(stacklevel=4)
         require_name("metric", self.metric)
         require_name("operator", self.operator)
         if self.operator not in OPERATORS:
@@ -53,17 +56,19 @@ class Constraint:
         object.__setattr__(self, "bound", float(self.bound))
 
     @classmethod
-    def parse(cls, text: str, *, source: str = "table") -> Constraint:
+    def parse(cls, text: str, *, source: str | None = None) -> Constraint:
         """A single constraint, written as `METRIC OPERATOR NUMBER` or the other way round; spaces are allowed.
 
         Raises `InputError` for anything else, including several bounds: `parse_all` reads those.
 
         >>> Constraint.parse("params_m < 1.5")
-        Constraint(metric='params_m', operator='<', bound=1.5, source='table')
+        Constraint(metric='params_m', operator='<', bound=1.5)
         >>> str(Constraint.parse("1.5 > params_m"))
         'params_m<1.5'
         """
-        found = cls.parse_all(text, source=source)
+        if source is not None:
+            _warn_of_source()
+        found = cls.parse_all(text)
         if len(found) > 1:
             raise InputError(
                 f"cannot read {brief(text)} as one constraint: it has {len(found)}, {', '.join(map(str, found))}; "
@@ -72,7 +77,7 @@ class Constraint:
         return found[0]
 
     @classmethod
-    def parse_all(cls, text: str, *, source: str = "table") -> list[Constraint]:
+    def parse_all(cls, text: str, *, source: str | None = None) -> list[Constraint]:
         """All constraints in a text: bounds, also on both sides of a metric, joined by `and`, `&` or a comma.
 
         Raises `InputError` for anything else, and if nothing lies between two bounds.
@@ -80,20 +85,22 @@ class Constraint:
         >>> [str(bound) for bound in Constraint.parse_all("12<=latency_ms<=14 and params_m<1")]
         ['latency_ms>=12', 'latency_ms<=14', 'params_m<1']
         """
+        if source is not None:
+            _warn_of_source()
         if not isinstance(text, str):
             raise InputError(f"a constraint is a text such as 'latency_ms<=12', got {brief(text)}")
-        return [cls(metric, operator, bound, source) for metric, operator, bound in read_bounds(text)]
+        return [cls(metric, operator, bound) for metric, operator, bound in read_bounds(text)]
 
     def check(self, values: np.ndarray | float) -> np.ndarray:
-        """Which values keep the bound: booleans of the shape of `values`. NaN (unknown) never does."""
+        """Which values satisfy the bound: booleans of the shape of `values`. NaN (unknown) never does."""
         given = np.asarray(values, dtype=np.float64)
         compare = {"<=": np.less_equal, ">=": np.greater_equal, "<": np.less, ">": np.greater}[self.operator]
         return np.asarray(compare(given, self.bound))
 
     def violation(self, values: np.ndarray | float) -> np.ndarray:
-        """By how much each value breaks the bound, in the metric's unit: feasible where ≤ 0; NaN gives infinity.
+        """By how much each value violates the bound, in the metric's unit: feasible where ≤ 0; NaN gives infinity.
 
-        The negated violation is the margin. For `<` and `>` the nearest float inside the bound is the limit.
+        The negated violation is the margin. For `<` and `>` the limit is the nearest float inside the bound.
 
         >>> Constraint.parse("latency_ms<=12").violation(np.array([10.0, 12.0, 15.0])).tolist()
         [-2.0, 0.0, 3.0]
@@ -108,3 +115,11 @@ class Constraint:
 
     def __str__(self) -> str:
         return f"{self.metric}{self.operator}{plain(self.bound)}"
+
+
+def _warn_of_source(stacklevel: int = 3) -> None:
+    warnings.warn(
+        "the argument `source` of a constraint is not used and goes in version 0.3",
+        DeprecationWarning,
+        stacklevel=stacklevel,
+    )

@@ -1,4 +1,4 @@
-"""Errors a user can mend: one line that says what was given, what was expected, and the nearest valid choice."""
+"""Errors that a user can fix: one line with the given value, what was expected, and the nearest valid choice."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Sequence
 
 _LEAST_LETTERS = 3
-"""Shorter names are not taken for abbreviations."""
+"""Shorter names are not treated as abbreviations."""
 _LEAST_STEM = 5
-"""Shortest common beginning of two related words, such as `evaluation` and `evaluate`; it may miss two letters."""
+"""The shortest common stem of two related words, such as `evaluation` and `evaluate`."""
 
 
 class InputError(ValueError):
-    """Something the caller gave is unusable. The message is one line; the command line exits with code 2.
+    """Invalid input from the caller. The message is one line; the command line exits with code 2.
 
-    A path may hold line breaks, escape codes and bytes that are no text: what cannot be printed is shown by its code.
+    Unprintable characters, which a path may contain, are shown by their codes.
 
     >>> print(InputError("no file at two\\nlines"))
     no file at two\\nlines
@@ -28,7 +28,7 @@ def printable(text: str, *, keep: str = "") -> str:
     """The text with control characters, such as escape codes, shown by their codes.
 
     Args:
-        keep: control characters that stay as they are, such as a line break.
+        keep: control characters to leave alone, such as a line break.
 
     >>> print(printable("a file named \\x1b[31mred"))
     a file named \\x1b[31mred
@@ -42,8 +42,8 @@ def nearest(given: str, choices: Iterable[str]) -> str | None:
     """The choice that was probably meant, allowing for typos and abbreviations; None if none is close.
 
     In order of preference: equal except for case and punctuation; the fewest typos (at most one in a name of 3 letters,
-    two in 6, three in 10); the shortest choice whose words abbreviate the given ones or the other way round. The first
-    choice wins a tie.
+    two in 6, three in 10); the shortest choice whose words abbreviate the given ones, or are abbreviated by them. Ties
+    go to the first choice.
 
     >>> nearest("evolutoin", ["random", "evolution"])
     'evolution'
@@ -77,7 +77,7 @@ def _allowed_errors(letters: int) -> int:
 
 
 def _abbreviates(short: Sequence[str], long: Sequence[str]) -> bool:
-    """Whether each word of one name abbreviates, in order, a word of the other."""
+    """Whether the words of one name abbreviate words of the other, in order."""
     if sum(map(len, short)) < _LEAST_LETTERS:
         return False
     rest = iter(long)
@@ -93,9 +93,9 @@ def _stands_for(word: str, other: str) -> bool:
 
 
 def _typing_errors(given: str, meant: str, most: int) -> int:
-    """Number of letters to add, drop, replace or swap with a neighbour; `most + 1` if more than `most`.
+    """The optimal string alignment distance, capped at `most + 1`.
 
-    This is the optimal string alignment distance: no letter is edited twice.
+    It counts letters to add, drop, replace or swap with a neighbour, where no letter is edited twice.
     """
     if abs(len(given) - len(meant)) > most:
         return most + 1
@@ -127,7 +127,7 @@ def unknown_choice(kind: str, given: object, choices: Iterable[str], *, place: s
 
 
 def require_name(kind: str, given: object) -> None:
-    """Raise `InputError` for a name that is no text: what cannot be hashed or compared is no key of anything.
+    """Raise `InputError` for a name that is not text.
 
     >>> require_name("searcher", "evolution")
     """
@@ -136,7 +136,7 @@ def require_name(kind: str, given: object) -> None:
 
 
 def one_line(error: BaseException, limit: int = 200) -> str:
-    """The type and the message of somebody else's error, in one line.
+    """The type and the message of another package's error, in one line.
 
     >>> one_line(ValueError("not\\nso"))
     'ValueError: not so'
@@ -148,6 +148,6 @@ def brief(value: object, limit: int = 80) -> str:
     """`repr(value)` cut to `limit` characters, for use in one-line messages."""
     try:
         text = " ".join(repr(value).splitlines())  # arrays have several
-    except Exception:  # whatever somebody else's __repr__ raises while we have something to say about the value
+    except Exception:  # a user's __repr__ may raise anything
         text = f"a {type(value).__name__}"
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,4 +1,4 @@
-"""How well predictions rank architectures, and how honest their intervals are."""
+"""How well predictions rank architectures, and how well their intervals are calibrated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nassurrogate.errors import InputError
 
 
 def kendall_tau(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Kendall's τ-b between (n,) predictions and (n,) truths; NaN where either is constant.
+    """Kendall's τ-b between (n,) predictions and (n,) true values; NaN if either is constant.
 
     >>> kendall_tau(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])).__round__(3)
     0.333
@@ -19,7 +19,7 @@ def kendall_tau(predicted: np.ndarray, true: np.ndarray) -> float:
 
 
 def spearman_rho(predicted: np.ndarray, true: np.ndarray) -> float:
-    """Spearman's rank correlation between (n,) predictions and (n,) truths; NaN where either is constant.
+    """Spearman's rank correlation between (n,) predictions and (n,) true values; NaN if either is constant.
 
     >>> round(spearman_rho(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 3)
     0.5
@@ -33,9 +33,9 @@ def spearman_rho(predicted: np.ndarray, true: np.ndarray) -> float:
 
 
 def top_k_regret(predicted: np.ndarray, true: np.ndarray, k: int = 10) -> float:
-    """The best truth of all minus the best truth among the k architectures predicted best, in the truth's unit.
+    """The best true value of all minus the best among the predicted top k, in their unit.
 
-    Equal predictions rank in the order in which they stand. Raises `InputError` for k below 1 or no architectures.
+    Equal predictions rank in their given order. Raises `InputError` for k below 1 or no architectures.
 
     >>> top_k_regret(np.array([3.0, 2.0, 1.0]), np.array([90.0, 91.0, 94.0]), k=2)
     3.0
@@ -45,7 +45,7 @@ def top_k_regret(predicted: np.ndarray, true: np.ndarray, k: int = 10) -> float:
 
 
 def top_k_rank_percentile(predicted: np.ndarray, true: np.ndarray, k: int = 10) -> float:
-    """How many architectures, in percent, are truly better than the best one among the k predicted best; 0 is perfect.
+    """The percentage of architectures that are better than the best of the predicted top k; 0 is perfect.
 
     Raises `InputError` for k below 1 or no architectures.
 
@@ -62,19 +62,19 @@ def _best_of_top_k(predicted: np.ndarray, true: np.ndarray, k: int) -> float:
 
 
 def mean_absolute_percentage_error(predicted: np.ndarray, true: np.ndarray) -> float:
-    """The mean of |prediction − truth| / |truth| over (n,) pairs, in percent; truths of 0 are left out, NaN if all are.
+    """The mean of |prediction − true| / |true| over (n,) pairs, in percent; pairs with a true value of 0 are left out.
 
     >>> mean_absolute_percentage_error(np.array([11.0, 18.0, 1.0]), np.array([10.0, 20.0, 0.0]))
     10.0
     """
-    there = true != 0
-    if not there.any():
+    nonzero = true != 0
+    if not nonzero.any():
         return float("nan")
-    return 100.0 * float(np.mean(np.abs(predicted[there] - true[there]) / np.abs(true[there])))
+    return 100.0 * float(np.mean(np.abs(predicted[nonzero] - true[nonzero]) / np.abs(true[nonzero])))
 
 
 def interval_half_width(std: np.ndarray, level: float = 0.9) -> np.ndarray:
-    """(n,) half the width of a normal interval of this level around the mean, from (n,) standard deviations.
+    """(n,) half widths of the normal intervals of this level around the mean, from (n,) standard deviations.
 
     >>> interval_half_width(np.array([1.0])).round(3).tolist()
     [1.645]
@@ -86,9 +86,9 @@ def interval_half_width(std: np.ndarray, level: float = 0.9) -> np.ndarray:
 
 
 def interval_coverage(mean: np.ndarray, std: np.ndarray, true: np.ndarray, level: float = 0.9) -> float:
-    """The share of (n,) truths inside the normal interval of this level that (n,) means and deviations give.
+    """The share of (n,) true values inside the normal intervals of this level.
 
-    Honest deviations make it the level itself.
+    For well calibrated standard deviations it equals the level.
 
     >>> interval_coverage(np.zeros(2), np.ones(2), np.array([1.6, 1.7]))
     0.5

@@ -5,13 +5,17 @@ Modules that moved are found by their old names, and `renamed` gives a module th
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.machinery
+import inspect
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _MOVED = {
     "nassurrogate": {
@@ -24,8 +28,10 @@ _MOVED = {
         "metric_words": "display.metric_words",
         "metrics": "prediction_quality",
         "model_file": "files.model_file",
-        "saved_surrogate": "saved_surrogate",
+        "optional_libraries": "runtime.optional_libraries",
+        "plug_ins": "runtime.plug_ins",
         "text_table": "cli.text_table",
+        "versions": "runtime.versions",
     },
     "nassurrogate.benchmarks": {
         "embedded": "benchmarks.tabular.embedded",
@@ -75,6 +81,7 @@ _MOVED = {
         "relation_transformer": "predictors.probe_former.relation_transformer",
         "scored_classes": "predictors.probe_former.scored_classes",
         "shared_convolution": "proxies.shared_convolution",
+        "stack_weights": "predictors.stacked_ensemble.weights",
         "torch_device": "runtime.device",
         "training_steps": "predictors.training.steps",
     },
@@ -111,7 +118,6 @@ _MOVED = {
         "setting_table": "search.settings.definitions",
         "spending": "search.engine.budgeted_search",
         "start_notes": "search.engine.start_notes",
-        "surrogates": "search.engine.surrogates",
         "table_set": "search.candidates.table_set",
     },
     "nassurrogate.spaces": {
@@ -171,22 +177,61 @@ def find_moved_modules() -> None:
 def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
     """A module's `__getattr__` that knows old names (keys) of what the module defines (values).
 
+    A value with dots names something in another module.
+
     >>> import nassurrogate.benchmarks.evaluation.protocols as protocols
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
     ...     protocols.Draw is protocols.Split
     True
     >>> print(caught[0].message)
-    nassurrogate.benchmarks.evaluation.protocols.Draw is now Split
+    nassurrogate.benchmarks.evaluation.protocols.Draw is now Split; the old name goes in version 0.3
     """
 
     def find(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        home, _, new = names[name].rpartition(".")
         _warn(f"{module}.{name} is now {names[name]}")
-        return getattr(sys.modules[module], names[name])
+        return getattr(importlib.import_module(home or module), new)
 
     return find
+
+
+def renamed_keyword(old: str, new: str) -> Callable[[_Function], _Function]:
+    """A decorator for a function whose keyword-only argument `old` is now called `new`: callers may use either.
+
+    If the function itself still has the old argument, as an override in somebody's package may, it gets the old one.
+
+    >>> @renamed_keyword("reduced", "canonical")
+    ... def graph(*, canonical=True):
+    ...     return canonical
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     graph(reduced=False), graph(canonical=False)
+    (False, False)
+    >>> print(caught[0].message)
+    the argument reduced of graph is now canonical; the old name goes in version 0.3
+    """
+
+    def decorate(function: _Function) -> _Function:
+        parameters = inspect.signature(function).parameters
+        is_old = old in parameters and new not in parameters
+        if is_old:
+            _warn(f"the argument {old} of {function.__qualname__} is now {new}")
+
+        @functools.wraps(function)
+        def call(*args: Any, **options: Any) -> Any:
+            if old in options:
+                _warn(f"the argument {old} of {function.__qualname__} is now {new}")
+                options[new] = options.pop(old)
+            if is_old and new in options:
+                options[old] = options.pop(new)
+            return function(*args, **options)
+
+        return cast(_Function, call)
+
+    return decorate
 
 
 def _warn(message: str) -> None:

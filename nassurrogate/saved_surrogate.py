@@ -1,6 +1,6 @@
-"""Reads and checks the parts of a model file that belong to the surrogate, not to its predictor; files are untrusted.
+"""The parts of a model file that belong to the surrogate, not to its predictor; all checked, as files are untrusted.
 
-The labels are stored as arrays: either the predictor's own, if it saves its labels, or extra ones under `OWN_LABELS`.
+Labels are stored as arrays: those of the predictor, if it saves its labels, or else additional ones under `OWN_LABELS`.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ _log = logging.getLogger(__name__)
 Labels: TypeAlias = tuple[list[Architecture], np.ndarray]
 """n architectures and (n,) targets."""
 OWN_LABELS = "surrogate."
-"""Prefix of the label arrays that are not the predictor's."""
+"""Prefix of label arrays that do not belong to the predictor."""
 STATISTICS = ("mean", "std", "min", "max")
-"""Statistics of the labels that are saved."""
+"""Names of the saved statistics of the labels."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def hash_labels(archs: Sequence[Architecture], targets: np.ndarray) -> str:
-    """SHA-256 of the labels in any order: shows whether two surrogates learned from the same data."""
+    """SHA-256 of the labels, in any order: shows whether two surrogates learned the same data."""
     rows = sorted((arch.string, float(target)) for arch, target in zip(archs, targets, strict=True))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def label_statistics(targets: np.ndarray) -> dict[str, float]:
-    """Mean, standard deviation, smallest and largest of (n,) targets."""
+    """Mean, standard deviation, minimum and maximum of (n,) targets."""
     found = (targets.mean(), targets.std(), targets.min(), targets.max())
     return {name: float(value) for name, value in zip(STATISTICS, found, strict=True)}
 
 
 def own_label_arrays(space: Space, labels: Labels, kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The labels as named arrays; empty if the predictor's own arrays already hold them.
+    """The labels as named arrays; none if the arrays of the predictor already contain them.
 
     Args:
         space: the space of the architectures.
@@ -69,7 +69,7 @@ def without_own_labels(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 
 
 def saved_dataset(header: Mapping[str, Any]) -> str | None:
-    """The data set that a file names; None if it names none."""
+    """The data set named in a file, or None."""
     name = header.get("dataset")
     if name is not None and not (isinstance(name, str) and name.isprintable()):
         raise InputError(f"the data set must be a name, got {brief(name)}")
@@ -79,19 +79,19 @@ def saved_dataset(header: Mapping[str, Any]) -> str | None:
 def saved_labels(space: Space, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Labels | None:
     """The labels of a file; None if an earlier release wrote it and its predictor did not keep them.
 
-    Raises `InputError` for labels that are damaged, or that do not match the number and hash in the header.
+    Raises `InputError` for labels that are damaged or do not match the number and hash in the header.
     """
     from nassurrogate.predictors.labels.kept import holds_labels, read_labels
 
-    said = header.get("keeps_labels", False)
-    if type(said) is not bool:
-        raise InputError(f"keeps_labels must be true or false, got {brief(said)}")
+    keeps_labels = header.get("keeps_labels", False)
+    if type(keeps_labels) is not bool:
+        raise InputError(f"keeps_labels must be true or false, got {brief(keeps_labels)}")
     own = {name.removeprefix(OWN_LABELS): array for name, array in tensors.items() if name.startswith(OWN_LABELS)}
-    if not said:
+    if not keeps_labels:
         return _labels_of_old_file(space, tensors, header) if holds_labels(tensors) else None
     archs, targets = read_labels(space, own or tensors)
     if len(archs) != header["n_labels"] or hash_labels(archs, targets) != header["labels_sha256"]:
-        raise InputError(f"its {len(archs)} labels are not the {header['n_labels']} that its header names")
+        raise InputError(f"its {len(archs)} labels are not the {header['n_labels']} of its header")
     return archs, targets
 
 
@@ -100,7 +100,7 @@ def _labels_of_old_file(space: Space, tensors: Mapping[str, np.ndarray], header:
 
     try:
         archs, targets = read_labels(space, tensors)
-    except InputError:  # a third-party predictor uses these names for something else
+    except InputError:  # a third-party predictor uses these names for other arrays
         return None
     return (archs, targets) if hash_labels(archs, targets) == header["labels_sha256"] else None
 
@@ -121,7 +121,7 @@ def saved_statistics(header: Mapping[str, Any]) -> tuple[int, dict[str, float], 
 
 
 def saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]:
-    """The class of a saved predictor: the registered one of its name, or the given one if it has that name."""
+    """The class of a saved predictor: the given one if it has that name, else the registered one of that name."""
     if given is not None:
         cls, _ = resolve_predictor(given)
         if cls.name != name:
@@ -129,12 +129,12 @@ def saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]:
         return cls
     if not isinstance(name, str) or name not in predictor_names():
         known = unknown_choice("predictor", name, predictor_names())
-        raise InputError(f"{known}; one that is not registered is given as a class: load(path, predictor=…)")
+        raise InputError(f"{known}; pass one that is not registered as a class: load(path, predictor=…)")
     return predictor_class(name)
 
 
 def saved_space(name: object, fingerprint: object, given: Space | None) -> Space:
-    """The space of a saved model: the registered one of its name, or the given one if it is the same."""
+    """The space of a saved model: the given one if it is the same, else the registered one of that name."""
     found = _named_space(name, given)
     if fingerprint is not None and fingerprint != found.fingerprint():
         raise InputError(f"it was saved for another space of the name {found.name!r}, with other slots or choices")
@@ -150,21 +150,21 @@ def _named_space(name: object, given: Space | None) -> Space:
         return given
     if not isinstance(name, str) or name not in space_names():
         known = unknown_choice("space", name, space_names())
-        raise InputError(f"{known}; one that is not registered is given as an object: Surrogate.load(path, space=…)")
+        raise InputError(f"{known}; pass one that is not registered as an object: Surrogate.load(path, space=…)")
     return get_space(name)
 
 
 def saved_metric(header: Mapping[str, Any], place: str) -> Metric:
-    """What a file says of its metric; those written before it did took all but accuracies as better when smaller."""
+    """The metric of a file; in older files, without a direction, all but accuracies were better when smaller."""
     name = header["metric"]
     if "metric_info" in header:
         metric = Metric.from_dict(header["metric_info"])
         if metric.name != name:
-            raise InputError(f"its metric is named both {brief(name)} and {brief(metric.name)}")
+            raise InputError(f"its metric has two names, {brief(name)} and {brief(metric.name)}")
         return metric
     known = known_metric(name)
     if known.direction is not None:
-        if known.larger_is_better != ("accuracy" in name):  # the rule that such a file was written by
+        if known.larger_is_better != ("accuracy" in name):  # the rule for files without a direction
             _log.warning("%s was saved when %s was taken to be better when smaller; scores change sign", place, name)
         return known
     _log.warning("%s does not say whether a larger %s is better; it is taken to be better when smaller", place, name)
@@ -172,7 +172,7 @@ def saved_metric(header: Mapping[str, Any], place: str) -> Metric:
 
 
 def warn_of_other_versions(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], place: str) -> None:
-    """Log changed package versions, if the predictor is refitted on load."""
+    """Log changed package versions if the predictor is refitted on load."""
     from nassurrogate.predictors.labels.kept import holds_labels
     from nassurrogate.runtime.versions import version_changes
 

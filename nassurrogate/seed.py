@@ -1,4 +1,4 @@
-"""The one rule for seeds, in all commands and in Python: a whole number from 0 to 2^63 − 1, or drawn and shown."""
+"""Seeds, in all commands and in Python: a whole number from 0 to 2^63 − 1, or drawn at random and shown."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from nassurrogate.errors import InputError, brief
 
 LARGEST_SEED = (1 << 63) - 1
-"""The largest seed that all file formats and random generators in use can take."""
+"""The largest seed that all file formats and random generators in use accept."""
 _DRAWN_BELOW = 1 << 31
-"""Drawn seeds are short enough to be typed again."""
+"""Drawn seeds are short enough to type."""
 
 
 def checked_seed(seed: object) -> int:
@@ -27,7 +27,7 @@ def checked_seed(seed: object) -> int:
 
 
 def given_or_drawn_seed(seed: object) -> int:
-    """`checked_seed`, or a random seed for None, which the caller shows so that the run can be repeated.
+    """`checked_seed`; for None, a random seed, which the caller shows so that the run can be repeated.
 
     >>> 0 <= given_or_drawn_seed(None) < 2**31
     True

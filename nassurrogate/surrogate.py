@@ -1,4 +1,4 @@
-"""The scoring oracle: learns from a few evaluated architectures, ranks all the others."""
+"""The surrogate: learns from a few evaluated architectures, scores all the others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = ["Surrogate", "hash_labels"]
 
 _log = logging.getLogger(__name__)
 _LARGEST_TARGET = 1e30
-"""Squares and sums of targets must fit the numbers that predictors learn in."""
+"""Squares and sums of targets must be representable in the precision of the predictors."""
 
 
 class Surrogate:
@@ -51,22 +51,22 @@ class Surrogate:
 
     Args:
         space: the search space, or its name.
-        predictor: registered name, `name:preset`, or a class, a subclass of `Predictor`; None: `default_predictor` of
+        predictor: a registered name, `name:preset`, or a subclass of `Predictor`; None: the `default_predictor` of
             space and metric.
-        metric: what the targets are: a known name, or a `Metric` that says which direction is better.
-        config: hyper-parameters that replace the preset's.
+        metric: of the targets: a known name, or a `Metric` with a direction.
+        config: hyper-parameters that replace those of the preset.
         seed: makes the fit reproducible.
         device: `"auto"`, `"cpu"`, `"cuda"`, …
-        preset: the preset's name, for a predictor that is given without.
+        preset: the name of the preset, if `predictor` has none.
 
     An architecture is an `Architecture` or its string, in some spaces an index (also as a zero-dimensional array or
-    tensor) or a dict of choices; a list, a range, or an array or tensor of rank 1 is a batch of them. A tuple of
-    numbers is refused: it may be the operation codes of one architecture or a batch of indices.
+    tensor) or a dict of choices; a batch is a list, a range, or an array or tensor of rank 1. A tuple of numbers is
+    refused: it may be the operation codes of one architecture or a batch of indices.
 
     A surrogate can be copied and pickled, so other processes can score with it; copies learn independently. Use pickles
-    only within one release and with people you trust, and files (`save`) for everything else.
+    only within one release and with people you trust; otherwise use files (`save`).
 
-    Raises `InputError` for what is unknown, for a metric of unknown direction, for a predictor that cannot read the
+    Raises `InputError` for unknown names, for a metric of unknown direction, for a predictor that cannot read the
     space, and for a missing device, even if the predictor would not use it.
 
     >>> surrogate = Surrogate("nb201", predictor="gradient-boosting", seed=0)
@@ -91,7 +91,7 @@ class Surrogate:
         self.higher_is_better: bool = about.larger_is_better
         """Whether a larger value of the metric is better."""
         self.about_metric: Metric = about
-        """All that is known of the metric; `metric` is its name."""
+        """The metric; `metric` is its name."""
         self.metric: str = about.name
         if not isinstance(device, str):
             raise InputError(f"device must be a name such as 'auto', 'cpu' or 'cuda', got {brief(device)}")
@@ -115,18 +115,18 @@ class Surrogate:
 
     @property
     def labels(self) -> Labels | None:
-        """The n architectures and (n,) targets that it learned from; None before a fit.
+        """The n architectures and (n,) targets that it learned; None before a fit.
 
-        Also None if it was loaded from a file of a release that did not keep them.
+        Also None if it was loaded from a file of an early release, which did not keep them.
         """
         return None if self._labels is None else (list(self._labels[0]), self._labels[1].copy())
 
     def __copy__(self) -> Surrogate:
-        """An independent copy: fitting one does not change the other. They share the space, which never changes."""
+        """An independent copy: a fit of one does not change the other. They share the space, which never changes."""
         return copy.deepcopy(self, {id(self.space): self.space})
 
     def fresh(self, *, seed: int) -> Surrogate:
-        """One without labels, of the same space, predictor, preset, configuration, metric and device."""
+        """A surrogate without labels, of the same space, predictor, preset, configuration, metric and device."""
         return Surrogate(
             self.space,
             predictor=type(self.predictor),
@@ -145,25 +145,25 @@ class Surrogate:
         dataset: str | None = None,
         progress: Progress | None = None,
     ) -> Surrogate:
-        """Learn from measured architectures; forgets what an earlier fit learned. Returns the surrogate itself.
+        """Learn from evaluated architectures, and forget any earlier fit. Returns the surrogate itself.
 
         Args:
-            archs: n architectures; one may stand there more than once with different targets.
+            archs: n architectures; one may occur several times, with different targets.
             targets: (n,) values in the metric's unit, accuracies in percent.
             dataset: name of the labels' data set. It is saved with the model: a search on another data set does not
-                count these labels as known.
-            progress: called with (steps done, steps in all).
+                treat these labels as known.
+            progress: called with (steps done, total steps).
 
-        Logs a warning, once, if there are labels of only one or two architectures, too few for a 90 % interval, and if
-        the labels of a metric in percent look like fractions.
+        Logs a warning, once, for labels of only one or two architectures, too few for a 90 % interval, and for labels
+        of a metric in percent that look like fractions.
 
-        Raises `InputError` for no label, unequal lengths, NaN or infinite targets, or targets that are all equal. A fit
-        that fails leaves a surrogate without labels.
+        Raises `InputError` for no labels, unequal lengths, NaN or infinite targets, or targets that are all equal.
+        After an error in the predictor, the surrogate has no labels.
         """
         cells, values = self._checked_labels(archs, targets)
         if dataset is not None:
             require_name("dataset", dataset)
-        self.n_labels, self._labels = 0, None  # a fit that fails leaves nothing to score with
+        self.n_labels, self._labels = 0, None  # if the fit fails, the surrogate is unfitted
         self.predictor.fit(list(cells), values.copy(), progress=progress)
         self.n_labels, self._labels = len(cells), (cells, values)
         self.label_stats = label_statistics(values)
@@ -197,7 +197,7 @@ class Surrogate:
         if bad.size:
             raise InputError(
                 f"targets must be finite, at most {_LARGEST_TARGET:g} in size, got {values[bad[0]]:g} at position "
-                f"{bad[0]} ({bad.size} such in all)"
+                f"{bad[0]} ({bad.size} in total)"
             )
         if len(values) > 1 and np.all(values == values[0]):
             raise InputError(
@@ -209,7 +209,7 @@ class Surrogate:
         """Mean and standard deviation in the metric's unit: two arrays of shape (B,); B = 1 for one architecture.
 
         Mean ± 1.645 standard deviations should cover 90 % of unseen architectures. If the surrogate knows only one
-        architecture, the deviation is a guess on the metric's scale (`deviation_of_unknown`).
+        architecture, the deviation is a guess from the scale of the metric (`deviation_of_unknown`).
         """
         self._require_fit()
         cells = self._cells(archs)
@@ -231,7 +231,7 @@ class Surrogate:
         return deviation_of_unknown(self.label_stats.get("mean", 0.0), self.about_metric)
 
     def posterior(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation, (B,) each, in the scale in which the predictor learns (see `Predictor`)."""
+        """Mean and standard deviation, (B,) each, on the scale on which the predictor learns (see `Predictor`)."""
         self._require_fit()
         return self.predictor.posterior(self._cells(archs))
 
@@ -247,8 +247,8 @@ class Surrogate:
     def score(self, archs: ArchLike | Sequence[ArchLike]) -> float | np.ndarray:
         """How good: higher is better. A float for one architecture, shape (B,) for a batch.
 
-        It is the predicted mean in the metric's unit, or for a metric that is better when smaller, minus that.
-        `score(a)` equals `score([…, a, …])[i]`.
+        It is the predicted mean in the metric's unit, negated for a metric that is better when smaller. `score(a)`
+        equals `score([…, a, …])[i]`.
         """
         mean, _ = self.predict(archs)
         score = mean if self.higher_is_better else -mean
@@ -261,9 +261,9 @@ class Surrogate:
     # --- files ---------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one safetensors file, labels included; all but arrays is JSON in its header. Returns its path.
+        """Write a safetensors file with the labels; its header holds JSON. Returns its path.
 
-        Raises `InputError` before the first fit, or where the path cannot be written.
+        Raises `InputError` before the first fit, or if the path cannot be written.
         """
         from nassurrogate.files.model_file import write_model
         from nassurrogate.runtime.versions import FITTING_PACKAGES, package_versions
@@ -304,18 +304,17 @@ class Surrogate:
         predictor: type[Predictor] | None = None,
         space: Space | None = None,
     ) -> Surrogate:
-        """Read what `save` wrote; runs no code from the file.
+        """Read a file of `save`, without running code from it.
 
-        A predictor that is saved as its labels learns them again: a warning is logged where the packages have other
-        versions than those that it was saved with.
+        A predictor that is saved as its labels is refitted; a warning is logged if package versions have changed.
 
         Args:
             path: the file.
             device: as in the constructor.
-            predictor: the class of a predictor that is not registered; it must have the name that the file gives.
-            space: a space that is not registered, of the name that the file gives.
+            predictor: the class of a predictor that is not registered; its name must be that in the file.
+            space: a space that is not registered; its name must be that in the file.
 
-        Raises `InputError` for a file that is missing, damaged, foreign, or of a newer format.
+        Raises `InputError` for a file that is missing, damaged, foreign or of a newer format.
         """
         from nassurrogate.files.model_file import read_model
 
@@ -344,7 +343,7 @@ class Surrogate:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
-            raise InputError(f"{path} is no complete surrogate ({one_line(error, 120)})") from error
+            raise InputError(f"{path} is not a complete surrogate ({one_line(error, 120)})") from error
         return surrogate
 
 
@@ -355,17 +354,17 @@ def _check_device(name: str, predictor: type[Predictor]) -> None:
     from nassurrogate.runtime.device import torch_device
 
     if torch_device(name).type != "cpu" and not predictor.uses_device:
-        _say_no_effect(name, predictor.name)
+        _log_no_effect(name, predictor.name)
 
 
 @lru_cache(maxsize=64)
-def _say_no_effect(device: str, predictor: str) -> None:
-    """Log once per process: an evaluation makes hundreds of surrogates."""
+def _log_no_effect(device: str, predictor: str) -> None:
+    """Log once per process, as an evaluation makes hundreds of surrogates."""
     _log.warning("device %r has no effect: predictor %r runs on the CPU", device, predictor)
 
 
 def _numbers(targets: object) -> np.ndarray:
-    """Targets as float64. Text that reads like a number is refused: it is the wrong column more often than not."""
+    """Targets as float64. Text that looks like numbers is refused: more often than not it is the wrong column."""
     try:
         values = np.asarray(targets)
         if values.dtype.kind in "iuf":

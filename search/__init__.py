@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nassurrogate.search.engine.evaluator import Event
+    from nassurrogate.search.engine.events import Event
     from nassurrogate.search.engine.interruption import SearchInterrupted
     from nassurrogate.search.engine.loop import run
     from nassurrogate.search.record.ledger import Ledger, Query, read_ledger
@@ -18,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HOME = {
-    "Event": "nassurrogate.search.engine.evaluator",
+    "Event": "nassurrogate.search.engine.events",
     "Ledger": "nassurrogate.search.record.ledger",
     "Query": "nassurrogate.search.record.ledger",
     "SearchInterrupted": "nassurrogate.search.engine.interruption",

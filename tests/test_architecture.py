@@ -49,7 +49,7 @@ def test_cell_graphs_can_be_copied_and_sent_to_workers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ops", "matrix", "told"),
+    ("ops", "matrix", "message"),
     [
         ([], [], "'input' first"),
         (["input"], [[0]], "'input' first"),
@@ -65,10 +65,10 @@ def test_cell_graphs_can_be_copied_and_sent_to_workers() -> None:
         (["input", "output"], [["0", "1"], ["0", "0"]], "integers"),
     ],
 )
-def test_graphs_that_break_the_rules(ops: list[str], matrix: object, told: str) -> None:
+def test_graphs_that_break_the_rules(ops: list[str], matrix: object, message: str) -> None:
     with pytest.raises(InputError) as caught:
         CellGraph(ops, matrix)  # type: ignore[arg-type]
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_networkx_round_trip_with_names_that_cannot_be_compared() -> None:

@@ -1,4 +1,4 @@
-"""Constraints: what parses, what it means, and how a user is told about the rest."""
+"""Constraints: what parses, what it means, and how the rest is refused."""
 
 from __future__ import annotations
 
@@ -104,7 +104,6 @@ def test_one_is_one_and_names_what_reads_several():
     assert Constraint.parse("12<=latency_ms") == Constraint("latency_ms", ">=", 12.0)
     with pytest.raises(InputError, match=r"it has 2, latency_ms>=12, latency_ms<=14; Constraint\.parse_all reads"):
         Constraint.parse("12<=latency_ms<=14")
-    assert Constraint.parse_all("latency_ms<=12", source="mine") == [Constraint("latency_ms", "<=", 12.0, "mine")]
 
 
 @pytest.mark.parametrize(
@@ -191,3 +190,13 @@ def test_an_unknown_operator_is_refused():
 def test_a_constraint_is_a_text(text):
     with pytest.raises(InputError, match="a constraint is a text"):
         Constraint.parse(text)
+
+
+def test_the_source_of_version_0_1_is_ignored_with_a_warning():
+    expected = Constraint("latency_ms", "<=", 12.0)
+    with pytest.warns(DeprecationWarning, match="argument `source` of a constraint is not used"):
+        assert Constraint("latency_ms", "<=", 12.0, "mine") == expected
+    with pytest.warns(DeprecationWarning, match="argument `source` of a constraint is not used"):
+        assert Constraint.parse("latency_ms<=12", source="mine") == expected
+    with pytest.warns(DeprecationWarning, match="argument `source` of a constraint is not used"):
+        assert Constraint.parse_all("latency_ms<=12", source="mine") == [expected]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -214,7 +214,7 @@ def test_an_unknown_direction_is_asked_for() -> None:
 
 def test_what_is_known_is_not_contradicted() -> None:
     assert as_metric("latency_ms", SMALLER) is known_metric("latency_ms")
-    with pytest.raises(InputError, match="'latency_ms' is known to be better when smaller; the direction given contr"):
+    with pytest.raises(InputError, match="'latency_ms' is known to be better when smaller; the given direction contr"):
         as_metric("latency_ms", LARGER)
     with pytest.raises(InputError, match="'val_f1_pct' is known to be better when larger"):
         as_metric("val_f1_pct", SMALLER)
@@ -227,11 +227,11 @@ def test_what_is_known_is_not_contradicted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
-        ({"name": ""}, "needs the name of what is measured"),
-        ({"name": "  "}, "needs the name"),
-        ({"name": 5}, "needs the name"),
+        ({"name": ""}, "needs a name such as latency_ms"),
+        ({"name": "  "}, "needs a name"),
+        ({"name": 5}, "needs a name"),
         ({"name": "x", "direction": "up"}, "direction of 'x' must be 'maximize', 'minimize' or None, got 'up'"),
         ({"name": "x", "direction": True}, "direction of 'x'"),
         ({"name": "x", "direction": ["maximize"]}, "direction of 'x'"),
@@ -244,8 +244,8 @@ def test_what_is_known_is_not_contradicted() -> None:
         ({"name": "x", "unit": "\x1b[31mms"}, "the unit of 'x' must be printable"),
     ],
 )
-def test_what_is_no_metric(fields: dict[str, object], told: str) -> None:
-    with pytest.raises(InputError, match=told) as caught:
+def test_what_is_no_metric(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         Metric(**fields)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError):
@@ -261,7 +261,7 @@ def test_what_is_no_stored_metric(fields: object) -> None:
 @pytest.mark.parametrize("name", ["", " ", None, 5, b"latency_ms", ["latency_ms"]])
 def test_what_is_no_name(name: object) -> None:
     for read in (known_metric, as_metric):
-        with pytest.raises(InputError, match="metric must be the name of what is measured"):
+        with pytest.raises(InputError, match="metric must be a name such as latency_ms"):
             read(name)  # type: ignore[operator]
 
 
@@ -293,9 +293,9 @@ def test_any_name_is_a_metric_and_comes_back(name: str, direction: str | None) -
 def test_a_device_or_a_data_set_before_a_name_changes_nothing(device: str, name: str) -> None:
     """Unless it is a word that turns a name round, or stands for a training."""
     turning = ("neg", "minus", "inv", "inverse", "std", "var", "sem", "drop", "gap", "diff", "delta", "ratio", "per")
-    told, plain = known_metric(f"{device}_{name}"), known_metric(name)
+    message, plain = known_metric(f"{device}_{name}"), known_metric(name)
     if device.rstrip("0123456789") not in (*turning, "epoch", "train", "stdev", "stddev"):
-        assert (told.direction, told.needs_training, told.belongs_to, told.unit) == (
+        assert (message.direction, message.needs_training, message.belongs_to, message.unit) == (
             plain.direction, plain.needs_training, plain.belongs_to, plain.unit,
         )  # fmt: skip
 
@@ -318,25 +318,18 @@ absent = no_such_module:metric
 
 
 @pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def plugin(install: Callable[..., None]) -> None:
     """An installed distribution that registers good and bad metrics."""
-    info = tmp_path / "metric_plugin-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: metric-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    (tmp_path / "metric_plugin.py").write_text(PLUGIN)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield
-    sys.modules.pop("metric_plugin", None)
+    install("metric-plugin", ENTRY_POINTS, metric_plugin=PLUGIN)
 
 
 @pytest.mark.usefixtures("plugin")
 def test_a_metric_is_plugged_in_by_an_entry_point() -> None:
     assert known_metric("kindness") == Metric("kindness", "smiles", LARGER, True, "function")
-    for name, told in (
+    for name, message in (
         ("misnamed", "registered as metric_plugin:other, which is not a Metric of that name"),
         ("number", "registered as metric_plugin:number, which is not a Metric of that name"),
         ("absent", "registered as no_such_module:metric but does not load .*no_such_module"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             known_metric(name)

@@ -1,63 +1,186 @@
-"""The README quotes what was measured: its tables are those that the scripts make of the stored results."""
+"""README and docs quote what was measured: their tables are those that the scripts make of the stored results."""
 
 from __future__ import annotations
 
-import json
+import re
 import runpy
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import pytest
 
+from nassurrogate.benchmarks.experiments import mean_and_std, read_lines
+
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
 EXAMPLES = ROOT / "examples"
+FIGURES, RESULTS = EXAMPLES / "figures", EXAMPLES / "results"
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+}
+"""Every page by its path."""
+README, RANKING, SEARCH, OWN_SPACE, COMMAND_LINE = (
+    PAGES[name]
+    for name in ("README.md", "docs/ranking.md", "docs/search.md", "docs/own-space.md", "docs/command-line.md")
+)
+RANKED = [("A1", "cifar10"), ("A2", "cifar100"), ("A4", "ImageNet16-120"), ("A3", "cifar10")]
+DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
+
+Script = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture
-def script(monkeypatch):
+def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     """`script(name)`: what a script of the examples defines."""
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    yield lambda name: runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="script")
-    for name in ("predictor_tables", "regret_plot", "search_runs", "stored_splits"):
-        sys.modules.pop(name, None)
+    monkeypatch.syspath_prepend(str(FIGURES))
+    yield lambda name: runpy.run_path(str(FIGURES / f"{name}.py"), run_name="script")
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(FIGURES)):
+            del sys.modules[name]
 
 
 def stored(name: str) -> list[dict[str, Any]]:
-    lines = (EXAMPLES / "results" / f"{name}.jsonl").read_text().splitlines()
-    return [row for row in map(json.loads, lines) if "packages" not in row]
+    return [line for line in read_lines(RESULTS / f"{name}.jsonl") if "packages" not in line]
 
 
-@pytest.mark.parametrize("name", ["speed", "search_time"])
-def test_tables_of_times(name, script):
-    assert script("reproduce_figures")[f"{name}_table"](stored(name)) in README
+def in_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
-@pytest.mark.parametrize("name", ["regret", "test_accuracy", "single", "other"])
-def test_tables_of_searches(name, script):
-    assert script("search_runs")[f"{name}_table"](stored("search")) in README
+# --- tables ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("protocol", "dataset"), [("A1", "cifar10"), ("A2", "cifar100"), ("A4", "ImageNet16-120")])
-def test_tables_of_predictors(protocol, dataset, script):
+def tables_of(page: str) -> set[str]:
+    """The tables of a page that hold means and deviations."""
+    blocks = re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE)
+    return {block.rstrip("\n") for block in blocks if "±" in block}
+
+
+def predictor_rows(script: Script, results: str = "predictors") -> tuple[dict[str, Any], Any]:
     tables = script("predictor_tables")
-    rows = tables["by_row"](script("stored_splits")["read_lines"](EXAMPLES / "results" / "predictors.jsonl"))
-    assert tables["tau_table"](rows, protocol, dataset) in README
+    return tables, tables["by_row"](read_lines(RESULTS / f"{results}.jsonl"))
 
 
-def test_tables_of_nb101(script):
-    compare, search = script("compare_predictors_nb101"), script("search_nb101")
-    assert compare["table"](compare["by_row"](compare["read_lines"](compare["RESULTS"])), "A5") in README
-    assert search["report"](stored("search_nb101")) in README
+def test_tables_of_rankings(script: Script) -> None:
+    """All tables of the page with a ±, and no others: one that is edited by hand is found."""
+    tables, rows = predictor_rows(script)
+    expected = {tables["tau_table"](rows, protocol, dataset) for protocol, dataset in RANKED}
+    expected |= {
+        tables["tau_table"](
+            rows, "A4", dataset, field=tables["COVERAGE"], names=("probe-former", "proxy-process"), bold=False
+        )
+        for dataset in DATASETS
+    }
+    ablation = next(part for part in _ablation(script).split("\n\n") if part.startswith("| predictor"))
+    compare = script("compare_predictors_nb101")
+    nb101 = compare["table"](compare["by_row"](read_lines(RESULTS / "predictors_nb101.jsonl")), "A5")
+    assert tables_of(RANKING) == expected | {ablation, nb101}
 
 
-def test_times_of_a_saved_model(script):
-    assert script("measure_score")["score_table"](stored("score")) in README
+def _ablation(script: Script) -> str:
+    return str(script("ablate_probe_former")["report"](read_lines(RESULTS / "ablation.jsonl")))
 
 
-def test_times_of_nb101():
+def test_tables_of_searches(script: Script) -> None:
+    runs, nb101 = script("search_runs"), script("search_nb101")
+    expected = {runs[f"{name}_table"](stored("search")) for name in ("regret", "test_accuracy", "single", "other")}
+    assert tables_of(SEARCH) == expected | {nb101["report"](stored("search_nb101"))}
+
+
+def test_tables_of_any_space(script: Script) -> None:
+    general, lines = script("measure_general"), stored("general")
+    expected = {general["ranking_table"](lines, space) for space in ("macro", "nb201")}
+    assert tables_of(OWN_SPACE) == expected | {general["search_table"](lines)}
+    wanted = list(general["tasks"]())
+    assert len(lines) == len(wanted)
+    assert all(any(task.items() <= line.items() for line in lines) for task in wanted)
+
+
+def test_no_other_page_has_such_tables() -> None:
+    checked = {"docs/ranking.md", "docs/search.md", "docs/own-space.md"}
+    assert {name for name, page in PAGES.items() if tables_of(page)} <= checked
+
+
+def test_tables_of_times(script: Script) -> None:
+    figures = script("reproduce_figures")
+    assert figures["speed_table"](stored("speed")) in RANKING
+    assert figures["search_time_table"](stored("search_time")) in SEARCH
+    assert script("measure_score")["score_table"](stored("score")) in COMMAND_LINE
+
+
+def test_the_summary_of_the_readme(script: Script) -> None:
+    assert "\n".join(_summary(script)) in README
+
+
+def _summary(script: Script) -> Iterator[str]:
+    """One row a claim: ours, the best of the other methods measured here, the best that is published."""
+    yield "| measure | labels or queries | nassurrogate | best other measured here | best published |"
+    yield "| --- | --- | --- | --- | --- |"
+    _, rows = predictor_rows(script)
+    yield from _taus(rows, "A1", "Kendall's τ, NAS-Bench-201 cifar10", (78, 156, 1563))
+    _, rows = predictor_rows(script, "predictors_nb101")
+    yield from _taus(rows, "A5", "Kendall's τ, NAS-Bench-101", (100, 4236))
+    runs = script("search_runs")
+    for dataset in DATASETS:
+        found = runs["of"](stored("search"), dataset=dataset, constraint=None, labels="mean")
+        yield _search_row(runs, found, f"regret, {dataset} (points)", "–")
+    bounded = runs["of"](stored("search"), constraint=runs["CONSTRAINT"], labels="mean")
+    yield _search_row(runs, bounded, f"regret, cifar10 with {runs['CONSTRAINT']}", "–")
+    published = {row[0].partition(",")[0]: row[1:] for row in runs["PUBLISHED_TEST"]}
+    for place, dataset in ((1, "cifar10"), (2, "cifar100")):
+        found = runs["of"](stored("search"), dataset=dataset, constraint=None, labels="mean", budget=30)
+        ours = fmean(row["test_accuracy_pct"] for row in runs["of"](found, **_default(runs)))
+        theirs = "; ".join(
+            f"{published[name][place]} {name}, {published[name][0]} queries" for name in ("NPENAS", "AG-Net")
+        )
+        yield f"| test accuracy, {dataset} (%) | 30 | {ours:.2f} | – | {theirs} |"
+
+
+def _default(runs: dict[str, Any]) -> dict[str, str]:
+    return dict(zip(("predictor", "searcher"), runs["DEFAULT"], strict=True))
+
+
+def _search_row(runs: dict[str, Any], rows: list[dict[str, Any]], task: str, published: str) -> str:
+    ours = fmean(row["regret_points"] for row in runs["of"](rows, budget=30, **_default(runs)))
+    others = {
+        searcher: fmean(
+            runs["regret_after"](row, 30)
+            for row in runs["of"](rows, budget=runs["LONGEST"], predictor=predictor, searcher=searcher)
+        )
+        for predictor, searcher in runs["METHODS"][1:]
+    }
+    best = min(others, key=others.__getitem__)
+    return f"| {task} | 30 | {ours:.3f} | {others[best]:.3f} {best} | {published} |"
+
+
+def _taus(rows: Any, protocol: str, task: str, sizes: tuple[int, ...]) -> Iterator[str]:
+    """Ours is probe-former; proxy-process is of this project too, and no other method."""
+    from nassurrogate.benchmarks.evaluation import published_rows
+
+    for size in sizes:
+        means = {
+            name: fmean(line["kendall_tau"] for line in splits.values())
+            for (_, by, name, labels), splits in rows.items()
+            if (by, labels) == (protocol, size)
+        }
+        ours = means.pop("probe-former")
+        means.pop("proxy-process", None)
+        best = max(means, key=means.__getitem__, default=None)
+        there = max((row for row in published_rows(protocol) if row.labels == size), key=lambda row: row.kendall_tau)
+        yield (
+            f"| {task} | {size:,} | {ours:.3f} | {'–' if best is None else f'{means[best]:.3f} {best}'} | "
+            f"{there.kendall_tau:.3f} {there.method}{f' ({there.note})' if there.note else ''}"
+            f"{' [r]' if there.recalled else ''} |"
+        )
+
+
+# --- figures in the text --------------------------------------------------------------------------------------------
+
+
+def test_times_of_nb101() -> None:
     times = {row["what"]: row for row in stored("nb101_times")}
     ours, reference = (times[f"all cells scored by {name}"] for name in ("probe-former", "gradient-boosting"))
     for told in (
@@ -66,12 +189,17 @@ def test_times_of_nb101():
         f"take it {ours['seconds']:.0f} s on two cores and {ours['most_mb'] / 1000:.1f} GB",
         f"{ours['seconds'] / reference['seconds']:.1f} times as long as gradient boosting",
     ):
-        assert told in README.replace("\n", " ")
-    assert times["load of the imported table"]["seconds"] < 0.1  # as the README says
+        assert told in in_one_line(RANKING)
+    assert times["load of the imported table"]["seconds"] < 0.1  # as the page says
 
 
-def test_the_paper_preset(script):
-    spread = script("predictor_tables")["spread"]
+def test_times_in_the_readme(script: Script) -> None:
+    table = script("reproduce_figures")["speed_table"](stored("speed"))
+    at_156 = next(line.split(" | ") for line in table.splitlines() if line.startswith("| 156 "))
+    assert f"({float(at_156[1]):.0f} s against {float(at_156[2]):.0f} s at 156 labels)" in in_one_line(README)
+
+
+def test_the_paper_preset() -> None:
     for labels in (78, 156, 781):
         taus = {
             row["split"]: row["kendall_tau"]
@@ -79,34 +207,36 @@ def test_the_paper_preset(script):
             if (row["protocol"], row["labels"]) == ("A1", labels)
         }
         assert sorted(taus) == list(range(10))
-        assert f"{spread(list(taus.values()), 3)} at {labels}" in README.replace("\n", " ")
+        assert f"{mean_and_std(list(taus.values()), 3)} at {labels}" in in_one_line(RANKING)
     replayed = {row["labels"]: row["kendall_tau"] for row in stored("paper_preset") if row["protocol"] == "published"}
-    assert f"it gives {replayed[156]:.3f} at 156 labels and {replayed[781]:.3f} at 781" in README.replace("\n", " ")
+    assert f"it gives {replayed[156]:.3f} at 156 labels and {replayed[781]:.3f} at 781" in in_one_line(RANKING)
 
 
-def test_every_search_is_there_once(script):
+def test_coverage_of_probe_former(script: Script) -> None:
+    tables, rows = predictor_rows(script)
+    means = [
+        fmean(line[tables["COVERAGE"]] for line in splits.values())
+        for (_, protocol, name, _), splits in rows.items()
+        if (protocol, name) == ("A4", "probe-former")
+    ]
+    assert len(means) == 18
+    assert all(0.87 <= mean <= 0.93 for mean in means)
+    assert "covers between 87 and 93 % on average" in in_one_line(RANKING)
+
+
+def test_every_search_is_there_once(script: Script) -> None:
     rows = stored("search")
     tasks = list(script("search_runs")["tasks"](30))
     fields = list(tasks[0])
     assert sorted(str([row[name] for name in fields]) for row in rows) == sorted(str(list(t.values())) for t in tasks)
 
 
-def test_tables_of_any_space(script):
-    general, lines = script("measure_general"), stored("general")
-    for table in (general["ranking_table"](lines, "macro"), general["ranking_table"](lines, "nb201")):
-        assert table in README
-    assert general["search_table"](lines) in README
-    wanted = list(general["tasks"]())
-    assert len(lines) == len(wanted)
-    assert all(any(task.items() <= line.items() for line in lines) for task in wanted)
-
-
-def test_time_and_memory_of_an_open_space():
+def test_time_and_memory_of_an_open_space() -> None:
     lines = stored("search_open")
     cpu, peak = (
         {space: median(line[field] for line in lines if line["space"] == space) for space in ("nb201", "open")}
         for field in ("cpu_s", "peak_mb")
     )
-    text = README.replace("\n", " ")
+    text = in_one_line(OWN_SPACE)
     assert f"takes {cpu['open']:.1f} CPU seconds and {peak['open'] / 1000:.2f} GB, the whole process" in text
     assert f"process, {cpu['open'] / cpu['nb201']:.1f} times as long as one of NAS-Bench-201" in text

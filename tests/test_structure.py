@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,8 @@ KIT = "nassurrogate.testing"
 TOP = ("console", "kit")
 PUBLIC = {"nassurrogate.benchmarks", "nassurrogate.benchmarks.oracle"}
 """What a search may import of the benchmarks: the names in `__all__`, and the oracle that stands in for a surrogate."""
+MOST_FILES, MOST_LINES = 15, 400
+"""What a folder and a file may hold; where there is more, there are usually two ideas."""
 HEAVY = {"torch", "pandas", "pyarrow", "optuna", "matplotlib", "lightgbm", "networkx", "sklearn", "scipy"}
 
 
@@ -65,6 +68,16 @@ def _nodes(tree: ast.AST, *, of_types: bool) -> Iterator[ast.AST]:
         if of_types or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
             yield node
             yield from _nodes(node, of_types=of_types)
+
+
+def _imported(module: str) -> set[str]:
+    """The modules of ours that a module imports, anywhere in it."""
+    found = {name for name, _ in _imports(module, of_types=False) if name in MODULES and name != module}
+    # `from package import module` is of the module; to import a module runs its package, but needs nothing of it.
+    return found - {name for name in found if any(other.startswith(f"{name}.") for other in found)}
+
+
+IMPORTED = {module: _imported(module) for module in MODULES}
 
 
 def _room(module: str) -> str:
@@ -112,14 +125,49 @@ def _exports(module: str) -> list[str]:
 
 def test_nothing_imports_in_a_circle() -> None:
     """Imports inside functions count; those that only a type checker makes do not."""
-    graph = nx.DiGraph()
-    for module in MODULES:
-        found = {name for name, _ in _imports(module, of_types=False) if name in MODULES and name != module}
-        # `from package import module` is of the module; to import a module runs its package, but needs nothing of it.
-        inner = {name for name in found if any(other.startswith(f"{name}.") for other in found)}
-        graph.add_edges_from((module, name) for name in found - inner)
+    graph = nx.DiGraph((module, name) for module, found in IMPORTED.items() for name in found)
     assert "nassurrogate.architecture" in graph
-    assert [sorted(circle) for circle in nx.strongly_connected_components(graph) if len(circle) > 1] == []
+    assert _circles(graph) == []
+
+
+@pytest.mark.parametrize("folder", sorted({name.rpartition(".")[0] for name in MODULES if "." in name}))
+def test_parts_of_a_folder_import_in_one_direction(folder: str) -> None:
+    """The folders and modules in a folder, each as a whole: which of two rooms is below the other is never in doubt."""
+    inside = {module: found for module, found in IMPORTED.items() if _is_in(folder, module)}
+    edges = {
+        (_part(folder, module), _part(folder, name))
+        for module, found in inside.items()
+        for name in found
+        if _is_in(folder, name)
+    }
+    assert _circles(nx.DiGraph([(part, other) for part, other in edges if part != other])) == []
+
+
+def _is_in(folder: str, module: str) -> bool:
+    return module == folder or module.startswith(f"{folder}.")
+
+
+def _part(folder: str, module: str) -> str:
+    """The folder or module in a folder that a module belongs to."""
+    return "__init__" if module == folder else module.removeprefix(f"{folder}.").split(".")[0]
+
+
+def _circles(graph: nx.DiGraph) -> list[list[str]]:
+    return [sorted(circle) for circle in nx.strongly_connected_components(graph) if len(circle) > 1]
+
+
+def test_no_folder_is_crowded() -> None:
+    """Of the packages, the tests and, in a checkout, the examples."""
+    checkout = Path(__file__).parents[1]
+    places = [*_folders().values(), checkout / "tests", checkout / "examples"]
+    files = Counter(path.parent for place in places for path in set(place.rglob("*.py")))
+    assert {str(folder): n for folder, n in files.items() if n > MOST_FILES} == {}
+
+
+def test_no_file_is_long() -> None:
+    paths = [*MODULES.values(), *Path(__file__).parent.rglob("*.py")]
+    lines = {str(path): path.read_text(encoding="utf-8").count("\n") for path in paths}
+    assert {path: n for path, n in lines.items() if n > MOST_LINES} == {}
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

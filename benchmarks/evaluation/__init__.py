@@ -1,4 +1,4 @@
-"""Predictors measured by the protocols: random splits, held-out architectures, and no fit made twice."""
+"""Measures predictors by protocols: random splits, held-out architectures, and no fit made twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured: predictors as they were asked for, and what that means on one space."""
+"""The predictors that are measured: names and classes resolved on one space."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from nassurrogate.surrogate import Surrogate
 
 ALL = "all"
 Predictors: TypeAlias = "PredictorLike | Sequence[PredictorLike] | None"
-"""One or several predictors, `"all"` registered ones, or None: the default one of the space and the metric."""
+"""One or several predictors, `"all"` registered ones, or None: the default for the space and the metric."""
 
 
 @dataclass(frozen=True)
 class Contender:
-    """One predictor.
+    """One predictor of an evaluation.
 
     Attributes:
-        name: as it was asked for.
+        name: as given by the user.
         full_name: `name:preset`.
         config: all hyper-parameters.
-        given_class: of one that is not registered.
+        given_class: the class of one that is not registered.
     """
 
     name: str
@@ -55,10 +55,10 @@ def resolve_contenders(
     config: Mapping[str, Mapping[str, Any]],
     device: str,
 ) -> tuple[list[Contender], list[str]]:
-    """The predictors asked for, and notes on those that `"all"` leaves out.
+    """The requested predictors, and notes on those that `"all"` leaves out.
 
     `"all"` leaves out those that cannot read the space or whose libraries are not installed. Raises `InputError` for
-    unknown or repeated ones, for one that is named but would be left out, and for unusable options.
+    unknown or repeated ones, for named ones that `"all"` would leave out, and for unusable options.
     """
     wanted, notes = _wanted(space, metric, predictors)
     names = [_name(predictor) for predictor in wanted]

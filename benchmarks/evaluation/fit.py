@@ -1,4 +1,4 @@
-"""One fit of an evaluation: all that a predictor may see, and what it then says of what is ranked."""
+"""One fit of an evaluation: everything that a predictor may see, and its predictions for the test set."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from nassurrogate.spaces import EnumerableSpace, Space, SpaceLike, get_space
 from nassurrogate.surrogate import Surrogate, hash_labels
 
 _CHUNK = 1 << 16
-"""Cells scored at once: bounds the memory that a space of 423,624 cells takes."""
+"""Architectures scored at once: bounds the memory for a space of 423,624 cells."""
 
 
 @runtime_checkable
 class ChoosesModel(Protocol):
-    """A predictor that can choose among its models, such as the weights after every epoch, as the literature does."""
+    """A predictor that can select among its models, such as the weights after every epoch, as in the literature."""
 
     def choose_model_on(self, archs: Any, targets: np.ndarray) -> None:
-        """Called before `fit`: choose the model that is best on the (n,) targets of these n architectures."""
+        """Called before `fit`: select the model that is best on the (n,) targets of these n architectures."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What a predictor is given: labels of N architectures, and nothing of any other one's.
+    """What a predictor is given: labels of N architectures, and of no other ones.
 
     Attributes:
-        about: which architectures of which benchmark these are, JSON-able; part of the fit's identity.
+        about: the benchmark and the split that the architectures come from, JSON-able; part of the fit's identity.
         space: its name, or a space that is not registered.
         predictor: `name:preset`.
         config: all hyper-parameters.
-        metric: what the labels are.
+        metric: of the labels.
         cells, targets: (N,) indices or strings, (N,) labels.
-        selection: indices and targets that a leaky protocol chooses the model by.
-        ranked: strings of the architectures that are scored, in this order; None: the whole space in its own.
-        given_class: of a predictor that is not registered.
+        selection: indices and targets that a leaky protocol selects the model on.
+        ranked: strings of the architectures to score, in this order; None: the whole space, in its own order.
+        given_class: the class of a predictor that is not registered.
     """
 
     about: Mapping[str, Any]
@@ -63,7 +63,7 @@ class Fit:
     given_class: type[Predictor] | None = None
 
     def surrogate(self) -> Surrogate:
-        """A surrogate that has learned nothing yet. Raises `InputError` for what cannot be made."""
+        """An unfitted surrogate. Raises `InputError` for unusable options."""
         return Surrogate(
             self.space,
             predictor=self.predictor if self.given_class is None else self.given_class,
@@ -76,7 +76,7 @@ class Fit:
 
     @property
     def n_ranked(self) -> int:
-        """How many architectures are scored."""
+        """Number of architectures to score."""
         if self.ranked is not None:
             return len(self.ranked)
         size = get_space(self.space).size
@@ -110,7 +110,7 @@ class Fit:
 
     @cached_property
     def name(self) -> str:
-        """A file's name: readable, and different for different identities."""
+        """A file name: readable, and different for different identities."""
         text = json.dumps(self.identity, sort_keys=True)
         parts = [self.predictor, self.identity["space"], self.about["dataset"], self.about["kind"]]
         parts += [f"n{len(self.cells)}", f"seed{self.about['seed']}", f"split{self.about['split']}"]
@@ -120,7 +120,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Prediction:
-    """(n,) mean and standard deviation of all that is ranked, or of the whole space, and how long it took."""
+    """(n,) mean and standard deviation of the architectures to score, and the seconds it took."""
 
     mean: np.ndarray
     std: np.ndarray
@@ -129,7 +129,7 @@ class Prediction:
 
 
 def run_fit(fit: Fit) -> Prediction:
-    """Fit, and score what is ranked. Raises what the predictor raises."""
+    """Fit and score. Raises what the predictor raises."""
     surrogate = fit.surrogate()
     space = surrogate.space
     archs: Sequence[Architecture]
@@ -139,7 +139,7 @@ def run_fit(fit: Fit) -> Prediction:
     else:
         archs = space.parse_many(list(fit.ranked))
     if isinstance(space, EnumerableSpace):
-        space.class_ids()  # a process builds its space once: not part of the times below
+        space.class_ids()  # a process builds its space once: this is not part of the times below
     if fit.selection is not None and isinstance(surrogate.predictor, ChoosesModel):
         surrogate.predictor.choose_model_on(space.parse_many(fit.selection[0].tolist()), fit.selection[1])
     began = time.perf_counter()
@@ -156,13 +156,13 @@ def _hash(value: Any) -> str:
 
 
 def _hash_reading(space: Space, archs: Sequence[Architecture]) -> str:
-    """Tells spaces of one name apart: what it says of the training architectures."""
+    """Distinguishes spaces of one name: canonical keys and costs of the training architectures."""
     costs = {metric: values.tolist() for metric, values in space.costs(archs).items()}
     return _hash([space.canonical_keys(archs), costs])
 
 
 def _version(predictor: str, given: type[Predictor] | None) -> str:
-    """The version of whoever made the predictor."""
+    """The version of the package that the predictor comes from."""
     if given is not None:
         return f"class {given.__module__}.{given.__qualname__}"
     point = find_plug_in(ENTRY_POINT_GROUP, predictor)

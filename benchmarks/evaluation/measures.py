@@ -1,4 +1,4 @@
-"""What one prediction is worth: the metrics of a split, and the label reference beside them."""
+"""How good a prediction is: the metrics of a split, and the label reference beside them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 
 from nassurrogate.benchmarks.base import Benchmark
 from nassurrogate.benchmarks.evaluation.fit import Prediction
-from nassurrogate.benchmarks.evaluation.protocols import Draw, Protocol, development_split
+from nassurrogate.benchmarks.evaluation.protocols import Protocol, Split, development_split
 from nassurrogate.benchmarks.tabular.table import TabularBenchmark
+from nassurrogate.equality import NanEqual
 from nassurrogate.metric import Metric
 from nassurrogate.prediction_quality import (
     interval_coverage,
@@ -24,14 +25,14 @@ from nassurrogate.prediction_quality import (
 _NAN = float("nan")
 
 
-@dataclass(frozen=True)
-class SplitResult:
+@dataclass(frozen=True, eq=False)
+class SplitResult(NanEqual):
     """One predictor on one split; NaN where something is not defined.
 
     Attributes:
-        predictor: as it was asked for.
+        predictor: as given by the user.
         labels, split: N, and the number of the split.
-        evaluated_cells: how many architectures the metrics are over.
+        evaluated_cells: number of architectures that the metrics are over.
         kendall_tau, spearman: of predictions against targets.
         kendall_tau_new_classes: without architectures that compute the same function as one in training.
         kendall_tau_outside_development: without the classes that hyper-parameters are chosen on, where they are this
@@ -42,11 +43,11 @@ class SplitResult:
         coverage90: the share of targets in the 90 % interval, where the protocol defines it.
         interval90_width_points: the mean width of that interval, in the target's unit.
         reference_tau: of the labels against the targets of the evaluated cells.
-        fit_s, score_s: seconds of the fit, and of scoring what is ranked. The first fit of a process waits for the
-            imports of its library too: medians are what to read.
+        fit_s, score_s: seconds of the fit, and of scoring. The first fit of a process includes the imports of its
+            library, so use medians.
         mape_pct: the mean of |prediction − target| / |target| in percent, of a metric that belongs to the architecture
             and is nowhere negative; targets of 0 are left out.
-        mape_left_out: how many those are.
+        mape_left_out: number of these targets.
     """
 
     predictor: str
@@ -70,12 +71,12 @@ class SplitResult:
 
 @dataclass(frozen=True)
 class Ranked:
-    """What predictions of M architectures are compared with.
+    """The test set: what predictions of M architectures are compared with.
 
     Attributes:
         target: (M,) true values.
         is_new: (M,) whether no training architecture computes the same function.
-        outside_development: (M,) whether no hyper-parameter was chosen on it; None where none was on this data set.
+        outside_development: (M,) whether no hyper-parameter was chosen on it; None where this data set was not used.
         reference_tau: of the labels against the targets; NaN where they are one column.
     """
 
@@ -98,15 +99,15 @@ def measure(
     """The metrics of one split.
 
     Args:
-        predictor: as it was asked for.
+        predictor: as given by the user.
         labels: N.
         prediction: means and deviations of the M architectures of `ranked`.
-        metric: what the targets are: which direction is better, and whether relative errors mean something.
-        intervals: whether the coverage of intervals does.
+        metric: of the targets; it has the better direction, and whether relative errors are meaningful.
+        intervals: whether the coverage of intervals is meaningful.
     """
     mean, std, true = prediction.mean, prediction.std, ranked.target
     tau = kendall_tau(mean, true)
-    # All zeros, as of a single network, are no interval.
+    # A single network predicts deviations of zero: that is no interval.
     usable = intervals and bool(np.isfinite(std).all() and (std >= 0).all() and (std > 0).any())
     relative = metric.belongs_to == "architecture" and bool((true >= 0).all() and (true > 0).any())
     positive = true > 0
@@ -144,8 +145,8 @@ def is_developed_on(benchmark: Benchmark) -> bool:
     return (benchmark.space.name, benchmark.dataset) == ("nb201", "cifar10")
 
 
-class Judge:
-    """Compares predictions with the targets of one benchmark, as one protocol says."""
+class SplitEvaluator:
+    """Compares predictions of a whole table with its targets, as one protocol defines."""
 
     def __init__(self, protocol: Protocol, benchmark: TabularBenchmark) -> None:
         self.protocol = protocol
@@ -158,22 +159,27 @@ class Judge:
         if self.developed_here:
             self.development[development_split(benchmark.space)] = True
 
-    def evaluated(self, draw: Draw) -> np.ndarray:
+    def test_cells(self, split: Split) -> np.ndarray:
         """Indices of the cells that the metrics of a split are over."""
-        return draw.test[self._is_new(draw.test, draw)] if self.protocol.new_classes else draw.test
+        return split.test[self._is_new(split.test, split)] if self.protocol.new_classes else split.test
 
-    def judge(self, predictor: str, split: int, draw: Draw, prediction: Prediction) -> SplitResult:
-        """The metrics of one split, from a prediction of the whole space."""
-        cells = self.evaluated(draw)
+    def evaluate(self, predictor: str, number: int, split: Split, prediction: Prediction) -> SplitResult:
+        """The metrics of one split, from a prediction of the whole space.
+
+        Args:
+            predictor: as given by the user.
+            number: of the split.
+        """
+        cells = self.test_cells(split)
         ranked = Ranked(
             self.target[cells],
-            self._is_new(cells, draw),
+            self._is_new(cells, split),
             ~self.development[cells] if self.developed_here else None,
             self._reference(self.labels, cells),
         )
         of_cells = replace(prediction, mean=prediction.mean[cells], std=prediction.std[cells])
         return measure(
-            predictor, len(draw.train), split, of_cells, ranked, self.metric, intervals=self.protocol.intervals
+            predictor, len(split.train), number, of_cells, ranked, self.metric, intervals=self.protocol.intervals
         )
 
     def references(self) -> tuple[float, float]:
@@ -194,5 +200,5 @@ class Judge:
         both = cells[np.isfinite(labels[cells]) & np.isfinite(self.target[cells])]
         return _tau(labels[both], self.target[both])
 
-    def _is_new(self, cells: np.ndarray, draw: Draw) -> np.ndarray:
-        return ~np.isin(self.class_of[cells], self.class_of[draw.train])
+    def _is_new(self, cells: np.ndarray, split: Split) -> np.ndarray:
+        return ~np.isin(self.class_of[cells], self.class_of[split.train])

@@ -1,4 +1,4 @@
-"""All fits of an evaluation, and how their predictions are measured: on a table's own protocols, and on protocol G."""
+"""The fits of an evaluation, and how their predictions are measured: by protocols of a table, and by protocol G."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 from nassurrogate.benchmarks.base import Benchmark
 from nassurrogate.benchmarks.evaluation.contenders import Contender
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
-from nassurrogate.benchmarks.evaluation.measures import Judge, SplitResult, measure
+from nassurrogate.benchmarks.evaluation.measures import SplitEvaluator, SplitResult, measure
 from nassurrogate.benchmarks.evaluation.protocols import Protocol, split_seeds
 from nassurrogate.benchmarks.evaluation.random_splits import RandomSplit, RandomSplits
 from nassurrogate.benchmarks.tabular.table import TabularBenchmark
@@ -19,8 +19,8 @@ from nassurrogate.spaces import SpaceLike
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is measured: which predictors, at which numbers of labels, on how many splits."""
+class Request:
+    """What is measured: predictors, numbers of labels, and splits."""
 
     contenders: Sequence[Contender]
     sizes: Sequence[int]
@@ -32,14 +32,14 @@ class Asked:
 class Plan(ABC):
     """The fits of one evaluation."""
 
-    def __init__(self, protocol: Protocol, benchmark: Benchmark, asked: Asked) -> None:
-        self.protocol, self.benchmark, self.asked = protocol, benchmark, asked
+    def __init__(self, protocol: Protocol, benchmark: Benchmark, request: Request) -> None:
+        self.protocol, self.benchmark, self.request = protocol, benchmark, request
 
     def fits(self) -> Iterator[tuple[str, Fit]]:
-        """With the contender's name; small fits first."""
-        for size in self.asked.sizes:
-            for split in range(self.asked.splits):
-                for contender in self.asked.contenders:
+        """(name of the predictor, fit), small fits first."""
+        for size in self.request.sizes:
+            for split in range(self.request.splits):
+                for contender in self.request.contenders:
                     yield contender.name, self.fit(contender, size, split)
 
     @abstractmethod
@@ -51,36 +51,36 @@ class Plan(ABC):
         """The metrics of a finished fit."""
 
     def references(self) -> tuple[float, float]:
-        """See `Judge.references`."""
+        """See `SplitEvaluator.references`."""
         return float("nan"), float("nan")
 
 
 class TablePlan(Plan):
-    """A protocol of one space: predictions of the whole table, which other protocols on the same labels share."""
+    """A protocol of one space: predictions of the whole table, shared by all protocols on the same labels."""
 
-    def __init__(self, protocol: Protocol, benchmark: TabularBenchmark, asked: Asked) -> None:
-        super().__init__(protocol, benchmark, asked)
+    def __init__(self, protocol: Protocol, benchmark: TabularBenchmark, request: Request) -> None:
+        super().__init__(protocol, benchmark, request)
         self._table = benchmark
-        self.judge = Judge(protocol, benchmark)
+        self.evaluator = SplitEvaluator(protocol, benchmark)
 
     def result(self, name: str, fit: Fit, prediction: Prediction) -> SplitResult:
-        split = fit.about["split"]
-        draw = self.protocol.draw(self._table, len(fit.cells), split, seed=self.asked.seed)
-        return self.judge.judge(name, split, draw, prediction)
+        number = fit.about["split"]
+        split = self.protocol.split(self._table, len(fit.cells), number, seed=self.request.seed)
+        return self.evaluator.evaluate(name, number, split, prediction)
 
     def references(self) -> tuple[float, float]:
-        return self.judge.references()
+        return self.evaluator.references()
 
     def fit(self, contender: Contender, size: int, split: int) -> Fit:
-        draw = self.protocol.draw(self._table, size, split, seed=self.asked.seed)
-        chosen_on = None
-        if draw.selection is not None:
-            chosen_on = draw.selection, self.judge.target[draw.selection]
+        cells = self.protocol.split(self._table, size, split, seed=self.request.seed)
+        selected_on = None
+        if cells.selection is not None:
+            selected_on = cells.selection, self.evaluator.target[cells.selection]
         return Fit(
             about={
                 "dataset": self.benchmark.dataset,
                 "kind": "first-cells-one-run" if self.protocol.leaky else f"{self.protocol.label}-mean",
-                "seed": self.asked.seed,
+                "seed": self.request.seed,
                 "split": split,
                 "n_labels": size,
             },
@@ -88,34 +88,34 @@ class TablePlan(Plan):
             predictor=contender.full_name,
             config=contender.config,
             metric=self.protocol.label,
-            seed=self.asked.seed + split,
-            device=self.asked.device,
-            cells=draw.train,
-            targets=self.judge.labels[draw.train],
-            selection=chosen_on,
+            seed=self.request.seed + split,
+            device=self.request.device,
+            cells=cells.train,
+            targets=self.evaluator.labels[cells.train],
+            selection=selected_on,
             given_class=contender.given_class,
         )
 
 
 class GeneralPlan(Plan):
-    """Protocol G: predictions of the ranked architectures alone, in the order in which they are drawn.
+    """Protocol G: predictions of the test set alone, in the order in which it is drawn.
 
     Args:
-        space: as a surrogate is given it: by name, or the object where it is not registered.
-        objective: label and target.
+        space: its name, or the object where it is not registered.
+        objective: both label and target.
     """
 
     def __init__(
         self,
         protocol: Protocol,
         benchmark: Benchmark,
-        asked: Asked,
+        request: Request,
         *,
         space: SpaceLike,
         objective: Metric,
         splits: RandomSplits,
     ) -> None:
-        super().__init__(protocol, benchmark, asked)
+        super().__init__(protocol, benchmark, request)
         self._space, self._objective = space, objective
         self._split = lru_cache(maxsize=None)(splits.split)
 
@@ -136,7 +136,7 @@ class GeneralPlan(Plan):
             about={
                 "dataset": self.benchmark.dataset,
                 "kind": f"{self.protocol.id}-{self._objective.name}",
-                "seed": self.asked.seed,
+                "seed": self.request.seed,
                 "split": split,
                 "n_labels": size,
             },
@@ -144,8 +144,8 @@ class GeneralPlan(Plan):
             predictor=contender.full_name,
             config=contender.config,
             metric=self._objective,
-            seed=split_seeds(self.asked.seed, split)[1],
-            device=self.asked.device,
+            seed=split_seeds(self.request.seed, split)[1],
+            device=self.request.device,
             cells=drawn.train,
             targets=drawn.labels,
             ranked=drawn.strings,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nassurrogate.benchmarks.evaluation.report import ProtocolResult
 
 FORMATS = ("png", "svg", "pdf")
-# Okabe and Ito's colours, which the colour-blind tell apart.
+# Okabe and Ito's colours, distinguishable by the colour-blind.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", ":")
@@ -34,7 +34,7 @@ _BELOW_AXES = 36.0
 
 
 def plot_format(path: Path) -> str:
-    """The format that a plot's name asks for. Raises `InputError` for one that is not drawn.
+    """The format that a plot's file name ends with. Raises `InputError` for an unknown one.
 
     >>> plot_format(Path("tau.SVG"))
     'svg'
@@ -53,7 +53,7 @@ def draw_tau(evaluation: ProtocolResult, path: Path) -> Path:
         write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=_DPI))
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    except Exception as error:  # whatever the drawing library raises
+    except Exception as error:  # the drawing library may raise anything
         raise InputError(f"cannot draw {path} ({one_line(error)})") from error
     return path
 
@@ -86,8 +86,8 @@ def tau_against_labels(evaluation: ProtocolResult) -> Figure:
     if any(row.kendall_tau_std is not None for row in evaluation.rows):
         explain_bars(axes, f"± 1 std over {splits} splits")
     if evaluation.reference_tau is not None:
-        told = f"the labels themselves, {evaluation.reference_tau:.3f}"
-        axes.axhline(evaluation.reference_tau, color="black", linestyle="--", linewidth=1.1, label=told)
+        label = f"the labels themselves, {evaluation.reference_tau:.3f}"
+        axes.axhline(evaluation.reference_tau, color="black", linestyle="--", linewidth=1.1, label=label)
     set_label_ticks(
         axes, sorted({row.labels for row in evaluation.rows} | {row.labels for row in published_rows(protocol.id)})
     )

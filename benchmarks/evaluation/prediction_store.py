@@ -1,4 +1,4 @@
-"""The folder of an evaluation: one file a finished fit, so that no fit is ever made twice."""
+"""The folder of an evaluation: one file per finished fit, so that no fit is made twice."""
 
 from __future__ import annotations
 
@@ -21,21 +21,25 @@ PATIENCE_S = 0.5
 
 
 class BusyElsewhereError(Exception):
-    """Another process is making this very fit."""
+    """Another process is making this fit."""
+
+
+class _DamagedError(Exception):
+    """A stored prediction cannot be read; the message is the reason."""
 
 
 class PredictionStore:
-    """Predictions on disk, or without a folder nowhere.
+    """Predictions on disk; without a folder nothing is kept.
 
-    A file holds `mean` and `std`, (n,) float64, and `meta`: JSON of the fit's identity and times. What a killed
-    process leaves behind is never read. Several processes may share a folder.
+    A file holds `mean` and `std`, (n,) float64, and `meta`: JSON of the fit's identity and times. What a killed process
+    has half written is never read. Several processes may share a folder.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
     def open(self) -> None:
-        """Make the folder. Raises `InputError` where that cannot be, or nothing could be written in it."""
+        """Make the folder. Raises `InputError` where that fails, or where it is not writable."""
         if self.folder is None:
             return
         try:
@@ -49,18 +53,18 @@ class PredictionStore:
             ) from error
 
     def read(self, fit: Fit) -> Prediction | None:
-        """The prediction of a finished fit; None where there is none, or a damaged one, which a new one will replace.
+        """The prediction of a finished fit; None where there is none, or only a damaged one, which will be replaced.
 
         Raises `InputError` for a file of another fit, or of another program, in its place.
         """
-        found = self._load(fit)
-        if isinstance(found, str):
-            logger.warning("%s is damaged (%s): the fit is made again", self._path(fit), found)
+        try:
+            return self._load(fit)
+        except _DamagedError as error:
+            logger.warning("%s is damaged (%s): the fit is made again", self._path(fit), error)
             return None
-        return found
 
-    def _load(self, fit: Fit) -> Prediction | str | None:
-        """The prediction, what is wrong with it, or None where there is none."""
+    def _load(self, fit: Fit) -> Prediction | None:
+        """The prediction; None where there is none. Raises `_DamagedError`, and `InputError` as `read` does."""
         if self.folder is None:
             return None
         path = self._path(fit)
@@ -77,14 +81,14 @@ class PredictionStore:
         except InputError:
             raise
         except (OSError, ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            return type(error).__name__
+            raise _DamagedError(type(error).__name__) from error
         shape = (fit.n_ranked,)
         if any(part.shape != shape or part.dtype != np.float64 for part in (found.mean, found.std)):
-            return f"not {shape[0]} float64 numbers"
+            raise _DamagedError(f"not {shape[0]} float64 numbers")
         return found
 
     def get(self, fit: Fit) -> Prediction:
-        """The stored prediction, or else one made now, and stored.
+        """The stored prediction, or else a new one, which is stored.
 
         Raises `BusyElsewhereError` where another process is making it, and what the predictor raises.
         """
@@ -96,11 +100,11 @@ class PredictionStore:
         lock = FileLock(path.with_suffix(".lock"))
         try:
             with lock.acquire(timeout=PATIENCE_S):
-                found = self._load(fit)
-                if not isinstance(found, Prediction):
+                found = self.read(fit)
+                if found is None:
                     found = run_fit(fit)
                     self._write(path, fit, found)
-                # Whoever has waited for the lock finds the prediction, so the lock's file is of no more use.
+                # A process that waits for the lock finds the prediction, so the lock's file is not needed any more.
                 path.with_suffix(".lock").unlink(missing_ok=True)
                 return found
         except Timeout as error:

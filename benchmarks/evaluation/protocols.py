@@ -1,7 +1,8 @@
-"""Protocols of evaluation: which cells train, what they are labelled with, which test, and against what."""
+"""Protocols of evaluation: training set, labels, test set, and the targets that predictions are compared with."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from nassurrogate.benchmarks.base import LABEL, TEST
 from nassurrogate.benchmarks.tabular.table import TabularBenchmark
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import Metric
+from nassurrogate.renamed import renamed
 from nassurrogate.spaces import EnumerableSpace
 
 NB201_LABELS = (50, 78, 156, 469, 781, 1563)
@@ -19,7 +21,7 @@ GENERAL_LABELS = (20, 30, 50, 100)
 MOST_RANKED = 10_000
 """How many architectures protocol G ranks at most."""
 SELECTION_CELLS = 200
-"""How many more cells the literature looks up the target of, to choose among its models."""
+"""How many more targets the literature looks up, to select the model on."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ class Protocol:
         target: the column that their predictions are compared with.
         sizes: the usual N.
         intervals: whether the coverage of intervals means something: not where the target is another column.
-        new_classes: whether evaluated cells of which a training cell is a duplicate are left out.
+        new_classes: whether test cells that are equivalent to a training cell are left out.
         general: on any space, of any benchmark; label and target are its objective, and `on` fills them in.
         leaky: replays the literature: the first N cells, one training run, model selection by the target of 200 more
-            cells, and a test set of all cells, those that trained and selected among them.
+            cells, and a test set of all cells, training and selection cells included.
     """
 
     id: str
@@ -77,17 +79,27 @@ class Protocol:
         column = benchmark.column(self.label)
         return column.values[:, 0] if self.leaky else column.mean
 
-    def draw(self, benchmark: TabularBenchmark, labels: int, split: int, *, seed: int = 0) -> Draw:
+    def split(self, benchmark: TabularBenchmark, labels: int, split: int, *, seed: int = 0) -> Split:
         """The cells of one split. Raises `InputError` where the table has too few labels for it."""
         if self.leaky:
             return _published_cells(benchmark, self, labels)
         train, test = split_cells(benchmark, labels, split, seed=seed, label=self.label, target=self.target)
-        return Draw(train, test)
+        return Split(train, test)
+
+    def draw(self, benchmark: TabularBenchmark, labels: int, split: int, *, seed: int = 0) -> Split:
+        """The former name of `split`."""
+        message = "Protocol.draw is now Protocol.split; the old name goes in version 0.3"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return self.split(benchmark, labels, split, seed=seed)
 
 
 @dataclass(frozen=True)
-class Draw:
-    """Indices of the cells of one split: (N,) that train, those evaluated, and those a leaky protocol selects on."""
+class Split:
+    """Indices of the cells of one split: (N,) of the training set, (M,) of the test set.
+
+    Attributes:
+        selection: cells that a leaky protocol selects the model on; None: it selects on none.
+    """
 
     train: np.ndarray
     test: np.ndarray
@@ -161,7 +173,7 @@ def split_cells(
 
 
 def split_seeds(seed: int, split: int) -> tuple[np.random.Generator, int]:
-    """What draws a split of protocol G, and the seed of its fits: two seeds share nothing.
+    """The generator that draws a split of protocol G, and the seed of its fits: two seeds share nothing.
 
     Both come from `numpy.random.SeedSequence([seed, split])`, the seed from its first child.
 
@@ -172,26 +184,26 @@ def split_seeds(seed: int, split: int) -> tuple[np.random.Generator, int]:
     return np.random.default_rng(sequence), int(sequence.spawn(1)[0].generate_state(1)[0] >> 1)
 
 
-def random_split(known: np.ndarray, labels: int, split: int, *, seed: int = 0, most: int = MOST_RANKED) -> Draw:
-    """Protocol G on a table: N of the architectures that have the objective train, at most `most` others are ranked.
+def random_split(known: np.ndarray, labels: int, split: int, *, seed: int = 0, most: int = MOST_RANKED) -> Split:
+    """Protocol G on a table: a training set of N architectures with the objective, a test set of at most `most` others.
 
-    The order is `numpy.random.default_rng(numpy.random.SeedSequence([seed, split])).permutation` of the known ones. Its
-    first N train, its last ones are ranked: all that are left, or `most`, which are then the same for every N.
-    Raises `InputError` where none would be left.
+    The order is `numpy.random.default_rng(numpy.random.SeedSequence([seed, split])).permutation` of the known ones. The
+    first N are the training set, the last ones the test set: all that are left, or `most`, the same for every N. Raises
+    `InputError` where none would be left.
 
     Args:
         known: (n,) indices of the architectures that have the objective, in the order of the space.
     """
     _check_enough(labels, len(known) - 1)
     order = known[split_seeds(seed, split)[0].permutation(len(known))]
-    return Draw(order[:labels], order[max(labels, len(order) - most) :])
+    return Split(order[:labels], order[max(labels, len(order) - most) :])
 
 
-def _published_cells(benchmark: TabularBenchmark, protocol: Protocol, labels: int) -> Draw:
+def _published_cells(benchmark: TabularBenchmark, protocol: Protocol, labels: int) -> Split:
     wanted = np.isfinite(benchmark.column(protocol.target).mean)
     known = np.flatnonzero(wanted & np.isfinite(protocol.labels(benchmark)))
     _check_enough(labels, len(known) - SELECTION_CELLS)
-    return Draw(known[:labels], np.flatnonzero(wanted), known[labels : labels + SELECTION_CELLS])
+    return Split(known[:labels], np.flatnonzero(wanted), known[labels : labels + SELECTION_CELLS])
 
 
 def _check_enough(labels: int, most: int) -> None:
@@ -208,3 +220,6 @@ def development_split(space: EnumerableSpace) -> np.ndarray:
     """
     chosen = np.random.default_rng(201).permutation(space.n_classes)[: space.n_classes // 3]
     return np.flatnonzero(np.isin(space.class_ids(), chosen))
+
+
+__getattr__ = renamed(__name__, {"Draw": "Split"})

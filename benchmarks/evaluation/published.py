@@ -1,8 +1,8 @@
-"""What the literature reports: Kendall's τ against labels, to be shown beside one's own rows.
+"""Published results: Kendall's τ by number of labels, to be shown beside one's own rows.
 
 NAS-Bench-201, cifar10: the first N cells, one training run each, 200 more cells for model selection by test accuracy,
 and all cells as the test set. NAS-Bench-101: validation labels, test targets, all 423,624 cells as the test set.
-Neither is a protocol with held-out cells, so these are no rows to be beaten or missed by a hundredth.
+Neither protocol holds out cells, so differences of a hundredth mean nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class PublishedRow:
 
     Attributes:
         recalled: from memory, not verified against the paper.
-        note: what sets it apart from the rows beside it.
+        note: how it differs from the rows beside it.
     """
 
     method: str
@@ -54,7 +54,7 @@ _SHOWN_ON = {"A1": "nb201", "published": "nb201", "A5": "nb101"}
 
 
 def published_rows(protocol: str) -> tuple[PublishedRow, ...]:
-    """The published figures nearest to a protocol; none where there are none.
+    """The published figures for a protocol; empty where there are none.
 
     >>> len(published_rows("A1")), published_rows("A4")
     (33, ())

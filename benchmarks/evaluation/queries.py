@@ -1,4 +1,4 @@
-"""Queries of a benchmark that is no table, each made once: what was answered stands in the run folder, failures too."""
+"""Queries of a benchmark that is not a table, each made once: answers, failures too, are kept in the run folder."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import Benchmark, Evaluation
+from nassurrogate.benchmarks.experiments import append_lines, numbered_lines
 from nassurrogate.errors import InputError
 from nassurrogate.files.given_path import file_stem
 from nassurrogate.metric import Metric
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 FORMAT = "nassurrogate-queries 1"
 FAILURES_AT_START, FAILURES_IN_A_ROW = 5, 50
-"""After so many failures without a value the queries end: 5 from the start, 50 later on."""
+"""After so many failures in a row the queries end: 5 at the start, 50 later on."""
 OnQuery: TypeAlias = Callable[[int, int, str], None]
 """Called with (queries made, queries planned, the architecture)."""
 
@@ -32,7 +33,7 @@ class Queries:
     """The objective of single architectures: looked up where that costs nothing, else queried once and kept.
 
     Args:
-        benchmark: is asked.
+        benchmark: what is queried.
         objective: the metric.
         folder: where answers are kept, one line of JSON each; None: nowhere.
 
@@ -108,14 +109,9 @@ class Queries:
             return
         line = {"arch": found.arch.string, "value": value, "status": found.status, "reason": self._reason}
         try:
-            new = not self._path.exists()
-            with self._path.open("a+b") as file:
-                if new:
-                    about = {"format": FORMAT, **_identity(self.benchmark, self.objective)}
-                    file.write(json.dumps(about).encode() + b"\n")
-                elif file.seek(0, 2) and (file.seek(-1, 2), file.read(1))[1] != b"\n":
-                    file.write(b"\n")  # a killed process left half a line
-                file.write(json.dumps(line).encode() + b"\n")
+            if not self._path.exists():
+                append_lines(self._path, {"format": FORMAT, **_identity(self.benchmark, self.objective)})
+            append_lines(self._path, line)
         except OSError as error:
             raise InputError(f"cannot write {self._path}: {error.strerror or error}") from error
 
@@ -123,17 +119,14 @@ class Queries:
 def _read(path: Path) -> dict[str, tuple[float | None, str]]:
     """Architecture → value and reason; damaged lines are left out. Raises `InputError` for a foreign file."""
     try:
-        lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
-        return {}
+        lines = list(numbered_lines(path))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    about = _parsed(lines[0]) if lines else {}
-    if lines and about.get("format") != FORMAT:
+    if lines and (lines[0][1] or {}).get("format") != FORMAT:
         raise InputError(f"{path} is not a nassurrogate query file; move it away, or choose another folder")
     found: dict[str, tuple[float | None, str]] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        answer = _parsed(line)
+    for number, line in lines[1:]:
+        answer = line or {}
         value = answer.get("value", "missing")
         fits = value is None or (isinstance(value, float | int) and not isinstance(value, bool) and np.isfinite(value))
         if fits and isinstance(answer.get("arch"), str):
@@ -141,14 +134,6 @@ def _read(path: Path) -> dict[str, tuple[float | None, str]]:
         else:
             logger.warning("%s: line %d is damaged; its architecture is evaluated again", path, number)
     return found
-
-
-def _parsed(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _is_free(benchmark: Benchmark, objective: Metric) -> bool:
@@ -171,7 +156,7 @@ def _file_name(benchmark: Benchmark, objective: Metric) -> str:
 
 
 def _identity(benchmark: Benchmark, objective: Metric) -> dict[str, Any]:
-    """What answers depend on, as far as it can be seen: a changed function is another one."""
+    """Everything visible that answers depend on: a changed function is another one."""
     return {
         "space": benchmark.space.name,
         "space_sha256": _hash_space(benchmark.space),
@@ -184,11 +169,11 @@ def _identity(benchmark: Benchmark, objective: Metric) -> dict[str, Any]:
 
 
 def _hash_space(space: Space) -> str:
-    """Tells spaces of one name apart: their declaration, and what a few architectures cost."""
+    """Distinguishes spaces of one name: their declaration, and what a few architectures cost."""
     archs = space.sample_at_most(8, np.random.default_rng(0))
     costs = {metric: values.tolist() for metric, values in space.costs(archs).items()}
-    told = [space.fingerprint(), space.canonical_keys(archs), costs]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    described = [space.fingerprint(), space.canonical_keys(archs), costs]
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 
 
 def _code(function: Any) -> list[str]:
@@ -196,15 +181,15 @@ def _code(function: Any) -> list[str]:
     bound = [_plain(getattr(function, "args", ())), _plain(getattr(function, "keywords", {}))]  # of a partial
     function = getattr(function, "func", function)
     name = getattr(function, "__qualname__", type(function).__qualname__)
-    told = [getattr(function, "__module__", None) or "", name, *bound]
+    parts = [getattr(function, "__module__", None) or "", name, *bound]
     inner = getattr(function, "__func__", function)
     called = inner if hasattr(inner, "__code__") else vars(type(function)).get("__call__")
     code = getattr(called, "__code__", None)
     if code is not None:
-        told.append(hashlib.sha256("\0".join(_instructions(code)).encode()).hexdigest())
-    told += [_plain(_content(cell)) for cell in getattr(inner, "__closure__", None) or ()]
-    told += [_plain(value) for value in getattr(inner, "__defaults__", None) or ()]
-    return told
+        parts.append(hashlib.sha256("\0".join(_instructions(code)).encode()).hexdigest())
+    parts += [_plain(_content(cell)) for cell in getattr(inner, "__closure__", None) or ()]
+    parts += [_plain(value) for value in getattr(inner, "__defaults__", None) or ()]
+    return parts
 
 
 def _instructions(code: types.CodeType) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which architectures protocol G trains on and ranks: indices of a table, or architectures that are queried."""
+"""Training and test sets of protocol G: rows of a table, or architectures that are queried."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from nassurrogate.spaces import Space
 logger = logging.getLogger(__name__)
 
 QUERIED = 200
-"""How many architectures are ranked where every target is a query, unless told otherwise."""
+"""Default size of the test set where every target is a query."""
 MOST_LISTED = 1 << 16
-"""A space of at most so many architectures is listed and permuted; a larger one is sampled."""
+"""A space of at most this many architectures is listed and permuted; a larger one is sampled."""
 _REPEATS = 10_000
-"""After so many samples of nothing new a space is taken to be exhausted."""
+"""After this many samples without a new architecture, a space counts as exhausted."""
 
 
 @dataclass(frozen=True)
 class RandomSplit:
-    """One split: (N,) strings and labels of the training architectures, (M,) strings of the ranked ones, the truth."""
+    """One split: (N,) strings and labels of the training set, (M,) strings and targets of the test set."""
 
     train: tuple[str, ...]
     labels: np.ndarray
@@ -48,7 +48,7 @@ class RandomSplits(ABC):
 
     @abstractmethod
     def prepare(self, sizes: Sequence[int], splits: int, on_query: OnQuery | None) -> None:
-        """Raise `InputError` for sizes that cannot be; say how many queries will be made; nothing is queried yet."""
+        """Check the sizes and log how many queries will be made, before the first. Raises `InputError`."""
 
     @abstractmethod
     def split(self, labels: int, split: int) -> RandomSplit:
@@ -70,25 +70,25 @@ class TableSplits(RandomSplits):
             random_split(self._known, size, 0, seed=self._seed, most=self._most)
 
     def split(self, labels: int, split: int) -> RandomSplit:
-        draw = random_split(self._known, labels, split, seed=self._seed, most=self._most)
+        cells = random_split(self._known, labels, split, seed=self._seed, most=self._most)
         space = self._table.space
         classes = space.class_ids()
-        outside = None if self._development is None else ~np.isin(draw.test, self._development)
+        outside = None if self._development is None else ~np.isin(cells.test, self._development)
         return RandomSplit(
-            tuple(arch.string for arch in space.take(draw.train)),
-            self._values[draw.train],
-            tuple(arch.string for arch in space.take(draw.test)),
-            Ranked(self._values[draw.test], ~np.isin(classes[draw.test], classes[draw.train]), outside),
+            tuple(arch.string for arch in space.take(cells.train)),
+            self._values[cells.train],
+            tuple(arch.string for arch in space.take(cells.test)),
+            Ranked(self._values[cells.test], ~np.isin(classes[cells.test], classes[cells.train]), outside),
         )
 
 
 class QueriedSplits(RandomSplits):
-    """Splits of a benchmark that is no table, of architectures that all compute different functions.
+    """Splits of a benchmark that is not a table, without equivalent architectures.
 
-    A space of up to 65,536 architectures is listed and permuted: the first N that have a value train, the last ones are
-    ranked. From a larger one architectures are sampled one by one: the first M that have a value are ranked, the next N
-    train. So training sets are nested in N, and the ranked ones are the same for every N while there are enough. What
-    fails is left out.
+    A space of up to 65,536 architectures is listed and permuted: the first N with a value are the training set, the
+    last ones the test set. From a larger space architectures are sampled one by one: the first M with a value are the
+    test set, the next N the training set. So training sets are nested in N, and the test set is the same for every N
+    while there are enough architectures. Failed ones are left out.
     """
 
     def __init__(
@@ -106,14 +106,14 @@ class QueriedSplits(RandomSplits):
         for size in sizes:
             if most is not None and size > most:
                 raise InputError(f"labels must be from 1 to {most}, got {size}")
-        asked = max(sizes) + self._most if listed is None else min(max(sizes) + self._most, len(listed))
-        self.queries.planned = splits * asked
+        per_split = max(sizes) + self._most if listed is None else min(max(sizes) + self._most, len(listed))
+        self.queries.planned = splits * per_split
         self.queries.on_query = on_query
         if not self.queries.free:
             there = f"; {self.queries.n_stored} answers are stored from earlier runs" if self.queries.n_stored else ""
             logger.warning(
                 "protocol G evaluates up to %d architectures: %d splits of %d in training and %d ranked (test_size)%s",
-                self.queries.planned, splits, max(sizes), asked - max(sizes), there,
+                self.queries.planned, splits, max(sizes), per_split - max(sizes), there,
             )  # fmt: skip
 
     def split(self, labels: int, split: int) -> RandomSplit:
@@ -154,7 +154,7 @@ _Known = list[tuple[Architecture, float]]
 
 
 class _Order:
-    """The architectures of one split in the order in which they are drawn, no two of one canonical key."""
+    """The architectures of one split in the order in which they are drawn, one of each canonical key."""
 
     def __init__(self, space: Space, rng: np.random.Generator) -> None:
         self._space = space
@@ -163,7 +163,7 @@ class _Order:
         self._known: _Known = []
 
     def known(self, queries: Queries, n: int) -> _Known:
-        """The first n that have a value, or all there are."""
+        """The first n with a value, or all of them."""
         while len(self._known) < n:
             arch = next(self._drawn, None)
             if arch is None:
@@ -174,7 +174,7 @@ class _Order:
         return self._known[:n]
 
     def known_from_the_end(self, queries: Queries, n: int, *, beyond: Architecture) -> _Known:
-        """The last n that have a value, in the order drawn, all of them after `beyond`."""
+        """The last n with a value, in the order drawn, all of them after `beyond`."""
         assert self.listed is not None
         others = itertools.takewhile(lambda arch: arch.string != beyond.string, reversed(self.listed))
         values = ((arch, queries.value(arch)) for arch in others)
@@ -183,7 +183,7 @@ class _Order:
 
 
 def _permuted(space: Space, rng: np.random.Generator) -> list[Architecture] | None:
-    """All architectures of a small space; None for a large one, or one that does not list them."""
+    """All architectures of a small space in random order; None for a large space, or one that does not list them."""
     members = space.members_if_few(MOST_LISTED)
     if members is None:
         return None

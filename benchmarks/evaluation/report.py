@@ -1,4 +1,4 @@
-"""What an evaluation found: its splits, one row a predictor and number of labels, and the same as JSON and CSV."""
+"""The result of an evaluation: its splits, one row per predictor and number of labels, as JSON and as CSV."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from nassurrogate.benchmarks.evaluation.measures import SplitResult
 from nassurrogate.benchmarks.evaluation.protocols import Protocol
 from nassurrogate.benchmarks.evaluation.published import published_rows
+from nassurrogate.equality import NanEqual
 from nassurrogate.errors import InputError
 from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.metric import Metric
@@ -30,8 +31,8 @@ OVERLAP_NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class Row:
+@dataclass(frozen=True, eq=False)
+class Row(NanEqual):
     """One predictor at one number of labels: means over the splits, None where a split has no value.
 
     `mape_left_out` is the sum over the splits. Standard deviations are those of a sample, None for a single split; the
@@ -60,22 +61,22 @@ class Row:
     mape_left_out: int | None = None
 
 
-@dataclass(frozen=True)
-class ProtocolResult:
+@dataclass(frozen=True, eq=False)
+class ProtocolResult(NanEqual):
     """Predictors measured by one protocol on one data set.
 
     Attributes:
         reference_tau: how well the labels of all cells rank their targets; None where they are the same column.
         reference_tau_classes: the same for the labels' means over cells that compute the same function.
-        rows: predictors in the order they were asked for, each by number of labels.
-        splits: what the rows are made of.
-        run_dir: where the predictions stand, so that nothing is fitted twice; None where they were not kept.
-        table_sha256: of the benchmark's numbers; None where it is no table.
-        metric: the target, in whose unit regret and width of intervals are.
-        other_notes: what else a reader must know.
-        queries, queries_read: evaluations that were made now, and those of an earlier run that were used, by protocol G
-            on a benchmark that is no table.
-        failed: architectures that were left out, because their evaluation gave no value.
+        rows: predictors in the order given, each by number of labels.
+        splits: single results, which the rows are means of.
+        run_dir: folder of the predictions; None where they were not kept.
+        table_sha256: of the benchmark's numbers; None where it is not a table.
+        metric: the target; regret and width of intervals have its unit.
+        other_notes: further notes.
+        queries, queries_read: evaluations made now, and those of an earlier run, by protocol G where it queries a
+            benchmark that is not a table.
+        failed: architectures left out because their evaluation gave no value.
     """
 
     protocol: Protocol
@@ -95,7 +96,7 @@ class ProtocolResult:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the figures must know."""
+        """Notes that belong to the figures."""
         notes = [LEAKY_NOTE] if self.protocol.leaky else []
         notes += [OVERLAP_NOTE] if self.protocol.splits_overlap else []
         if self.failed:
@@ -183,7 +184,7 @@ def make_row(predictor: str, preset: str, results: Sequence[SplitResult]) -> Row
 
 
 def optional(value: float) -> float | None:
-    """None for NaN and infinities, which JSON has no word for.
+    """None for NaN and infinities, which JSON lacks.
 
     >>> optional(float("nan")), optional(0.5)
     (None, 0.5)

@@ -1,4 +1,4 @@
-"""`evaluate`: checks what is asked, has the missing fits made, and measures their predictions."""
+"""`evaluate`: checks the request, has the missing fits made, and measures their predictions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nassurrogate.benchmarks.base import LABEL, Benchmark
 from nassurrogate.benchmarks.evaluation.contenders import Contender, Predictors, resolve_contenders
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
 from nassurrogate.benchmarks.evaluation.measures import SplitResult
-from nassurrogate.benchmarks.evaluation.plan import Asked, GeneralPlan, Plan, TablePlan
+from nassurrogate.benchmarks.evaluation.plan import GeneralPlan, Plan, Request, TablePlan
 from nassurrogate.benchmarks.evaluation.prediction_store import PredictionStore
 from nassurrogate.benchmarks.evaluation.protocols import MOST_RANKED, Protocol, get_protocol
 from nassurrogate.benchmarks.evaluation.queries import OnQuery, Queries
@@ -31,9 +31,9 @@ from nassurrogate.seed import LARGEST_SEED, checked_seed
 from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
 
 DEFAULT_FOLDER = Path("runs") / "evaluate"
-"""Shared by all protocols: A1, A3 and A4 on one data set are judgements of the same fits."""
+"""Shared by all protocols: A1, A3 and A4 on one data set measure the same fits."""
 Progress: TypeAlias = Callable[[int, int, str], None]
-"""Called with (fits done, fits in all, text: the time left, once that is known, and what was done last)."""
+"""Called with (fits done, fits in all, text: the time left, once known, and the last fit)."""
 
 
 def evaluate(
@@ -59,42 +59,41 @@ def evaluate(
 ) -> ProtocolResult:
     """Measure predictors by a protocol: fit them on N labels, rank other architectures, compare with the truth.
 
-    A fit is given its N labels and the unlabelled space, nothing else; it is stored, and never made again: another
-    protocol on the same labels, or the same call after a crash, takes it from the folder. After a change of a
-    predictor's code within one release, name another folder.
+    A fit sees its N labels and the unlabelled space, nothing else. It is stored and never repeated: another protocol on
+    the same labels, or the same call after a crash, reads it from the folder. If a predictor's code changes within one
+    release, use another folder.
 
-    Where the benchmark is no table, every label and every target of protocol G is a query. How many there will be is
-    logged before the first one. Answers, failures too, are kept in the folder, and no architecture is queried twice
-    while the function stays the same. What its globals and files hold cannot be seen: after a change of those, name
-    another folder.
+    Where the benchmark is not a table, every label and every target of protocol G is a query. Their number is logged
+    before the first one. Answers, failures too, are kept in the folder, and no architecture is queried twice while the
+    function stays the same. Changes of its globals or files go unnoticed: use another folder after those.
 
     Args:
         protocol: one of `nassurrogate.benchmarks.evaluation.protocols.PROTOCOLS`.
         dataset: name of the data set; None: the protocol's first, or the space's own.
         labels: one N or several; None: the protocol's.
-        splits: how many random splits; of the protocol `published`, which has but one, seeds of the fit.
+        splits: number of random splits; of the protocol `published`, which has only one, number of seeds of the fit.
         predictors: a registered name, `name:preset` or a class, several, or `"all"` that are registered and can read
             the space; None: the default one of the space and the metric.
         config: hyper-parameters that replace the preset's, by predictor as named in `predictors`.
-        seed: split s of A1 to A6 is drawn, and its fit seeded, by `seed + s`, so that seed 0's split 1 is seed 1's
-            split 0; the last of these must be a valid seed too. Splits of G come from `SeedSequence([seed, s])`: two
+        seed: split s of A1 to A6, and its fit, are seeded by `seed + s`, so that seed 0's split 1 is seed 1's split 0;
+            `seed + splits - 1` must be a valid seed too. Splits of G come from `SeedSequence([seed, s])`: two
             seeds share nothing.
-        jobs: processes; with more than one each has one thread, and a script needs `if __name__ == "__main__":`.
-        run_dir: where the fits stand; None: `runs/evaluate`. Several processes may share a folder.
-        write: False keeps nothing and looks into no folder.
-        table: name of an import whose columns stand before the embedded ones, or `"embedded"` for these alone.
+        jobs: processes; several have one thread each, and a script then needs `if __name__ == "__main__":`.
+        run_dir: folder of the fits; None: `runs/evaluate`. Several processes may share a folder.
+        write: False neither reads nor writes any folder.
+        table: name of an import whose columns come before the embedded ones, or `"embedded"` for these alone.
         benchmark: ground truth in place of the named table.
         device: of the predictors.
         progress: see `Progress`.
         space: of protocol G: a name, or a space; None: the benchmark's.
         objective: of protocol G, label and target: a name, or a `Metric` where its direction is not known; None: the
             benchmark's own.
-        test_size: of protocol G: how many architectures are ranked at most, 2 to 10,000; None: 10,000, or 200 where
-            each is a query.
+        test_size: of protocol G: size of the test set at most, 2 to 10,000; None: 10,000, or 200 where each target is
+            a query.
         on_query: called with (queries made, queries planned, the architecture).
 
-    Raises `InputError` for input that is unusable, before the first fit, and where a predictor refuses its labels;
-    `RuntimeError` where a process of several dies. Fits that were finished stand.
+    Raises `InputError` for unusable input, before the first fit, and where a predictor refuses its labels;
+    `RuntimeError` where a predictor fails or a process dies. Finished fits are kept.
 
     >>> found = evaluate("A4", labels=50, splits=1, predictors="gradient-boosting", write=False)
     >>> found.rows[0].kendall_tau_mean > 0.5
@@ -124,17 +123,17 @@ def evaluate(
         random_splits = _random_splits(truth, metric, seed, test_size, folder)
         notes = [*_test_accuracy_notes(truth, metric), *notes]
         queries = random_splits.queries
-        asked = Asked(contenders, sizes, splits, seed, device)
-        plan = GeneralPlan(chosen, truth, asked, space=known_as, objective=metric, splits=random_splits)
+        request = Request(contenders, sizes, splits, seed, device)
+        plan = GeneralPlan(chosen, truth, request, space=known_as, objective=metric, splits=random_splits)
         _check_sendable(known_as, contenders, jobs)
         random_splits.prepare(sizes, splits, on_query)
     else:
         truth = _table(chosen, dataset, table, benchmark)
         metric = truth.metrics[chosen.target]
         for size in sizes:
-            chosen.draw(truth, size, 0, seed=seed)
+            chosen.split(truth, size, 0, seed=seed)
         contenders, notes = resolve_contenders(chosen.space, chosen.label, predictors, config or {}, device)
-        plan = TablePlan(chosen, truth, Asked(contenders, sizes, splits, seed, device))
+        plan = TablePlan(chosen, truth, Request(contenders, sizes, splits, seed, device))
     store.open()
     results = _results(plan, store, jobs, progress)
     reference, of_classes = plan.references()
@@ -163,10 +162,10 @@ def evaluate(
 def _results(
     plan: Plan, store: PredictionStore, jobs: int, progress: Progress | None
 ) -> dict[tuple[str, int, int], SplitResult]:
-    """(predictor, labels, split) → result; measured as soon as there is a prediction, which is then let go."""
+    """(predictor, labels, split) → result, measured as soon as there is a prediction, which is not kept in memory."""
     results: dict[tuple[str, int, int], SplitResult] = {}
-    asked = plan.asked
-    total = len(asked.contenders) * len(asked.sizes) * asked.splits
+    request = plan.request
+    total = len(request.contenders) * len(request.sizes) * request.splits
     names: dict[str, str] = {}
 
     time_left = TimeLeft(jobs)
@@ -206,7 +205,7 @@ def _place(fit: Fit) -> tuple[str, int, int]:
     return fit.predictor, len(fit.cells), fit.about["split"]
 
 
-# --- what is asked -------------------------------------------------------------------------------------------------
+# --- the request -------------------------------------------------------------------------------------------------
 
 
 def _table(protocol: Protocol, dataset: str | None, table: str | None, benchmark: Benchmark | None) -> TabularBenchmark:
@@ -269,7 +268,7 @@ def _as_given(space: Space) -> SpaceLike:
 
 
 def _objective(benchmark: Benchmark, objective: MetricLike | None) -> Metric:
-    """The metric that is learned and ranked by; its direction is known."""
+    """The metric that is learned and ranked by. Raises `InputError` if its direction is unknown."""
     if objective is None:
         found = benchmark.objective
     else:
@@ -277,11 +276,11 @@ def _objective(benchmark: Benchmark, objective: MetricLike | None) -> Metric:
         if name not in benchmark.metrics:
             place = f" of {benchmark.space.name}/{benchmark.dataset}"
             raise unknown_choice("metric", name, benchmark.metrics, place=place)
-        said = objective.direction if isinstance(objective, Metric) else None
-        found = as_metric(benchmark.metrics[name], said)
+        direction = objective.direction if isinstance(objective, Metric) else None
+        found = as_metric(benchmark.metrics[name], direction)
         if isinstance(objective, Metric) and replace(objective, direction=None) != replace(
             known_metric(name), direction=None
-        ):  # it says more than the direction
+        ):  # it states more than the direction
             found = replace(objective, direction=found.direction)
     _ = found.sign  # raises where the direction is unknown
     return found
@@ -304,7 +303,7 @@ def _test_accuracy_notes(truth: Benchmark, metric: Metric) -> list[str]:
 
 
 def _check_sendable(space: SpaceLike, contenders: Sequence[Contender], jobs: int) -> None:
-    """Raise `InputError` for what other processes could not be sent, before anything is queried."""
+    """Raise `InputError`, before any query, for what cannot be sent to other processes."""
     if jobs == 1:
         return
     for what, value in [("the space", space), *((c.full_name, c.given_class) for c in contenders)]:

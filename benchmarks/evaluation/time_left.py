@@ -1,4 +1,4 @@
-"""How long the fits that are left will take."""
+"""Estimates the time that the remaining fits take."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
 
 
 class TimeLeft:
-    """Estimates the time left from the fits so far: fitting time grows with the labels, scoring time does not.
+    """Estimates the remaining time from the fits so far: fitting time grows with the labels, scoring time does not.
 
     Args:
-        jobs: how many fits run in parallel.
+        jobs: number of fits that run in parallel.
         clock: seconds of a clock that never goes back.
     """
 
@@ -29,7 +29,7 @@ class TimeLeft:
         self._started = self._clock()
 
     def learn(self, fit: Fit, prediction: Prediction, *, now: bool = True) -> None:
-        """Learn from a finished fit. One from an earlier run (`now=False`) says nothing about parallel speed."""
+        """Learn from a finished fit. One from an earlier run (`now=False`) tells nothing about parallel speed."""
         self._seen[fit.predictor].append((prediction.fit_s / len(fit.cells), prediction.score_s))
         if now:
             self._worked += prediction.fit_s + prediction.score_s

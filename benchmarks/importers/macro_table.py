@@ -3,8 +3,8 @@
 - JSON: architecture → `test_acc` (three numbers), `params`, `flops`, and `mean_acc` and `std`, which are not kept;
 - CSV: the columns `arch`, `test_acc_1`, `test_acc_2`, `test_acc_3`, `params`, `flops`.
 
-All 6,561 networks must be there, accuracies in percent, and every cost as computed here: a file of another network, or
-with digits in another order, is found out.
+All 6,561 networks must be present, accuracies in percent, and every cost as computed here: so a file of another
+network, or with digits in another order, is refused.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ _IGNORED: Final = ("mean_acc", "std")
 MAX_FILE_BYTES: Final = 64 << 20
 
 Row = tuple[str, object, list[object], list[object]]
-"""Where it stands, for messages; architecture; accuracies; params and flops."""
+"""Its place in the file, for messages; architecture; accuracies; params and flops."""
 
 
 def read_macro_table(
     path: Path, *, progress: Callable[[int, int], None] | None = None
 ) -> tuple[dict[tuple[str, str], Column], int]:
-    """((data set, metric) → column, number of networks). Raises `InputError`, with the line, for what is refused."""
+    """((data set, metric) → column, number of networks). Raises `InputError`, with the line, of what is refused."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise InputError(f"{path.name} is larger than {MAX_FILE_BYTES >> 20} MiB; the official file has 1 MiB")
@@ -49,16 +49,16 @@ def read_macro_table(
     place_of: dict[int, str] = {}
     with path.open("rb") as file:
         is_json = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
-    for place, name, accuracies, told_costs in (_json_rows if is_json else _csv_rows)(path):
+    for place, name, accuracies, given_costs in (_json_rows if is_json else _csv_rows)(path):
         index = _index(space, place, name)
         if index in place_of:
             raise InputError(f"{place}: network {name} occurs twice, first in {place_of[index]}")
         place_of[index] = place
         values[index] = [_percent(place, accuracy) for accuracy in accuracies]
-        for what, told, exact in zip(COSTS, told_costs, costs[index].tolist(), strict=True):
-            if _number(place, what, told) != exact:
+        for what, given, exact in zip(COSTS, given_costs, costs[index].tolist(), strict=True):
+            if _number(place, what, given) != exact:
                 raise InputError(
-                    f"{place}: network {name} has {what} {told}; expected {exact}, as computed from the digits"
+                    f"{place}: network {name} has {what} {given}; expected {exact}, as computed from the digits"
                 )
     lacking = np.flatnonzero(np.isnan(values[:, 0]))
     if len(lacking):
@@ -81,20 +81,20 @@ def _index(space: Macro, place: str, name: object) -> int:
         raise InputError(f"{place}: {error}") from error
 
 
-def _number(place: str, what: str, told: object) -> float:
+def _number(place: str, what: str, value: object) -> float:
     try:
-        if isinstance(told, bool) or not isinstance(told, str | int | float):
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError
-        number = float(told)
+        number = float(value)
     except (ValueError, OverflowError):
-        raise InputError(f"{place}: {what} is {brief(told)}; expected a number") from None
+        raise InputError(f"{place}: {what} is {brief(value)}; expected a number") from None
     if not math.isfinite(number):
-        raise InputError(f"{place}: {what} is {brief(told)}; expected a finite number")
+        raise InputError(f"{place}: {what} is {brief(value)}; expected a finite number")
     return number
 
 
-def _percent(place: str, told: object) -> float:
-    number = _number(place, "a test accuracy", told)
+def _percent(place: str, value: object) -> float:
+    number = _number(place, "a test accuracy", value)
     if not 0 <= number <= 100:
         raise InputError(f"{place}: a test accuracy is {number:g}; expected percent, 0 to 100")
     return number
@@ -122,22 +122,22 @@ def _csv_rows(path: Path) -> Iterator[Row]:
 
 def _json_rows(path: Path) -> Iterator[Row]:
     try:
-        pairs = json.loads(path.read_bytes(), object_pairs_hook=list)  # a dict would hide keys that are there twice
-    except (ValueError, RecursionError) as error:  # what is no text is a ValueError too
+        pairs = json.loads(path.read_bytes(), object_pairs_hook=list)  # a dict would hide repeated keys
+    except (ValueError, RecursionError) as error:  # undecodable text is a ValueError too
         raise InputError(f"{path.name} is not readable JSON ({error})") from error
-    for name, told in pairs:
+    for name, value in pairs:
         place = f"network {brief(name, 40)}"
-        fields = _fields(place, told)
+        fields = _fields(place, value)
         accuracies = fields["test_acc"]
         if not isinstance(accuracies, list) or len(accuracies) != N_RUNS:
             raise InputError(f"{place}: test_acc is {brief(accuracies)}; expected {N_RUNS} numbers")
         yield place, name, accuracies, [fields[what] for what in COSTS]
 
 
-def _fields(place: str, told: Any) -> dict[str, Any]:
+def _fields(place: str, value: Any) -> dict[str, Any]:
     expected = ("test_acc", *COSTS)
-    is_object = isinstance(told, list) and all(isinstance(pair, tuple) for pair in told)
-    fields = dict(told) if is_object else {}
-    if not is_object or len(fields) < len(told) or not set(expected) <= set(fields) <= {*expected, *_IGNORED}:
-        raise InputError(f"{place} is {brief(told)}; expected {', '.join(expected)}, each once")
+    is_object = isinstance(value, list) and all(isinstance(pair, tuple) for pair in value)
+    fields = dict(value) if is_object else {}
+    if not is_object or len(fields) < len(value) or not set(expected) <= set(fields) <= {*expected, *_IGNORED}:
+        raise InputError(f"{place} is {brief(value)}; expected {', '.join(expected)}, each once")
     return fields

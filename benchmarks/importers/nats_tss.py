@@ -3,8 +3,7 @@
 A folder of bz2-compressed pickles: `meta.pickle.pbz2` lists the cells, `000000.pickle.pbz2` … hold the results of
 one cell each. The single file `NATS-tss-v1_0-3ffb9.pickle.pbz2` is read too.
 
-Memory: one cell's records at a time, of at most
-`MAX_CELL_BYTES` after decompression, and the results.
+Memory: the records of one cell at a time, at most `MAX_CELL_BYTES` after decompression, and the results.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ Progress = Callable[[int, int], None]
 def read_nats_folder(folder: Path, *, progress: Progress | None = None) -> tuple[dict[tuple[str, str], Column], int]:
     """((data set, metric) → column, number of cells) of a NATS-tss folder; cells without a file are missing.
 
-    Raises `InputError` for a damaged or foreign file, a decompression bomb, or one that names anything but plain data.
+    Raises `InputError` for a damaged or foreign file, a decompression bomb, or anything but plain data.
     """
     archs: list[str] = []
 

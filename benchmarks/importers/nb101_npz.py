@@ -1,11 +1,11 @@
 """NAS-Bench-101 as arrays in an `.npz` file.
 
-`hash` names the cells, a row each: (n, 16) bytes, or (n,) hexadecimal text. Any of these may stand beside it:
+`hash` names the cells, a row each: (n, 16) bytes, or (n,) hexadecimal text. Further arrays, all optional:
 
 - `test_acc_mean` (n,): fraction, 108 epochs, mean of the runs;
 - `val_acc_4_12_36_108` (m, 4): fractions of one run, and `train_time_s` (m,): seconds at 108 epochs; `val_index` (m,)
-  says of which rows, all of them if it is not there;
-- `params`, `n_vertices`, `edge_bits`, `ops`: must be those of the cells, and are not kept.
+  gives the rows, all of them if it is missing;
+- `params`, `n_vertices`, `edge_bits`, `ops`: must match the cells, and are not kept.
 
 NaN is missing.
 """
@@ -44,7 +44,7 @@ def read_nb101_npz(path: Path, *, progress: Callable[[int, int], None] | None = 
     cells = _cells(space, arrays)
     for name in _OF_THE_CELL:
         if name in arrays and not np.array_equal(arrays[name], space.cells[name][cells]):
-            raise InputError(f"the array {name!r} is not that of the cells that 'hash' names")
+            raise InputError(f"the array {name!r} does not match the cells that 'hash' names")
     found: Columns = {}
 
     def add(metric: str, rows: np.ndarray, values: np.ndarray, note: str) -> None:
@@ -64,7 +64,7 @@ def read_nb101_npz(path: Path, *, progress: Callable[[int, int], None] | None = 
     if _TIME in arrays:
         add(TRAIN_TIME, some, _numbers(arrays, _TIME, (len(some),), 0, np.inf), "108 epochs")
     if not found:
-        raise InputError(f"none of the arrays {_TEST}, {_VALIDATION}, {_TIME} is there")
+        raise InputError(f"none of the arrays {_TEST}, {_VALIDATION}, {_TIME} is present")
     if progress is not None:
         progress(path.stat().st_size, path.stat().st_size)
     return found, len(cells)
@@ -73,7 +73,7 @@ def read_nb101_npz(path: Path, *, progress: Callable[[int, int], None] | None = 
 def _cells(space: NB101, arrays: dict[str, np.ndarray]) -> np.ndarray:
     """(n,) the index of every row."""
     if "hash" not in arrays:
-        raise InputError("the array 'hash', which names the cells, is not there")
+        raise InputError("the array 'hash', which names the cells, is missing")
     hashes = arrays["hash"]
     if hashes.ndim == 1 and hashes.dtype.kind in "SU":
         hashes = _bytes_of(hashes)
@@ -104,7 +104,7 @@ def _bytes_of(names: np.ndarray) -> np.ndarray:
 
 
 def _some_rows(arrays: dict[str, np.ndarray], n_rows: int) -> np.ndarray:
-    """(m,) the rows that validation accuracies and times are of."""
+    """(m,) rows of the validation accuracies and times."""
     if _ROWS not in arrays:
         return np.arange(n_rows)
     rows = arrays[_ROWS]

@@ -36,7 +36,7 @@ _REPORT_EVERY: Final = 10_000
 """Records between two reports of progress."""
 
 _REMEMBERED: Final = 1 << 14
-"""Cells whose graphs are known to be theirs."""
+"""Cells whose graphs have been checked lately, at most."""
 
 Columns = dict[tuple[str, str], Column]
 
@@ -44,7 +44,7 @@ Columns = dict[tuple[str, str], Column]
 def read_tfrecord(path: Path, *, progress: Callable[[int, int], None] | None = None) -> tuple[Columns, int]:
     """((data set, metric) → column, one value a run; number of cells).
 
-    Raises `InputError`, with the offset of the record, for a file that is damaged or no such file.
+    Raises `InputError`, with the offset of the record, for a file that is damaged or of another kind.
     """
     total = os.stat(path).st_size
     trainings = _Trainings()
@@ -71,7 +71,7 @@ def metric_name(form: str, epochs: int) -> str:
 
 
 class _Trainings:
-    """What all records say, by cell and run."""
+    """The trainings of all records, by cell and run."""
 
     def __init__(self) -> None:
         space = get_space("nb101")
@@ -83,7 +83,7 @@ class _Trainings:
 
     @property
     def n_cells(self) -> int:
-        """Cells with any training."""
+        """Number of cells with a training."""
         return int(np.count_nonzero(np.any(list(self._runs.values()), axis=0)))
 
     def add(self, record: bytes) -> None:
@@ -112,14 +112,14 @@ class _Trainings:
             )
         known = self._space.to_spec(self._space.parse(index))
         if bits != "".join(str(bit) for line in known.matrix for bit in line) or names != known.ops:
-            # Not in the order in which the official generator meets it: the hash tells whether it is the same cell.
+            # Not the official generator's order of vertices: the hash shows whether it is the same cell.
             matrix = [
                 [int(bit) for bit in bits[start : start + len(names)]] for start in range(0, len(bits), len(names))
             ]
             found = self._space.from_spec(matrix, names)
             if found.string != name:
                 raise InputError(f"the graph of cell {name} has the hash {found}")
-        if len(self._checked) >= _REMEMBERED:  # a cell's records stand close together
+        if len(self._checked) >= _REMEMBERED:  # a cell's records are close together
             self._checked.clear()
         self._checked[index] = bits, ops
         return index

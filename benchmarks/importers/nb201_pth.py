@@ -5,7 +5,7 @@ official file. Only the pickled dictionary is read, as a stream; the tensors (ne
 never loaded. Memory: some 100 MB for the results and for about a quarter of a million recent objects, however large the
 file. Time: every byte of the pickle is looked at by Python code, minutes for the official file of several GB.
 
-The bare pickles carry no checksum: damage that leaves them readable as numbers in range is not noticed there.
+Bare pickles have no checksum: damage that still reads as numbers in range goes unnoticed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 def read_pth(path: Path, *, progress: Progress | None = None) -> tuple[dict[tuple[str, str], Column], int]:
     """((data set, metric) → column, number of cells) of an official `.pth` file.
 
-    Raises `InputError` for a damaged or foreign file, and for one that names anything but plain data and tensors.
+    Raises `InputError` for a damaged or foreign file, and for one with anything but plain data and tensors.
     """
     source = path.name
 

@@ -1,4 +1,4 @@
-"""The dictionary that official files hold, whatever they are wrapped in: cells are counted in while they stream by."""
+"""The dictionary in official files of any container: every cell is added to the table as soon as it has been read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SCHEDULES: Final = {"less": "12", "full": "200", "01": "01", "12": "12", "90": "
 """The file's name of a training schedule → its epochs; `less` and `full` are of NAS-Bench-201, others of NATS-Bench."""
 
 
-class _Counted:
-    """Takes the place of a cell's results once they are in the table."""
+class _InTable:
+    """Replaces a cell's results once they are in the table."""
 
     def __init__(self, arch: str) -> None:
         self.arch = arch
@@ -24,7 +24,7 @@ class CellCollector:
     """Give `on_dict` to a `StreamUnpickler`, then what it read to `finish`.
 
     Args:
-        source: what the columns should name as their origin.
+        source: name of the file, for the columns and for messages.
     """
 
     def __init__(self, source: str) -> None:
@@ -32,25 +32,25 @@ class CellCollector:
         self._source = source
 
     def on_dict(self, value: dict[Any, Any]) -> Any:
-        """Shrinks a training record; takes the complete results of a cell into the table."""
-        reduced = shrink(value)
-        if reduced is value and len(value) > 1 and value.keys() <= SCHEDULES.keys():
-            return self._count(value)
-        return reduced
+        """Shrinks a training record; adds the complete results of a cell to the table."""
+        shrunk = shrink(value)
+        if shrunk is value and len(value) > 1 and value.keys() <= SCHEDULES.keys():
+            return self._add_results(value)
+        return shrunk
 
-    def _count(self, results: dict[Any, Any]) -> Any:
+    def _add_results(self, results: dict[Any, Any]) -> Any:
         first = next(iter(results.values()))
         arch = first.get("arch_str") if isinstance(first, dict) else None
         if not isinstance(arch, str):
             return results
         self.table.add(arch, {SCHEDULES[name]: value for name, value in results.items()})
-        return _Counted(arch)
+        return _InTable(arch)
 
     def add(self, arch: str, results: Any) -> None:
-        """One cell: its results, or what `on_dict` left of them. Raises `InputError` if they are another cell's."""
+        """Adds a cell: its results, or what `on_dict` left of them. Raises `InputError` for results of another cell."""
         if isinstance(results, dict) and results.keys() <= SCHEDULES.keys():
-            results = self._count(results)
-        if not isinstance(results, _Counted):
+            results = self._add_results(results)
+        if not isinstance(results, _InTable):
             raise InputError(
                 f"{self._source} has {brief(results)} for cell {brief(arch, 120)}; expected its training records"
             )
@@ -60,7 +60,7 @@ class CellCollector:
             )
 
     def finish(self, content: Any) -> None:
-        """Checks the whole: {"meta_archs": strings, "arch2infos": {index: results}, …}."""
+        """Checks the whole content: {"meta_archs": strings, "arch2infos": {index: results}, …}."""
         archs = cell_strings(content, self._source)
         infos = content.get("arch2infos")
         if not isinstance(infos, dict) or not infos:
@@ -82,7 +82,7 @@ def cell_strings(content: Any, source: str) -> list[str]:
 
 
 def read_twice(read: Callable[[frozenset[int]], CellCollector], source: str) -> CellCollector:
-    """`read(keep)`, once more if the file refers back to what was forgotten: see `StreamUnpickler`."""
+    """`read(keep)`, repeated once if the file refers back to forgotten objects: see `StreamUnpickler`."""
     try:
         return read(frozenset())
     except RefersBackError as error:

@@ -2,9 +2,9 @@
 
 - `<dataset>_<metric>` belongs to that data set; case and hyphens of its name do not matter. A metric without such a
   prefix (`edgegpu_latency_ms`) belongs to the `dataset` argument, or to every data set if none is given. Metrics that
-  need training cannot belong to every data set. A new data set must be declared.
-- Whether a larger value is better follows from the metric's name (see `nassurrogate.metric`) or from what the user
-  says; otherwise it stays unknown.
+  need training cannot belong to every data set. New data sets must be declared.
+- The better direction follows from the metric's name (see `nassurrogate.metric`) or is given by the user; otherwise
+  it stays unknown.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def read_own_table(
         options: how to read the file.
         directions: metric, with or without its data set → the better direction, for metrics with unknown names.
 
-    Raises `InputError` for anything the module refuses.
+    Raises `InputError` for what is refused.
     """
     space = get_space(space_name)
     if not isinstance(space, EnumerableSpace):
-        raise InputError(f"space {space.name!r} has no official order, so it has no table; use train --csv instead")
+        raise InputError(f"space {space.name!r} has no official order, so it has no table; use train --file instead")
     table = read_table(space, path, options, known=known)
     if not table.columns:
         raise InputError(f"{path} has no numeric column besides those that name the architectures")

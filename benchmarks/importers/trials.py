@@ -1,4 +1,4 @@
-"""From the training records of the official NAS-Bench-201 and NATS-Bench files to columns of numbers.
+"""Turns the training records of the official NAS-Bench-201 and NATS-Bench files into columns of numbers.
 
 Both benchmarks keep, for a cell and a schedule (12 or 200 epochs), an `ArchResults` state: a dictionary with
 `arch_index`, `arch_str`, `dataset_seed` and `all_results`: (data set, seed) → `ResultsCount` state, the record of one
@@ -26,12 +26,12 @@ FIELDS: Final = (
     "epochs", "flops_m", "params_m", "latency_s", "train_time_s",
     *(f"{name} {what}" for name in SETS for what in ("accuracy", "loss")),
 )  # fmt: skip
-"""What is kept of one training; accuracies and losses are those after its last epoch."""
+"""The fields kept of a training; accuracies and losses are those after its last epoch."""
 MAX_EPOCHS: Final = 10_000
 
 
 class Rule(NamedTuple):
-    """Where one of our metrics is found: schedule (epochs), the table's data set, field, factor to our unit."""
+    """Source of one of our metrics: schedule (epochs), the table's data set, field, factor to our unit."""
 
     epochs: str
     dataset: str
@@ -59,15 +59,15 @@ RULES: Final = {
     "cifar100": _rules("cifar100", "cifar100", "x-valid", "x-test"),
     "ImageNet16-120": _rules("ImageNet16-120", "ImageNet16-120", "x-valid", "x-test"),
 }
-"""Our data set → metric → where it is found. Ours is cifar10-valid for labels: trained on 25,000 images, validated on
+"""Our data set → metric → its source. Our cifar10 is cifar10-valid for labels: trained on 25,000 images, validated on
 the other 25,000; its test accuracy is that of the training on all 50,000, as in the paper's tables."""
 
 
 def shrink(record: dict[Any, Any]) -> Any:
-    """A `ResultsCount` state reduced to its `FIELDS`; any other dictionary as it is.
+    """A `ResultsCount` state reduced to its `FIELDS`; any other dictionary unchanged.
 
-    Made to be called on every dictionary of a file while it is read, so that the file's bulk, the numbers of every
-    epoch, is dropped at once.
+    Called on every dictionary of a file while it is read, so that the bulk of the file, the numbers of every epoch, is
+    dropped at once.
     """
     return _trial(record) if "eval_acc1es" in record and "train_acc1es" in record else record
 
@@ -103,7 +103,7 @@ def _entry(record: Mapping[str, Any], name: str, key: str) -> float:
 
 
 def _latency(record: Mapping[str, Any]) -> float:
-    """Mean of the measured latencies in seconds; the files write −1 or nothing for what was not measured."""
+    """Mean of the measured latencies in seconds; the files have −1 or nothing where it was not measured."""
     measured = record.get("latency")
     if measured is None:
         return NAN
@@ -123,7 +123,7 @@ class TrialTable:
     """Collects the trainings of every cell, then gives them as columns.
 
     Args:
-        source: what the columns should name as their origin.
+        source: name of the file, for the columns and for messages.
     """
 
     def __init__(self, source: str) -> None:
@@ -137,7 +137,7 @@ class TrialTable:
         """The trainings of one cell: {"12" or "200": `ArchResults` state}. Raises `InputError` for anything else."""
         index = self._space.index(self._space.parse(arch))
         if index in self.cells:
-            raise InputError(f"cell {index} is there twice")
+            raise InputError(f"cell {index} occurs twice")
         if not isinstance(schedules, dict) or not schedules:
             raise InputError(f"the record of cell {index} is {brief(schedules)}; expected its 12 and 200 epoch results")
         for schedule, results in schedules.items():

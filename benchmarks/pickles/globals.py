@@ -8,7 +8,7 @@ from typing import Any, Final
 
 
 class Skipped:
-    """Stands where the file holds something that is never needed, such as the weights of a network."""
+    """In place of objects that are never needed, such as the weights of a network."""
 
     def __repr__(self) -> str:
         return "<skipped>"
@@ -50,7 +50,7 @@ def _empty_dict(*args: Any) -> dict[Any, Any]:
 
 
 def _set_of(*args: Any) -> list[Any]:
-    # Order and duplicates are of no interest here, and a list cannot be made to hash for ever.
+    # Order and duplicates do not matter here, and a list is never hashed, which nested tuples could make endless.
     if len(args) != 1 or not isinstance(args[0], list):
         raise ValueError("a set built from something other than a list")
     return args[0]

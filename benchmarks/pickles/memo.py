@@ -1,4 +1,4 @@
-"""What a pickle may refer back to, without remembering all of it."""
+"""The objects that a pickle may refer back to, without remembering all of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nassurrogate.benchmarks.pickles.globals import SKIPPED, Harmless
 from nassurrogate.errors import InputError
 
 MAX_STRINGS: Final = 1 << 20
-"""More distinct strings than this are not all remembered."""
+"""Distinct strings that are remembered at most."""
 MAX_MISSED: Final = 1 << 20
 _ABSENT: Final = object()
 
@@ -17,8 +17,8 @@ class ForgetfulMemo:
     """Numbered objects, of which the last two generations are remembered, and every distinct string.
 
     Files refer back over short distances (one training's epochs), except to the names of attributes, which are written
-    once and referred to all over. What is asked for after it was forgotten is noted in `missed`: a second reading that
-    keeps those numbers is exact.
+    once and referred to everywhere. Forgotten objects that are referred to are noted in `missed`: a second reading that
+    keeps them is exact.
 
     Args:
         generation: how many objects are a generation.

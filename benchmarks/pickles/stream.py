@@ -7,6 +7,7 @@ and objects that nothing refers to any more are forgotten: see `StreamUnpickler`
 
 from __future__ import annotations
 
+import pickletools
 import re
 import struct
 import sys
@@ -30,10 +31,14 @@ _SCALARS = {str, int, float, bool, bytes, type(None), Skipped}
 _KEY = rb"(?:K.|M..|h.|j....|J....)"
 _RUN = re.compile(rb"(?:" + _KEY + rb"G.{8})++u", re.DOTALL)
 _PAIR = re.compile(rb"(" + _KEY + rb")G(.{8})", re.DOTALL)
-_REFUSED = {
-    "i": "INST", "o": "OBJ", "\x81": "NEWOBJ", "\x92": "NEWOBJ_EX", "\x82": "EXT1", "\x83": "EXT2", "\x84": "EXT4",
-    "\x97": "NEXT_BUFFER", "\x98": "READONLY_BUFFER",
-}  # fmt: skip
+READ: Final = (
+    "PROTO", "FRAME", "MARK", "STOP", "POP", "POP_MARK", "BINPUT", "LONG_BINPUT", "MEMOIZE", "BINGET", "LONG_BINGET",
+    "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE",
+    "SHORT_BINUNICODE", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "EMPTY_DICT", "EMPTY_LIST",
+    "EMPTY_TUPLE", "EMPTY_SET", "SETITEM", "SETITEMS", "APPEND", "APPENDS", "ADDITEMS", "TUPLE", "TUPLE1", "TUPLE2",
+    "TUPLE3", "FROZENSET", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD",
+)  # fmt: skip
+"""Opcodes that are read, by the names of `pickletools`; all others are refused."""
 
 
 class RefersBackError(Exception):
@@ -366,5 +371,6 @@ class StreamUnpickler:
                 self._global(module, name)
                 self._refuse("makes an object; expected plain data only")
             else:
-                known = _REFUSED.get(chr(code), f"{code:#04x}")
-                self._refuse(f"uses the pickle opcode {known}; expected plain data only, or it is damaged")
+                known = pickletools.code2op.get(chr(code))  # type: ignore[attr-defined]  # in no stub
+                name = f"{code:#04x}" if known is None else known.name
+                self._refuse(f"uses the pickle opcode {name}; expected plain data only, or it is damaged")

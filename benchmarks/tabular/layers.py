@@ -1,4 +1,4 @@
-"""A table put together from layers: what is computed, what comes with the package, what the user has imported."""
+"""Tables in layers: columns that are computed, embedded, or imported by the user."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from nassurrogate.benchmarks.tabular import store
+from nassurrogate.benchmarks.tabular.store import EMBEDDED as EMBEDDED
 from nassurrogate.benchmarks.tabular.table import Column, TabularBenchmark
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.spaces import EnumerableSpace, get_space
 from nassurrogate.tables.naming import Names, known_dataset
 
-EMBEDDED = "embedded"
-"""The name of the table that comes with the package, where a table is chosen."""
 COMPUTED = "computed from the string"
 
 _log = logging.getLogger(__name__)
@@ -22,15 +21,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Tables:
-    """Where the tables of one space come from.
+    """The tables of one space, and how to load them.
 
     Args:
         space_name: the space.
         datasets: the data sets of the published benchmark.
-        how_to_get: what to do where nothing is imported and nothing embedded.
-        embedded_metrics: what the package brings for each of these data sets; none: nothing is embedded.
-        embedded_columns: reads it for one data set.
-        objective: what a search improves, where that is not `val_accuracy_pct`.
+        how_to_get: what to do where nothing is embedded and nothing imported.
+        embedded_metrics: metrics of the embedded table for each of these data sets; none: nothing is embedded.
+        embedded_columns: reads the embedded table of one data set.
+        objective: the default objective, where that is not `val_accuracy_pct`.
     """
 
     space_name: str
@@ -49,28 +48,28 @@ class Tables:
 
     @property
     def embedded_names(self) -> list[str]:
-        """`["embedded"]` if the package brings a table, else nothing."""
+        """`["embedded"]` if there is an embedded table, else empty."""
         return [EMBEDDED] if self.embedded_metrics else []
 
     def loadable(self, *, imports: bool = True) -> list[str]:
-        """Data sets that can be loaded: the embedded ones, then imported ones, oldest import first."""
+        """Data sets that can be loaded: embedded ones, then imported ones, oldest import first."""
         infos = store.list_imports(self.space_name) if imports else []
         found = [dataset for info in infos for dataset in info.columns if dataset != store.ANY_DATASET]
         return list(dict.fromkeys([*(self.datasets if self.embedded_metrics else ()), *found]))
 
     def known_datasets(self) -> list[str]:
-        """Names of data sets, loadable or not: the published ones, then those of imports."""
+        """Names of data sets, loadable or not: published ones, then those of imports."""
         return list(dict.fromkeys([*self.datasets, *self.loadable()]))
 
     def known_names(self) -> Names:
-        """What columns of a table of the space may name: data sets, and computed, embedded and imported metrics."""
+        """What a table's columns may refer to: data sets, and computed, embedded and imported metrics."""
         infos = store.list_imports(self.space_name)
         imported = [metric for info in infos for metrics in info.columns.values() for metric in metrics]
         computed = self.space.free_metrics(self.datasets[0])
         return Names(self.known_datasets(), list(dict.fromkeys([*computed, *self.embedded_metrics, *imported])))
 
     def base_columns(self, dataset: str) -> dict[str, Column]:
-        """What is there without any import: computed and embedded columns."""
+        """Columns available without any import: computed and embedded ones."""
         columns = {name: Column(values, COMPUTED) for name, values in self.space.free_metrics(dataset).items()}
         embedded = self.embedded_columns(dataset) if self.embedded_metrics and dataset in self.datasets else {}
         return columns | {
@@ -89,8 +88,8 @@ class Tables:
             table: the name of an import whose columns come before all others but the computed ones; `"embedded"` leaves
                 all imports out.
 
-        Raises `InputError` for an unknown data set or table, and for a damaged one that is asked for by name. Metrics
-        from any other damaged import are left out with a warning; asking for them raises.
+        Raises `InputError` for an unknown data set or table, and for a damaged table that is named. Metrics of other
+        damaged imports are left out with a warning; querying them raises.
         """
         infos = [] if table == EMBEDDED else store.list_imports(self.space_name)
         choices = [*self.embedded_names, *(info.name for info in infos)]
@@ -114,7 +113,7 @@ class Tables:
             if info.damage:
                 if info.name == table:
                     raise InputError(info.damage)
-                _log.warning("%s; the run goes on without it", info.damage)
+                _log.warning("%s; the run continues without it", info.damage)
                 unreadable[""] = info.damage
         owners = self._owners(dataset, infos, table)
         for info in infos:
@@ -179,7 +178,7 @@ class Tables:
 
 
 def _home(info: store.ImportInfo, dataset: str, metric: str) -> str:
-    """Where an import has a metric: for this data set, or for every one, whichever knows it for more architectures."""
+    """Where an import has a metric: under this data set or `"*"`, whichever covers more architectures."""
     own, every = (info.n_known.get((home, metric), -2) for home in (dataset, store.ANY_DATASET))
     return store.ANY_DATASET if every > own else dataset
 

@@ -1,6 +1,6 @@
 """The NAS-Bench-Macro benchmark (Su et al., arXiv 2103.11922): CIFAR-10, nothing embedded, the user imports it.
 
-Its only accuracy is `test_accuracy_pct`, three trainings of each network, so that is what a search improves: the one
+Its only accuracy is `test_accuracy_pct`, three trainings of each network, so that is the default objective: the one
 exception to "a search never sees test accuracy". Equivalent networks were trained once and share their row.
 """
 

@@ -1,7 +1,7 @@
-"""The user's imported tables: one safetensors file an import in the user's cache, checked whenever it is read.
+"""The user's imported tables: one safetensors file per import in the user's cache, checked whenever it is read.
 
 Files are written under a lock, to a temporary name, flushed to the disk and then renamed: a reader sees all of a table
-or nothing. The first tensor name of `data set/metric` is a column, (size, seeds) float64; the metadata is JSON.
+or nothing. A tensor named `data set/metric` is a column, (size, seeds) float64; the metadata is JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,26 +26,27 @@ from nassurrogate.files.cache_folder import CACHE_VARIABLE, cache_dir
 
 FORMAT_VERSION: Final = 1
 ANY_DATASET: Final = "*"
-"""Stands for every data set of the space, in the place of a data set's name."""
+"""In place of a data set's name: every data set of the space."""
 SUFFIX: Final = ".safetensors"
 MAX_FILE_BYTES: Final = 1 << 30
 MAX_HEADER_BYTES: Final = 8 << 20
 LOCK_TIMEOUT_S: Final = 120.0
-RESERVED_NAMES: Final = ("embedded",)
+EMBEDDED: Final = "embedded"
+"""The name of the table that comes with the package, which no import can have."""
 OWN_TABLE: Final = "own table"
-"""The kind of an import that is not an official file; the user's measurements precede published ones."""
+"""The kind of an import that is not an official file; it takes precedence over published measurements."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 
 @dataclass(frozen=True)
 class ImportInfo:
-    """What one imported table is.
+    """Description of an imported table.
 
     Attributes:
         kind: which importer read it.
         columns: data set (or `"*"`: every data set) → its metrics.
         n_known: (data set or `"*"`, metric) → number of architectures with a value; −1 in imports of earlier releases.
-        damage: why the file cannot be used; empty if nothing is known to be wrong.
+        damage: why the file cannot be used; empty if no damage is known.
     """
 
     space: str
@@ -75,13 +76,13 @@ def check_name(name: str) -> str:
         raise InputError(
             f"an import cannot be named {brief(name)}; expected letters, digits, '_', '-', '.', at most 80"
         )
-    if name in RESERVED_NAMES:
+    if name == EMBEDDED:
         raise InputError(f"an import cannot be named {name!r}: that is the table the package comes with")
     return name
 
 
 def import_path(space: str, name: str) -> Path:
-    """Where an import lies, whether it is there or not."""
+    """Path of an import, which may not exist."""
     return cache_dir() / space / f"{check_name(name)}{SUFFIX}"
 
 
@@ -142,7 +143,7 @@ def save_import(
             if path.exists() and not replace:
                 raise InputError(f"an import named {name!r} exists; give another name, or replace it (--replace)")
             for left_over in path.parent.glob(f".*{TEMPORARY_SUFFIX}"):
-                left_over.unlink(missing_ok=True)  # we hold the lock: whoever wrote it was killed
+                left_over.unlink(missing_ok=True)  # we hold the lock, so its writer was killed
             write_atomically(path, lambda file: file.write(data))
     except OSError as error:
         raise InputError(
@@ -152,7 +153,7 @@ def save_import(
 
 
 def remove_import(name: str, space: str = "nb201") -> ImportInfo:
-    """Deletes an import, damaged or not; returns what it was. Raises `InputError` if there is none of that name."""
+    """Deletes an import, damaged or not, and returns its description. Raises `InputError` for an unknown name."""
     known = {info.name: info for info in list_imports(space)}
     if name not in known:
         raise unknown_choice("import", name, known, place=f" of {space}")
@@ -182,7 +183,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def list_imports(space: str | None = None) -> list[ImportInfo]:
-    """Imports, oldest first. Only heads of files are read; a damaged head shows in `damage` and breaks nothing."""
+    """Imports, oldest first. Only the heads of files are read; `damage` describes a damaged one."""
     folder = cache_dir()
     try:
         paths = sorted(folder.glob(f"{space or '*'}/*{SUFFIX}"))
@@ -201,16 +202,21 @@ def list_imports(space: str | None = None) -> list[ImportInfo]:
 
 def check_imports(space: str | None = None) -> list[ImportInfo]:
     """`list_imports` with every byte of every file verified: `damage` is empty if and only if the table can be used."""
-    checked = []
-    for info in list_imports(space):
-        damage = info.damage
-        if not damage:
-            try:
-                load_import(info.name, info.space)
-            except InputError as error:
-                damage = str(error)
-        checked.append(ImportInfo(**{**vars(info), "damage": damage}))
-    return checked
+    return [table.info for table in load_imports(space)]
+
+
+def load_imports(space: str | None = None) -> list[ImportedTable]:
+    """Every import with its values, oldest first; a damaged one has no columns, and its `info.damage` says why."""
+    return [_load_or_explain(info) for info in list_imports(space)]
+
+
+def _load_or_explain(info: ImportInfo) -> ImportedTable:
+    if info.damage:
+        return ImportedTable(info, {})
+    try:
+        return load_import(info.name, info.space)
+    except InputError as error:
+        return ImportedTable(replace(info, damage=str(error)), {})
 
 
 def load_import(name: str, space: str = "nb201", *, dataset: str | None = None) -> ImportedTable:

@@ -1,4 +1,4 @@
-"""Ground truth as columns: one float64 array a metric, rows in the space's official index order, NaN where missing."""
+"""Ground truth as columns: one float64 array per metric, rows in the official order of the space, NaN where missing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import LABEL, Benchmark, Evaluation, require_metrics
+from nassurrogate.equality import NanEqual
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Direction, Metric, as_metric
 from nassurrogate.spaces import EnumerableSpace
@@ -24,14 +25,14 @@ _EPOCHS = re.compile(r"_(\d+)ep(?=_)")
 
 @dataclass(frozen=True)
 class Column:
-    """One metric of every cell.
+    """One metric of every architecture.
 
     Args:
-        values: (size, S) float64, one column a training seed (S = 1 for what has none); NaN where missing.
+        values: (size, S) float64, one column per training seed (S = 1 without seeds); NaN where missing.
         source: where the numbers come from.
         note: what a user must know about them, such as the batch size of a latency.
-        direction: what the user said of a metric that is not known; None: what is known of its name.
-        table: the import it comes from, `"embedded"`, or empty if `source` says it all.
+        direction: given by the user for a metric of unknown name; None: follows from the name.
+        table: the import it comes from, `"embedded"`, or empty if there is only `source`.
     """
 
     values: np.ndarray
@@ -49,22 +50,22 @@ class Column:
 
     @cached_property
     def mean(self) -> np.ndarray:
-        """(size,) mean over the seeds that are there; NaN where none is."""
+        """(size,) mean over the available seeds; NaN where there is none."""
         return mean_over_seeds(self.values)
 
     @cached_property
     def n_seeds(self) -> np.ndarray:
-        """(size,) how many seeds are there."""
+        """(size,) number of available seeds."""
         count: np.ndarray = (~np.isnan(self.values)).sum(axis=1)
         return count
 
 
-@dataclass(frozen=True)
-class Measurement:
+@dataclass(frozen=True, eq=False)
+class Measurement(NanEqual):
     """The answer to one query.
 
-    `value` is NaN if the benchmark lacks it, and `missing` then says why. `cost_train_time_s` is the simulated time of
-    the training that the query stands for; 0 for metrics that need no training, NaN if the benchmark does not say.
+    `value` is NaN if the benchmark lacks it, and `missing` is then the reason. `cost_train_time_s` is the simulated
+    time of the training that the query stands for; 0 for metrics that need no training, NaN if unknown.
     """
 
     metric: str
@@ -82,8 +83,8 @@ class TabularBenchmark(Benchmark):
     Args:
         space: numbers its architectures.
         columns: by metric, rows in the order of the space.
-        own_objective: what a search improves unless told otherwise, where that is not `val_accuracy_pct`.
-        unreadable: metric → why its column cannot be read; `""` → why a whole table cannot be read.
+        own_objective: the default objective, where that is not `val_accuracy_pct`.
+        unreadable: metric → why its column cannot be read; `""` → why an entire table cannot be read.
 
     >>> from nassurrogate.benchmarks import load_benchmark
     >>> bench = load_benchmark("nb201", "cifar10")
@@ -124,7 +125,7 @@ class TabularBenchmark(Benchmark):
         return InputError(f"{unknown}; it may be in an import that cannot be read: {damaged}") if damaged else unknown
 
     def origin(self, metric: str) -> str:
-        """Where the values of a metric come from, in words: the import's name and the file it was made from.
+        """Where the values of a metric come from: the name of the import, and its file.
 
         Raises `InputError` for an unknown metric.
         """
@@ -132,7 +133,7 @@ class TabularBenchmark(Benchmark):
         return f"{column.table} ({column.source})" if column.table else column.source
 
     def query(self, arch: Architecture | str | int, metric: str = LABEL, *, seed: int | str = "mean") -> Measurement:
-        """One metric of one cell: of training seed 0, 1, … or, by default, the mean over the seeds.
+        """One metric of one architecture: of training seed 0, 1, … or, by default, the mean over the seeds.
 
         Raises `InputError` for an unknown metric or architecture, or a seed that is neither `"mean"` nor a number ≥ 0.
         """
@@ -144,7 +145,8 @@ class TabularBenchmark(Benchmark):
             value = float(column.values[index, seed]) if seed < column.values.shape[1] else float("nan")
         else:
             raise InputError(f"seed must be 'mean' or a number from 0, got {seed!r}")
-        missing = "" if np.isfinite(value) else f"{column.source} has no {metric} (seed {seed}) for cell {index}"
+        lacks = f"{column.source} has no {metric} (seed {seed}) for architecture {index}"
+        missing = "" if np.isfinite(value) else lacks
         about = self.metrics[metric]
         cost = self._cost_s(metric, index, seed) if about.needs_training else 0.0
         return Measurement(metric, value, str(about.unit), seed, cost, missing)
@@ -165,8 +167,8 @@ class TabularBenchmark(Benchmark):
         self, arch: Architecture, columns: dict[str, Column], seed: int | None, fidelity: int | None
     ) -> Evaluation:
         index = self.space.index(arch)
-        asked: int | str = "mean" if seed is None else seed
-        found = {name: self.query(arch, self.at_fidelity(name, fidelity), seed=asked) for name in columns}
+        of_seed: int | str = "mean" if seed is None else seed
+        found = {name: self.query(arch, self.at_fidelity(name, fidelity), seed=of_seed) for name in columns}
         lacking = [each.missing for each in found.values() if each.missing]
         if lacking:
             return Evaluation(arch, status="missing", reason=lacking[0], seed=seed, fidelity=fidelity)
@@ -178,7 +180,7 @@ class TabularBenchmark(Benchmark):
         return Evaluation(arch, values, n_seeds, cost, seed=seed, fidelity=fidelity)
 
     def at_fidelity(self, metric: str, fidelity: int | None) -> str:
-        """The name of a metric after so many epochs: `val_accuracy_12ep_pct`."""
+        """The name of a metric after this many epochs: `val_accuracy_12ep_pct`."""
         if fidelity is None or not self.metrics[metric].needs_training:
             return metric
         stem, _, unit = metric.rpartition("_")
@@ -197,14 +199,14 @@ class TabularBenchmark(Benchmark):
         return found
 
     def _cost_s(self, metric: str, index: int, seed: int | str) -> float:
-        """Seconds of the training behind a value, after as many epochs as the metric's name says."""
+        """Seconds of the training behind a value, for the number of epochs in the metric's name."""
         epochs = _EPOCHS.search(metric)
-        recorded = self.columns.get(TRAIN_TIME if epochs is None else f"train_time_{epochs.group(1)}ep_s")
+        time = self.columns.get(TRAIN_TIME if epochs is None else f"train_time_{epochs.group(1)}ep_s")
         label = self.columns[metric]
-        # Other trainings are not this label's, whatever their file is called.
-        if recorded is None or (recorded.table, recorded.source) != (label.table, label.source):
+        # A column of another table or file is of other trainings.
+        if time is None or (time.table, time.source) != (label.table, label.source):
             return float("nan")
-        times = recorded.values[index]
+        times = time.values[index]
         if isinstance(seed, int):
             return float(times[seed]) if seed < len(times) else float("nan")
         return float(np.nansum(times)) if np.isfinite(times).any() else float("nan")

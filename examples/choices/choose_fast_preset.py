@@ -1,25 +1,26 @@
 """The sweep behind the preset `fast` of nar-former-v2.
 
-    python examples/choose_fast_preset.py                # measure what is missing: hours on 2 cores
-    python examples/choose_fast_preset.py --report       # only print the stored results
+    python examples/choices/choose_fast_preset.py                # measure what is missing: hours on 2 cores
+    python examples/choices/choose_fast_preset.py --report       # only print the stored results
 
 Choices are made on a third of the canonical classes (see `development`), on 10 random splits. The stored results in
 `examples/results/preset_sweep.jsonl` were measured on a GPU with the splits of a setting stacked into one batched
-model; this script fits them one by one, so single figures differ by the draws of the weights.
+model; this script fits them one by one, so single figures differ by their initial weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
-from development import by_surrogate, development_tau, read_rows
+from development import by_surrogate, development_tau
 
-RESULTS = Path(__file__).parent / "results" / "preset_sweep.jsonl"
+from nassurrogate.benchmarks.experiments import append_lines, read_lines
+
+RESULTS = Path(__file__).parents[1] / "results" / "preset_sweep.jsonl"
 LABELS = (40, 78, 156)
 GRID = {
     "learning_rate": (4e-3, 8e-3),
@@ -49,8 +50,8 @@ def measure(config: dict[str, Any], labels: int, splits: int) -> dict[str, Any]:
 
 
 def stored() -> list[dict[str, Any]]:
-    """What was measured before."""
-    return [row for row in read_rows(RESULTS) if "config" in row]
+    """Earlier measurements."""
+    return [row for row in read_lines(RESULTS) if "config" in row]
 
 
 def report(rows: list[dict[str, Any]]) -> str:
@@ -75,11 +76,9 @@ def main() -> None:
     chosen = parser.parse_args()
     if not chosen.report:
         done = stored()
-        with RESULTS.open("a") as file:
-            for config, labels in itertools.product(settings(), LABELS):
-                if not any(row["config"] == config and row["labels"] == labels for row in done):
-                    file.write(json.dumps(measure(config, labels, chosen.splits)) + "\n")
-                    file.flush()
+        for config, labels in itertools.product(settings(), LABELS):
+            if not any(row["config"] == config and row["labels"] == labels for row in done):
+                append_lines(RESULTS, measure(config, labels, chosen.splits))
     print(report(stored()))
 
 

@@ -1,19 +1,18 @@
-"""The choices behind Probe-Former's default: each of its numbers, and others in its place.
+"""The choices behind Probe-Former's default: each of its numbers, and other values in its place.
 
-    python examples/choose_probe_former.py --only kernel      # of the Gaussian process: minutes on one core
-    python examples/choose_probe_former.py --only network     # of the transformers: hours
-    python examples/choose_probe_former.py --report           # only print the tables from the stored results
+    python examples/choices/choose_probe_former.py --only kernel      # of the Gaussian process: minutes on one core
+    python examples/choices/choose_probe_former.py --only network     # of the transformers: hours
+    python examples/choices/choose_probe_former.py --report           # only print the tables from the stored results
 
 Choices are made on cifar10, with training and evaluation cells inside a fixed third of the canonical classes (see
 `development`). One number is changed at a time; the tables show the mean τ of 10 splits and, behind it, the mean
 difference to the default on the same splits. Every finished split is a line of `results/probe_former_choices.jsonl`,
-and running again goes on where it stopped.
+and running again continues where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,15 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from development import Rank, benchmark, by_surrogate, development_tau, read_rows
-from predictor_tables import markdown
+from development import Rank, benchmark, by_surrogate, development_tau
 
+from nassurrogate.benchmarks.experiments import append_lines, markdown_table, read_lines
 from nassurrogate.predictors.cell_kernel import KERNEL, Kernel, kernel_inputs
 from nassurrogate.predictors.inputs.cells import read
 from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.probe_former.cell_process import CellProcess
 
-RESULTS = Path(__file__).parent / "results" / "probe_former_choices.jsonl"
+RESULTS = Path(__file__).parents[1] / "results" / "probe_former_choices.jsonl"
 SPLITS = 10
 DEFAULT = "default"
 FACTORS = (0.5, 0.7, 1.4, 2.0)
@@ -47,7 +46,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
     "half of the weight at 75 labels": {"even_labels": 75},
     "half of the weight at 300 labels": {"even_labels": 300},
 }
-"""What the table calls it → what it changes."""
+"""Name in the table → changed hyper-parameters."""
 SIZES = {"kernel": (40, 78, 156, 520), "network": (52, 156, 520)}
 """Labels, by part."""
 
@@ -68,7 +67,7 @@ def kernels() -> dict[str, Kernel]:
 
 
 def by_process(kernel: Kernel) -> Rank:
-    """Ranks as the Gaussian process alone does."""
+    """Ranking by the Gaussian process alone."""
     space = benchmark().space
 
     def rank(train: np.ndarray, targets: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
@@ -83,14 +82,14 @@ def by_process(kernel: Kernel) -> Rank:
 
 
 def variants(part: str) -> dict[str, Callable[[], Rank]]:
-    """Name → what makes it."""
+    """Name → function that makes its ranking."""
     if part == "kernel":
         return {name: lambda kernel=kernel: by_process(kernel) for name, kernel in kernels().items()}
     return {name: lambda config=config: by_surrogate("probe-former", config) for name, config in NETWORKS.items()}
 
 
 def missing(part: str, labels: tuple[int, ...], stored: list[dict[str, Any]]) -> Iterator[tuple[str, int, int]]:
-    """(variant, labels, split) of what is not stored, split by split, so that all have as many."""
+    """(variant, labels, split) of what is not stored, split by split, so that all variants have equally many."""
     done = {(row["variant"], row["labels"], row["split"]) for row in stored if row["part"] == part}
     for size in labels:
         for split in range(SPLITS):
@@ -100,7 +99,7 @@ def missing(part: str, labels: tuple[int, ...], stored: list[dict[str, Any]]) ->
 
 
 def report(part: str, rows: list[dict[str, Any]]) -> str:
-    """A line a variant, a column a number of labels."""
+    """A line per variant, a column per number of labels."""
     tau = {(row["variant"], row["labels"], row["split"]): row["tau"] for row in rows if row["part"] == part}
     if not tau:
         return f"### {part}\n\nnothing is stored yet"
@@ -115,10 +114,10 @@ def report(part: str, rows: list[dict[str, Any]]) -> str:
                 continue
             mean = statistics.fmean(tau[name, size, split] for split in splits)
             less = statistics.fmean(tau[name, size, split] - tau[DEFAULT, size, split] for split in splits)
-            told = "" if name == DEFAULT else f" ({less:+.3f})"
-            cells.append(f"{mean:.3f}{told}" + (f" [{len(splits)}]" if len(splits) < SPLITS else ""))
+            difference = "" if name == DEFAULT else f" ({less:+.3f})"
+            cells.append(f"{mean:.3f}{difference}" + (f" [{len(splits)}]" if len(splits) < SPLITS else ""))
         body.append(cells)
-    return f"### {part}\n\n" + markdown(["", *map(str, sizes)], body)
+    return f"### {part}\n\n" + markdown_table(["", *map(str, sizes)], body)
 
 
 def main() -> None:
@@ -130,13 +129,11 @@ def main() -> None:
     parts = [chosen.only] if chosen.only else list(SIZES)
     for part in parts if not chosen.report else ():
         ranks = variants(part)
-        with RESULTS.open("a") as file:
-            for name, size, split in missing(part, chosen.labels or SIZES[part], read_rows(RESULTS)):
-                tau = development_tau(ranks[name](), size, split)
-                row = {"part": part, "variant": name, "labels": size, "split": split, "tau": round(tau, 6)}
-                file.write(json.dumps(row) + "\n")
-                file.flush()
-    print("\n\n".join(report(part, read_rows(RESULTS)) for part in parts))
+        for name, size, split in missing(part, chosen.labels or SIZES[part], read_lines(RESULTS)):
+            tau = development_tau(ranks[name](), size, split)
+            row = {"part": part, "variant": name, "labels": size, "split": split, "tau": round(tau, 6)}
+            append_lines(RESULTS, row)
+    print("\n\n".join(report(part, read_lines(RESULTS)) for part in parts))
 
 
 if __name__ == "__main__":

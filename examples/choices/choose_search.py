@@ -1,13 +1,13 @@
 """The choices behind the search's default: which proxies are summed, the process's numbers, the moving incumbent.
 
-    python examples/choose_search.py --jobs 2      # an hour on two cores
-    python examples/choose_search.py --report      # only print the tables from the stored results
+    python examples/choices/choose_search.py --jobs 2      # an hour on two cores
+    python examples/choices/choose_search.py --report      # only print the tables from the stored results
 
-Everything is chosen on cifar10, among the fixed third of its classes of `development`: a search sees no other cell, and
-regret is counted to the best of them. That table alone would not tell settings apart, as nearly all of them find the
-best, so there are three kinds of task: the best of a random half of that third; and all of it with normal noise of 0.15
-and of 0.3 points added to the table once a seed, so that its best cell is a lucky one, as in any real table. And there
-are two kinds of prior, as elsewhere it may be worse than here: the default's five proxies, and a sum that ranks the
+Everything is chosen on cifar10, in the fixed third of its classes of `development`: a search sees no other cell, and
+regret is relative to the best of them. That table alone does not distinguish the settings, as nearly all of them find
+the best, so there are three kinds of task: the best of a random half of that third; and all of it with normal noise of
+0.15 and of 0.3 points, drawn once per seed, so that its best cell is a lucky one, as in any real table. And there are
+two priors, as on other spaces a prior may be worse than here: the default's five proxies, and a sum that ranks the
 development cells less well.
 
 The table shows the mean regret over the kinds of task, by prior and budget. The default is a compromise. With its own
@@ -15,18 +15,16 @@ prior, differences below 0.02 points mean little, and `ucb` or the best posterio
 the worse prior both are far behind, as they stay in one family of cells for long. The best label as the incumbent is
 far ahead there at 20 evaluations (and so is little noise), and behind the default from 30 on.
 
-A second table is of single labels: which share of the budget should train the best cells again.
+A second table, with single labels, compares shares of the budget that train the best cells again.
 
-Every finished run is a line of `results/search_choices.jsonl`, and running again goes on where it stopped.
+Every finished run is a line of `results/search_choices.jsonl`, and running again continues where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import as_completed
 from contextlib import ExitStack
 from itertools import combinations, product
 from pathlib import Path
@@ -34,11 +32,11 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from development import benchmark, read_rows
-from predictor_tables import markdown
-from stored_splits import one_thread_each
+from development import benchmark
 
-RESULTS = Path(__file__).parent / "results" / "search_choices.jsonl"
+from nassurrogate.benchmarks.experiments import NO_GPU, append_lines, in_processes, markdown_table, read_lines
+
+RESULTS = Path(__file__).parents[1] / "results" / "search_choices.jsonl"
 SEEDS = 20
 BUDGETS = (20, 30, 50)
 TASKS: Mapping[str, float] = {"half": 0.0, "noise 0.15": 0.15, "noise 0.3": 0.3}
@@ -55,7 +53,7 @@ Incumbent = Callable[[float | None, float, float], float]
 
 
 def best_label(best: float | None, expected: float, left: float) -> float:
-    """The textbook's: an improvement on the best label."""
+    """As in textbooks: an improvement on the best label."""
     return expected if best is None else best
 
 
@@ -122,7 +120,7 @@ def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict
         seen = seen[np.isin(classes, rng.permutation(different)[: len(different) // 2])]
     labels = np.full(table.space.size, np.nan)
     labels[seen] = table.column(LABEL).mean[seen] + rng.normal(0.0, TASKS[task], len(seen))
-    # Twice the same column: labels are then taken for means, as those of the table are.
+    # The same column twice: labels are then means, as those of the table are.
     third = TabularBenchmark(
         table.space, f"third of cifar10, {task}", {LABEL: Column(np.column_stack([labels] * 2), "made")}
     )
@@ -145,6 +143,11 @@ def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict
     return _row((variant, prior, task, budget, seed), labels, result)
 
 
+def measure_run(run: tuple[str, str, str, int, int]) -> dict[str, Any]:
+    """The search of these arguments, of mean or of single labels."""
+    return (measure_single if SINGLE in run else measure)(*run)
+
+
 def _row(of: tuple[str, str, str, int, int], truth: np.ndarray, result: dict[str, Any]) -> dict[str, Any]:
     """The line of a run; regret is counted to the best of (size,) `truth`, NaN where a cell is not in the third."""
     regret = float(np.nanmax(truth) - truth[result["best"]["index"]])
@@ -154,7 +157,7 @@ def _row(of: tuple[str, str, str, int, int], truth: np.ndarray, result: dict[str
 
 
 def missing(stored: list[dict[str, Any]]) -> Iterator[tuple[str, str, str, int, int]]:
-    """What is not stored, seed by seed, so that all have as many."""
+    """The runs that are not stored, seed by seed, so that all variants have equally many."""
     done = {(row["variant"], row["prior"], row["task"], row["budget"], row["seed"]) for row in stored}
     for seed, variant, prior, task, budget in product(range(SEEDS), VARIANTS, PRIORS, TASKS, BUDGETS):
         if (variant, prior, task, budget, seed) not in done:
@@ -165,7 +168,7 @@ def missing(stored: list[dict[str, Any]]) -> Iterator[tuple[str, str, str, int, 
 
 
 def report(rows: list[dict[str, Any]]) -> str:
-    """A line a variant, a column a prior and a budget."""
+    """A line per variant, a column per prior and budget."""
     columns = list(product(PRIORS, BUDGETS))
     body = []
     for variant in VARIANTS:
@@ -175,11 +178,11 @@ def report(rows: list[dict[str, Any]]) -> str:
             regrets = [row["regret_points"] for row in rows if wanted.items() <= row.items()]
             means.append(statistics.fmean(regrets) if regrets else float("nan"))
         body.append([variant, *(f"{mean:.3f}" for mean in means)])
-    return markdown(["", *(f"{prior} prior, {budget}" for prior, budget in columns)], body)
+    return markdown_table(["", *(f"{prior} prior, {budget}" for prior, budget in columns)], body)
 
 
 def single_report(rows: list[dict[str, Any]]) -> str:
-    """A line a share, a column a budget."""
+    """A line per share, a column per budget."""
     body = []
     for variant in SHARES:
         means = []
@@ -188,17 +191,17 @@ def single_report(rows: list[dict[str, Any]]) -> str:
             regrets = [row["regret_points"] for row in rows if wanted.items() <= row.items()]
             means.append(f"{statistics.fmean(regrets):.3f}" if regrets else "-")
         body.append([variant, *means])
-    return markdown(["", *map(str, SINGLE_BUDGETS)], body)
+    return markdown_table(["", *map(str, SINGLE_BUDGETS)], body)
 
 
 def proxies_report() -> str:
-    """Kendall's τ over the development classes of the best sums of log-ranks, and where the default stands."""
+    """Kendall's τ over the development classes of the best sums of log-ranks, and the rank of the default."""
     from nassurrogate.benchmarks import LABEL
     from nassurrogate.benchmarks.evaluation.protocols import development_split
     from nassurrogate.prediction_quality import kendall_tau
-    from nassurrogate.predictors.labels.scale import mean_ranks
     from nassurrogate.predictors.proxy_process.prior import PROXIES
     from nassurrogate.proxies.names import PROBE_NAMES
+    from nassurrogate.proxies.normal_scores import mean_ranks
     from nassurrogate.proxies.table import probe_features
 
     table = benchmark()
@@ -218,7 +221,7 @@ def proxies_report() -> str:
     shown = [*range(5), *([default] if default >= 5 else [])]
     body = [[str(place + 1), f"{taus[order[place]]:.4f}", ", ".join(order[place])] for place in shown]
     head = f"The default's five are number {default + 1} of {len(order)} sums of 3 to 6 proxies that rise with accuracy"
-    return f"{head}\n\n{markdown(['', 'τ', 'proxies'], body)}"
+    return f"{head}\n\n{markdown_table(['', 'τ', 'proxies'], body)}"
 
 
 def main() -> None:
@@ -227,18 +230,15 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
     chosen = parser.parse_args()
     if not chosen.report:
-        with one_thread_each(chosen.jobs) as pool, RESULTS.open("a", encoding="utf-8") as file:
-            waiting = [
-                pool.submit(measure_single if SINGLE in run else measure, *run) for run in missing(read_rows(RESULTS))
-            ]
-            for number, future in enumerate(as_completed(waiting), start=1):
-                file.write(json.dumps(future.result()) + "\n")
-                file.flush()
+        runs = list(missing(read_lines(RESULTS)))
+        with in_processes(measure_run, runs, chosen.jobs, variables=NO_GPU) as measured:
+            for number, (_, row) in enumerate(measured, start=1):
+                append_lines(RESULTS, row)
                 if not number % 100:
-                    print(f"{number} of {len(waiting)} runs", flush=True)
+                    print(f"{number} of {len(runs)} runs", flush=True)
     print(proxies_report())
-    print(f"\nMean regret on the development third, {SEEDS} seeds a task\n\n{report(read_rows(RESULTS))}")
-    print(f"\nThe same with single labels\n\n{single_report(read_rows(RESULTS))}")
+    print(f"\nMean regret on the development third, {SEEDS} seeds a task\n\n{report(read_lines(RESULTS))}")
+    print(f"\nThe same with single labels\n\n{single_report(read_lines(RESULTS))}")
 
 
 if __name__ == "__main__":

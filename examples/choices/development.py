@@ -1,13 +1,11 @@
-"""Where hyper-parameters are chosen: a third of the classes of NAS-Bench-201, on cifar10, and nothing else.
+"""The data that hyper-parameters are chosen on: a third of the classes of NAS-Bench-201, on cifar10, nothing else.
 
-Training and evaluation cells both lie inside `development_split`; labels and target are mean validation accuracy.
+Training and test cells both lie inside `development_split`; labels and target are mean validation accuracy.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +16,7 @@ from nassurrogate.benchmarks.evaluation.protocols import development_split
 from nassurrogate.prediction_quality import kendall_tau
 
 Rank: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
-"""Training cells, their labels, cells to rank, all by index, and a seed → (B,) scores."""
+"""(training cells, their labels, cells to rank, seed) → (B,) scores; cells are indices."""
 
 
 def benchmark() -> Benchmark:
@@ -36,15 +34,10 @@ def development_tau(rank: Rank, labels: int, split: int) -> float:
 
 
 def by_surrogate(predictor: str, config: dict[str, Any]) -> Rank:
-    """Ranks as a surrogate with these hyper-parameters does."""
+    """Ranking by a surrogate with these hyper-parameters."""
 
     def rank(train: np.ndarray, targets: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
         surrogate = Surrogate(predictor=predictor, config=config, seed=seed).fit(train.tolist(), targets)
         return np.asarray(surrogate.score(test.tolist()))
 
     return rank
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The lines of a file of results, one JSON object each; none where there is no file."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,10 +1,10 @@
-"""Make the table of probes that ships with the package: statistics of untrained networks of every class of cells.
+"""Make the table of zero-cost proxies that ships with the package: statistics of untrained networks of every class.
 
-    python examples/make_probes.py --space nb201 --out nassurrogate/proxies/data/nb201_probes.npz --raw RAW_FOLDER
-    python examples/make_probes.py --space nb201 --raw RAW_FOLDER --check 20     # again on the CPU: is it the same?
+    python examples/choices/make_probes.py --out nassurrogate/proxies/data/nb201_probes.npz --raw RAW_FOLDER
+    python examples/choices/make_probes.py --raw RAW_FOLDER --check 20     # again on the CPU: is it the same?
 
-Nothing is trained, and no table of accuracies or latencies is read. Every (cells per stage, seed) is one run, and a
-large space has its runs in parts; what is in the raw folder is not computed again, so a run can be interrupted. The
+Nothing is trained, and no table of accuracies or latencies is read. Every (cells per stage, seed) is one run, in parts
+for a large space; what is in the raw folder is not computed again, so a run can be interrupted. The
 runs of nb201 take minutes on a GPU and a few hours on one CPU core; those of nb101 twenty minutes on an H100.
 Needs torch, numpy and scipy; from a checkout that is not installed, set PYTHONPATH to its top folder.
 """
@@ -24,17 +24,18 @@ import torch
 
 from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.proxies.names import PROBE_NAMES
+from nassurrogate.proxies.normal_scores import normal_scores
 from nassurrogate.proxies.random_networks import probe
-from nassurrogate.proxies.table import normal_scores, write_probes
+from nassurrogate.proxies.table import write_probes
 from nassurrogate.runtime.device import torch_device
 from nassurrogate.spaces import Space, get_space
 
 CHANNELS, IMAGE_PX, IMAGES = 16, 16, 16
 RUNS = {"nb201": "2:4,5:6", "nb101": "2:2,3:3"}
 PART_CLASSES = 1 << 17
-"""Classes whose raw probes are one file."""
+"""Classes per file of raw probes."""
 TOLERANCE = 0.05
-"""Of a probe's standard deviation over the classes: what rounding on another processor may change."""
+"""Rounding difference allowed between processors, as a share of a probe's standard deviation over the classes."""
 
 Run = tuple[int, int]
 """Cells per stage, and a seed."""
@@ -63,8 +64,8 @@ def main() -> None:
         metavar="CELLS:SEEDS,…",
         help=f"cells in a stage, and how many seeds from 0 of each (default: {RUNS})",
     )
-    parser.add_argument("--raw", type=Path, metavar="DIR", help="keep every run there; read those that are")
-    parser.add_argument("--measured-on", metavar="TEXT", help="what made the raw runs, if they come from elsewhere")
+    parser.add_argument("--raw", type=Path, metavar="DIR", help="keep every run there; read those that exist")
+    parser.add_argument("--measured-on", metavar="TEXT", help="the device of the raw runs, if not this one")
     parser.add_argument("--check", type=int, metavar="N", help="compute N random classes of every raw run on the CPU")
     given = parser.parse_args()
     if given.check is not None and (given.raw is None or given.check < 1):
@@ -101,7 +102,7 @@ def fixed() -> dict[str, int]:
 
 
 def measured(space: Space, run: Run, device: str, raw: Path | None) -> np.ndarray:
-    """(n_classes, P) float32 of one run; parts that are there are read."""
+    """(n_classes, P) float32 of one run; existing parts are read."""
     cells, seed = run
     every = space.first_of_class
     values = np.empty((len(every), len(PROBE_NAMES)), dtype=np.float32)
@@ -128,28 +129,28 @@ def parts_of(n_classes: int) -> list[slice]:
 
 
 def progress_of(run: Run, n_classes: int) -> Callable[[int], None]:
-    """Says every ten seconds how far it is."""
-    start, done, told = time.perf_counter(), 0, 0.0
+    """Reports the progress every ten seconds."""
+    start, done, reported = time.perf_counter(), 0, 0.0
 
     def progress(more: int) -> None:
-        nonlocal done, told
+        nonlocal done, reported
         done += more
         took = time.perf_counter() - start
-        if took - told > 10:
-            told = took
+        if took - reported > 10:
+            reported = took
             say(f"cells per stage {run[0]}, seed {run[1]}: {done} of these {n_classes}, {took:.1f} s")
 
     return progress
 
 
 def raw_file(raw: Path, space: Space, run: Run, part: int) -> Path:
-    """The only part of a small space has no number."""
+    """File of one part of a run; the only part of a small space has no number."""
     suffix = f"_part{part}" if space.n_classes > PART_CLASSES else ""
     return raw / f"{space.name}_cells{run[0]}_seed{run[1]}{suffix}.npz"
 
 
 def about(space: Space, run: Run) -> np.ndarray:
-    """What a raw run must have been made with."""
+    """What a raw run was made from: the classes and the settings."""
     numbers = {"cells_per_stage": run[0], "seed": run[1], **fixed()}
     return np.array([space.classes_sha256(), *(f"{name}={value}" for name, value in numbers.items())])
 
@@ -163,7 +164,7 @@ def read(space: Space, run: Run, path: Path) -> np.ndarray:
 
 
 def check(space: Space, runs: list[Run], raw: Path, classes: int) -> int:
-    """Compute some classes of every raw run again on the CPU. 0 if they are the same up to rounding."""
+    """Compute some classes of every raw run again on the CPU. Returns 0 if they are equal up to rounding."""
     every = space.first_of_class
     rows = np.sort(np.random.default_rng(0).choice(len(every), min(classes, len(every)), replace=False))
     graphs = [space.graph(space.parse(index)) for index in every[rows]]

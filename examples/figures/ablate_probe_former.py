@@ -1,11 +1,11 @@
-"""What each part of Probe-Former is worth: the predictor without it, on the same splits.
+"""Ablation of Probe-Former: the predictor without each of its parts, on the same splits.
 
-    python examples/ablate_probe_former.py --jobs 28     # about an hour and a half of one core
-    python examples/ablate_probe_former.py --report      # only print the tables from the stored results
+    python examples/figures/ablate_probe_former.py --jobs 28     # about an hour and a half of one core
+    python examples/figures/ablate_probe_former.py --report      # only print the tables from the stored results
 
 Protocol A4 on cifar10, from the embedded table: all cells that did not train, and those of them outside the third of
 the classes that hyper-parameters were chosen on. Fits run on one thread of a CPU; every finished split is a line of
-`examples/results/ablation.jsonl`, and running again goes on where it stopped (see `stored_splits`).
+`examples/results/ablation.jsonl`, and running again continues where it stopped (see `stored_splits`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from predictor_tables import TAU, markdown, paired, tau_table
-from stored_splits import Line, Task, add_options, by_row, complete, only_tables, read_lines
+from predictor_tables import TAU, paired, tau_table
+from stored_splits import Line, Task, add_options, by_row, complete, only_tables
 
-RESULTS = Path(__file__).parent / "results" / "ablation.jsonl"
+from nassurrogate.benchmarks.experiments import markdown_table, read_lines
+
+RESULTS = Path(__file__).parents[1] / "results" / "ablation.jsonl"
 PREDICTOR = "probe-former"
 PROTOCOL, DATASET = "A4", "cifar10"
 LABELS = (50, 156, 469)
@@ -33,12 +35,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one network": {"members": 1},
     "without closing epochs": {"closing_epochs": 0},
 }
-"""Row of the table → what it changes."""
+"""Row of the table → changed hyper-parameters."""
 OUTSIDE = "kendall_tau_outside_development"
 
 
 def ordered_tasks(labels: Sequence[int], splits: int) -> Iterator[Task]:
-    """Few labels first."""
+    """All tasks, few labels first."""
     for size in sorted(labels):
         for name, config in VARIANTS.items():
             for split in range(splits):
@@ -46,7 +48,7 @@ def ordered_tasks(labels: Sequence[int], splits: int) -> Iterator[Task]:
 
 
 def report(lines: Sequence[Line]) -> str:
-    """τ of all variants on both sets of cells, and what each loses against the whole."""
+    """τ of all variants on both sets of cells, and how much each differs from the full predictor."""
     rows = by_row(lines)
     if not rows:
         return "nothing is stored yet"
@@ -70,7 +72,7 @@ def _losses(lines: Sequence[Line], names: Sequence[str], field: str) -> str:
         if name != FULL:
             pairs = [[rows.get((DATASET, PROTOCOL, each, size), {}) for each in (name, FULL)] for size in sizes]
             body.append([name, *(paired(ours, full, field) for ours, full in pairs)])
-    return markdown(["", *map(str, sizes)], body)
+    return markdown_table(["", *map(str, sizes)], body)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,12 +1,12 @@
 """Measure all predictors at all numbers of labels on all data sets of NAS-Bench-201, and print the tables.
 
-    python examples/compare_predictors.py --test-accuracy test_accuracy.csv --jobs 28     # hours of one core
-    python examples/compare_predictors.py --report --plot tau.png                         # from the stored results
+    python examples/figures/compare_predictors.py --test-accuracy test_accuracy.csv --jobs 28     # hours of one core
+    python examples/figures/compare_predictors.py --report --plot tau.png     # from the stored results
 
 The embedded table has the labels. Protocols A1 to A3 compare with test accuracy, which it lacks: give a CSV with the
 columns index, cifar10_test_accuracy_pct, cifar100_test_accuracy_pct; without it there is A4 alone. Every fit is made
 once, for all protocols of its data set, on one thread of a CPU. What matters most comes first, and every finished split
-is a line of `examples/results/predictors.jsonl`: running again goes on where it stopped (see `stored_splits`).
+is a line of `examples/results/predictors.jsonl`: running again continues where it stopped (see `stored_splits`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from predictor_tables import DATASETS, draw, report
-from stored_splits import Task, add_options, complete, only_tables, read_lines
+from stored_splits import Task, add_options, complete, only_tables
 
-RESULTS = Path(__file__).parent / "results" / "predictors.jsonl"
+from nassurrogate.benchmarks.experiments import read_lines
+
+RESULTS = Path(__file__).parents[1] / "results" / "predictors.jsonl"
 LABELS = (50, 78, 156, 469, 781, 1563)
 LEAD = "probe-former"
-"""Whose rows come first."""
+"""The predictor whose rows come first."""
 
 
 def ordered_tasks(
@@ -43,7 +45,7 @@ def ordered_tasks(
 
 
 def protocols_of(dataset: str) -> tuple[str, ...]:
-    """The protocols of the data set that the tables on this machine suffice for."""
+    """The protocols of the data set whose columns are available."""
     from nassurrogate.benchmarks import load_benchmark
     from nassurrogate.benchmarks.evaluation.protocols import PROTOCOLS
 
@@ -58,12 +60,12 @@ def protocols_of(dataset: str) -> tuple[str, ...]:
 
 
 def measure_all(chosen: argparse.Namespace) -> int:
-    """Measure what is asked for and not stored. Returns how many fits failed."""
+    """Measure what is requested and not stored. Returns the number of failed fits."""
     from nassurrogate.predictors import predictor_names, resolve_predictor
 
     predictors = chosen.predictor or predictor_names()
     for name in predictors:
-        resolve_predictor(name)  # a wrong name is told now, not once a fit
+        resolve_predictor(name)  # a wrong name is refused now, not at every fit
     with only_tables(*[chosen.test_accuracy] if chosen.test_accuracy else []):
         protocols = {dataset: protocols_of(dataset) for dataset in chosen.dataset}
         return complete(ordered_tasks(chosen.dataset, predictors, chosen.labels, chosen.splits, protocols), chosen)

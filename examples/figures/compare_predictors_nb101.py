@@ -1,7 +1,7 @@
 """Measure predictors on NAS-Bench-101 as the literature does, and print its figures beside them.
 
-    python examples/compare_predictors_nb101.py --table nb101.npz --jobs 14     # two hours of one core
-    python examples/compare_predictors_nb101.py --report                        # from the stored results
+    python examples/figures/compare_predictors_nb101.py --table nb101.npz --jobs 14     # two hours of one core
+    python examples/figures/compare_predictors_nb101.py --report                        # from the stored results
 
 The table is any file that `nassurrogate data import nb101` takes. Protocol A5 learns the validation accuracy of one
 training run and ranks all other cells by their mean test accuracy, A6 learns and ranks the mean test accuracy. Every
@@ -17,12 +17,14 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from predictor_tables import COVERAGE, TAU, Rows, about, tau_table
-from stored_splits import Line, Task, add_options, by_row, complete, only_tables, read_lines
+from stored_splits import Line, Task, add_options, by_row, complete, only_tables
+
+from nassurrogate.benchmarks.experiments import read_lines
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RESULTS = Path(__file__).parent / "results" / "predictors_nb101.jsonl"
+RESULTS = Path(__file__).parents[1] / "results" / "predictors_nb101.jsonl"
 PROTOCOLS = ("A5", "A6")
 DATASET = "cifar10"
 
@@ -45,8 +47,8 @@ def report(lines: Sequence[Line]) -> str:
         f"### {protocol}\n\n{about(rows, protocol, DATASET)}\n\n{table(rows, protocol)}" for protocol in shown(rows)
     ]
     if "A6" in shown(rows):
-        told = tau_table(rows, "A6", DATASET, field=COVERAGE, bold=False)
-        parts.append(f"### Share of the targets in the 90 % interval, A6\n\n{told}")
+        covered = tau_table(rows, "A6", DATASET, field=COVERAGE, bold=False)
+        parts.append(f"### Share of the targets in the 90 % interval, A6\n\n{covered}")
     return "\n\n".join(parts) if parts else "nothing is stored yet"
 
 

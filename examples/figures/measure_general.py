@@ -1,30 +1,36 @@
-"""Measure what works on any space: NAS-Bench-Macro by protocol G and by searches, and a latency that is learned.
+"""Measure what works on any space: protocol G and searches on NAS-Bench-Macro, and a latency that is learned.
 
-    python examples/measure_general.py --table nas-bench-macro_cifar10.json --jobs 2    # five minutes on 2 cores
-    python examples/measure_general.py --report                                         # from the stored results
+    python examples/figures/measure_general.py --table nas-bench-macro_cifar10.json --jobs 2    # five minutes, 2 cores
+    python examples/figures/measure_general.py --report    # from the stored results
 
 - `ranking`: protocol G, ten splits, the default predictor: on NAS-Bench-Macro the mean test accuracy of three trainings
   (it has no other accuracy), on NAS-Bench-201 the latency of the embedded table.
 - `search`: 30 seeds on NAS-Bench-Macro; the default search, Optuna's TPE and random search, all with the same
-  deduplication; regret is counted in points of mean test accuracy, which is the objective.
+  deduplication; regret is in points of mean test accuracy, the objective.
 
-Every finished part is a line of `examples/results/general.jsonl`; running again goes on where it stopped.
+Every finished part is a line of `examples/results/general.jsonl`; running again continues where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import as_completed
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from predictor_tables import markdown, spread
-from stored_splits import one_thread_each, only_tables, read_lines
+from stored_splits import only_tables
 
-RESULTS = Path(__file__).parent / "results" / "general.jsonl"
+from nassurrogate.benchmarks.experiments import (
+    NO_GPU,
+    append_lines,
+    in_processes,
+    markdown_table,
+    mean_and_std,
+    read_lines,
+)
+
+RESULTS = Path(__file__).parents[1] / "results" / "general.jsonl"
 RANKINGS = (("macro", "test_accuracy_pct", (20, 30, 50, 100)), ("nb201", "latency_ms", (20, 50, 100)))
 BUDGETS = (20, 30, 50)
 METHODS = (("space-process", "exhaustive"), ("none", "optuna-tpe"), ("none", "random"))
@@ -46,8 +52,8 @@ def measure(task: Task) -> Task:
     if task["kind"] == "search":
         from nassurrogate.search import run
 
-        asked = {name: task[name] for name in ("predictor", "searcher", "budget", "seed")}
-        result = run(space="macro", write=False, device="cpu", **asked)
+        options = {name: task[name] for name in ("predictor", "searcher", "budget", "seed")}
+        result = run(space="macro", write=False, device="cpu", **options)
         return task | {"regret_points": round(result["regret_points"], 6), "arch": result["best"]["arch"]}
     from nassurrogate.benchmarks import evaluate
 
@@ -72,8 +78,10 @@ def ranking_table(lines: Sequence[Task], space: str) -> str:
     ]
     if space == "nb201":
         columns.insert(2, ("MAPE, %", "mape_pct", 2))
-    body = [[str(line["labels"]), *(spread(line[field], digits) for _, field, digits in columns)] for line in found]
-    return markdown(["labels", *(name for name, _, _ in columns)], body)
+    body = [
+        [str(line["labels"]), *(mean_and_std(line[field], digits) for _, field, digits in columns)] for line in found
+    ]
+    return markdown_table(["labels", *(name for name, _, _ in columns)], body)
 
 
 def search_table(lines: Sequence[Task]) -> str:
@@ -83,10 +91,10 @@ def search_table(lines: Sequence[Task]) -> str:
         cells = []
         for budget in BUDGETS:
             wanted = {"kind": "search", "predictor": predictor, "searcher": searcher, "budget": budget}
-            cells.append(spread([line["regret_points"] for line in lines if wanted.items() <= line.items()], 3))
+            cells.append(mean_and_std([line["regret_points"] for line in lines if wanted.items() <= line.items()], 3))
         name = f"{searcher}, no surrogate" if predictor == "none" else f"{predictor}, {searcher}"
         body.append([name, *cells])
-    return markdown(["method", *map(str, BUDGETS)], body)
+    return markdown_table(["method", *map(str, BUDGETS)], body)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,11 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error("--table says where NAS-Bench-Macro is")
         done = read_lines(chosen.results)
         waiting = [task for task in tasks() if not any(task.items() <= line.items() for line in done)]
-        with only_tables(chosen.table, space="macro"), one_thread_each(chosen.jobs) as pool:
-            for future in as_completed([pool.submit(measure, task) for task in waiting]):
-                chosen.results.parent.mkdir(parents=True, exist_ok=True)
-                with chosen.results.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(future.result()) + "\n")
+        with (
+            only_tables(chosen.table, space="macro"),
+            in_processes(measure, waiting, chosen.jobs, variables=NO_GPU) as measured,
+        ):
+            for _, line in measured:
+                append_lines(chosen.results, line)
     lines = read_lines(chosen.results)
     print(*(ranking_table(lines, space) for space, _, _ in RANKINGS), search_table(lines), sep="\n\n")
     return 0

@@ -1,8 +1,8 @@
 """Measure `nassurrogate score`: seconds of a fresh process, for the default predictor and for gradient boosting.
 
-    python examples/measure_score.py                         # nine repeats of each, two minutes on 2 cores
-    python examples/measure_score.py --space nb101 --results nb101.jsonl
-    python examples/measure_score.py --report                # from the stored lines
+    python examples/figures/measure_score.py                         # nine repeats of each, two minutes on 2 cores
+    python examples/figures/measure_score.py --space nb101 --results nb101.jsonl
+    python examples/figures/measure_score.py --report                # from the stored lines
 
 Both learn the same 100 labels. In every repeat both saved models score one architecture and then a thousand, each in
 its own process: what counts is how long a user waits, imports included. Every process is a line of
@@ -12,7 +12,6 @@ its own process: what counts is how long a user waits, imports included. Every p
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -23,10 +22,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from predictor_tables import markdown
-from stored_splits import read_lines
+from nassurrogate.benchmarks.experiments import append_lines, markdown_table, read_lines
 
-RESULTS = Path(__file__).parent / "results" / "score.jsonl"
+RESULTS = Path(__file__).parents[1] / "results" / "score.jsonl"
 PREDICTORS = ("gradient-boosting", "probe-former")
 ARCHITECTURES = (1, 1000)
 LABELS = 100
@@ -35,8 +33,8 @@ PROGRAM = (sys.executable, "-m", "nassurrogate")
 
 
 def train(space: str, folder: Path, labels: int = LABELS) -> dict[str, Path]:
-    """Fit and save a model of each predictor. The labels are made up from costs, which every space can compute: what a
-    model has learned does not change how long it takes to score."""
+    """Fit and save a model of each predictor. The labels are made up from costs, which every space can compute: scoring
+    takes the same time whatever a model has learned."""
     import numpy as np
 
     from nassurrogate import Surrogate
@@ -108,8 +106,8 @@ def score_table(lines: Sequence[Mapping[str, Any]]) -> str:
     body.append(
         ["ratio", *(f"{ratio[architectures, kind]:.2f}" for architectures in ARCHITECTURES for kind in SECONDS)]
     )
-    asked = [f"{n:,} architecture{'s' if n > 1 else ''}" for n in ARCHITECTURES]
-    return markdown(["predictor", *(f"{text}, {word} s" for text in asked for word in ("CPU", "wall"))], body)
+    counts = [f"{n:,} architecture{'s' if n > 1 else ''}" for n in ARCHITECTURES]
+    return markdown_table(["predictor", *(f"{text}, {word} s" for text in counts for word in ("CPU", "wall"))], body)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,10 +125,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for repeat in range(chosen.repeats):
                 for architectures in ARCHITECTURES:
                     for name in PREDICTORS:
-                        asked = {"space": chosen.space, "architectures": architectures, "predictor": name}
-                        line = json.dumps({**asked, "repeat": repeat, **measure(models[name], architectures)})
-                        with chosen.results.open("a", encoding="utf-8") as file:
-                            file.write(line + "\n")
+                        about = {"space": chosen.space, "architectures": architectures, "predictor": name}
+                        seconds = measure(models[name], architectures)
+                        append_lines(chosen.results, {**about, "repeat": repeat, **seconds})
     print(score_table(read_lines(chosen.results)))
     return 0
 

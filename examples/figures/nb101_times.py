@@ -1,9 +1,9 @@
 """Times and memory of NAS-Bench-101: the table, the enumeration, and scoring all 423,624 cells.
 
-    python examples/nb101_times.py --table nb101.npz --repeats 3
+    python examples/figures/nb101_times.py --table nb101.npz --repeats 3
 
 Every figure is measured in a process of its own, on all cores that PyTorch uses; medians are printed, with the ratio
-to a named reference of the same run, and appended to `examples/results/nb101_times.jsonl`. It wants a machine with
+to a named reference of the same run, and appended to `examples/results/nb101_times.jsonl`. Run it on a machine with
 nothing else to do.
 """
 
@@ -21,20 +21,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results" / "nb101_times.jsonl"
+from nassurrogate.benchmarks.experiments import append_lines
+
+RESULTS = Path(__file__).parents[1] / "results" / "nb101_times.jsonl"
 LABELS = 424
 REFERENCE = "gradient-boosting"
 
 
 def enumerate_cells() -> float:
-    """Seconds until all cells are known; from the cache, if they are there."""
+    """Seconds to enumerate all cells, or to read them from the cache."""
     from nassurrogate.spaces import get_space
 
     return _seconds(lambda: len(get_space("nb101").class_graphs))
 
 
 def load_table() -> float:
-    """Seconds until the imported table answers."""
+    """Seconds until the first query of the imported table."""
     from nassurrogate.benchmarks import TEST, load_benchmark
     from nassurrogate.spaces import get_space
 
@@ -43,7 +45,7 @@ def load_table() -> float:
 
 
 def score_all(predictor: str) -> float:
-    """Seconds to score all cells after a fit on labels that do not matter."""
+    """Seconds to score all cells after a fit on random labels."""
     import numpy as np
 
     from nassurrogate import Surrogate
@@ -62,7 +64,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def apart(call: str, cache: str) -> dict[str, float]:
-    """Seconds of a call in a fresh process, and the most memory it took, in MB."""
+    """Seconds of a call in a fresh process, and its peak memory in MB."""
     code = f"import nb101_times as m, json; print(json.dumps([m.{call}, m.most_mb()]))"
     found = subprocess.run(
         [sys.executable, "-c", code],
@@ -77,12 +79,12 @@ def apart(call: str, cache: str) -> dict[str, float]:
 
 
 def most_mb() -> float:
-    """The most memory that this process had, in MB."""
+    """Peak memory of this process in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def measure(table: Path, repeats: int) -> list[dict[str, object]]:
-    """A line for each figure: what, the median, all values, the most memory."""
+    """A line for each figure: what, the median, all values, peak memory."""
     from nassurrogate.benchmarks.importers import import_file
 
     rows = []
@@ -118,14 +120,12 @@ def main() -> None:
     given = parser.parse_args()
     rows = measure(given.table.resolve(), given.repeats)
     reference = next(row["seconds"] for row in rows if REFERENCE in str(row["what"]))
-    given.results.parent.mkdir(parents=True, exist_ok=True)
-    with given.results.open("a", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps({**row, "machine": given.machine}) + "\n")
-            told = f"{row['what']}: {row['seconds']:.2f} s, {row['most_mb']} MB"
-            if "scored" in str(row["what"]):
-                told += f", {float(row['seconds']) / float(reference):.2f} times {REFERENCE}"  # type: ignore[arg-type]
-            print(told)
+    for row in rows:
+        append_lines(given.results, {**row, "machine": given.machine})
+        text = f"{row['what']}: {row['seconds']:.2f} s, {row['most_mb']} MB"
+        if "scored" in str(row["what"]):
+            text += f", {float(row['seconds']) / float(reference):.2f} times {REFERENCE}"  # type: ignore[arg-type]
+        print(text)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The preset `paper` of nar-former-v2 at full length: 98,000 steps of batch 8 at 781 labels. Made for a GPU.
 
-    python examples/paper_preset.py --test-accuracy FILE              # everything that is not in the results yet
-    python examples/paper_preset.py --test-accuracy FILE --only A1:78
-    python examples/paper_preset.py --benchmark-speed                 # ms a step, cells scored a second
+    python examples/figures/paper_preset.py --test-accuracy FILE              # all that is not in the results yet
+    python examples/figures/paper_preset.py --test-accuracy FILE --only A1:78
+    python examples/figures/paper_preset.py --benchmark-speed                 # ms a step, cells scored a second
 
 FILE is a CSV with the columns `index` and `cifar10` (or `cifar10_test_accuracy_pct`): test accuracy in percent of all
 15,625 cells of NAS-Bench-201.
@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import platform
 import statistics
 import sys
@@ -33,6 +32,7 @@ import numpy as np
 import torch
 
 from nassurrogate.benchmarks import LABEL, load_benchmark
+from nassurrogate.benchmarks.experiments import append_lines, read_lines
 from nassurrogate.prediction_quality import kendall_tau
 from nassurrogate.predictors.calibration import Calibration
 from nassurrogate.predictors.nar_former_v2 import PAPER, NarFormerV2, NarFormerV2Net, V2Config
@@ -42,7 +42,7 @@ from nassurrogate.predictors.training.losses import relative_loss
 from nassurrogate.runtime.device import torch_device
 from nassurrogate.spaces import get_space
 
-RESULTS = Path(__file__).parent / "results" / "paper_preset.jsonl"
+RESULTS = Path(__file__).parents[1] / "results" / "paper_preset.jsonl"
 RUNS = (("A1", 78), ("A1", 156), ("A1", 781), ("published", 156), ("published", 781))
 SPLITS = {"A1": 10, "published": 5}
 SELECTION_CELLS = 200
@@ -65,7 +65,7 @@ def test_accuracies(path: Path) -> np.ndarray:
 
 
 def encoded(config: V2Config, cells: np.ndarray, targets_pct: np.ndarray, device: torch.device, views: int) -> Labelled:
-    """Cells with their relabelled views, if two are asked for, and targets as fractions."""
+    """Cells, with their relabelled views where `views` is 2, and targets as fractions."""
     predictor = NarFormerV2(SPACE, preset="paper", device=str(device))
     rng = np.random.default_rng(0) if views == 2 else None
     targets = torch.from_numpy(targets_pct[cells] / 100).float().to(device)
@@ -81,9 +81,9 @@ def trained(
     seed: int = 0,
     selection: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[Ensemble, float, int]:
-    """Members that each learned the cells of their row of `train`, (M, n); seconds; steps.
+    """Members trained on the cells of their row of `train`, (M, n); seconds; steps.
 
-    `selection` gives cells, and what every member's weights are chosen by: the tau to these values.
+    `selection`: cells and values; every member's weights are those with the best tau on them.
     """
     cells, rows = np.unique(train, return_inverse=True)
     data = encoded(PAPER, cells, labels_pct, device, views=2)
@@ -164,7 +164,7 @@ def benchmark_speed(device: torch.device, epochs: int) -> None:
     for members in (1, 5, 10):
         train = np.stack([np.random.default_rng(s).permutation(SPACE.size)[:781] for s in range(members)])
         times = {}
-        for n in (1, 1 + epochs):  # recording takes the same time in both
+        for n in (1, 1 + epochs):  # capturing the CUDA graph takes the same time in both
             _, times[n], steps = trained(bench, train, n, device)
         ms = (times[1 + epochs] - times[1]) / (steps * epochs / (1 + epochs)) * 1e3
         print(f"train: {members} members: {ms:.3f} ms a step; start {times[1]:.2f} s; 98,000 steps {ms * 98:.0f} s")
@@ -215,21 +215,16 @@ def _synchronise(device: torch.device) -> None:
 
 
 def _profile(labels_pct: np.ndarray, device: torch.device) -> None:
-    """Which kernels the steps of two epochs, and the recording, spend their time in."""
+    """Which kernels two epochs, and the capture of their CUDA graph, spend their time in."""
     from torch.profiler import ProfilerActivity, profile
 
     with profile(activities=[ProfilerActivity.CUDA]) as seen:
         trained(labels_pct, np.arange(781)[None], 2, device)
     kernels = sorted(seen.key_averages(), key=lambda row: -row.self_device_time_total)
     total, count = sum(row.self_device_time_total for row in kernels), sum(row.count for row in kernels)
-    print(f"profile of 2 epochs and the recording: {count} kernels, {total / 1e3:.1f} ms of kernels")
+    print(f"profile of 2 epochs and the capture: {count} kernels, {total / 1e3:.1f} ms of kernels")
     for row in kernels[:40]:
         print(f"  {row.self_device_time_total / 1e3:8.2f} ms {row.count:7d} × {row.key[:110]}")
-
-
-def stored(results: Path) -> list[dict[str, Any]]:
-    """What was measured before."""
-    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
 
 
 def _range(text: str) -> range:
@@ -259,15 +254,14 @@ def main() -> None:
             parser.error(f"--only is one of {', '.join(known)}, got {name}")
         protocol, labels = known[name]
         splits = chosen.splits or range(SPLITS[protocol])
-        done = {row["split"] for row in stored(chosen.results) if (row["protocol"], row["labels"]) == known[name]}
+        done = {row["split"] for row in read_lines(chosen.results) if (row["protocol"], row["labels"]) == known[name]}
         if chosen.epochs is None and done.issuperset(splits):
             continue
         print(f"{protocol} at {labels} labels", file=sys.stderr, flush=True)
         test_pct = test_accuracies(chosen.test_accuracy)
         rows = measure(protocol, labels, test_pct, chosen.epochs or PAPER.epochs, device, splits)
         if chosen.epochs is None:
-            with chosen.results.open("a") as file:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
+            append_lines(chosen.results, *rows)
         taus = [row["kendall_tau"] for row in rows]
         deviation = statistics.stdev(taus) if len(taus) > 1 else 0.0
         print(

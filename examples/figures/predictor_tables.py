@@ -9,6 +9,8 @@ from typing import Any
 
 from stored_splits import Key, Line, by_row
 
+from nassurrogate.benchmarks.experiments import markdown_table, mean_and_std
+
 Splits = Mapping[int, Line]
 Rows = Mapping[Key, Splits]
 TAU = "kendall_tau"
@@ -16,7 +18,7 @@ COVERAGE = "coverage90"
 PAIRED_NOTE = "Mean ± standard deviation of the differences on the same splits, and in how many it is ahead."
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 
-# Okabe and Ito's colours, which the colour-blind tell apart, then four more.
+# Okabe and Ito's colours, distinguishable by the colour-blind, then four more.
 _COLOURS = (
     "#D55E00",
     "#0072B2",
@@ -34,7 +36,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "h", "d", "<")
 
 
 def report(lines: Sequence[Line], lead: str) -> str:
-    """All tables: τ by protocol and data set, who leads, the lead against its best peer, intervals, seconds."""
+    """All tables: τ by protocol and data set, the leaders, the lead against its best peer, intervals, seconds."""
     rows = by_row(lines)
     if not rows:
         return "nothing is stored yet"
@@ -55,28 +57,28 @@ def report(lines: Sequence[Line], lead: str) -> str:
 
 
 def settings(rows: Rows) -> list[tuple[str, str]]:
-    """(protocol, data set) of what is stored: by protocol, then in the order of `DATASETS`."""
+    """(protocol, data set) of the stored rows: by protocol, then in the order of `DATASETS`."""
     found = {(protocol, dataset) for dataset, protocol, _, _ in rows}
     return sorted(found, key=lambda pair: (pair[0], DATASETS.index(pair[1])))
 
 
 def about(rows: Rows, protocol: str, dataset: str) -> str:
-    """What the protocol compares, over how many splits, and how well the labels themselves do."""
+    """What the protocol compares, the number of splits, and the τ of the labels themselves."""
     from nassurrogate.benchmarks.evaluation.protocols import get_protocol
 
     most = max(len(splits) for key, splits in rows.items() if (key[1], key[0]) == (protocol, dataset))
-    told = f"Protocol {protocol}: {get_protocol(protocol).summary}; mean ± standard deviation of {most} splits."
+    text = f"Protocol {protocol}: {get_protocol(protocol).summary}; mean ± standard deviation of {most} splits."
     reference = _first(rows, protocol, dataset, "reference_tau_all")
     if reference is None:
-        return told
+        return text
     classes = _first(rows, protocol, dataset, "reference_tau_classes")
-    return f"{told} The labels themselves: {reference:.3f}, averaged over cells that compute the same {classes:.3f}."
+    return f"{text} The labels themselves: {reference:.3f}, averaged over cells that compute the same {classes:.3f}."
 
 
 def tau_table(
     rows: Rows, protocol: str, dataset: str, *, field: str = TAU, names: Sequence[str] | None = None, bold: bool = True
 ) -> str:
-    """A line a predictor, a column a number of labels: mean ± standard deviation.
+    """A line per predictor, a column per number of labels: mean ± standard deviation.
 
     Args:
         field: what is averaged.
@@ -91,15 +93,15 @@ def tau_table(
         cells = [name]
         for size in sizes:
             values = _values(rows.get((dataset, protocol, name, size), {}), field)
-            text = spread(values, 3) + (f" ({len(values)})" if 0 < len(values) < most else "")
+            text = mean_and_std(values, 3) + (f" ({len(values)})" if 0 < len(values) < most else "")
             first = bold and values and statistics.fmean(values) == best[size]
             cells.append(f"**{text}**" if first else text)
         body.append(cells)
-    return markdown(["predictor", *map(str, sizes)], body)
+    return markdown_table(["predictor", *map(str, sizes)], body)
 
 
 def leaders_table(rows: Rows) -> str:
-    """A line a protocol and data set, a column a number of labels: who has the highest mean τ."""
+    """A line per protocol and data set, a column per number of labels: the predictor with the highest mean τ."""
     sizes = sorted({size for *_, size in rows})
     body = []
     for protocol, dataset in settings(rows):
@@ -108,11 +110,11 @@ def leaders_table(rows: Rows) -> str:
             means = _means(rows, protocol, dataset, size)
             cells.append(max(means, key=means.__getitem__) if means else "-")
         body.append(cells)
-    return markdown(["", *map(str, sizes)], body)
+    return markdown_table(["", *map(str, sizes)], body)
 
 
 def paired_table(rows: Rows, lead: str) -> str:
-    """As `leaders_table`: the lead's τ less that of the peer with the highest mean, over the splits that both have."""
+    """As `leaders_table`: the lead's τ minus that of the peer with the highest mean, over the splits that both have."""
     sizes = sorted({size for *_, size in rows})
     body = []
     for protocol, dataset in settings(rows):
@@ -124,21 +126,21 @@ def paired_table(rows: Rows, lead: str) -> str:
                 cells.append("-")
                 continue
             peer = max(peers, key=peers.__getitem__)
-            told = paired(rows[dataset, protocol, lead, size], rows[dataset, protocol, peer, size])
-            cells.append(f"{told} ({peer})")
+            difference = paired(rows[dataset, protocol, lead, size], rows[dataset, protocol, peer, size])
+            cells.append(f"{difference} ({peer})")
         body.append(cells)
-    return markdown(["", *map(str, sizes)], body)
+    return markdown_table(["", *map(str, sizes)], body)
 
 
 def paired(ours: Splits, theirs: Splits, field: str = TAU) -> str:
-    """Mean ± standard deviation of ours less theirs over the splits that both have, and in how many ours is ahead."""
+    """Mean ± standard deviation of ours minus theirs over the splits that both have, and in how many ours is ahead."""
     differences = [ours[split][field] - theirs[split][field] for split in sorted(ours.keys() & theirs.keys())]
     ahead = sum(difference > 0 for difference in differences)
-    return f"{spread(differences, 3, sign='+')}, {ahead}/{len(differences)}" if differences else "-"
+    return f"{mean_and_std(differences, 3, sign='+')}, {ahead}/{len(differences)}" if differences else "-"
 
 
 def seconds_table(rows: Rows) -> str:
-    """A line a predictor, a column a number of labels: median seconds over all data sets and splits."""
+    """A line per predictor, a column per number of labels: median seconds over all data sets and splits."""
     sizes = sorted({size for *_, size in rows})
     body = []
     for name in dict.fromkeys(name for _, _, name, _ in rows):
@@ -147,21 +149,7 @@ def seconds_table(rows: Rows) -> str:
             here = [line for key, splits in rows.items() if key[2:] == (name, size) for line in splits.values()]
             cells.append(f"{statistics.median(line['fit_s'] for line in here):.1f}" if here else "-")
         body.append(cells)
-    return markdown(["predictor", *map(str, sizes)], body)
-
-
-def markdown(header: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *body]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def spread(values: Sequence[float], digits: int, *, sign: str = "") -> str:
-    """Mean ± standard deviation of a sample; of one value the value alone, of none a dash."""
-    if not values:
-        return "-"
-    mean = f"{statistics.fmean(values):{sign}.{digits}f}"
-    return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
+    return markdown_table(["predictor", *map(str, sizes)], body)
 
 
 def draw(lines: Sequence[Line], path: Path, lead: str) -> None:
@@ -170,7 +158,7 @@ def draw(lines: Sequence[Line], path: Path, lead: str) -> None:
 
 
 def picture(lines: Sequence[Line], lead: str, protocols: Sequence[str] = ("A1", "A2", "A4")) -> Any:
-    """τ against labels, a panel a protocol and data set; the lead's line is thick, published rows are grey."""
+    """τ against labels, a panel per protocol and data set; the lead's line is thick, published rows are grey."""
     # Figure with its own Agg canvas: pyplot would keep state and might open a window.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -242,7 +230,7 @@ def _sizes(rows: Rows, protocol: str, dataset: str) -> list[int]:
 
 
 def _predictors(rows: Rows, protocol: str, dataset: str) -> list[str]:
-    """The best at the fewest labels first: those few are what it is about."""
+    """The best at the fewest labels first."""
     names = list(dict.fromkeys(name for there, by, name, _ in rows if (by, there) == (protocol, dataset)))
     means = [_means(rows, protocol, dataset, size) for size in _sizes(rows, protocol, dataset)]
     return sorted(names, key=lambda name: [-of_size.get(name, 0.0) for of_size in means])

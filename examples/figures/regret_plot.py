@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from search_runs import BUDGETS, CASES, CONSTRAINT, DEFAULT, LONGEST, METHODS, of, regret_after
 
-# Okabe and Ito's colours, which the colour-blind tell apart.
+# Okabe and Ito's colours, distinguishable by the colour-blind.
 _STYLES = {
     DEFAULT: ("#D55E00", "nassurrogate", "-"),
     ("none", "random"): ("#777777", "random", ":"),
@@ -18,7 +18,7 @@ _STYLES = {
     ("none", "optuna-nsga2"): ("#CC79A7", "Optuna NSGA-II", (0, (3, 1, 1, 1, 1, 1))),
 }
 _ZERO = 2e-3
-"""Where a mean regret of nothing is drawn: a logarithm has no place for it."""
+"""Where a mean regret of 0 is drawn on the logarithmic axis."""
 _TOP = 30
 """Upper limit of the axis, above the mean regret after the first evaluation."""
 _BOUNDS = {CONSTRAINT: "latency ≤ 14.28 ms"}

@@ -1,18 +1,17 @@
-"""Measure the searches and the times that the README quotes, and draw its picture.
+"""Measure the searches and the times that the documentation quotes, and draw its picture.
 
-    python examples/reproduce_figures.py --jobs 2 --table test_accuracy.csv    # everything: about an hour on 2 cores
-    python examples/reproduce_figures.py --report                              # only print tables, from what is stored
+    python examples/figures/reproduce_figures.py --jobs 2 --table test_accuracy.csv    # all: about an hour on 2 cores
+    python examples/figures/reproduce_figures.py --report    # only print the tables, from the stored results
 
 Every finished measurement is one line of `examples/results/*.jsonl`, below the package versions that made it; running
-again goes on where it stopped. Delete a file to measure it anew. `search` holds the runs of `search_runs`; the table of
-test accuracies is optional. `speed` and `search_time` measure times: they want a machine with nothing else to do, and
-run one process whatever `--jobs` says.
+again continues where it stopped. Delete a file to measure it again. `search` holds the runs of `search_runs`; the table
+of test accuracies is optional. `speed` and `search_time` measure times: run them on a machine with nothing else to do;
+they use one process whatever `--jobs` is.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import statistics
@@ -26,11 +25,12 @@ from pathlib import Path
 import numpy as np
 import regret_plot
 import search_runs
-from predictor_tables import markdown
 from search_runs import Task
-from stored_splits import one_thread_each, only_tables
+from stored_splits import only_tables
 
-RESULTS = Path(__file__).parent / "results"
+from nassurrogate.benchmarks.experiments import NO_GPU, append_lines, in_processes, markdown_table, read_lines
+
+RESULTS = Path(__file__).parents[1] / "results"
 PREDICTORS = ("probe-former", "gradient-boosting")
 LABELS = (50, 78, 156, 469, 781, 1563)
 REFERENCE = ("--budget", "100", "--predictor", "none", "--searcher", "random")
@@ -39,7 +39,7 @@ COMMANDS = {
     "100 evaluations": ("--budget", "100"),
     "100 evaluations, no surrogate": REFERENCE,
 }
-"""What the table calls it → options of `nassurrogate search`."""
+"""Name in the table → options of `nassurrogate search`."""
 
 
 def speed_tasks(repeats: int) -> Iterable[Task]:
@@ -74,7 +74,7 @@ def search_time_tasks(repeats: int) -> Iterable[Task]:
 
 
 def measure_search_time(task: Task) -> Task:
-    """CPU and wall seconds of one command, Python's start, imports, plots and all."""
+    """CPU and wall seconds of one command, Python's start, imports and plots included."""
     program = [
         sys.executable,
         "-m",
@@ -94,27 +94,22 @@ def measure_search_time(task: Task) -> Task:
 
 
 def complete(name: str, tasks: list[Task], measure: Callable[[Task], Task], jobs: int) -> None:
-    """Measure what the file of this kind lacks; each result is appended as soon as it is there."""
+    """Measure what the file of this part lacks; each result is appended as soon as it is known."""
     path = RESULTS / f"{name}.jsonl"
     done = _read(path)
     if not path.exists():
         from nassurrogate.runtime.versions import package_versions
 
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"packages": package_versions()}) + "\n")
+        append_lines(path, {"packages": package_versions()})
     missing = [task for task in tasks if not any(task.items() <= row.items() for row in done)]
-    with one_thread_each(jobs) as pool, path.open("a") as file:
-        for number, row in enumerate(pool.map(measure, missing), start=1):
-            file.write(json.dumps(row) + "\n")
-            file.flush()
+    with in_processes(measure, missing, jobs, variables=NO_GPU) as measured:
+        for number, (_, row) in enumerate(measured, start=1):
+            append_lines(path, row)
             print(f"{name}: {number} of {len(missing)} done", flush=True)
 
 
 def _read(path: Path) -> list[Task]:
-    if not path.exists():
-        return []
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [row for row in rows if "packages" not in row]
+    return [row for row in read_lines(path) if "packages" not in row]
 
 
 def speed_table(rows: list[Task]) -> str:
@@ -146,7 +141,7 @@ def search_time_table(rows: list[Task]) -> str:
         cpu, wall = (statistics.median(row[field] for row in found.values()) for field in ("cpu_s", "wall_s"))
         ratio = statistics.median(found[i]["cpu_s"] / reference[i]["cpu_s"] for i in found.keys() & reference.keys())
         body.append([name, f"{cpu:.1f}", f"{wall:.1f}", f"{ratio:.1f}"])
-    return markdown(["command", "CPU, s", "wall, s", "CPU, ratio"], body)
+    return markdown_table(["command", "CPU, s", "wall, s", "CPU, ratio"], body)
 
 
 def main() -> None:

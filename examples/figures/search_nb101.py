@@ -1,42 +1,42 @@
-"""Search NAS-Bench-101 with 50 and 150 queries, ten times for each way of asking, and print the test errors.
+"""Search NAS-Bench-101 with 50 and 150 queries, ten times for each kind of query, and print the test errors.
 
-    python examples/search_nb101.py --table nb101.npz --jobs 2     # ten minutes on 2 cores
-    python examples/search_nb101.py --report                       # from the stored results
+    python examples/figures/search_nb101.py --table nb101.npz --jobs 2     # ten minutes on 2 cores
+    python examples/figures/search_nb101.py --report                       # from the stored results
 
 - `one run`: a query is the validation accuracy of one training run, as in practice; candidates are the 30,001 cells
   whose validation accuracy the table has. Test accuracy is looked up once, for the chosen cell.
 - `mean test`: a query is the mean test accuracy of three runs, candidates are all cells. That is optimistic, as a
-  search must not see test accuracy; it is here because the literature reports it. Such a label is what is sought,
+  search must not see test accuracy; it is here because the literature reports it. Such a label is the target itself,
   without noise, and the highest one is chosen.
 
-Every finished run is a line of `examples/results/search_nb101.jsonl`; running again goes on where it stopped.
+Every finished run is a line of `examples/results/search_nb101.jsonl`; running again continues where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
-from concurrent.futures import as_completed
 from itertools import product
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from predictor_tables import markdown
-from stored_splits import one_thread_each, only_tables, read_lines
+from stored_splits import only_tables
 
-RESULTS = Path(__file__).parent / "results" / "search_nb101.jsonl"
+from nassurrogate.benchmarks.experiments import NO_GPU, append_lines, in_processes, markdown_table, read_lines
+
+RESULTS = Path(__file__).parents[1] / "results" / "search_nb101.jsonl"
 BUDGETS = (50, 150)
 WAYS = ("one run", "mean test")
 METHODS = (("proxy-process", "exhaustive"), ("none", "random"))
 Run = tuple[str, int, str, str, int]
-"""Way of asking, budget, predictor, searcher, seed."""
+"""Kind of query, budget, predictor, searcher, seed."""
 
 
-def measure(way: str, budget: int, predictor: str, searcher: str, seed: int) -> dict[str, Any]:
+def measure(search: Run) -> dict[str, Any]:
     """One search."""
+    way, budget, predictor, searcher, seed = search
     from nassurrogate.benchmarks import LABEL, TEST, TabularBenchmark, load_benchmark
     from nassurrogate.search import SearchSettings, run
 
@@ -73,12 +73,12 @@ def measure(way: str, budget: int, predictor: str, searcher: str, seed: int) -> 
 
 
 def key(line: dict[str, Any]) -> Run:
-    """Which run a line is of."""
+    """The run of a line."""
     return line["way"], line["budget"], line["predictor"], line["searcher"], line["seed"]
 
 
 def report(lines: Sequence[dict[str, Any]]) -> str:
-    """Test error in percent by way and method: mean and standard deviation, the best run and the worst."""
+    """Test error in percent by kind of query and method: mean and standard deviation, the best run and the worst."""
     body = []
     for way, budget in product(WAYS, BUDGETS):
         for predictor, searcher in METHODS:
@@ -97,7 +97,7 @@ def report(lines: Sequence[dict[str, Any]]) -> str:
                         str(len(errors)),
                     ]
                 )
-    return markdown(["a query is", "queries", "method", "test error (%)", "best", "worst", "runs"], body)
+    return markdown_table(["a query is", "queries", "method", "test error (%)", "best", "worst", "runs"], body)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,22 +116,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             (way, budget, *method, seed)
             for seed, method, budget, way in product(range(chosen.seeds), METHODS, BUDGETS, WAYS)
         ]
-        with only_tables(chosen.table, space="nb101"), one_thread_each(chosen.jobs) as pool:
-            waiting = [pool.submit(measure, *run) for run in wanted if run not in done]
-            for future in as_completed(waiting):
-                line = future.result()
-                chosen.results.parent.mkdir(parents=True, exist_ok=True)
-                with chosen.results.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
-                print(
-                    line["way"],
-                    line["budget"],
-                    line["predictor"],
-                    line["seed"],
-                    line["test_error_pct"],
-                    line["wall_s"],
-                    flush=True,
-                )
+        missing = [run for run in wanted if run not in done]
+        with (
+            only_tables(chosen.table, space="nb101"),
+            in_processes(measure, missing, chosen.jobs, variables=NO_GPU) as measured,
+        ):
+            for _, line in measured:
+                append_lines(chosen.results, line)
+                shown = ("way", "budget", "predictor", "seed", "test_error_pct", "wall_s")
+                print(*(line[name] for name in shown), flush=True)
     print(report(read_lines(chosen.results)))
     return 0
 

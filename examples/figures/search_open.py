@@ -1,7 +1,7 @@
 """Measure a search of an open space beside one of NAS-Bench-201: CPU seconds and memory of the whole process.
 
-    python examples/search_open.py                 # five repeats of each, one minute
-    python examples/search_open.py --report        # from the stored lines
+    python examples/figures/search_open.py                 # five repeats of each, one minute
+    python examples/figures/search_open.py --report        # from the stored lines
 
 Both are what `nassurrogate search --budget 50 --no-plots` runs by default. The open space has 5³⁰ architectures; its
 ground truth and its costs are functions. In every repeat both are searched, one after the other, each in a process of
@@ -21,11 +21,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from stored_splits import read_lines
-
 from nassurrogate import Architecture
+from nassurrogate.benchmarks.experiments import append_lines, read_lines
 
-RESULTS = Path(__file__).parent / "results" / "search_open.jsonl"
+RESULTS = Path(__file__).parents[1] / "results" / "search_open.jsonl"
 SPACES = ("nb201", "open")
 BUDGET = 50
 
@@ -35,7 +34,7 @@ SLOTS = {"kernel": [1, 3, 5, 7, 9], "width": [16, 24, 40, 64, 96], "expansion": 
 
 
 def accuracy(arch: Architecture) -> float:
-    """Made up: later choices are better, and more so where neighbouring slots are alike."""
+    """Made up: later choices are better, more so where neighbouring slots are equal."""
     codes = arch.space.gene_codes([arch])[0]
     return 60.0 + float(codes.sum()) / 6.0 + float((codes[1:] == codes[:-1]).sum()) / 3.0
 
@@ -65,12 +64,12 @@ def search(name: str, seed: int, folder: str) -> dict[str, Any]:
 
 
 def measure(name: str, seed: int) -> dict[str, Any]:
-    """The same in a fresh process, and what that takes."""
+    """The same in a fresh process, with its time and memory."""
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, __file__, "--one", name, "--seed", str(seed), "--run-dir", f"{folder}/run"]
         process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
-        told = process.stdout.read()
+        printed = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -79,7 +78,7 @@ def measure(name: str, seed: int) -> dict[str, Any]:
     return {
         "space": name,
         "seed": seed,
-        **json.loads(told),
+        **json.loads(printed),
         "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
         "peak_mb": round(usage.ru_maxrss * unit / 1e6, 1),
     }
@@ -111,10 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen.results.write_text("")
         for repeat in range(chosen.repeats):
             for name in SPACES:
-                line = json.dumps(measure(name, repeat))
-                with chosen.results.open("a", encoding="utf-8") as file:
-                    file.write(line + "\n")
-                print(line, flush=True)
+                line = measure(name, repeat)
+                append_lines(chosen.results, line)
+                print(json.dumps(line), flush=True)
     print(json.dumps(summary(list(read_lines(chosen.results)))))
     return 0
 

@@ -1,8 +1,8 @@
-"""The searches that the README quotes: which there are, one run of each, and their tables.
+"""The searches that the documentation quotes: their list, a single run, and their tables.
 
-Protocol B: every evaluation counts against the budget, those that trained the surrogate too; all methods get the same
-deduplication and the same free look-up of constrained metrics; regret is counted in points of mean validation accuracy
-to the best feasible cell. Test accuracy is looked up once a run, for the chosen cell, where a table of it is at hand.
+Every evaluation counts against the budget, those that train the surrogate too; all methods get the same deduplication
+and the same free look-up of constrained metrics; regret is in points of mean validation accuracy, relative to the best
+feasible cell. Test accuracy is looked up once per run, for the chosen cell, where a table of it is available.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any
 
-from predictor_tables import DATASETS, markdown, spread
+from predictor_tables import DATASETS
+
+from nassurrogate.benchmarks.experiments import markdown_table, mean_and_std
 
 CONSTRAINT = "latency_ms<=14.28"
 DEFAULT = ("proxy-process", "exhaustive")
@@ -91,12 +93,12 @@ def of(rows: Sequence[Task], **wanted: Any) -> list[Task]:
 
 
 def named(case: tuple[str, str | None]) -> str:
-    """What the tables call a data set and a constraint."""
+    """Name of a data set and a constraint in the tables."""
     return case[0] if case[1] is None else f"{case[0]}, {case[1]}"
 
 
 def method_name(predictor: str, searcher: str) -> str:
-    """What the tables call a method."""
+    """Name of a method in the tables."""
     return f"{searcher}, no surrogate" if predictor == "none" else f"{predictor}, {searcher}"
 
 
@@ -114,9 +116,9 @@ def regret_table(rows: Sequence[Task]) -> str:
                     values = [row["regret_points"] for row in of(found, budget=budget)]
                 else:
                     values = [regret_after(row, budget) for row in of(found, budget=LONGEST)]
-                cells.append(spread(values, 3))
+                cells.append(mean_and_std(values, 3))
             body.append([named(case), method_name(*method), *cells])
-    return markdown(["data set", "method", *map(str, BUDGETS)], body)
+    return markdown_table(["data set", "method", *map(str, BUDGETS)], body)
 
 
 def test_accuracy_table(rows: Sequence[Task]) -> str:
@@ -128,9 +130,9 @@ def test_accuracy_table(rows: Sequence[Task]) -> str:
             found = of(rows, dataset=dataset, constraint=None, labels="mean", budget=budget, predictor=DEFAULT[0],
                        searcher=DEFAULT[1])  # fmt: skip
             values = [row["test_accuracy_pct"] for row in found if row["test_accuracy_pct"] is not None]
-            cells.append(spread(values, 2))
+            cells.append(mean_and_std(values, 2))
         body.append(["this search", str(budget), *cells])
-    return markdown(["method", "evaluations", "cifar10", "cifar100"], body + PUBLISHED_TEST)
+    return markdown_table(["method", "evaluations", "cifar10", "cifar100"], body + PUBLISHED_TEST)
 
 
 PUBLISHED_TEST = [
@@ -150,9 +152,9 @@ def other_table(rows: Sequence[Task]) -> str:
             found = of(rows, dataset=dataset, constraint=None, labels="mean", budget=30, predictor=method[0],
                        searcher=method[1])  # fmt: skip
             values = [row["regret_points"] for row in found if row["seed"] < FEWER_SEEDS]
-            cells.append(spread(values, 3))
+            cells.append(mean_and_std(values, 3))
         body.append([method_name(*method), *cells])
-    return markdown(["predictor, searcher", *DATASETS], body)
+    return markdown_table(["predictor, searcher", *DATASETS], body)
 
 
 def single_table(rows: Sequence[Task]) -> str:
@@ -160,5 +162,5 @@ def single_table(rows: Sequence[Task]) -> str:
     body = []
     for budget in (30, LONGEST):
         found = [of(rows, dataset=dataset, labels="single", budget=budget) for dataset in DATASETS]
-        body.append([str(budget), *(spread([row["regret_points"] for row in part], 3) for part in found)])
-    return markdown(["evaluations", *DATASETS], body)
+        body.append([str(budget), *(mean_and_std([row["regret_points"] for row in part], 3) for part in found)])
+    return markdown_table(["evaluations", *DATASETS], body)

@@ -1,4 +1,4 @@
-"""The command line: reads the arguments, runs a command, and turns what happened into an exit code."""
+"""The command line: parses the arguments, runs a command, and maps the outcome to an exit code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from nassurrogate import __version__
 from nassurrogate.cli.commands import data, evaluate, predictors, score, search, searchers, spaces, train
 from nassurrogate.cli.console import Console
-from nassurrogate.cli.options import Parser, add_common, new_parser
+from nassurrogate.cli.options import Parser, add_common, new_parser, old_names
 from nassurrogate.errors import InputError, brief
 
 OK, UNEXPECTED, BAD_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
@@ -25,8 +25,8 @@ examples:
 For help on one command, use `help COMMAND` or add --help to it.
 
 exit codes:
-  0 done; 1 unexpected error; 2 unusable input (one line on stderr says which);
-  130 Ctrl-C; 141 the reader of the output went away (as with `| head`)
+  0 done; 1 unexpected error; 2 invalid input (explained in one line on stderr);
+  130 Ctrl-C; 141 the output was closed early (as with `| head`)
 
 Results go to stdout; progress, notes and errors to stderr. With --json stdout
 holds exactly one JSON object, or nothing after an error.
@@ -34,10 +34,10 @@ holds exactly one JSON object, or nothing after an error.
 
 
 def build_parser() -> Parser:
-    """The parser of all commands. It imports nothing heavy: `--help` must answer at once."""
+    """The parser of all commands. It imports nothing slow: `--help` must answer at once."""
     parser = new_parser(
         "nassurrogate",
-        "Learn from a few trained cells, rank all the others, and search under hardware\nconstraints.",
+        "Learn from a few evaluated architectures, rank all the others, and search under\nhardware constraints.",
         _EXAMPLES,
     )
     parser.add_argument("--version", action="version", version=f"nassurrogate {__version__}")
@@ -91,6 +91,8 @@ def _run(argv: Sequence[str] | None, console: Console) -> int:
         console.flush()
         return OK
     console.configure(quiet=args.quiet, verbose=args.verbose, as_json=args.json)
+    for line in old_names(args):
+        console.note(f"warning: {line}; the old name goes in version 0.3")
     if args.command is None:
         console.error(f"expected a command, one of: {', '.join(parser.commands())}; see `nassurrogate --help`")
         return BAD_INPUT

@@ -1,4 +1,4 @@
-"""Where the command line writes: results to stdout, everything else to stderr, bars only where a person watches."""
+"""Output of the command line: results to stdout, everything else to stderr, progress bars only on a terminal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["LOGGER", "Console", "Progress", "aligned"]
 
 LOGGER = "nassurrogate"
 LONGEST_SILENCE_S = 30.0
-"""A log gets a line of progress after at most this time, however little was done."""
+"""Without a terminal, a line of progress is printed at least this often."""
 _DUMB = ("dumb", "unknown")
 """Values of TERM for terminals that cannot move the cursor."""
 
@@ -35,8 +35,8 @@ _DUMB = ("dumb", "unknown")
 class Console:
     """stdout and stderr of one command.
 
-    A note that cannot be shown is dropped: a run that has evaluated architectures must not die of a closed terminal.
-    Escape codes in a text, which may come from a file, a table or a model, are shown by their codes.
+    A note that cannot be shown is dropped: a closed terminal must not end a run that has evaluated architectures.
+    Escape codes in a text, which may come from a file, a table or a model, are printed as text.
 
     Args:
         clock: a monotonic clock, in seconds.
@@ -50,15 +50,15 @@ class Console:
         self._live: RichProgress | None = None
 
     def configure(self, *, quiet: bool, verbose: bool, as_json: bool) -> None:
-        """What the user asked for."""
+        """Set the common options."""
         self.quiet, self.verbose, self.as_json = quiet, verbose, as_json
 
     # --- stdout --------------------------------------------------------------------------------------------------
 
     def require_stdout(self) -> None:
-        """Raise `OSError` where stdout is closed: a result nobody gets is not worth paying for.
+        """Raise `OSError` if stdout is closed, before the work for a result that nobody gets.
 
-        The next file that is opened would take its place, too, and whatever a library prints would go into it.
+        The next file that is opened would also take its place and receive whatever a library prints.
         """
         if sys.stdout is None:
             raise OSError(errno.EBADF, "cannot write the result to stdout (it is closed)")
@@ -76,23 +76,23 @@ class Console:
             _write(sys.stdout, text + "\n")
 
     def flush(self) -> None:
-        """Everything printed has left the process, or an `OSError` says why not."""
+        """Flush stdout. Raises `OSError` if that fails."""
         with _naming_stdout():
             sys.stdout.flush()
 
     def drop_stdout(self) -> None:
-        """After a write that failed: nothing more goes to stdout."""
+        """Stop writing to stdout, after a failed write."""
         _drop_unwritten(sys.stdout)
 
     # --- stderr --------------------------------------------------------------------------------------------------
 
     def note(self, line: str) -> None:
-        """A line on stderr; nothing with `--quiet`."""
+        """Print a line on stderr, unless `--quiet`."""
         if not self.quiet:
             self._to_stderr(fitted(printable(line, keep="\n"), columns_of(sys.stderr)))
 
     def error(self, message: str, *, traceback: bool = False) -> None:
-        """The one line that says what went wrong; before it, with `--verbose`, the traceback being handled."""
+        """Print one line that says what went wrong; with `--verbose`, the traceback before it."""
         if traceback and self.verbose:
             self._to_stderr(traceback_module.format_exc().rstrip())
         self._to_stderr("error: " + " ".join(message.split("\n")))
@@ -118,12 +118,12 @@ class Console:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        """Replaces `warnings.showwarning`, which would write across the bars."""
+        """Replaces `warnings.showwarning`, which would garble the bars."""
         self.note(f"warning: {category.__name__}: {message} ({filename}:{lineno})")
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """Shows progress while the context lasts: as bars, or as a line now and then."""
+        """Show progress inside the context: as bars, or as a line now and then."""
         if self.quiet or not _moves_cursor(sys.stderr):
             yield Progress(self, None)
             return
@@ -147,7 +147,7 @@ class Console:
 
     @contextmanager
     def logging(self) -> Iterator[None]:
-        """Send the library's logs here: warnings, with `--verbose` everything from INFO on and other packages' too."""
+        """Print the library's logged warnings; with `--verbose`, also INFO and the warnings of other packages."""
         logger = logging.getLogger(LOGGER)
         handler = _Handler(self)
         before = logger.level, logger.propagate
@@ -168,9 +168,9 @@ class Console:
 
 
 class Progress:
-    """Bars on a terminal; elsewhere a line per tenth of a task, and at least one every half minute.
+    """Bars on a terminal; otherwise a line per tenth of a task, and at least one every half minute.
 
-    Both show the time left, estimated from the pace of the last steps, if it is more than a few seconds.
+    Both show the time left if it is more than a few seconds, estimated from the pace of the last steps.
     """
 
     def __init__(self, console: Console, bars: RichProgress | None) -> None:
@@ -184,11 +184,11 @@ class Progress:
     def update(
         self, task: str, done: int, total: int, detail: str = "", *, minor: bool = False, timed: bool = True
     ) -> None:
-        """`done` of `total`.
+        """Show that `done` of `total` steps of a task are finished.
 
         Args:
-            detail: shown in place of the two numbers.
-            minor: shown as a bar that vanishes when done; elsewhere only if nothing else was shown for a while.
+            detail: shown instead of the two numbers.
+            minor: the bar vanishes when the task is done; without bars, shown only if nothing else was for a while.
             timed: whether to estimate the time left from the pace so far; a better estimate can go into `detail`.
         """
         now = self._console.clock()
@@ -236,7 +236,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 
 def _drop_unwritten(stream: TextIO | None) -> None:
-    """Python flushes once more at exit, which must neither fail nor print anything."""
+    """Discard buffered output, so that Python's flush at exit neither fails nor prints anything."""
     try:
         if stream is not None:
             stream.flush()
@@ -256,7 +256,7 @@ def _naming_stdout() -> Iterator[None]:
 
 
 def _plain(value: Any) -> Any:
-    """JSON has no word for NaN, infinities, and numpy's numbers."""
+    """The value in types that JSON has: NaN and infinities as None, NumPy's numbers as Python's."""
     if isinstance(value, Mapping):
         return {str(name): _plain(entry) for name, entry in value.items()}
     if isinstance(value, str | bool | int) or value is None:

@@ -1,4 +1,4 @@
-"""What the commands' parsers share: errors of one line with the nearest choice, common options, typed values."""
+"""Shared by all commands' parsers: one-line errors with the nearest choice, common options, typed values."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _ALSO_CALLED = {
     "--out": ("--output", "--save"),
     "--constraint": ("--limit", "--bound"),
 }
-"""What other programs call these options; the names are too different to be matched as typos."""
+"""Names of these options in other programs, which are too different to be matched as typos."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An `ArgumentParser` that raises `InputError` instead of printing its usage and leaving."""
+    """An `ArgumentParser` that raises `InputError` instead of printing its usage and exiting."""
 
     _outermost: Parser | None = None
 
     def commands(self) -> list[str]:
-        """Names of its commands."""
+        """Names of the commands."""
         return list(self._parsers())
 
     def introduce(self) -> None:
-        """Called once, on the outermost parser, so that every parser can say which command has an option."""
+        """Let every parser find the commands that have an option; called once, on the outermost parser."""
         for parser in self._below():
             parser._outermost = self
 
@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Any:
         if message.endswith("expected one argument"):
-            message += " (one that starts with '-' is given as --option=VALUE)"
+            message += " (write a value that starts with '-' as --option=VALUE)"
         raise InputError(f"{message.removeprefix('argument ')}; see `{self.prog} --help`")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -80,7 +80,7 @@ class Parser(argparse.ArgumentParser):
         return found, left
 
     def _refuse_unknown_options(self, args: Sequence[str] | None) -> None:
-        """An unknown option is the likelier fault: its value, or what it stands for, is what else seems wrong."""
+        """Report an unknown option first: it is the likely cause of other errors, such as a stray value."""
         parsers = self._parsers()
         for text in args or ():
             name = text.partition("=")[0]
@@ -90,8 +90,8 @@ class Parser(argparse.ArgumentParser):
                 raise self._unknown_option(name) from None
 
     def _unknown_option(self, name: str) -> InputError:
-        """Suggests this command's name for the option, another command that has it, or the nearest name."""
-        own = [option for option in self._option_string_actions if option.startswith("--")]
+        """The error, with this command's name for the option, other commands that have it, or the nearest name."""
+        own = [option for option in self._shown_options() if option.startswith("--")]
         known_as = next((option for option, others in _ALSO_CALLED.items() if name in others), name)
         hint = self._who_has(known_as)
         if known_as in own or not hint:
@@ -99,10 +99,14 @@ class Parser(argparse.ArgumentParser):
             hint = f"did you mean {close!r}?" if close else f"see `{self.prog} --help`"
         return InputError(f"unknown option {brief(name)}; {hint}")
 
+    def _shown_options(self) -> list[str]:
+        """Options that `--help` shows: all but old names."""
+        return [name for name, action in self._option_string_actions.items() if action.help != argparse.SUPPRESS]
+
     def _who_has(self, option: str) -> str:
-        """Which other commands take an option."""
+        """Which commands have an option, in words; empty if none has."""
         outermost = self._outermost or self
-        found = [f"`{parser.prog}`" for parser in outermost._below() if option in parser._option_string_actions]
+        found = [f"`{parser.prog}`" for parser in outermost._below() if option in parser._shown_options()]
         if not found:
             return ""
         *others, last = found
@@ -117,13 +121,35 @@ class Parser(argparse.ArgumentParser):
             raise unknown_choice(kind.replace("_", " "), value, [str(choice) for choice in action.choices])
 
 
+class _OldName(argparse.Action):
+    """Stores the value of an option under its new name, and notes that the old one was used."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, new: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, help=argparse.SUPPRESS, default=argparse.SUPPRESS, **options)
+        self.new = new
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option: str | None = None) -> None:
+        setattr(namespace, self.dest, values)
+        namespace.old_names = [*old_names(namespace), f"{option} is now {self.new}"]
+
+
+def add_old_name(parser: argparse._ActionsContainer, old: str, new: str, **options: Any) -> None:
+    """Let an option that was renamed to `new` keep its old name for one version; it is not in the help."""
+    parser.add_argument(old, action=_OldName, new=new, dest=new.removeprefix("--").replace("-", "_"), **options)
+
+
+def old_names(args: argparse.Namespace) -> list[str]:
+    """A line about every option that the user gave by its old name."""
+    return [*getattr(args, "old_names", ())]
+
+
 def new_parser(prog: str, description: str, epilog: str) -> Parser:
     """The outermost parser."""
     return Parser(prog=prog, **_style(description, epilog))
 
 
 def add_command(commands: Subparsers, name: str, summary: str, *, description: str, examples: str) -> Parser:
-    """A command with the common options; `summary` stands in the list of commands."""
+    """A command with the common options; `summary` describes it in the list of commands."""
     parser = commands.add_parser(name, help=summary, **_style(description, examples))
     add_common(parser)
     return parser
@@ -151,17 +177,17 @@ def add_common(parser: Parser, *, outermost: bool = False) -> None:
 
 
 def add_space(parser: Parser) -> None:
-    """`--space`; its value is checked where it is used, for the list of spaces is not known without imports."""
+    """`--space`; its value is checked where it is used, since the list of spaces needs slow imports."""
     parser.add_argument("--space", default="nb201", help="search space (default: nb201; see `nassurrogate spaces`)")
 
 
 def add_table(parser: Parser) -> None:
     """`--dataset` and `--table`."""
     parser.add_argument(
-        "--dataset", help="data set (default: the space's own, such as cifar10; see `nassurrogate data list`)"
+        "--dataset", help="data set (default: the space's default, such as cifar10; see `nassurrogate data list`)"
     )
     parser.add_argument(
-        "--table", metavar="NAME", help="import whose columns come before all others, or 'embedded' for none"
+        "--table", metavar="NAME", help="import that takes precedence over all others, or 'embedded' to use no imports"
     )
 
 
@@ -176,7 +202,7 @@ def add_direction(parser: Parser) -> None:
 
 
 def whole_number(text: str) -> int:
-    """For `type=`; the range is checked where the number is used."""
+    """An integer, for `type=`; its range is checked where it is used."""
     try:
         return int(text)
     except ValueError:
@@ -184,7 +210,7 @@ def whole_number(text: str) -> int:
 
 
 def number(text: str) -> float:
-    """For `type=`."""
+    """A float, for `type=`."""
     try:
         return float(text)
     except ValueError:
@@ -192,7 +218,7 @@ def number(text: str) -> float:
 
 
 def assignments(texts: Sequence[str], option: str) -> dict[str, Any]:
-    """`NAME=VALUE` texts as a dict; a value is a number, true, false or null where it reads so, else text.
+    """`NAME=VALUE` texts as a dict; values are read as JSON if possible, else as text.
 
     >>> assignments(["width=32", "loss=rank"], "--config")
     {'width': 32, 'loss': 'rank'}

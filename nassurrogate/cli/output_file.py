@@ -1,4 +1,4 @@
-"""Whether a result can be written is found out before it is worked for."""
+"""Checks that a result can be written, made before the work starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nassurrogate.files.atomic_file import check_replaceable
 
 
 def check_writable(out: Path, what: str) -> None:
-    """Raise `InputError` before the work, rather than after it, where `what` cannot be written to a file."""
+    """Raise `InputError` if `what` cannot be written to a file; called before the work rather than after it."""
     if out.is_dir():
         raise InputError(f"cannot write {what} to {out}: it is a folder; give the name of a file in it")
     try:

@@ -1,4 +1,4 @@
-"""The options of every command that reads a table: how to read what the file itself leaves open."""
+"""The options of all commands that read a table: they settle what the file leaves open."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def table_options(args: argparse.Namespace) -> TableOptions:
 
 
 def known_names(space: Space) -> Names | None:
-    """What column names may hold; None for a space without tables."""
+    """The names that columns may refer to; None for a space without tables."""
     from nassurrogate.benchmarks import has_tables, tables_of
 
     return tables_of(space.name).known_names() if has_tables(space.name) else None
 
 
 def refuse_table_options(args: argparse.Namespace, needed: str) -> None:
-    """Raise `InputError` for table options where no table is read: they would have no effect."""
+    """Raise `InputError` for table options if no table is read: they would have no effect."""
     given = [
         f"--{name.replace('_', '-')}"
         for name in ("arch_column", "rename", "unit", "missing_value", "seed_column", "new_dataset")

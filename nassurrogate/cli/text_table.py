@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from typing import TextIO
 
 NARROWEST = 24
-"""Least width of a wrapped column, in characters."""
+"""The least width of a wrapped column, in characters."""
 _GAP = "  "
 _BELOW = 8
 """Indent of a last column that is printed below its row."""
 _BORDERS = re.compile(
     r"(?<=\s)(?=\S)"  # words
     r"|(?<=\|\+)(?=\|)|(?<=[^\s|+])(?=\|[^\s|+])"  # the nodes, then the edges of an nb201 string
-    r"|(?<=,)(?=[^\s\d])"  # lists, but no numbers
+    r"|(?<=,)(?=[^\s\d])"  # lists, but not numbers
 )
 _NAME = re.compile(r"\s*\S+(?: \S+)*  +(?=\S)")
 """The start of a `name  value` line."""
@@ -30,10 +30,10 @@ def aligned(
     keys: int = 1,
     width: int | None = None,
 ) -> str:
-    """A plain table; on a terminal, lines are no longer than the terminal is wide, as far as possible.
+    """A plain table whose lines fit the width of a terminal if possible.
 
-    The last column is wrapped, on a narrow terminal below its row, but never within a word or an operation of an
-    architecture. If the other columns alone are too wide, the remaining ones follow in a further table below.
+    The last column is wrapped, on a narrow terminal below its row, but never inside a word or an operation of an
+    architecture. If the other columns alone are too wide, those that do not fit follow in another table below.
 
     Args:
         numeric: names of the columns to align on the right; never the last one.
@@ -78,9 +78,9 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def fitted(text: str, width: int) -> str:
-    """Wrap lines that are longer than `width`; a `name  value` line is continued below its value.
+    """The text with lines longer than `width` wrapped.
 
-    Other lines are continued with a small indent.
+    The continuation of a `name  value` line is aligned with its value; other lines continue with a small indent.
 
     >>> print(fitted("best  |none~0|+|none~0|none~1|+|none~0|none~1|none~2|", 32))
     best  |none~0|+|none~0|none~1|+
@@ -107,12 +107,12 @@ def columns_of(stream: TextIO | None) -> int:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person may be watching."""
+    """Whether the stream is a terminal."""
     return stream is not None and stream.isatty()
 
 
 def _parts(widths: Sequence[int], keys: int, width: int) -> list[list[int]]:
-    """Which columns go side by side: all of them, if they fit once the last one is wrapped."""
+    """The columns of each part: one part with all of them, if they fit with the last one wrapped."""
     everything = list(range(len(widths)))
     fixed = _start(widths)
     if fixed + min(widths[-1], NARROWEST) <= width or (widths[-1] > NARROWEST and fixed <= width):

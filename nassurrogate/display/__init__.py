@@ -1,1 +1,1 @@
-"""How results are shown to people: metrics and durations in words."""
+"""Metrics and durations in words, for people to read."""

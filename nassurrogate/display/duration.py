@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 
-_REMEMBERED = 40
-"""Number of recent steps that the pace is measured over."""
-_WORTH_SAYING_S = 10.0
-"""A shorter time left is not announced."""
+_N_RECENT = 40
+"""Number of recent steps over which the pace is measured."""
+_LEAST_SHOWN_S = 10.0
+"""A shorter time left is not shown."""
 
 
 def about(seconds: float) -> str:
-    """A duration in words, to at most two digits.
+    """A duration in words, rounded to at most two digits.
 
     >>> about(42), about(100), about(5_000), about(200_000)
     ('40 s', '2 min', '1.4 h', '2.3 days')
@@ -35,7 +35,7 @@ def left(seconds: float | None) -> str:
     >>> left(100), left(3), left(None)
     ('about 2 min left', '', '')
     """
-    return "" if seconds is None or seconds < _WORTH_SAYING_S else f"about {about(seconds)} left"
+    return "" if seconds is None or seconds < _LEAST_SHOWN_S else f"about {about(seconds)} left"
 
 
 class Pace:
@@ -49,11 +49,11 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._seen: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+        self._seen: deque[tuple[float, float]] = deque(maxlen=_N_RECENT)
 
     def add(self, done: float, *, now: float) -> None:
-        """Record how much was done at this time, in seconds of a clock."""
-        if self._seen and done < self._seen[-1][0]:  # another task of the same name
+        """Record how much is done at a time, in seconds of a clock."""
+        if self._seen and done < self._seen[-1][0]:  # a new task of the same name
             self._seen.clear()
         self._seen.append((done, now))
 

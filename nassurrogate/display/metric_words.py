@@ -1,4 +1,4 @@
-"""Metrics in words, for axes, table headers and results, instead of column names."""
+"""Metrics in words instead of column names, for axes, table headers and results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNITS: Final = {"percent": "%", "millions": "M", "thousands": "k", "billions": 
 
 
 def name_in_words(metric: Metric) -> str:
-    """The name without its unit.
+    """The name in words, without its unit.
 
     >>> name_in_words(Metric("raspi4.latency_ms")), name_in_words(Metric("val_accuracy_pct"))
     ('raspi4 latency', 'validation accuracy')

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 TEMPORARY_SUFFIX: Final = ".tmp"
-"""A process that is killed while it writes leaves a hidden file of this suffix in the folder of the target."""
+"""A process that is killed while writing leaves a hidden file with this suffix in the target's folder."""
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file that holds, whatever happens meanwhile, all that `write` writes or what was there before.
+    """Write a file so that it holds, even after a crash, either the complete new content or the old one.
 
     Args:
-        path: the target, replaced if it is there; a link stays a link, and what it leads to is replaced.
+        path: the target, replaced if it exists; a link is kept, and its target replaced.
         write: writes the content into the open file.
 
-    Raises `OSError` where the folder is not there or cannot be written, the disk is full, or the path is there and no
-    regular file. Whatever `write` raises passes through.
+    Raises `OSError` if the folder does not exist or is not writable, the disk is full, or the path is not a regular
+    file. Errors of `write` pass through.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -32,7 +32,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     target = Path(os.path.realpath(path))
     check_replaceable(target)
-    # Not mkstemp's, which nobody else could read; not the target's name and more, which could be too long a name.
+    # Not made by mkstemp, so that others can read it; not named after the target, as that name could be too long.
     temporary = target.parent / f".nassurrogate-{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
     try:
         with temporary.open("xb") as file:
@@ -47,16 +47,16 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise `FileExistsError` for a path that is there and leads to no regular file: a device, a pipe, a folder."""
+    """Raise `FileExistsError` for an existing path that is not a regular file: a device, a pipe, a folder."""
     if path.exists() and not path.is_file():
-        raise FileExistsError(errno.EEXIST, "that is there and no regular file", str(path))
+        raise FileExistsError(errno.EEXIST, "it exists and is not a regular file", str(path))
 
 
 def _flush_folder(folder: Path) -> None:
-    """Let the new name outlive a power cut, where the system can: without it the old file may come back, whole."""
+    """Make the rename survive a power cut, where the system can; otherwise the old file may come back, complete."""
     if os.name != "posix":
         return
-    with contextlib.suppress(OSError):  # some file systems cannot, some folders must not be read; the file is whole
+    with contextlib.suppress(OSError):  # not on every file system, nor for unreadable folders; the file is complete
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)

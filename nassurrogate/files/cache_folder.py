@@ -1,4 +1,4 @@
-"""Where the package keeps what was converted or computed once."""
+"""The folder of files that were converted or computed once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CACHE_VARIABLE: Final = "NASSURROGATE_CACHE"
 
 
 def cache_dir() -> Path:
-    """`$NASSURROGATE_CACHE`, or the operating system's folder for a user's caches; it may not be there yet."""
+    """`$NASSURROGATE_CACHE`, or the operating system's folder for a user's caches; it may not exist yet."""
     given = os.environ.get(CACHE_VARIABLE)
     if given:
         return Path(given)

@@ -1,4 +1,4 @@
-"""Paths and parts of paths, as a caller gives them."""
+"""Paths, and parts of paths, that callers give."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nassurrogate.errors import InputError, brief
 
 
 def as_path(given: object, what: str) -> Path:
-    """The path, if it can be one of a file; `what` names it in the `InputError` that is raised otherwise.
+    """The path. Raises `InputError`, which calls it `what`, if no file can have it.
 
     >>> as_path("runs/first", "run_dir").name
     'first'
@@ -22,12 +22,12 @@ def as_path(given: object, what: str) -> Path:
     except UnicodeEncodeError:
         usable = False
     if not usable:
-        raise InputError(f"{what} must be a path that a file can have, got {brief(given)}")
+        raise InputError(f"{what} must be a valid path, got {brief(given)}")
     return Path(text)
 
 
 def file_stem(text: str) -> str:
-    """A text as a part of a file's name: a name of one's own may hold what leads to other folders.
+    """A text as part of a file's name: characters that could lead to other folders are replaced.
 
     >>> file_stem("mine/../../other space")
     'mine-..-..-other-space'

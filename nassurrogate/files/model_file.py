@@ -1,8 +1,8 @@
-"""One file a surrogate: safetensors, with everything that is not an array as JSON in the header.
+"""Model files: one safetensors file per surrogate, with everything that is not an array as JSON in the header.
 
 The metadata holds three strings: `format`, `header` (the JSON) and `sha256`, a checksum of the header and all arrays.
-The checksum tells damage, not malice: whoever writes a file can write its checksum. So nothing in a file is run or
-trusted: sizes are bounded before anything is allocated, and what reads the arrays checks every shape, type and value.
+The checksum detects damage, not forgery. So nothing in a file is run or trusted: sizes are bounded before anything is
+allocated, and the readers of the arrays check every shape, type and value.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ FORMAT = "nassurrogate-model"
 FORMAT_VERSION = 1
 MAX_BYTES = 1 << 30
 MAX_HEADER_BYTES = 1 << 20
-"""Of the safetensors header, the JSON of the surrogate included: parsed JSON takes many times its length."""
+"""Limit of the safetensors header, including the surrogate's JSON: parsed JSON takes many times its length."""
 
 
 def write_model(path: Path, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Path:
-    """Write arrays and header; the path then holds the whole file or what it held before. Returns the path.
+    """Write arrays and header atomically. Returns the path.
 
-    Raises `InputError` where the path cannot be written, is no regular file, or the model is too large to be read back.
+    Raises `InputError` if the path cannot be written or is not a regular file, or the model is too large to be read
+    back.
     """
     from safetensors.numpy import save
 
@@ -57,7 +58,7 @@ def read_model(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         header_bytes = _header_bytes(content[:8])
         if header_bytes > MAX_HEADER_BYTES:
-            raise InputError(f"{path} is no model file: its header would take {header_bytes} bytes")
+            raise InputError(f"{path} is not a model file: its header would take {header_bytes} bytes")
         declared = json.loads(content[8 : 8 + header_bytes])
         metadata = declared.get("__metadata__", {})
         foreign = metadata.get("format") != FORMAT
@@ -90,7 +91,7 @@ def _content(path: Path) -> bytes:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_BYTES:
                 raise InputError(f"{path} has {size} bytes; a model file has at most {MAX_BYTES}")
-            return file.read(size)  # allocates as much at once
+            return file.read(size)  # a given size is allocated at once
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 
@@ -101,7 +102,7 @@ def _tensors(path: Path, content: bytes) -> dict[str, np.ndarray]:
 
     try:
         return load(content)
-    # Which errors types that NumPy lacks raise differs from release to release of safetensors.
+    # The error for a data type that NumPy lacks depends on the release of safetensors.
     except (SafetensorError, ValueError, TypeError, LookupError, AttributeError, ImportError) as error:
         raise InputError(f"{path} is not a readable model file ({_one_line(error)})") from error
 

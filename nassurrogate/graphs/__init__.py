@@ -1,1 +1,1 @@
-"""What a graph of operations computes, whatever space it comes from: its canonical form, and graphs as arrays."""
+"""Graphs of operations, independent of any space: `CellGraph`, its canonical form, and arrays of many."""

@@ -1,14 +1,14 @@
-"""Identity of architectures: reduce a cell to what it computes, and put it in one canonical order.
+"""Identity of architectures: the canonical graph of a cell, in one canonical order of nodes, and its key.
 
 Two cells have the same key if and only if, after these steps, they are the same graph up to relabelling:
 
-1. `none` gives nothing, and an operation of nothing is nothing. (With trained batch-norm a convolution of a zero tensor
-   gives its bias, a constant: the key ignores that.)
-2. `skip_connect` is contracted: its input is added where its output was, as many times as it was (multiplicity).
-3. What cannot reach the output is removed.
+1. `none` outputs zero, and so does an operation whose input is zero. (With trained batch norm, a convolution of a zero
+   tensor outputs its bias, a constant: the key ignores that.)
+2. `skip_connect` is contracted: its input replaces its output wherever that was added, the same number of times.
+3. Nodes that cannot reach the output are removed.
 
-Operations stay as they are shared: one convolution read twice is not two convolutions. Pooling is treated like any
-other operation: neither its linearity nor the equality of two poolings of one tensor is used.
+Shared operations stay shared: one convolution read twice is not two convolutions. Pooling is treated like any other
+operation: the key uses neither its linearity nor the equality of two poolings of one tensor.
 """
 
 from __future__ import annotations
@@ -19,31 +19,33 @@ from functools import lru_cache
 from itertools import groupby, permutations, product
 from typing import Any
 
-from nassurrogate.architecture import INPUT, OUTPUT, CellGraph
 from nassurrogate.errors import InputError, brief
+from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
+from nassurrogate.renamed import renamed
 
 NONE, SKIP = "none", "skip_connect"
 _TERM = r"(?:[0-9]{1,3}\*)?[0-9]{1,3}"
 _KEY_PART = re.compile(rf"([^()\s]+)\(((?:{_TERM}(?:\+{_TERM})*)?)\)")
+__getattr__ = renamed(__name__, {"reduce_graph": "canonical_graph", "reduce_wiring": "canonical_graph_of_lists"})
 _Terms = dict[int, int]
 _Node = tuple[int, str, tuple[tuple[int, int], ...]]
-"""A node that computes: its number, its operation, and the nodes it adds with how many times each."""
+"""A node that computes: its number, its operation, and the nodes it adds, each with its multiplicity."""
 
 
-def reduce_graph(graph: CellGraph) -> CellGraph:
-    """The canonical graph of the function `graph` computes: nothing dead, no `none`, no `skip_connect`.
+def canonical_graph(graph: CellGraph) -> CellGraph:
+    """The canonical graph of the function that `graph` computes: no dead nodes, no `none`, no `skip_connect`.
 
     The result is invariant under relabelling of the nodes, so equal results mean equal functions.
 
     >>> twice = CellGraph(("input", "skip_connect", "output"), [[0, 1, 1], [0, 0, 1], [0, 0, 0]])
-    >>> reduce_graph(twice)
+    >>> canonical_graph(twice)
     CellGraph(ops=('input', 'output'), edges=[(0, 1, 2)])
     """
-    return reduce_wiring(graph.ops, graph.adjacency.tolist())
+    return canonical_graph_of_lists(graph.ops, graph.adjacency.tolist())
 
 
-def reduce_wiring(ops: tuple[str, ...], adjacency: list[list[int]]) -> CellGraph:
-    """`reduce_graph` on plain lists, for loops over whole spaces."""
+def canonical_graph_of_lists(ops: tuple[str, ...], adjacency: list[list[int]]) -> CellGraph:
+    """`canonical_graph` on plain lists, for loops over whole spaces."""
     inputs = _contracted_inputs(ops, adjacency)
     last = len(ops) - 1
     live = sorted(_reaching(last, inputs))
@@ -55,8 +57,8 @@ def reduce_wiring(ops: tuple[str, ...], adjacency: list[list[int]]) -> CellGraph
 
 
 def _contracted_inputs(ops: tuple[str, ...], adjacency: list[list[int]]) -> dict[int, _Terms]:
-    """For every node that computes something, which nodes it adds and how many times."""
-    gives: list[_Terms] = []
+    """For every node that computes: which nodes it adds, and how many times."""
+    outputs: list[_Terms] = []
     inputs: dict[int, _Terms] = {}
     last = len(ops) - 1
     for node, op in enumerate(ops):
@@ -64,17 +66,17 @@ def _contracted_inputs(ops: tuple[str, ...], adjacency: list[list[int]]) -> dict
         for source in range(node):
             times = adjacency[source][node]
             if times:
-                for term, count in gives[source].items():
+                for term, count in outputs[source].items():
                     reads[term] = reads.get(term, 0) + count * times
         if op == INPUT:
-            gives.append({node: 1})
+            outputs.append({node: 1})
         elif op == SKIP:
-            gives.append(reads)
+            outputs.append(reads)
         elif op == NONE or (not reads and node != last):
-            gives.append({})
+            outputs.append({})
         else:
             inputs[node] = reads
-            gives.append({node: 1})
+            outputs.append({node: 1})
     return inputs
 
 
@@ -139,7 +141,7 @@ def _groups(nodes: list[int], colour: Mapping[int, Any]) -> list[list[int]]:
 
 
 def graph_key(graph: CellGraph) -> str:
-    """Print a reduced graph as one line; nodes are numbered from the input, 0.
+    """A canonical graph as one line; nodes are numbered from the input, 0.
 
     >>> graph_key(CellGraph(("input", "nor_conv_3x3", "output"), [[0, 1, 2], [0, 0, 1], [0, 0, 0]]))
     'nor_conv_3x3(0) output(2*0+1)'
@@ -155,7 +157,7 @@ def graph_key(graph: CellGraph) -> str:
 def parse_key(key: str) -> CellGraph:
     """The inverse of `graph_key`.
 
-    Raises `InputError` for anything that `graph_key` does not print.
+    Raises `InputError` for anything that `graph_key` cannot return.
 
     >>> parse_key('nor_conv_3x3(0) output(2*0+1)').ops
     ('input', 'nor_conv_3x3', 'output')

@@ -1,4 +1,4 @@
-"""Reduced cells as numbers: what reads many cells reads arrays instead of one graph after the other."""
+"""Canonical graphs of many cells as arrays, for code that reads thousands of them at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nassurrogate.architecture import INPUT, OUTPUT, CellGraph
+from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,9 @@ class GraphCodes:
     """C cells padded to N nodes.
 
     Args:
-        n_nodes: (C,) uint8, how many each has.
+        n_nodes: (C,) uint8, the number of nodes of each.
         ops: (C, N) uint8, positions in `op_vocabulary`; 0 at padding.
-        adjacency: (C, N, N) uint8, entry (x, y) says how many times y adds x.
+        adjacency: (C, N, N) uint8, entry (x, y) is how many times y adds x.
     """
 
     n_nodes: np.ndarray
@@ -28,12 +28,12 @@ class GraphCodes:
         return len(self.n_nodes)
 
     def take(self, rows: np.ndarray) -> GraphCodes:
-        """Some of them."""
+        """The cells in these rows."""
         return GraphCodes(self.n_nodes[rows], self.ops[rows], self.adjacency[rows])
 
     @classmethod
     def of(cls, graphs: Sequence[CellGraph], computing_ops: tuple[str, ...], n_nodes: int) -> GraphCodes:
-        """Reduced graphs of at most `n_nodes` nodes.
+        """Encode canonical graphs of at most `n_nodes` nodes.
 
         >>> graph = CellGraph(("input", "nor_conv_3x3", "output"), [[0, 1, 2], [0, 0, 1], [0, 0, 0]])
         >>> codes = GraphCodes.of([graph], ("nor_conv_1x1", "nor_conv_3x3"), 4)
@@ -51,5 +51,5 @@ class GraphCodes:
 
 
 def op_vocabulary(computing_ops: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the operations of reduced graphs, in the order of their numbers."""
+    """Names of the operations of canonical graphs, in the order of their numbers."""
     return (INPUT, *computing_ops, OUTPUT)

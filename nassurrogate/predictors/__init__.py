@@ -1,8 +1,8 @@
-"""Predictors, one file each, and the registry that finds them.
+"""Predictors, one file or folder each, and the registry that finds them.
 
 A third party adds one by an entry point: group `nassurrogate.predictors`, name = the predictor's name, value = the
-class, a subclass of `nassurrogate.predictors.base.Predictor`. Without one, a class itself can be given to `Surrogate`
-and to `nassurrogate.search.run`.
+class, a subclass of `nassurrogate.predictors.base.Predictor`. `Surrogate` and `nassurrogate.search.run` also accept the
+class itself, without an entry point.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ __all__ = [
 ]
 
 PredictorLike: TypeAlias = str | type[Predictor]
-"""What stands for a predictor everywhere: a registered name, `name:preset`, or a class."""
+"""What all functions accept as a predictor: a registered name, `name:preset`, or a class."""
 
 ENTRY_POINT_GROUP = "nassurrogate.predictors"
 DEFAULT_PREDICTOR = "probe-former"
 SEARCH_PREDICTOR = "proxy-process"
-"""The default predictor of a search, refitted after every answer."""
+"""The default predictor of a search, refitted after every evaluation."""
 OPEN_PREDICTOR = "space-process"
-"""The default predictor where those two have nothing to read, or read the wrong thing."""
+"""The default predictor for the spaces and metrics that the other two cannot read."""
 _BUILT_IN = {
     "probe-former": "nassurrogate.predictors.probe_former:ProbeFormer",
     "proxy-process": "nassurrogate.predictors.proxy_process:ProxyProcess",
@@ -51,15 +51,15 @@ _BUILT_IN = {
     "random-forest": "nassurrogate.predictors.random_forest:RandomForest",
     "ridge": "nassurrogate.predictors.ridge:RidgeRegression",
     "mlp-ensemble": "nassurrogate.predictors.mlp_ensemble:MlpEnsemble",
-    "ensemble": "nassurrogate.predictors.stacked_ensemble.predictor:StackedEnsemble",
+    "ensemble": "nassurrogate.predictors.stacked_ensemble:StackedEnsemble",
 }
 
 
 def default_predictor(space: Space, metric: Metric, *, search: bool = False) -> str:
-    """The name of the predictor that is used where none is named.
+    """The name of the predictor to use if the user names none.
 
-    Where zero-cost proxies ship, Probe-Former for an accuracy or a loss, in a search the faster Proxy-Process; for what
-    belongs to the architecture, and on all other spaces, Space-Process.
+    On a space whose zero-cost proxies ship with the package, it is Probe-Former for an accuracy or a loss, or in a
+    search the faster Proxy-Process. For costs, and on all other spaces, it is Space-Process.
 
     >>> from nassurrogate.metric import known_metric
     >>> from nassurrogate.spaces import get_space
@@ -75,7 +75,7 @@ def default_predictor(space: Space, metric: Metric, *, search: bool = False) -> 
 
 
 def make_predictor(cls: type[Predictor], space: Space, *, metric: Metric, **options: Any) -> Predictor:
-    """A predictor that knows its metric, also where its class has a constructor that takes none."""
+    """A predictor that knows its metric, even if the constructor of its class does not take one."""
     parameters = inspect.signature(cls).parameters.values()
     if any(p.name == "metric" or p.kind is p.VAR_KEYWORD for p in parameters):
         return cls(space, metric=metric, **options)
@@ -86,7 +86,7 @@ def make_predictor(cls: type[Predictor], space: Space, *, metric: Metric, **opti
 
 _REGISTRY: ClassRegistry[Predictor] = ClassRegistry(
     "predictor",
-    Predictor,  # type: ignore[type-abstract]  # what others are subclasses of
+    Predictor,  # type: ignore[type-abstract]  # the base class of all others
     ENTRY_POINT_GROUP,
     _BUILT_IN,
     ("name", "description", "presets"),
@@ -94,7 +94,7 @@ _REGISTRY: ClassRegistry[Predictor] = ClassRegistry(
 
 
 def predictor_names() -> list[str]:
-    """Names that `predictor_class` knows: built-in ones first, then plug-ins."""
+    """The names that `predictor_class` knows: built-in predictors first, then plug-ins."""
     return _REGISTRY.names()
 
 
@@ -108,10 +108,10 @@ def predictor_class(name: str) -> type[Predictor]:
 
 
 def resolve_predictor(predictor: PredictorLike) -> tuple[type[Predictor], str | None]:
-    """The class, and the preset where one is named.
+    """The class, and the preset if one is named.
 
-    Raises `InputError` for an unknown name, and for a class that is no complete predictor or that goes by the name of
-    another one: its models would be loaded as the other's.
+    Raises `InputError` for an unknown name, and for a class that is not a complete predictor or has the name of another
+    predictor: its models would be loaded as that one's.
 
     >>> resolve_predictor("gradient-boosting:default")
     (<class 'nassurrogate.predictors.gradient_boosting.GradientBoosting'>, 'default')

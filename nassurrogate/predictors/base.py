@@ -1,6 +1,6 @@
-"""What every predictor owes: fit on a few labels, give mean and standard deviation, and turn into plain tensors.
+"""The base class of predictors: fit a few labels, predict mean and standard deviation, save and load plain tensors.
 
-`nassurrogate.testing.PredictorContract` asks all of it: subclass it in a test module, name the predictor, run pytest.
+`nassurrogate.testing.PredictorContract` tests all of it: subclass it in a test module, name the predictor, run pytest.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
 import numpy as np
 
@@ -17,14 +17,25 @@ from nassurrogate.errors import InputError, brief, require_name, unknown_choice
 from nassurrogate.metric import Metric, known_metric
 from nassurrogate.spaces import CellSpace, Space
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from typing_extensions import TypeVar
+
+    # With a default, `class MyPredictor(Predictor)` needs no parameter.
+    ConfigT = TypeVar("ConfigT", bound="DataclassInstance", default=Any)
+else:
+    from typing import TypeVar
+
+    ConfigT = TypeVar("ConfigT")
+
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called with (steps done, steps in all) during a long fit."""
+"""Called with (steps done, total steps) during a long fit."""
 
 
 class CandidatePosterior:
     """Architectures whose posterior a search asks for after every fit, in the order in which they were added.
 
-    A predictor for which a further label is little work may have a kind of its own, which updates what it knows.
+    A predictor that can update the posterior cheaply after another label may have a subclass of its own.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -35,54 +46,55 @@ class CandidatePosterior:
         return len(self._archs)
 
     def add(self, archs: Sequence[Architecture]) -> None:
-        """Put further ones behind those that are there."""
+        """Append more of them."""
         self._archs += archs
 
     def posterior(self) -> tuple[np.ndarray, np.ndarray]:
-        """(C,) means and (C,) standard deviations after the last fit: `Predictor.posterior` of all of them."""
+        """`Predictor.posterior` of all candidates after the last fit: (C,) means and (C,) standard deviations."""
         return self._predictor.posterior(self._archs)
 
 
-class Predictor(ABC):
-    """Predicts one number of an architecture from a few measured ones.
+class Predictor(ABC, Generic[ConfigT]):
+    """Predicts a metric of architectures from a few evaluated ones.
 
-    A subclass names itself, gives a frozen dataclass of its hyper-parameters for every preset, and implements `fit`,
-    `predict`, `state` and `load_state`. Requirements that the surrogate relies on:
+    A subclass sets `name`, `description` and `presets`, and implements `fit`, `predict`, `state` and `load_state`. Each
+    preset is a frozen dataclass of hyper-parameters; `Predictor[MyConfig]` tells a type checker which, though plain
+    `Predictor` works as well. The surrogate relies on these properties:
 
-    - `predict` of one architecture does not depend on the batch it stands in, nor on the batch's order;
+    - the prediction for an architecture does not depend on the rest of the batch, nor on its order;
     - equal seed, labels and configuration give equal predictions on one machine;
     - a fit sees its labels and the unlabelled space, nothing else;
     - it can be pickled and deep-copied, fitted or not: it keeps no lambdas, local functions, locks or open files;
-    - a fit forgets the one before, keeps no hold of the targets' array, and neither seeds nor draws from the global
-      generators of `random`, NumPy and PyTorch;
-    - it works from 1 label, with all labels equal (then it may predict a constant), and with 10,000;
-    - cells of equal canonical key get equal predictions, unless `reads_canonical_cells` says that they need not;
-    - it works on every space that is an instance of `requires`; other spaces are refused;
-    - `predict` of no architectures gives two empty arrays;
-    - its configuration refuses, with an `InputError`, values that no fit could use.
+    - a fit forgets the previous one, copies the targets it keeps, and neither seeds nor uses the global generators of
+      `random`, NumPy and PyTorch;
+    - it works with 1 label, with 10,000, and with equal labels (then it may predict a constant);
+    - cells of equal canonical key get equal predictions, unless `reads_canonical_cells` is false;
+    - it works on every space that is an instance of `requires`, and refuses all others;
+    - `predict` of no architectures returns two empty arrays;
+    - its configuration refuses values that no fit could use with an `InputError`.
 
     Args:
-        space: where the architectures come from.
+        space: the space of the architectures.
         preset: one of the names in `presets`; the first is the default.
-        config: hyper-parameters that replace the preset's, by field name.
+        config: hyper-parameters that replace those of the preset, by field name.
         seed: makes the fit reproducible.
         device: `"auto"`, `"cpu"`, `"cuda"` or `"cuda:1"`; ignored by predictors that run on the CPU only.
-        metric: what the targets are; None: `val_accuracy_pct`.
+        metric: of the targets; None: `val_accuracy_pct`.
 
-    Raises `InputError` for a space that it cannot read, and for unknown presets and hyper-parameters.
+    Raises `InputError` for a space that it cannot read and for unknown presets and hyper-parameters.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     presets: ClassVar[Mapping[str, Any]]
     requires: ClassVar[type[Space]] = Space  # type: ignore[type-abstract]  # any kind of space
-    """What a space must be: `CellSpace` for one that reads cells, `Space` for one that works on any."""
+    """The kind of space it reads: `CellSpace` if it reads cells, `Space` if it works on any."""
     initial_labels: ClassVar[int] = 10
-    """How many random architectures a search evaluates before it asks this predictor for the first time."""
+    """How many random architectures a search evaluates before it first uses this predictor."""
     uses_device: ClassVar[bool] = True
-    """Whether it uses `device`: False if it always runs on the CPU."""
+    """Whether it uses `device`; False if it always runs on the CPU."""
     refits_at_once: ClassVar[bool] = False
-    """Whether a fit to some hundred labels takes milliseconds: a search then refits after every single answer."""
+    """Whether a fit to a few hundred labels takes milliseconds: a search then refits after every evaluation."""
 
     def __init__(
         self,
@@ -101,73 +113,75 @@ class Predictor(ABC):
         require_name("preset", self.preset)
         if self.preset not in self.presets:
             raise unknown_choice("preset", self.preset, self.presets, place=f" of predictor {self.name!r}")
-        self.config = _with_changes(self.presets[self.preset], config if config is not None else {}, self.name)
+        preset_config: ConfigT = self.presets[self.preset]
+        self.config = _with_changes(preset_config, config if config is not None else {}, self.name)
         self.seed = seed
         self.device = device
 
     def learns_again(self, meta: Mapping[str, Any]) -> bool:
-        """Whether `load_state` refits to the labels in the state, if it has any, rather than just reading it.
+        """Whether `load_state` refits to the labels in the state, if there are any, instead of just reading it.
 
         Args:
-            meta: as `state` returned it; it may come from an untrusted file.
+            meta: as returned by `state`; it may come from an untrusted file.
         """
         return True
 
     def uses(self) -> list[str]:
-        """What it reads of this space for this metric, a few words each, such as `"canonical graph"`; for `--space`."""
+        """What it reads of this space for this metric, in a few words each, such as `"canonical graph"`."""
         return []
 
     @property
     def reads_canonical_cells(self) -> bool:
-        """Whether cells of equal canonical key get equal predictions: True unless a subclass says otherwise.
+        """Whether cells of equal canonical key get equal predictions: True by default.
 
-        A predictor that tells them apart (of latency it should: costs belong to the string) overrides it.
+        A predictor that distinguishes them overrides this; for a latency it should, as costs belong to the string.
         """
         return True
 
     @abstractmethod
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
-        """Learn from (n,) finite targets of n architectures."""
+        """Learn (n,) finite targets of n architectures."""
 
     @abstractmethod
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """(B,) means and (B,) standard deviations, in the unit of the targets, for B architectures."""
 
     def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """(B,) means and (B,) standard deviations in the scale in which it learns: what an acquisition weighs.
+        """(B,) means and (B,) standard deviations on the scale in which it learns, for an acquisition function.
 
-        Unlike `predict`, it is about the quantity behind the labels: a deviation leaves out the noise of a label. A
-        predictor that learns in the unit of the targets, or whose own deviations mean nothing, gives what `predict`
-        gives; then `encoded` leaves labels as they are.
+        Unlike `predict`, it describes the quantity behind the labels: deviations leave out the noise of a label. By
+        default it is `predict`, for predictors that learn in the unit of the targets or have no meaningful deviations
+        of their own; `encoded` then returns labels unchanged.
         """
         return self.predict(archs)
 
     def encoded(self, targets: np.ndarray) -> np.ndarray:
-        """(k,) of the targets of the last fit, in the scale of `posterior`."""
+        """(k,) targets of the last fit on the scale of `posterior`."""
         return np.asarray(targets, dtype=np.float64)
 
     def candidate_posterior(self) -> CandidatePosterior:
-        """An empty pool of candidates, whose posterior a search asks for after every fit."""
+        """An empty pool of candidates whose posterior a search asks for after every fit."""
         return CandidatePosterior(self)
 
     @abstractmethod
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Everything learned, as named arrays and a JSON-able dict; they and the configuration restore it."""
+        """All that was learned, as named arrays and a JSON-able dict; with the configuration, they restore it."""
 
     @abstractmethod
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        """The inverse of `state`, or a refit on the labels kept there. The arrays may come from a hostile file.
+        """The inverse of `state`, or a refit to the labels in it. The arrays may come from a hostile file.
 
-        Checks every shape, type and value before it allocates by them; raises `InputError` for what does not fit.
+        Checks every shape, type and value before it allocates memory. Raises `InputError` for an invalid state, and
+        `InputError` or `KeyError` for an incomplete one.
         """
 
     def config_dict(self) -> dict[str, Any]:
-        """The hyper-parameters, JSON-able."""
+        """The hyper-parameters as a JSON-able dict."""
         return asdict(self.config)
 
 
 def require_space(predictor: type[Predictor], space: Space) -> None:
-    """Raise `InputError` unless a predictor can read a space."""
+    """Raise `InputError` unless the predictor can read the space."""
     if isinstance(space, predictor.requires):
         return
     name = brief(getattr(space, "name", space))
@@ -178,7 +192,7 @@ def require_space(predictor: type[Predictor], space: Space) -> None:
     raise InputError(f"predictor {predictor.name!r} {lacks}; space-process works on any space")
 
 
-def _with_changes(preset: Any, changes: Mapping[str, Any], predictor: str) -> Any:
+def _with_changes(preset: ConfigT, changes: Mapping[str, Any], predictor: str) -> ConfigT:
     if not isinstance(changes, Mapping):
         raise InputError(f"config of predictor {predictor!r} maps hyper-parameters to values, got {brief(changes)}")
     known = {field.name: getattr(preset, field.name) for field in fields(preset)}

@@ -1,9 +1,9 @@
-"""Standard deviations that mean something: held-out training labels say how wide a predictor's intervals must be.
+"""Calibrated standard deviations: held-out training labels determine how wide a predictor's intervals must be.
 
-A predictor's own spread (of an ensemble's members, of a posterior) tells where it is less sure, not how far off it is.
-So labels are predicted by fits that have not seen them, and the errors over the spreads set the width: split conformal
-prediction with locally weighted residuals (Lei et al., arXiv 1604.04173, section 5.2), the residuals pooled over folds
-as in the cross-validated form of the jackknife+ (Barber et al., arXiv 1905.02928).
+A predictor's own spread (of an ensemble's members, of a posterior) shows where it is less certain, not how large its
+errors are. So labels are predicted by fits that have not seen them, and the ratios of error to spread set the width:
+split conformal prediction with locally weighted residuals (Lei et al., arXiv 1604.04173, section 5.2), the residuals
+pooled over folds as in the cross-validated form of the jackknife+ (Barber et al., arXiv 1905.02928).
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import numpy as np
 from nassurrogate.errors import InputError, brief
 
 COVERAGE = 0.9
-"""Share of unseen labels that mean ± `WIDTH` standard deviations is to cover."""
+"""The share of unseen labels that mean ± `WIDTH` standard deviations should cover."""
 WIDTH = 1.6448536269514722
 """Half the width of a normal distribution's 90 % interval, in standard deviations."""
 FOLDS = 10
 FEW = (6.31, 5.47, 2.04, 1.54, 1.33, 1.20, 1.12, 1.06)
-"""Factors for m = 1 … 8 errors: the largest error times the factor covers a further error with probability `COVERAGE`,
+"""Factors for m = 1 … 8 errors: the largest error times the factor covers another error with probability `COVERAGE`
 if labels are normal and each is predicted by the mean of the others (for m = 2, √3/2 times a Cauchy quantile). From
-m = 9 on, ranks alone suffice for any distribution of errors."""
+m = 9 on, ranks suffice for any distribution of errors."""
 ENOUGH = 500
-"""Held-out labels after which no further fold is fitted: they tell the coverage to 1.3 points."""
+"""Held-out labels after which no further fold is fitted: they determine the coverage to within 1.3 points."""
 _LARGEST = 1e35
 _FLOORS = np.exp2(np.arange(-4.0, 5.0))
-"""Floors that are tried, in median spreads. No floor at all is not among them: an ensemble can agree by chance."""
+"""Floors to try, in median spreads. Zero is not among them: the members of an ensemble can agree by chance."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Places of the labels that a fit learns, (n − k,), and of those that it then predicts, (k,)."""
+    """Positions of the labels that a fit learns, (n − k,), and of those that it then predicts, (k,)."""
 
     known: np.ndarray
     held: np.ndarray
@@ -43,10 +43,10 @@ class Fold:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions of labels by fits that had not seen them.
+    """Predictions of labels by fits that have not seen them.
 
     Args:
-        place: (m,) which labels.
+        place: (m,) positions of the labels.
         mean: (m,) predictions, in the labels' unit.
         spread: (m,) raw spreads, ≥ 0, in any unit.
     """
@@ -57,13 +57,13 @@ class HeldOut:
 
 
 FoldFits: TypeAlias = Callable[[Sequence[Fold]], Sequence[tuple[np.ndarray, np.ndarray]]]
-"""Fits on the known labels of every fold; gives the (k,) means and (k,) raw spreads of those held out, fold by fold."""
+"""Fits the known labels of every fold; returns (k,) means and (k,) raw spreads of its held-out labels for each fold."""
 
 
 def split_folds(n_labels: int, seed: int, *, folds: int = FOLDS, enough: int = ENOUGH) -> list[Fold]:
-    """At most `folds` random folds, at most one a label, none of a single label.
+    """At most `folds` random folds, at most one per label, and none of a single label.
 
-    Those that would come after `enough` held-out labels are left out.
+    Folds after the first `enough` held-out labels are left out.
 
     >>> [fold.held.size for fold in split_folds(25, seed=0)]
     [3, 3, 3, 3, 3, 2, 2, 2, 2, 2]
@@ -82,13 +82,13 @@ def split_folds(n_labels: int, seed: int, *, folds: int = FOLDS, enough: int = E
 
 
 def out_of_fold(fits: FoldFits, n_labels: int, seed: int, *, folds: int = FOLDS) -> HeldOut:
-    """Predict labels from fits on the other folds.
+    """Predict labels by fits to the other folds.
 
     Args:
-        fits: learns and predicts all folds, one after the other or together.
-        n_labels: how many labels there are.
+        fits: learns and predicts all folds, one by one or together.
+        n_labels: the number of labels.
         seed: of the folds.
-        folds: how many, at most.
+        folds: the largest number of folds.
 
     >>> labels = np.array([1.0, 2.0, 4.0])
     >>> means = lambda folds: [(np.full(1, labels[fold.known].mean()), np.zeros(1)) for fold in folds]
@@ -109,7 +109,7 @@ class Calibration:
 
     Args:
         scale: in the labels' unit per unit of the spread, ≥ 0.
-        floor: in the spread's unit, ≥ 0: what even the surest prediction is unsure of, such as the labels' noise.
+        floor: in the spread's unit, ≥ 0: the uncertainty of even the surest prediction, such as the labels' noise.
     """
 
     scale: float
@@ -122,12 +122,13 @@ class Calibration:
 
     @classmethod
     def of(cls, held_out: HeldOut, labels: np.ndarray) -> Calibration:
-        """What covers 90 % of the held-out labels, with the small-sample correction of conformal prediction.
+        """The calibration that covers 90 % of the held-out labels, with conformal prediction's small-sample correction.
 
-        The floor is the one that makes the errors likeliest under a Laplace distribution: its tails bear the few very
-        bad cells. The scale then makes mean ± 1.645 std cover the ⌈0.9·(m + 1)⌉ smallest of m relative errors; below 9
-        labels it covers all of them and, as that is less than 90 % in expectation, as much more as `FEW` says. Without
-        held-out labels (a single label) nothing is known and the deviation is 0, as it is where no prediction erred.
+        The floor maximises the likelihood of the errors under a Laplace distribution, whose tails allow for the few
+        very bad cells. The scale then makes mean ± 1.645 std cover the ⌈0.9·(m + 1)⌉ smallest of m relative errors.
+        With fewer than 9 labels, covering all of them is less than 90 % in expectation, so the width is multiplied by
+        `FEW`. Without held-out labels (a single label) nothing is known, and the deviation is 0, as it is without any
+        error.
 
         Args:
             held_out: predictions of m of the labels.
@@ -145,7 +146,7 @@ class Calibration:
         return cls(float(scale), float(floor))
 
     def std(self, spread: np.ndarray) -> np.ndarray:
-        """Raw spreads → standard deviations in the labels' unit, same shape."""
+        """Raw spreads → standard deviations in the labels' unit, of the same shape."""
         return np.asarray(self.scale * np.hypot(spread, self.floor))
 
     def as_dict(self) -> dict[str, float]:
@@ -154,7 +155,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, Any]) -> Calibration:
-        """Read what `as_dict` gave, perhaps from a hostile file. Raises `InputError` for anything else.
+        """The inverse of `as_dict`, perhaps from a hostile file. Raises `InputError` for anything else.
 
         >>> Calibration.from_dict({"scale": 1.5, "floor": 0.1}).std(np.array([0.0, 2.0])).round(3)
         array([0.15 , 3.004])
@@ -165,7 +166,7 @@ class Calibration:
 
 
 def _smallest_covering(errors: np.ndarray) -> np.floating[Any]:
-    """The bound that a further, exchangeable error stays below with probability `COVERAGE`."""
+    """The bound below which another exchangeable error stays with probability `COVERAGE`."""
     m = len(errors)
     rank = min(m, math.ceil(COVERAGE * (m + 1)))
     covering: np.floating[Any] = np.partition(errors, rank - 1)[rank - 1] * (FEW[m - 1] if m <= len(FEW) else 1.0)
@@ -173,5 +174,5 @@ def _smallest_covering(errors: np.ndarray) -> np.floating[Any]:
 
 
 def _laplace_loss(error: np.ndarray, width: np.ndarray) -> float:
-    """Mean negative log-likelihood of errors from Laplace distributions of these widths times the best factor."""
+    """Mean negative log-likelihood of errors under Laplace distributions of these widths times the best factor."""
     return float(np.log(width).mean() + np.log((error / width).mean()))

@@ -1,8 +1,8 @@
-"""How alike two cells are: a fixed kernel of their paths and their probes.
+"""A fixed kernel of the paths and probes of two cells.
 
 The kernel is Matérn 3/2 (Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006, equation 4.17) in the
-distance r with r² = Σ over blocks of features of (mean squared difference / length²). Its eight numbers were chosen
-once on NAS-Bench-201's cifar10, inside `development_split`; with few labels that beats choosing them by likelihood.
+distance r with r² = Σ over blocks of features of (mean squared difference / length²). Its eight hyper-parameters were
+chosen once on NAS-Bench-201's cifar10, inside `development_split`; with few labels that beats maximum likelihood.
 
 Shapes: n labels, B cells, F features.
 """
@@ -20,11 +20,11 @@ from nassurrogate.spaces import CellSpace
 
 @dataclass(frozen=True)
 class Kernel:
-    """The numbers of the kernel; `examples/choose_probe_former.py` shows what others in their place would do.
+    """The numbers of the kernel; `examples/choices/choose_probe_former.py` shows what others in their place would do.
 
     Attributes:
         lengths_of_paths: length scales of the blocks of paths of 0, 1, 2, and 3 or more operations.
-        length_of_counts: of what is counted in the entire cell.
+        length_of_counts: of the counts over the entire cell.
         length_of_probes: of the probes.
         variance: of the function, in normal scores.
         noise: variance of a label, in normal scores.
@@ -53,13 +53,13 @@ def kernel_inputs(
     """Features in units of their length scales, so that the squared distance of two rows is r².
 
     Args:
-        space: says what the columns of the path features are.
+        space: defines the columns of the path features.
         path_features: (B, F), see `path_features`.
         probes: (B, P) normal scores, or None.
-        kernel: has the length scales.
+        kernel: the length scales.
     """
     counts = path_features.copy()
-    counts[:, -1] += 1.0  # the longest path, −1 in a cell that has none
+    counts[:, -1] += 1.0  # the longest path, −1 in a cell without a path
     np.log1p(counts, out=counts)
     counts /= _column_lengths(space, kernel)
     if probes is None:
@@ -69,7 +69,7 @@ def kernel_inputs(
 
 @lru_cache(maxsize=4)
 def _column_lengths(space: CellSpace, kernel: Kernel) -> np.ndarray:
-    """(F,) what a difference in a path feature is divided by: its block's length times √(columns of the block)."""
+    """(F,) divisors of the path features: the length of the block times √(columns of the block)."""
     last = len(kernel.lengths_of_paths) - 1
     of_paths = np.array([min(len(path), last) for path in path_names(space)])
     block = np.concatenate([of_paths, np.full(len(feature_names(space)) - len(of_paths), last + 1)])

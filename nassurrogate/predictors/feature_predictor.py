@@ -1,4 +1,4 @@
-"""What predictors that read an architecture as a row of features have in common.
+"""The base class of predictors that read an architecture as a row of features.
 
 Shapes: n labels, B architectures, D different rows of F features.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
-from nassurrogate.predictors.base import Predictor, Progress
+from nassurrogate.predictors.base import ConfigT, Predictor, Progress
 from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
 from nassurrogate.predictors.inputs.features import feature_reading
 from nassurrogate.predictors.labels.kept import label_arrays, read_labels
@@ -23,34 +23,34 @@ from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.spaces import Space
 
 Scorer: TypeAlias = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""(D, F) features → (D,) means and (D,) spreads, in normal scores; each row's result depends on that row alone.
+"""(D, F) features → (D,) means and (D,) spreads, in normal scores; the result for a row depends on that row alone.
 
-It is pickled with its predictor, so it must be an instance of a class or a module-level function.
+It is pickled with its predictor, so it is an instance of a class or a module-level function.
 """
 Task: TypeAlias = tuple[np.ndarray, np.ndarray]
-"""What is to be learned: (n, F) features and (n,) normal scores of the labels' ranks, which are not all equal."""
+"""The data of a fit: (n, F) features and (n,) normal scores of the labels' ranks, not all equal."""
 _PIECE = 1 << 15
-"""Architectures whose features are held at a time: bounds the memory."""
+"""Architectures whose features are in memory at a time."""
 _CHUNK = 256
-"""Rows that linear algebra always gets together."""
+"""Rows per call of linear algebra, always the same number."""
 
 
-class FeaturePredictor(Predictor):
-    """Learns normal scores of the labels' ranks from a row of features (see `feature_reading`); predicts in their unit.
+class FeaturePredictor(Predictor[ConfigT]):
+    """Learns normal scores of the labels' ranks from rows of features (see `feature_reading`), predicts in their unit.
 
-    A subclass implements `_learn`. Its spread becomes a standard deviation by `calibration`, from fits on folds of the
-    labels. With a single label, or equal ones, the prediction is that label and the deviation 0: the surrogate
-    estimates how far others may be from the only one.
+    A subclass implements `_learn`. `calibration` turns its spread into a standard deviation, by fits to folds of the
+    labels. With a single label, or equal labels, the prediction is that label and the deviation 0: the surrogate then
+    estimates how far other architectures may be from it.
 
-    Saved as its labels and refitted on load, but for the calibration: libraries of classical models have no file format
-    that is safe to read from strangers. It is exact with the same releases of the libraries.
+    A saved predictor holds its labels and calibration, and is refitted on load: libraries of classical models have no
+    file format that is safe to read from strangers. The refit is exact with the same releases of the libraries.
     """
 
     paths_alone: ClassVar[bool] = False
-    """Whether it reads nothing but path features of canonical cells."""
+    """Whether it reads only path features of canonical cells."""
     uses_device = False
     library: ClassVar[str | None] = None
-    """The module that a fit imports, where that is an optional one."""
+    """The optional module that a fit imports, if any."""
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
@@ -70,10 +70,10 @@ class FeaturePredictor(Predictor):
 
     @abstractmethod
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
-        """Fit one model. `like` is a model of more labels, whose hyper-parameters may serve to save time."""
+        """Fit one model. `like` is a model of more labels, whose hyper-parameters may be reused to save time."""
 
     def _learn_each(self, tasks: Sequence[Task], like: Scorer) -> Iterator[Scorer]:
-        """`_learn` for the folds; a subclass may learn them together."""
+        """`_learn` for every fold; a subclass may learn them together."""
         return (self._learn(task, like) for task in tasks)
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
@@ -82,24 +82,24 @@ class FeaturePredictor(Predictor):
         model = self._model(features, labels)
 
         def fits(folds: Sequence[Fold]) -> list[tuple[np.ndarray, np.ndarray]]:
-            _tell(progress, 1, len(folds))
+            _report(progress, 1, len(folds))
             predicted = []
             for fold, each in zip(folds, self._fold_models(features, labels, folds, model), strict=True):
                 predicted.append(each(features[fold.held]))
-                _tell(progress, 1 + len(predicted), len(folds))
+                _report(progress, 1 + len(predicted), len(folds))
             return predicted
 
         held_out = out_of_fold(fits, len(labels), self.seed)
         if not len(held_out.place):
-            _tell(progress, 1, 0)
+            _report(progress, 1, 0)
         self._keep(cells, labels, model, Calibration.of(held_out, labels))
 
     def learn(self, tasks: Sequence[Task], like: Scorer | None = None) -> list[Scorer]:
-        """A model of each task, its spread not calibrated: for a predictor that is made of others.
+        """A model for each task, without calibration: for a predictor that is made of others.
 
         Args:
-            tasks: what is to be learned.
-            like: a model of more labels, whose hyper-parameters may serve for all tasks to save time.
+            tasks: the data of each fit.
+            like: a model of more labels, whose hyper-parameters may be reused for all tasks to save time.
         """
         return [self._learn(task) for task in tasks] if like is None else list(self._learn_each(tasks, like))
 
@@ -116,7 +116,7 @@ class FeaturePredictor(Predictor):
         return mean[place], self._learned.calibration.std(spread)[place]
 
     def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """In normal scores, with the raw spread: in labels' units it is widest where nobody wants to look."""
+        """In normal scores, with the raw spread: in the labels' unit, it is widest for the worst architectures."""
         parts = [(np.empty(0), np.empty(0))]
         for start in range(0, len(archs), _PIECE):
             features, place = self._reading.distinct(archs[start : start + _PIECE])
@@ -161,7 +161,7 @@ class FeaturePredictor(Predictor):
 
 @dataclass(frozen=True)
 class LabelModel:
-    """Predicts in the labels' unit; without a scorer, the one value of its labels."""
+    """Predicts in the labels' unit; without a scorer, the only value of its labels."""
 
     scale: RankScale
     scorer: Scorer | None
@@ -173,10 +173,10 @@ class LabelModel:
         return self.scale.decode(mean), (high - low) / 2
 
     def scores(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(D, F) → (D,) means and (D,) spreads, in normal scores; without a scorer, those of any architecture."""
+        """(D, F) → (D,) means and (D,) spreads in normal scores; without a scorer, those of the prior."""
         if self.scorer is None:
             return np.zeros(len(features)), np.ones(len(features))
-        # Rounded, for libraries of linear algebra that compute a row by its place.
+        # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
         mean, spread = (np.round(part, 9) for part in self.scorer(features))
         return mean, spread
 
@@ -189,13 +189,13 @@ class _Learned:
     calibration: Calibration
 
 
-def _tell(progress: Progress | None, done: int, folds: int) -> None:
+def _report(progress: Progress | None, done: int, folds: int) -> None:
     if progress is not None:
         progress(done, 1 + folds)
 
 
 def in_chunks(score: Scorer) -> Scorer:
-    """A scorer that always gets the same number of rows, as rounding in linear algebra depends on it."""
+    """A scorer that always gets the same number of rows: rounding in linear algebra depends on it."""
     return _InChunks(score)
 
 

@@ -1,8 +1,9 @@
 """A Gaussian process on path features of the canonical cell.
 
-The kernel is that of a linear model plus a rough (Matérn 3/2) function, with noise: Rasmussen & Williams, "Gaussian
-Processes for Machine Learning", 2006; equations 2.25 and 2.26 are the posterior, section 5.4.1 is how the kernel's
-numbers are chosen. scikit-learn maximises the likelihood; the posterior is computed here, in fewer passes over memory.
+The kernel is a linear model plus a rough (Matérn 3/2) function, with noise. See Rasmussen & Williams, "Gaussian
+Processes for Machine Learning", 2006: equations 2.25 and 2.26 for the posterior, section 5.4.1 for the choice of the
+kernel's hyper-parameters. scikit-learn maximises the likelihood; the posterior is computed here, in fewer passes over
+memory.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, 
 
 @dataclass(frozen=True)
 class ProcessConfig:
-    """How many cells serve for what: beyond that number, a random choice of them.
+    """How many cells to use for what; of more cells, a random choice.
 
-    The likelihood takes time that is cubic in its cells, again and again (`tuning_cells`); the mean cubic once
-    (`mean_cells`); the deviation of every scored cell quadratic (`spread_cells`).
+    In the number of cells, each step of the likelihood takes cubic time (`tuning_cells`), the mean takes cubic time
+    once (`mean_cells`), and the deviation of every scored cell takes quadratic time (`spread_cells`).
     """
 
     tuning_cells: int = 500
@@ -34,14 +35,14 @@ class ProcessConfig:
         check_ranges(self, _RANGES)
 
 
-# Loading a model refits it: the upper bounds keep a file from asking for days and more memory than there is.
+# Loading a model refits it: the upper bounds keep a file from demanding days, or more memory than a machine has.
 _RANGES = {"tuning_cells": (2, 5_000), "mean_cells": (2, 20_000), "spread_cells": (2, 5_000)}
 _ROWS = 1024
 """Rows of the covariance that are computed at a time."""
 
 
-class GaussianProcess(FeaturePredictor):
-    """The posterior of a Gaussian process; labels of isomorphic cells count as one, less noisy, label.
+class GaussianProcess(FeaturePredictor[ProcessConfig]):
+    """The posterior of a Gaussian process; labels of isomorphic cells count as one less noisy label.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -54,16 +55,16 @@ class GaussianProcess(FeaturePredictor):
 
     name = "gaussian-process"
     description = "Gaussian process (scikit-learn) on path features of cells, or what any space offers; CPU, seconds"
-    presets: ClassVar[Mapping[str, Any]] = {"default": ProcessConfig()}
+    presets: ClassVar[Mapping[str, ProcessConfig]] = {"default": ProcessConfig()}
     library = "sklearn"
 
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
-        config: ProcessConfig = self.config
+        config = self.config
         features, scores = task
         standard = self._reading.standardiser(features)
         offset = scores.mean()
         distinct, row, count = np.unique(features, axis=0, return_inverse=True, return_counts=True)
-        # A random order, so that the first so many are a random choice.
+        # A random order makes the first cells a random choice.
         order = np.random.default_rng(self.seed).permutation(len(distinct))
         inputs = standard(distinct[order])
         means = (np.bincount(row, weights=scores - offset) / count)[order]
@@ -71,8 +72,8 @@ class GaussianProcess(FeaturePredictor):
         if isinstance(like, _Scorer):
             kernel = like.kernel
         else:
-            drawn = np.random.default_rng(self.seed).permutation(len(scores))[: config.tuning_cells]
-            kernel = _likeliest_kernel(standard(features[drawn]), scores[drawn] - offset)
+            chosen = np.random.default_rng(self.seed).permutation(len(scores))[: config.tuning_cells]
+            kernel = _likeliest_kernel(standard(features[chosen]), scores[chosen] - offset)
         return _Scorer(standard, offset, kernel, inputs, means, count, config)
 
 
@@ -113,12 +114,12 @@ def _likeliest_kernel(inputs: np.ndarray, scores: np.ndarray) -> Kernel:
     from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern, WhiteKernel
 
     width = inputs.shape[1]
-    typical = np.sqrt(width)  # distance of two standardised cells
+    typical = np.sqrt(width)  # distance between two standardised cells
     rough = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(typical, (typical / 10, typical * 100), nu=1.5)
     linear = ConstantKernel(0.1 / width, (1e-8, 1e2)) * DotProduct(0.0, "fixed")
     process = GaussianProcessRegressor(rough + linear + WhiteKernel(0.1, (1e-6, 1e1)), alpha=1e-8)
     with warnings.catch_warnings():
-        # A number at its bound is an answer: so few labels cannot tell.
+        # A hyper-parameter at its bound is fine: a few labels cannot determine it.
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(inputs, scores)
     return Kernel(*np.exp(process.kernel_.theta).tolist())
@@ -130,11 +131,11 @@ class _Scorer:
     Args:
         standard: (B, F) features → inputs.
         offset: mean of the scores.
-        kernel: with its numbers.
+        kernel: with its hyper-parameters.
         inputs: (n, F) different cells in random order.
         means: (n,) mean scores of each, less the offset.
-        count: (n,) labels of each.
-        config: how many cells serve for what.
+        count: (n,) number of labels of each.
+        config: how many cells to use for what.
     """
 
     def __init__(
@@ -177,10 +178,10 @@ def _cholesky(kernel: Kernel, inputs: np.ndarray, count: np.ndarray) -> np.ndarr
     from scipy.linalg import cholesky
 
     covariance = np.empty((len(inputs), len(inputs)))
-    for start in range(0, len(inputs), _ROWS):  # the kernel takes three arrays of what it gives
+    for start in range(0, len(inputs), _ROWS):  # the kernel needs three arrays of the size of its result
         covariance[start : start + _ROWS] = kernel(inputs[start : start + _ROWS], inputs)
     diagonal = np.einsum("ii->i", covariance)
     diagonal += kernel.noise / count + 1e-10 * diagonal.mean()
-    # Transposed it is in the order in which LAPACK can overwrite it.
+    # Transposed, it has the order in which LAPACK can overwrite it.
     root: np.ndarray = cholesky(covariance.T, lower=True, overwrite_a=True, check_finite=False)
     return root

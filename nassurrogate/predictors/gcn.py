@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nassurrogate.architecture import INPUT, OUTPUT
 from nassurrogate.errors import InputError
+from nassurrogate.graphs.cell_graph import INPUT, OUTPUT
 from nassurrogate.predictors.base import check_ranges
 from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig
 from nassurrogate.predictors.training.config import check_choices
@@ -27,10 +27,10 @@ from nassurrogate.predictors.training.losses import absolute_loss, rank_loss
 class GCNConfig(TrainingConfig):
     """Hyper-parameters. The defaults are the preset `fast`; `PAPER` is the released NAS-Bench-201 configuration.
 
-    cells: `reduced` reads the canonical cell, an edge as often as it counts; `pruned` reads what the released code
-        makes of a cell: an edge counts once, and the place of each operation that was dead, `none` or a skip stays as a
-        node without features, which only the global node reads.
-    labels: `rank` has squared error and a pairwise logistic loss, `fraction` the absolute error.
+    cells: `reduced` reads the canonical graph with its multiplicities; `pruned` reads the graph of the released code:
+        every edge counts once, and each dead operation, `none` or skip leaves a node without features, which only the
+        global node reads.
+    labels: `rank` uses squared error and a pairwise logistic loss, `fraction` the absolute error.
     """
 
     epochs: int = 100
@@ -47,7 +47,7 @@ class GCNConfig(TrainingConfig):
             raise InputError(f"members * width must be at most {_MAX_BREADTH}")
 
 
-# The upper bounds keep a file from asking for more memory than there is.
+# The upper bounds keep a model file from demanding more memory than a machine has.
 _MAX_BREADTH = 1 << 16
 _RANGES = {"width": (1, 4096), "layers": (1, 64), "dropout": (0.0, 0.99)}
 PAPER = GCNConfig(
@@ -68,7 +68,7 @@ PAPER = GCNConfig(
 
 
 class GraphConvolution(nn.Module):
-    """Every node adds up what the nodes it reads say, (B, N + 1, F) → (B, N + 1, d); then norm, ReLU, dropout."""
+    """Every node sums the nodes it reads, (B, N + 1, F) → (B, N + 1, d); then norm, ReLU, dropout."""
 
     def __init__(self, fan_in: int, width: int, dropout: float) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class GraphConvolution(nn.Module):
 
 
 class GCNNet(nn.Module):
-    """Features (B, N + 1, F), what reads what (B, N + 1, N + 1) → predictions (B,), of the global node in front."""
+    """Features (B, N + 1, F), reads (B, N + 1, N + 1) → predictions (B,), from the global node, which is first."""
 
     def __init__(self, n_features: int, config: GCNConfig) -> None:
         super().__init__()
@@ -102,13 +102,13 @@ class GCNNet(nn.Module):
         return prediction
 
 
-class GCN(GraphNetworkPredictor):
+class GCN(GraphNetworkPredictor[GCNConfig]):
     """An ensemble of graph convolutional networks; `paper` is one of the published size, trained as released.
 
-    A node reads itself and the nodes it feeds, so information flows against the edges; a global node, on which the
-    prediction stands, reads all. The paper trains for 250 epochs with a cosine schedule and keeps the epoch that is
-    best on 100 more cells; here the rate falls linearly and the last weights are kept. Its relation predictor, which
-    compares pairs, is not here.
+    A node reads itself and the nodes it feeds, so information flows against the edges; a global node reads all nodes
+    and gives the prediction. The paper trains for 250 epochs with a cosine schedule and keeps the checkpoint that is
+    best on 100 more cells; here the learning rate falls linearly and the last weights are kept. The paper's relation
+    predictor, which compares pairs, is not implemented.
 
     >>> import numpy as np
     >>> from nassurrogate.spaces import get_space
@@ -121,8 +121,8 @@ class GCN(GraphNetworkPredictor):
     """
 
     name = "gcn"
-    description = "GCN of BRP-NAS; fast: a narrow ensemble on reduced cells; paper: as published, regression"
-    presets: ClassVar[Mapping[str, Any]] = {"fast": GCNConfig(), "paper": PAPER}
+    description = "GCN of BRP-NAS; fast: a narrow ensemble on canonical cells; paper: as published, regression"
+    presets: ClassVar[Mapping[str, GCNConfig]] = {"fast": GCNConfig(), "paper": PAPER}
 
     def _network(self) -> GCNNet:
         return GCNNet(len(self._vocabulary) + 1, self.config)
@@ -133,14 +133,14 @@ class GCN(GraphNetworkPredictor):
 
     @property
     def _width(self) -> int:
-        return int(self.config.width)
+        return self.config.width
 
     @property
     def _vocabulary(self) -> tuple[str, ...]:
         return (INPUT, *self.space.computing_ops, OUTPUT)
 
     def _read(self, op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Inputs:
-        """One-hot features (…, N + 1, F) and what reads what (…, N + 1, N + 1); the global node comes first."""
+        """One-hot features (…, N + 1, F) and which node reads which (…, N + 1, N + 1); the global node is first."""
         there = mask.float()
         feature = F.pad(F.one_hot(op, len(self._vocabulary)) * there.unsqueeze(-1), (0, 1, 1, 0))
         feature[..., 0, -1] = 1

@@ -1,10 +1,10 @@
-"""Gradient-boosted trees (LightGBM) on path features of the canonical cell: the strong classical baseline."""
+"""Gradient-boosted trees (LightGBM) on path features of the canonical cell: a strong classical baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BoostingConfig:
-    """Hyper-parameters; `members` ensembles of trees see different bootstrap weights, their spread is the deviation."""
+    """Hyper-parameters; `members` boosted models with different bootstrap weights, whose spread is the deviation."""
 
     members: int = 5
     rounds: int = 200
@@ -30,7 +30,7 @@ class BoostingConfig:
         check_ranges(self, _RANGES)
 
 
-# Loading a model refits it: the upper bounds keep a file from asking for days of it.
+# Loading a model refits it: the upper bounds keep a file from demanding days of computing.
 _RANGES = {
     "members": (1, 100),
     "rounds": (1, 10_000),
@@ -41,10 +41,10 @@ _RANGES = {
 }
 
 
-class GradientBoosting(FeaturePredictor):
+class GradientBoosting(FeaturePredictor[BoostingConfig]):
     """An ensemble of LightGBM regressors on Bayesian-bootstrap weights.
 
-    LightGBM's reader of its own text format is no match for a hostile file (a changed number crashes the process).
+    It is saved as its labels: LightGBM's reader of its text format crashes the process on a manipulated file.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -57,13 +57,13 @@ class GradientBoosting(FeaturePredictor):
 
     name = "gradient-boosting"
     description = "LightGBM on path features of cells, or what any space offers; CPU, seconds"
-    presets: ClassVar[Mapping[str, Any]] = {"default": BoostingConfig()}
+    presets: ClassVar[Mapping[str, BoostingConfig]] = {"default": BoostingConfig()}
 
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
         import lightgbm
 
         features, scores = task
-        config: BoostingConfig = self.config
+        config = self.config
         rng = np.random.default_rng(self.seed)
         boosters = []
         for _ in range(config.members):
@@ -90,11 +90,11 @@ class GradientBoosting(FeaturePredictor):
 
 @dataclass(frozen=True)
 class _Boosters:
-    """Mean and spread over several boosted ensembles."""
+    """Mean and spread over several boosted models."""
 
     members: list[lightgbm.Booster]
 
     def __call__(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # Members in the last axis: sums along it do not depend on how many rows there are.
+        # Members are the last axis: sums along it do not depend on the number of rows.
         each = np.stack([np.asarray(b.predict(rows, num_threads=1)) for b in self.members], axis=1)
         return each.mean(axis=1), each.std(axis=1)

@@ -1,4 +1,4 @@
-"""What predictors that train an ensemble of small networks on cells as graphs have in common.
+"""The base class of predictors that train an ensemble of small networks on cells as graphs.
 
 Shapes: B cells, V views of a cell (the cell itself, then relabelled ones), M members of the ensemble.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -28,10 +28,19 @@ from nassurrogate.predictors.training.ensemble import Ensemble, Inputs, Labelled
 from nassurrogate.runtime.device import one_thread, torch_device
 from nassurrogate.spaces import CellSpace, Space
 
-# Rows that are scored together, and in which precision, by kind of device.
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    TrainingT = TypeVar("TrainingT", bound="TrainingConfig", default=Any)
+else:
+    from typing import TypeVar
+
+    TrainingT = TypeVar("TrainingT")
+
+# Rows that are scored together, and their precision, by kind of device.
 _SCORING = {"cpu": (64, torch.float64), "cuda": (8192, torch.float32)}
 _FOLD_MEMBERS = 2
-"""Members that learn all folds but one: the least that have a spread."""
+"""Members that learn all folds but one: the fewest that have a spread."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,11 @@ class TrainingConfig(EnsembleConfig):
     """Hyper-parameters of the ensemble and its training.
 
     labels: `rank` learns normal scores of the labels' ranks; `fraction` learns labels / 100.
-    averaging: decay of the running average of the weights that is kept; 0 keeps the weights themselves.
-    folds: parts of the labels that some more members do not see, so that their errors set the deviation; 0 takes the
-        spread of the members for it.
-    holdout: share of the labels held out to stop early; 0 trains for all epochs and keeps the last weights.
-    patience: epochs without a better loss on the held-out labels after which training stops.
+    averaging: decay of the moving average of the weights, which is the result; 0: no average.
+    folds: parts of the labels that additional members leave out, whose errors calibrate the deviation; 0: the deviation
+        is the spread of the members.
+    holdout: share of the labels held out for early stopping; 0 trains for all epochs and keeps the last weights.
+    patience: epochs without a lower loss on the held-out labels after which training stops.
     """
 
     labels: str = "rank"
@@ -57,26 +66,24 @@ class TrainingConfig(EnsembleConfig):
         check_choices(self, {"labels": ("rank", "fraction")})
         check_ranges(self, _RANGES)
         if self.folds == 1:
-            raise InputError("folds must be 0, or at least 2: labels outside the only fold there are none; got 1")
+            raise InputError("folds must be 0 or at least 2, got 1: a single fold leaves no labels to learn")
 
     def schedule(self, labels: int) -> Schedule:
-        """How to train on so many labels."""
+        """The schedule for this many labels."""
         return replace(super().schedule(labels), patience=self.patience, averaging=self.averaging)
 
 
 _RANGES = {"averaging": (0.0, 0.9999), "folds": (0, 20), "holdout": (0.0, 0.99), "patience": (1, 10_000_000)}
 
 
-class GraphNetworkPredictor(Predictor):
+class GraphNetworkPredictor(Predictor[TrainingT]):
     """An ensemble of networks that read a cell as a graph, trained together.
 
-    A subclass builds one network (`_network`), turns encoded cells into what it reads (`_read`) and names the loss
-    (`_loss`); its presets are `TrainingConfig`s.
+    A subclass builds one network (`_network`), turns encoded cells into its inputs (`_read`) and defines the loss
+    (`_loss`); its presets are `TrainingConfig`s. The network must compute a row from that row of its inputs alone.
 
-    The deviation comes from the spread of the members by `calibration`. The members that learn all folds of the labels
-    but one are trained beside the others, and then forgotten.
-
-    Its network has to compute a row from that row of its inputs alone.
+    `calibration` turns the spread of the members into a deviation. The members that learn all folds of the labels but
+    one are trained together with the others, and then discarded.
     """
 
     requires = CellSpace
@@ -86,34 +93,34 @@ class GraphNetworkPredictor(Predictor):
         super().__init__(space, **options)
         self._scorer: ChunkScorer | None = None
         self._selection: Labelled | None = None
-        torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
+        torch_device(self.device)  # a missing device is refused now, not after labels have been evaluated
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_scorer": None}  # a CUDA graph cannot be pickled; it is captured again
+        return {**vars(self), "_scorer": None}  # a CUDA graph cannot be pickled: it is captured again
 
     def uses(self) -> list[str]:
         return ["canonical graph" if self.reads_canonical_cells else "raw graph"]
 
     @abstractmethod
     def _network(self) -> nn.Module:
-        """One network, untrained: inputs with rows in front → (rows,) predictions."""
+        """An untrained network: inputs with rows first → (rows,) predictions."""
 
     @abstractmethod
     def _read(self, op: Tensor, adjacency: Tensor, position: Tensor, mask: Tensor) -> Inputs:
-        """What the network reads of operations (…, N), adjacency (…, N, N), positions (…, N) and mask (…, N).
+        """The network's inputs from operations (…, N), adjacency (…, N, N), positions (…, N) and mask (…, N).
 
-        A position is a node's depth in a canonical cell, and its number in one that is read as it is wired.
+        The position of a node is its depth in a canonical graph, and its number in a raw one.
         """
 
     @property
     @abstractmethod
     def _loss(self) -> Loss:
-        """What is minimised."""
+        """The loss to minimise."""
 
     @property
     @abstractmethod
     def _width(self) -> int:
-        """Width of the network: a narrow one runs on one thread."""
+        """Width of the network; a narrow one runs on one thread."""
 
     @property
     @abstractmethod
@@ -122,19 +129,19 @@ class GraphNetworkPredictor(Predictor):
 
     @property
     def reads_canonical_cells(self) -> bool:
-        """Whether the network sees what a cell computes; otherwise it sees how the cell is wired."""
+        """Whether the network reads the canonical graph of a cell; otherwise it reads the raw graph."""
         return True
 
     @property
     def _relabels(self) -> bool:
-        """Whether training shows an isomorphic relabelling beside each cell."""
+        """Whether training pairs each cell with an isomorphic relabelling."""
         return False
 
     def _check_targets(self, targets: np.ndarray) -> None:
         """Raise `InputError` for targets that the configuration cannot learn."""
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
-        config: TrainingConfig = self.config
+        config = self.config
         targets = np.array(targets, dtype=np.float64)
         self._check_targets(targets)
         device = torch_device(self.device)
@@ -174,7 +181,7 @@ class GraphNetworkPredictor(Predictor):
         return mean[place], self._calibration.std(spread)[place]
 
     def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """On the scale of the members, with their own spread: in labels' units it is widest for the worst."""
+        """On the scale of the members, with their own spread: in the labels' unit, it is widest for the worst cells."""
         if not archs:
             return np.empty(0), np.empty(0)
         scores, place = self._different_scores(archs, None)
@@ -185,16 +192,16 @@ class GraphNetworkPredictor(Predictor):
         return self._scale.encode(np.asarray(targets, dtype=np.float64))
 
     def member_scores(self, archs: Sequence[Architecture], scorer: ChunkScorer | None = None) -> np.ndarray:
-        """(M, B) what the members say of B > 0 architectures, on the scale they learned; see `scorer`."""
+        """(M, B) predictions of the members for B > 0 architectures, on the scale they learned; see `scorer`."""
         scores, place = self._different_scores(archs, scorer)
         return scores[:, place]
 
     def scorer(self, chunk: int, dtype: torch.dtype) -> ChunkScorer:
-        """What scores encoded cells (op, adjacency, position, mask), `chunk` at a time, in another precision."""
+        """A scorer of encoded cells (op, adjacency, position, mask), `chunk` at a time, in another precision."""
         return self._scorer_of(self._ensemble, chunk, dtype)
 
     def inputs(self, archs: Sequence[Architecture], rng: np.random.Generator | None = None) -> Inputs:
-        """(B, V, …) what the network reads: of the cells and, with `rng`, of the views that training shows beside."""
+        """(B, V, …) inputs of the network: the cells and, with `rng`, the relabelled views that training adds."""
         cells = self._table.take(self._table.rows(archs))
         views = [cells]
         if rng is not None and self._relabels:
@@ -210,7 +217,7 @@ class GraphNetworkPredictor(Predictor):
         return tensors, {"calibration": self._calibration.as_dict()}
 
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        config: TrainingConfig = self.config
+        config = self.config
         ranked = config.labels == "rank"
         scale = RankScale(tensors["labels.scores"], tensors["labels.values"]) if ranked else FractionScale()
         calibration = Calibration.from_dict(meta["calibration"])
@@ -221,25 +228,25 @@ class GraphNetworkPredictor(Predictor):
 
     @property
     def _table(self) -> CellTable:
-        return cell_table(self.space, self._vocabulary, reduced=self.reads_canonical_cells)
+        return cell_table(self.space, self._vocabulary, canonical=self.reads_canonical_cells)
 
     def _different_scores(
         self, archs: Sequence[Architecture], scorer: ChunkScorer | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(M, D) scores of the different cells among B > 0, and (B,) which of them each is."""
+        """(M, D) scores of the different cells among B > 0, and (B,) the position of each cell among them."""
         different, place = np.unique(self._table.rows(archs), return_inverse=True)
         device = self._ensemble.device
         if scorer is None:
             scorer = self._scorer or self.scorer(*_SCORING[device.type])
             if device.type == "cuda":
-                self._scorer = scorer  # recorded once a fit
+                self._scorer = scorer  # one CUDA graph per fit
         return self._scores(scorer, self._table.take(different)), place
 
     def _scores(self, scorer: ChunkScorer, cells: GraphBatch) -> np.ndarray:
-        """(M, B) what the members of a scorer say of B cells, on the scale they learned."""
+        """(M, B) predictions of a scorer's members for B cells, on the scale they learned."""
         with one_thread(torch_device(self.device), self._width):
             scores = scorer(*vars(cells).values())
-        # Rounded too, for libraries of linear algebra that compute a row by its place.
+        # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
         return np.round(scores.astype(np.float64), 9)
 
     def _scorer_of(self, ensemble: Ensemble, chunk: int, dtype: torch.dtype) -> ChunkScorer:
@@ -252,13 +259,13 @@ class GraphNetworkPredictor(Predictor):
         return ChunkScorer(score, chunk, ensemble.device)
 
     def _in_units(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(M, B) scores of members → (B,) means and (B,) spreads in the unit of the labels."""
+        """(M, B) scores of members → (B,) means and (B,) spreads, in the unit of the labels."""
         mean, spread = _over_members(scores)
         high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
         return self._scale.decode(mean), (high - low) / 2
 
     def _held_out(self, scores: np.ndarray, folds: Sequence[Fold]) -> HeldOut:
-        """What the members of each fold, (folds · members of one, n) scores, predict of the labels it leaves out."""
+        """Predictions of the labels that each fold leaves out, by its members: scores (folds · members of one, n)."""
         by_fold = np.split(scores, len(folds))
         parts = [self._in_units(each[:, fold.held]) for each, fold in zip(by_fold, folds, strict=True)]
         mean, spread = (np.concatenate(each) for each in zip(*parts, strict=True))
@@ -271,13 +278,13 @@ class GraphNetworkPredictor(Predictor):
 
 def _over_members(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(M, B) scores → (B,) means and (B,) standard deviations."""
-    by_cell = np.ascontiguousarray(scores.T)  # along rows NumPy adds in one order, however many rows there are
+    by_cell = np.ascontiguousarray(scores.T)  # NumPy adds along rows in one order, however many there are
     mean = by_cell.mean(axis=1)
     return mean, by_cell.std(axis=1, ddof=1) if len(scores) > 1 else np.zeros_like(mean)
 
 
 def _pools(members: int, folds: Sequence[Fold], n: int, rng: np.random.Generator) -> np.ndarray:
-    """(M, n) rows that each member learns: all of them; or those its fold knows, some of them twice or more."""
+    """(M, n) rows that each member learns: all, or those that its fold knows, some of them repeated."""
     pools = [np.arange(n)] * members
     for fold in folds:
         for _ in range(_FOLD_MEMBERS):

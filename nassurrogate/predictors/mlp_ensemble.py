@@ -1,8 +1,8 @@
 """BANANAS's predictor (White et al., AAAI 2021, arXiv 1910.11858): an ensemble of feed-forward nets on path encodings.
 
-Different from the paper (sections 4 and 5): paths are those of the canonical cell; the nets learn normal scores of the
-labels' ranks with the mean absolute error, not the labels with the error relative to a lower bound; the learning rate
-falls linearly; batches grow so that many labels do not take more steps.
+Differences from the paper (sections 4 and 5): paths are those of the canonical cell; the nets learn normal scores of
+the labels' ranks by the mean absolute error, not the labels by the error relative to a lower bound; the learning rate
+falls linearly; batches grow, so that more labels do not take more steps.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from nassurrogate.spaces import CellSpace, Space
 
 @dataclass(frozen=True)
 class MlpConfig:
-    """Hyper-parameters; batches grow where more steps than `max_steps` would be needed."""
+    """Hyper-parameters; batches grow so that training takes at most `max_steps` steps."""
 
     members: int = 5
     layers: int = 10
@@ -42,7 +42,7 @@ class MlpConfig:
         check_ranges(self, _RANGES)
 
 
-# Loading a model refits it: the upper bounds keep a file from asking for days and more memory than there is.
+# Loading a model refits it: the upper bounds keep a file from demanding days, or more memory than a machine has.
 _RANGES = {
     "members": (1, 100),
     "layers": (1, 100),
@@ -62,7 +62,7 @@ class PathNet(nn.Module):
         widths = [n_paths, *[config.width] * config.layers]
         self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
         self.output = nn.Linear(config.width, 1)
-        for layer in (*self.hidden, self.output):  # Keras's start, from which nets as deep and narrow do learn
+        for layer in (*self.hidden, self.output):  # Keras's initialisation, with which so deep and narrow nets do learn
             nn.init.xavier_uniform_(cast(Tensor, layer.weight))
             nn.init.zeros_(cast(Tensor, layer.bias))
 
@@ -72,10 +72,10 @@ class PathNet(nn.Module):
         return cast(Tensor, self.output(paths)).squeeze(-1)
 
 
-class MlpEnsemble(FeaturePredictor):
-    """Five nets that differ by their start and the order of their batches; their spread is the raw deviation.
+class MlpEnsemble(FeaturePredictor[MlpConfig]):
+    """Five nets that differ in their initial weights and batches; their spread is the raw deviation.
 
-    All members are trained as one batched model, and so are those of all folds. Runs on the CPU.
+    All members, including those of the folds, are trained as one batched model. Runs on the CPU.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -91,7 +91,7 @@ class MlpEnsemble(FeaturePredictor):
     paths_alone = True
     name = "mlp-ensemble"
     description = "BANANAS: an ensemble of feed-forward nets on path encodings of the canonical cell; CPU, seconds"
-    presets: ClassVar[Mapping[str, Any]] = {"default": MlpConfig()}
+    presets: ClassVar[Mapping[str, MlpConfig]] = {"default": MlpConfig()}
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
@@ -103,8 +103,8 @@ class MlpEnsemble(FeaturePredictor):
     def _learn_each(self, tasks: Sequence[Task], like: Scorer | None) -> Iterator[Scorer]:
         if not tasks:
             return
-        config: MlpConfig = self.config
-        # Folds differ in size by at most one label: the larger ones do without it.
+        config = self.config
+        # Folds differ in size by at most one label: the larger ones leave it out.
         n_labels = min(len(scores) for _, scores in tasks)
         inputs = torch.cat([self._encoded(features[:n_labels]) for features, _ in tasks])
         targets = torch.from_numpy(np.concatenate([scores[:n_labels] for _, scores in tasks])).float()
@@ -133,7 +133,7 @@ class MlpEnsemble(FeaturePredictor):
         return PathNet(self._n_paths, self.config)
 
     def _encoded(self, features: np.ndarray) -> Tensor:
-        """(D, F) features → (D, P) ones and zeros: which paths there are."""
+        """(D, F) features → (D, P): 1 for the paths that occur, else 0."""
         return torch.from_numpy(features[:, : self._n_paths] > 0).float()
 
     def _scorer(self, ensemble: Ensemble) -> Scorer:

@@ -1,6 +1,6 @@
 """NAR-Former (Yi et al., CVPR 2023, arXiv 2211.08024): a cell as a sequence of tokens, fused to one in stages.
 
-Shapes: B cells, L tokens (depth, end, N nodes), d the width, V views of a cell, Q queries, K tokens that are read.
+Shapes: B cells, L tokens (depth, end, N nodes), d the width, V views of a cell, Q queries, K tokens that they read.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nassurrogate.architecture import INPUT, OUTPUT
 from nassurrogate.errors import InputError
+from nassurrogate.graphs.cell_graph import INPUT, OUTPUT
 from nassurrogate.predictors.base import check_ranges
 from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig
 from nassurrogate.predictors.nar_former_v2 import identity_code
@@ -25,21 +25,21 @@ from nassurrogate.predictors.training.ensemble import Inputs, Loss
 from nassurrogate.predictors.training.losses import inconsistency, rank_loss, squared_loss
 
 QUERIES = (4, 2, 1)
-"""Tokens that are left after each stage of fusion."""
+"""Tokens left after each stage of fusion."""
 _END, _NO_SOURCE = 100_000, -1
-"""Numbers that stand for the end of the cell, and for what the input reads."""
+"""Numbers encoded for the end of the cell, and for the source of the input."""
 
 
 @dataclass(frozen=True)
 class V1Config(TrainingConfig):
     """Hyper-parameters. The defaults are the preset `fast`; `PAPER` is the released NAS-Bench-201 configuration.
 
-    cells: `reduced` reads the canonical cell; `wired` reads all edges as nodes.
-    code_width: width of the code of one number; a token holds three and is as wide as the network.
+    cells: `reduced` reads the canonical graph; `wired` reads the raw graph, with all edges as nodes.
+    code_width: width of the encoding of one number; a token holds three and is as wide as the network.
     heads, blocks, ffn_ratio: of the transformer; `blocks` counts those of the first stage.
     consistency: weight of the difference between a cell and its relabelling; 0 trains without relabelled cells.
-    labels: `rank` has squared error and a pairwise logistic loss and a linear output, `fraction` the paper's loss and a
-        sigmoid.
+    labels: `rank` uses squared error, a pairwise logistic loss and a linear output; `fraction` uses the paper's loss
+        and a sigmoid.
     """
 
     members: int = 2
@@ -70,7 +70,7 @@ class V1Config(TrainingConfig):
         return 3 * self.code_width
 
 
-# The upper bounds keep a file from asking for more memory than there is.
+# The upper bounds keep a model file from demanding more memory than a machine has.
 _MAX_BREADTH = 1 << 16
 _RANGES = {
     "code_width": (4, 1024),
@@ -100,9 +100,9 @@ PAPER = V1Config(
 
 
 class Attention(nn.Module):
-    """Queries (B, Q, d) gather from tokens (B, K, d) → (B, Q, d); tokens that are not there are not read.
+    """Queries (B, Q, d) attend to tokens (B, K, d) → (B, Q, d); padding is not read.
 
-    Learned queries are used as they are, without a map.
+    Learned queries are not mapped.
     """
 
     def __init__(self, config: V1Config, *, maps_query: bool) -> None:
@@ -157,7 +157,7 @@ class Block(nn.Module):
 
 
 class Fusion(nn.Module):
-    """A later stage: learned queries gather what a few tokens hold. There is no residual: the shapes differ."""
+    """A later stage: learned queries attend to a few tokens. There is no residual, as the shapes differ."""
 
     def __init__(self, config: V1Config, n_queries: int) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class Fusion(nn.Module):
 
 
 class Recall(nn.Module):
-    """Between two stages: what the last one gave queries the tokens of the first stage again."""
+    """Between two stages: the output of the last one queries the tokens of the first stage again."""
 
     def __init__(self, config: V1Config) -> None:
         super().__init__()
@@ -187,7 +187,7 @@ class Recall(nn.Module):
 
 
 class NarFormerV1Net(nn.Module):
-    """Tokens (B, L, d), the code of the depth first, and which are there (B, L) → predictions (B,)."""
+    """Tokens (B, L, d), the encoded depth first, and their mask (B, L) → predictions (B,)."""
 
     def __init__(self, config: V1Config) -> None:
         super().__init__()
@@ -210,14 +210,14 @@ class NarFormerV1Net(nn.Module):
         return cast(Tensor, output.sigmoid() if self.bounded else output)
 
 
-class NarFormerV1(GraphNetworkPredictor):
+class NarFormerV1(GraphNetworkPredictor[V1Config]):
     """An ensemble of NAR-Former networks; `paper` is one of the published size, trained as released.
 
-    The released code keeps the epoch that is best on 200 more cells, and decays no bias and no norm; here the last
-    (averaged) weights are kept, and all of them decay.
+    The released code keeps the checkpoint that is best on 200 more cells, and applies no weight decay to biases and
+    norms; here the last (averaged) weights are kept, and all of them decay.
 
-    Tokens name nodes by their number, so `wired` cells are scored as they are written; equal functions score equally on
-    the `reduced` canonical cell. Training shows each cell beside a relabelling that keeps the topological order.
+    Tokens identify nodes by their number, so `wired` cells are scored as they are written; with `reduced`, equivalent
+    cells score equally. Training pairs each cell with a relabelling that keeps the topological order.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -229,8 +229,8 @@ class NarFormerV1(GraphNetworkPredictor):
     """
 
     name = "nar-former-v1"
-    description = "NAR-Former, a multi-stage fusion transformer; fast: a narrow ensemble on reduced cells; paper: wired"
-    presets: ClassVar[Mapping[str, Any]] = {"fast": V1Config(), "paper": PAPER}
+    description = "NAR-Former, a multi-stage fusion transformer; fast: a narrow ensemble on canonical cells; paper: raw"
+    presets: ClassVar[Mapping[str, V1Config]] = {"fast": V1Config(), "paper": PAPER}
 
     def _network(self) -> NarFormerV1Net:
         return NarFormerV1Net(self.config)
@@ -244,7 +244,7 @@ class NarFormerV1(GraphNetworkPredictor):
 
     @property
     def _width(self) -> int:
-        return int(self.config.width)
+        return self.config.width
 
     def _check_targets(self, targets: np.ndarray) -> None:
         if self.config.labels == "fraction" and not ((targets >= 0) & (targets <= 100)).all():
@@ -255,11 +255,11 @@ class NarFormerV1(GraphNetworkPredictor):
 
     @property
     def reads_canonical_cells(self) -> bool:
-        return bool(self.config.cells == "reduced")
+        return self.config.cells == "reduced"
 
     @property
     def _relabels(self) -> bool:
-        return bool(self.config.consistency > 0)
+        return self.config.consistency > 0
 
     @property
     def _vocabulary(self) -> tuple[str, ...]:
@@ -270,17 +270,18 @@ class NarFormerV1(GraphNetworkPredictor):
 
 
 def tokens(op: Tensor, adjacency: Tensor, mask: Tensor, code_width: int) -> tuple[Tensor, Tensor]:
-    """Operations (…, N), adjacency (…, N, N), mask (…, N) → tokens (…, 2 + N, 3 · code_width), which are there.
+    """Operations (…, N), adjacency (…, N, N), mask (…, N) → tokens (…, 2 + N, 3 · code_width) and their mask.
 
-    The token of a node is [code of the operation | code of its number | sum of the codes of the nodes it reads, as
-    often as it reads them]. In front stand the code of the number of nodes, three times as wide, and the end token.
+    The token of a node is [code of the operation | code of its number | sum of the codes of the nodes it reads, each
+    times its multiplicity]. Before them come the code of the number of nodes, three times as wide, and the end token.
     """
+    # `torch.full` runs on the device; a CUDA graph cannot contain the copy that `torch.tensor` makes.
     n_nodes = op.shape[-1]
     number = identity_code(torch.arange(n_nodes, device=op.device), code_width)
     source = adjacency.transpose(-1, -2) @ number
-    source[..., 0, :] = identity_code(torch.tensor(_NO_SOURCE, device=op.device), code_width)
+    source[..., 0, :] = identity_code(torch.full((), _NO_SOURCE, device=op.device), code_width)
     node = torch.cat([identity_code(op, code_width), number.expand_as(source), source], dim=-1) * mask.unsqueeze(-1)
     depth = identity_code(mask.sum(dim=-1, keepdim=True), 3 * code_width)
-    end = identity_code(torch.tensor(_END, device=op.device), code_width).repeat(3).expand_as(depth)
+    end = identity_code(torch.full((), _END, device=op.device), code_width).repeat(3).expand_as(depth)
     both = torch.ones_like(mask[..., :1]).expand(*mask.shape[:-1], 2)
     return torch.cat([depth, end, node], dim=-2), torch.cat([both, mask], dim=-1)

@@ -9,22 +9,23 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nassurrogate.architecture import INPUT, OUTPUT, Architecture
+from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
+from nassurrogate.graphs.cell_graph import INPUT, OUTPUT
 from nassurrogate.predictors.base import check_ranges
 from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig
 from nassurrogate.predictors.training.config import check_choices
 from nassurrogate.predictors.training.ensemble import Inputs, Labelled, Loss
 from nassurrogate.predictors.training.losses import rank_loss, relative_loss
 
-# Codes of the operations in the released code; what it does not know comes after.
+# Numbers of the operations in the released code; other operations follow.
 _OP_CODES = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
 
 
@@ -32,14 +33,14 @@ _OP_CODES = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_conn
 class V2Config(TrainingConfig):
     """Hyper-parameters. The defaults are the preset `fast`; `PAPER` is the paper's NAS-Bench-201 configuration.
 
-    cells: `reduced` reads the cell as what it computes (nothing dead, no `none`, skips contracted, an edge's weight its
-        multiplicity), with a node's depth as its position; `wired` reads all edges as nodes, with their number as
-        position.
-    code_width: width of the code of one number in a token; a token holds two.
-    layer_scale: what γ, the weight of the feed-forward network, starts from.
+    cells: `reduced` reads the canonical graph (no dead nodes, no `none`, skips contracted, edges weighted by their
+        multiplicity), with the depth of a node as its position; `wired` reads the raw graph, with all edges as nodes
+        and their number as position.
+    code_width: width of the encoding of one number; a token holds two.
+    layer_scale: initial value of γ, the weight of the feed-forward network.
     output: `linear`, or the paper's `log-sigmoid`, which is always positive.
-    labels: `rank` learns normal scores of the labels' ranks with squared error and a pairwise logistic loss;
-        `fraction` learns labels / 100 with the paper's loss, each cell beside an isomorphic relabelling.
+    labels: `rank` learns normal scores of the labels' ranks by squared error and a pairwise logistic loss; `fraction`
+        learns labels / 100 by the paper's loss, each cell paired with an isomorphic relabelling.
     """
 
     cells: str = "reduced"
@@ -65,7 +66,7 @@ class V2Config(TrainingConfig):
             raise InputError(f"width must be a multiple of groups ({self.groups}), got {self.width}")
 
 
-# The upper bounds keep a file from asking for more memory than there is.
+# The upper bounds keep a model file from demanding more memory than a machine has.
 _MAX_BREADTH = 1 << 18
 _RANGES = {
     "code_width": (4, 1024),
@@ -101,8 +102,8 @@ PAPER = V2Config(
 def identity_code(numbers: Tensor, width: int) -> Tensor:
     """(…) whole numbers → (…, width): sin and cos of π·x·(1 + k/K), k = 0 … K, K = width / 2 − 1, interleaved.
 
-    The released code has width 64 and the frequencies linspace(1, 2³¹, 32); modulo full turns they are these, without
-    the rounding noise that phases of 10¹⁰ have in single precision.
+    The released code has width 64 and the frequencies linspace(1, 2³¹, 32). Modulo full turns they are the same, but
+    these avoid the rounding noise of phases of 10¹⁰ in single precision.
     """
     n_frequencies = width // 2
     steps = torch.arange(n_frequencies, device=numbers.device, dtype=torch.float64) / (n_frequencies - 1)
@@ -112,7 +113,7 @@ def identity_code(numbers: Tensor, width: int) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """Linear layer with the paper's start: weight uniform in ±1/√fan_in, bias in ±1/√fan_out."""
+    """Linear layer with the paper's initialisation: weight uniform in ±1/√fan_in, bias in ±1/√fan_out."""
 
     def reset_parameters(self) -> None:
         nn.init.uniform_(self.weight, -1 / math.sqrt(self.in_features), 1 / math.sqrt(self.in_features))
@@ -121,7 +122,7 @@ class Linear(nn.Linear):
 
 
 class GroupedLinear(nn.Module):
-    """(…, groups·in) → (…, groups·out): one map a group, then layer norm inside each group with a shared affine."""
+    """(…, groups·in) → (…, groups·out): one map per group, then layer norm in each group with a shared affine."""
 
     def __init__(self, groups: int, fan_in: int, fan_out: int) -> None:
         super().__init__()
@@ -157,7 +158,7 @@ class Block(nn.Module):
         query = self.query_key_map(x).sigmoid()  # serves as the key too
         similarity = query @ query.transpose(-1, -2) / math.sqrt(x.shape[-1]) * adjacency
         attention = similarity / (similarity.sum(dim=-1, keepdim=True) + 1e-6)  # no softmax: sigmoids are positive
-        y = self.neighbour_map(attention @ x) + self.root_map(x)  # the root term stands in for a residual
+        y = self.neighbour_map(attention @ x) + self.root_map(x)  # the root term replaces a residual
         y = cast(Tensor, self.dropout(F.normalize(y, dim=-1).relu()))
         return y + self.layer_scale * self.feed_forward(y)
 
@@ -189,7 +190,7 @@ class NarFormerV2Net(nn.Module):
             x = block(x, adjacency, degree)
             means.append((x * node_share).sum(dim=-2))
         joined = torch.cat(means, dim=-1)
-        gate = self.readout_gate[1](self.readout_gate[0](joined).relu()).sigmoid()  # one gate a block
+        gate = self.readout_gate[1](self.readout_gate[0](joined).relu()).sigmoid()  # one gate per block
         graph = (gate.unsqueeze(-1) * torch.stack(means, dim=-2)).sum(dim=-2)
         for layer in self.head[:-1]:
             graph = self.dropout(layer(graph).relu())
@@ -197,10 +198,10 @@ class NarFormerV2Net(nn.Module):
         return -F.logsigmoid(output) if self.positive else output
 
 
-class NarFormerV2(GraphNetworkPredictor):
+class NarFormerV2(GraphNetworkPredictor[V2Config]):
     """An ensemble of NAR-Former V2 networks, trained together; `paper` is one network, without a deviation.
 
-    The last weights are kept, or after `choose_model_on` those of the best epoch, as the released code does.
+    The last weights are kept, or after `choose_model_on` the best checkpoint, as in the released code.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -213,30 +214,30 @@ class NarFormerV2(GraphNetworkPredictor):
 
     name = "nar-former-v2"
     description = (
-        "NAR-Former V2, a graph-aided transformer; fast: a narrow ensemble on reduced cells; paper: as published"
+        "NAR-Former V2, a graph-aided transformer; fast: a narrow ensemble on canonical cells; paper: as published"
     )
-    presets: ClassVar[Mapping[str, Any]] = {"fast": V2Config(), "paper": PAPER}
+    presets: ClassVar[Mapping[str, V2Config]] = {"fast": V2Config(), "paper": PAPER}
 
     def choose_model_on(self, archs: Sequence[Architecture], targets: np.ndarray) -> None:
-        """Let every later fit keep, of each member, the epoch with the best Kendall's tau on these cells.
+        """Let later fits keep, for each member, the checkpoint with the best Kendall's tau on these cells.
 
-        Such a fit learns all its labels (`holdout` is not used) and goes through all epochs. To compare with figures
-        of the literature: it needs more labels than those it learns.
+        Such a fit learns all its labels (`holdout` is ignored) and runs all epochs. It needs more labels than those it
+        learns, and serves to compare with published figures.
 
         Args:
             archs: n > 1 architectures.
-            targets: (n,) finite, what their order is judged by, in any unit.
+            targets: (n,) finite, in any unit; only their order matters.
 
         Raises `InputError` for other targets.
         """
-        judged = np.array(targets, dtype=np.float64)
-        if len(archs) < 2 or judged.shape != (len(archs),) or not np.isfinite(judged).all():
+        values = np.array(targets, dtype=np.float64)
+        if len(archs) < 2 or values.shape != (len(archs),) or not np.isfinite(values).all():
             raise InputError(
-                f"a model is chosen on 2 architectures or more and a finite target of each, got {len(archs)} "
-                f"architectures and {int(np.isfinite(judged).sum())} finite targets of shape {judged.shape}"
+                f"a checkpoint is chosen on at least 2 architectures with a finite target each, got {len(archs)} "
+                f"architectures and {int(np.isfinite(values).sum())} finite targets of shape {values.shape}"
             )
         inputs = self.inputs(archs)
-        self._selection = Labelled(inputs, torch.from_numpy(judged).float().to(inputs[0].device))
+        self._selection = Labelled(inputs, torch.from_numpy(values).float().to(inputs[0].device))
 
     def _network(self) -> NarFormerV2Net:
         return NarFormerV2Net(self.config)
@@ -247,7 +248,7 @@ class NarFormerV2(GraphNetworkPredictor):
 
     @property
     def _width(self) -> int:
-        return int(self.config.width)
+        return self.config.width
 
     def _check_targets(self, targets: np.ndarray) -> None:
         if self.config.labels == "fraction" and (targets <= 0).any():
@@ -257,11 +258,11 @@ class NarFormerV2(GraphNetworkPredictor):
 
     @property
     def reads_canonical_cells(self) -> bool:
-        return bool(self.config.cells == "reduced")
+        return self.config.cells == "reduced"
 
     @property
     def _relabels(self) -> bool:
-        return bool(self.config.labels == "fraction")
+        return self.config.labels == "fraction"
 
     @property
     def _vocabulary(self) -> tuple[str, ...]:

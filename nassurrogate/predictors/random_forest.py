@@ -14,7 +14,7 @@ from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, 
 
 @dataclass(frozen=True)
 class ForestConfig:
-    """Hyper-parameters; every split looks at a random `column_fraction` of the features."""
+    """Hyper-parameters; every split considers a random `column_fraction` of the features."""
 
     trees: int = 100
     column_fraction: float = 1 / 3
@@ -24,11 +24,11 @@ class ForestConfig:
         check_ranges(self, _RANGES)
 
 
-# Loading a model refits it: the upper bounds keep a file from asking for days of it.
+# Loading a model refits it: the upper bounds keep a file from demanding days of computing.
 _RANGES = {"trees": (1, 10_000), "column_fraction": (0.01, 1.0), "min_data_in_leaf": (1, 1_000_000)}
 
 
-class RandomForest(FeaturePredictor):
+class RandomForest(FeaturePredictor[ForestConfig]):
     """Trees on bootstrap samples; their spread is the raw deviation.
 
     >>> from nassurrogate.spaces import get_space
@@ -42,13 +42,13 @@ class RandomForest(FeaturePredictor):
 
     name = "random-forest"
     description = "random forest (scikit-learn) on path features of cells, or what any space offers; CPU, seconds"
-    presets: ClassVar[Mapping[str, Any]] = {"default": ForestConfig()}
+    presets: ClassVar[Mapping[str, ForestConfig]] = {"default": ForestConfig()}
     library = "sklearn"
 
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
         from sklearn.ensemble import RandomForestRegressor
 
-        config: ForestConfig = self.config
+        config = self.config
         forest = RandomForestRegressor(
             n_estimators=config.trees,
             max_features=config.column_fraction,
@@ -67,7 +67,7 @@ class _Trees:
     trees: list[Any]
 
     def __call__(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        narrow = rows.astype(np.float32)  # what a tree reads: converted once, not by every tree
-        # Trees in the last axis: sums along it do not depend on how many rows there are.
+        narrow = rows.astype(np.float32)  # the type that trees read: converted once, not by every tree
+        # Trees are the last axis: sums along it do not depend on the number of rows.
         each = np.stack([tree.predict(narrow, check_input=False) for tree in self.trees], axis=1)
         return each.mean(axis=1), each.std(axis=1)

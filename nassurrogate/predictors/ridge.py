@@ -1,4 +1,4 @@
-"""Ridge regression (scikit-learn) on path features of the canonical cell: the cheapest model worth asking."""
+"""Ridge regression (scikit-learn) on path features of the canonical cell: the cheapest useful model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, 
 
 @dataclass(frozen=True)
 class RidgeConfig:
-    """Penalties that are tried: `alphas` of them between `lowest_alpha` and `highest_alpha`, evenly in logarithms."""
+    """Penalties to try: `alphas` of them from `lowest_alpha` to `highest_alpha`, evenly spaced in logarithms."""
 
     lowest_alpha: float = 1e-3
     highest_alpha: float = 1e4
@@ -32,8 +32,8 @@ class RidgeConfig:
 _RANGES = {"lowest_alpha": (1e-9, 1e9), "highest_alpha": (1e-9, 1e9), "alphas": (1, 1000)}
 
 
-class RidgeRegression(FeaturePredictor):
-    """A linear model; leave-one-out errors choose the penalty, the leverage of a cell is its raw deviation.
+class RidgeRegression(FeaturePredictor[RidgeConfig]):
+    """A linear model; leave-one-out errors choose the penalty, and the leverage of a cell sets its raw deviation.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -48,13 +48,13 @@ class RidgeRegression(FeaturePredictor):
     description = (
         "ridge regression (scikit-learn) on path features of cells, or what any space offers; CPU, a tenth of a second"
     )
-    presets: ClassVar[Mapping[str, Any]] = {"default": RidgeConfig()}
+    presets: ClassVar[Mapping[str, RidgeConfig]] = {"default": RidgeConfig()}
     library = "sklearn"
 
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
         from sklearn.linear_model import RidgeCV
 
-        config: RidgeConfig = self.config
+        config = self.config
         features, scores = task
         standard = self._reading.standardiser(features)
         inputs = standard(features)
@@ -72,7 +72,7 @@ class _Line:
 
     Args:
         standard: (B, F) features → inputs.
-        model: scikit-learn's.
+        model: of scikit-learn.
         covariance: (F, F) of the weights, in units of the noise's variance.
         noise: standard deviation of a leave-one-out error.
     """

@@ -1,4 +1,4 @@
-"""What is measured of an untrained network, by name: the columns of the tables that ship. Needs no PyTorch."""
+"""The names of the probes, which are the columns of the shipped tables. Needs no PyTorch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ACTIVATION_NAMES = (
     "cosine between images",
     "absolute cosine between images",
 )
-"""Names of what `activation_statistics` gives."""
+"""Names of the results of `activation_statistics`."""
 PROBE_NAMES = (
     *(f"stage {stage} {name}" for stage in range(1, STAGES + 1) for name in ACTIVATION_NAMES),
     "log-determinant of the activation patterns",

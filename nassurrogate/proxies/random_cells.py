@@ -1,4 +1,4 @@
-"""Many untrained cells of a search space at once, for `random_networks`: how signals go through them.
+"""Untrained cells of a search space, many at once, for `random_networks`: how signals travel through them.
 
 Shapes: n images, G cells of N nodes that run together, C channels, H the image's side.
 """
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nassurrogate.architecture import CellGraph
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.proxies.shared_convolution import shared_convolution
 from nassurrogate.spaces.nb101.costs import vertex_channels
 
@@ -23,25 +23,25 @@ Take: TypeAlias = Callable[[Tensor, int, int], Tensor]
 
 
 class RandomCells(ABC):
-    """G cells of N nodes, for loops over nodes: who does what there, and who reads whom.
+    """G cells of N nodes, prepared for a loop over nodes: their operations, and the nodes they read.
 
     Args:
         graphs: the cells, all of N nodes.
         channels: C.
-        device: where they run.
+        device: to run on.
     """
 
     kernel_of: ClassVar[dict[str, int]]
-    """Operations that are convolutions, and how wide their filters are."""
+    """Convolution → side of its filters."""
     pool: ClassVar[str]
-    """The operation that pools."""
+    """The pooling operation."""
 
     def __init__(self, graphs: Sequence[CellGraph], channels: int, device: torch.device) -> None:
         self.n_graphs, self.n_nodes = len(graphs), graphs[0].n_nodes
         self.every = torch.arange(self.n_graphs, device=device)
         self._times = np.stack([graph.adjacency for graph in graphs]).astype(np.float32)
         on_device = torch.from_numpy(self._times).to(device)
-        # For every node whom it reads, and how often each network does: None where all do once.
+        # For every node, the nodes it reads and their multiplicity in each network; None if it is 1 in all.
         self._reads: list[list[tuple[int, Tensor | None]]] = [[] for _ in range(self.n_nodes)]
         for x, y in np.argwhere(self._times.any(0)).tolist():
             once = bool((self._times[:, x, y] == 1).all())
@@ -54,10 +54,10 @@ class RandomCells(ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, take: Take) -> Tensor:
-        """(n, G, C, H, H) → (n, G, C, H, H): what cells with these filters give."""
+        """(n, G, C, H, H) → (n, G, C, H, H): the output of cells with these filters."""
 
     def _sum_of_read(self, values: Sequence[Tensor], node: int, *, without: int = -1) -> Tensor | None:
-        """The sum of what the node reads, `without` one source; None where no cell reads anything there."""
+        """The sum of the nodes that a node reads, `without` one of them; None if no cell reads any."""
         read = [
             values[source] if times is None else times * values[source]
             for source, times in self._reads[node]
@@ -66,17 +66,17 @@ class RandomCells(ABC):
         return sum(read[1:], start=read[0]) if read else None
 
     def _operated(self, total: Tensor, node: int, operate: Callable[[Tensor, str, Tensor], Tensor]) -> Tensor:
-        """`operate(z, op, rows)` on each operation's rows of what the node reads; other rows pass."""
-        given = total
+        """Apply `operate(z, op, rows)` to the rows of each operation; other rows pass unchanged."""
+        result = total
         for op, rows in self._doing[node].items():
             alone = len(rows) == self.n_graphs
             z = operate(total if alone else total[:, rows], op, rows)
-            given = z if alone else given.index_copy(1, rows, z)
-        return given
+            result = z if alone else result.index_copy(1, rows, z)
+        return result
 
 
 class SummedCells(RandomCells):
-    """NAS-Bench-201's (arXiv 2001.00326, section 2): a node reads a sum; ReLU, convolution, normalisation."""
+    """Cells of NAS-Bench-201 (arXiv 2001.00326, section 2): a node reads a sum; ReLU, convolution, normalisation."""
 
     kernel_of: ClassVar[dict[str, int]] = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
     pool = "avg_pool_3x3"
@@ -91,17 +91,17 @@ class SummedCells(RandomCells):
                     return pooled(z, 3, 1)
                 return normal(shared_convolution(F.relu(z), take(rows, self.kernel_of[op], node)))
 
-            # Nothing read is nothing times the input: a cell without a way through has gradients, and they are 0.
+            # An empty sum is 0 times the input: then a cell with no path from input to output has gradients of 0.
             values.append(self._operated(0 * x if total is None else total, node, operate))
         return values[-1]
 
 
 class SplitCells(RandomCells):
-    """NAS-Bench-101's (arXiv 1902.09635, section 2): what feeds the output is concatenated and shares its channels.
+    """Cells of NAS-Bench-101 (arXiv 1902.09635, section 2): vertices that feed the output are concatenated.
 
-    Convolution, normalisation, ReLU. The cell's input comes to a vertex through a 1x1 convolution of its own. A vertex
-    that does not feed the output has as many channels as the widest that it feeds; of a wider one only the first
-    channels are read. Here all tensors have C channels, and those that a vertex does not have are 0.
+    Convolution, normalisation, ReLU. A vertex reads the cell's input through a 1x1 convolution of its own. The vertices
+    that feed the output share its channels; any other has as many channels as the widest vertex that it feeds. Of a
+    wider vertex, only the first channels are read. Here all tensors have C channels; those that a vertex lacks are 0.
     """
 
     kernel_of: ClassVar[dict[str, int]] = {"conv1x1-bn-relu": 1, "conv3x3-bn-relu": 3}
@@ -115,7 +115,7 @@ class SplitCells(RandomCells):
         feeds, widths = self._times[:, 1:-1, -1] > 0, vertex_channels((self._times > 0).astype(np.int64), channels)
         channel = np.arange(channels)
         self._has = torch.from_numpy((channel < widths[..., None]).astype(np.float32)).to(device)
-        # Where in a vertex's channels each channel of the output is found, and which vertex it is of.
+        # The vertex of each channel of the output, and its position among the channels of that vertex.
         start = np.cumsum(feeds * widths, axis=1) - feeds * widths
         place = channel - start[..., None]
         owned = feeds[..., None] & (place >= 0) & (place < widths[..., None])
@@ -145,12 +145,12 @@ class SplitCells(RandomCells):
         return self._with_projection(x, joined, last, take)
 
     def _with_projection(self, x: Tensor, total: Tensor | None, node: int, take: Take) -> Tensor:
-        """Add the cell's input, where the node reads it, through a 1x1 convolution."""
+        """Add the cell's input through a 1x1 convolution for the cells whose node reads it."""
         rows = self._projected[node]
         if not len(rows):
             return 0 * x if total is None else total
         alone = len(rows) == self.n_graphs
-        # Filters of nodes have the nodes' numbers, those of projections the ones behind.
+        # Filters of nodes have the nodes' numbers; those of projections follow.
         weights = take(rows, 1, self.n_nodes + node)
         projected = F.relu(normal(shared_convolution(x if alone else x[:, rows], weights)))
         if total is None:
@@ -159,14 +159,14 @@ class SplitCells(RandomCells):
 
 
 def normal(x: Tensor) -> Tensor:
-    """Batch normalisation, the statistics of each network its own."""
+    """Batch normalisation with separate statistics for each network."""
     return F.batch_norm(x.flatten(1, 2), None, None, training=True).view_as(x)
 
 
 def pooled(x: Tensor, kernel: int, padding: int) -> Tensor:
-    """The mean over kernel x kernel pixels, edges not counted, as a product with a matrix on either side.
+    """Average pooling over kernel x kernel pixels, without the padding, as a product with a matrix on either side.
 
-    It is separable, and on a CPU ten times as fast as `avg_pool2d`.
+    This is ten times as fast as `avg_pool2d` on a CPU.
     """
     one_by_one = torch.eye(x.shape[-1], device=x.device)[None]
     means = F.avg_pool1d(one_by_one, kernel, 1 if padding else kernel, padding, count_include_pad=False)[0]
@@ -174,4 +174,4 @@ def pooled(x: Tensor, kernel: int, padding: int) -> Tensor:
 
 
 CELLS_OF: Final[Mapping[str, type[RandomCells]]] = {"nb201": SummedCells, "nb101": SplitCells}
-"""What is known of search spaces, by their names."""
+"""Search space → its cells."""

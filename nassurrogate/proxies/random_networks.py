@@ -1,14 +1,14 @@
-"""Statistics of tiny untrained networks built from a cell: what its wiring does to signals and gradients.
+"""Zero-cost proxies: statistics of signals and gradients in a tiny untrained network of a cell.
 
 Nothing is trained and no table is read. Every cell is put into the same small network with the same random weights;
-noise images with random classes go forward once and the loss goes back once. What is measured is known of untrained
-networks from "zero-cost" scores: NASWOT (Mellor et al., arXiv 2006.04647), SNIP, gradient norm and Jacobian covariance
-as compared by Abdelfattah et al. (arXiv 2101.08134). The scores are not theirs to the letter: the network is tiny, the
-images are noise, and the activation patterns are those of the last layer alone.
+noise images with random classes go forward once, and the loss goes back once. The statistics resemble published
+proxies: NASWOT (Mellor et al., arXiv 2006.04647), and SNIP, gradient norm and Jacobian covariance as compared by
+Abdelfattah et al. (arXiv 2101.08134). They are not identical: the network is tiny, the images are noise, and the
+activation patterns are those of the last layer only.
 
 The network: a 3x3 stem, three stages of cells of one width, between them a residual block that halves the image
-(conv, pool, conv, and pool, 1x1 conv on the way past it), batch normalisation after every convolution, without its
-affine part. What a cell does with its operations is its space's: see `random_cells`.
+(conv, pool, conv; beside it pool, 1x1 conv), and batch normalisation without affine part after every convolution. The
+semantics of a cell depend on its space: see `random_cells`.
 
 Shapes: B cells, n images, G networks that run together, C channels, H the image's side.
 """
@@ -24,9 +24,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError, brief, unknown_choice
-from nassurrogate.graphs.canonical import reduce_graph
+from nassurrogate.graphs.canonical import canonical_graph
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.proxies.names import PROBE_NAMES, STAGES
 from nassurrogate.proxies.random_cells import CELLS_OF, RandomCells, normal, pooled
 from nassurrogate.proxies.shared_convolution import shared_convolution
@@ -41,7 +41,7 @@ from nassurrogate.runtime.device import one_thread, torch_device
 CLASSES = 10
 _IMAGES, _LABELS, _STEM, _REDUCTION, _HEAD, _CELL = range(6)
 _BYTES_AT_ONCE = {"cpu": 1 << 28, "cuda": 1 << 33}
-"""Activations that are kept for the way back, of the networks that run together."""
+"""Memory for the activations that the backward pass needs, of networks that run together."""
 
 
 def probe(
@@ -58,22 +58,22 @@ def probe(
 ) -> np.ndarray:
     """(B, P) float64 statistics of one random network per cell, in the columns `PROBE_NAMES`.
 
-    All cells see the same images, and the weights of an operation depend on the seed, the stage, the cell's number in
-    it and the node's number in the canonical graph alone. So a cell's row depends neither on the cells beside it nor on
-    how its nodes are numbered; rows differ between processors by rounding.
+    All cells see the same images, and the weights of an operation depend only on the seed, the stage, the cell's number
+    in it and the node's number in the canonical graph. So a cell's row depends neither on the other cells nor on the
+    numbering of its nodes; rows differ between processors by rounding.
 
     Args:
-        graphs: B cells; they are reduced and put in canonical order first (`reduce_graph`).
+        graphs: B cells; their canonical graphs are used.
         seed: of images and weights, at least 0.
-        cells_per_stage: cells in a row before the image is halved; 3 times as many in all.
-        space: name of the search space that says what the cells do, a key of `CELLS_OF`.
+        cells_per_stage: number of cells before the image is halved; three times as many in all.
+        space: name of the search space of the cells, a key of `CELLS_OF`.
         channels: width of the network.
         image_px: side of the images, a multiple of 4, at least 8.
         images: n, at least 2.
-        device: where to run; `auto` is the GPU where there is one.
-        progress: told how many more rows are done, now and then.
+        device: to run on; `auto` is the GPU if there is one.
+        progress: called now and then with the number of rows done since the last call.
 
-    Raises `InputError` for an unknown space, an operation that is none of its, and for numbers out of range.
+    Raises `InputError` for an unknown space, an operation that it does not have, and numbers out of range.
 
     >>> from nassurrogate.spaces import get_space
     >>> space = get_space("nb201")
@@ -90,9 +90,9 @@ def probe(
     if space not in CELLS_OF:
         raise unknown_choice("space", space, CELLS_OF, place=" of random networks")
     known = (*CELLS_OF[space].kernel_of, CELLS_OF[space].pool)
-    reduced = [reduce_graph(graph) for graph in graphs]
+    canonical = [canonical_graph(graph) for graph in graphs]
     rows: dict[CellGraph, int] = {}
-    place = [rows.setdefault(graph, len(rows)) for graph in reduced]
+    place = [rows.setdefault(graph, len(rows)) for graph in canonical]
     for op in dict.fromkeys(op for graph in rows for op in graph.ops[1:-1]):
         if op not in known:
             raise unknown_choice("operation", op, known, place=f" for a random network of {space}")
@@ -101,7 +101,7 @@ def probe(
         CELLS_OF[space], int(seed), int(cells_per_stage), int(channels), int(image_px), int(images), where
     )
     values = np.empty((len(rows), len(PROBE_NAMES)))
-    # Not TF32: what a GPU measures is what a CPU measures.
+    # Without TF32, so that GPU and CPU measure the same.
     with one_thread(where, 0), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         for batch in _batches(list(rows), network.bytes_of_node, _BYTES_AT_ONCE[where.type]):
             values[[rows[graph] for graph in batch]] = network.measure(batch)
@@ -111,7 +111,7 @@ def probe(
 
 
 def _batches(graphs: list[CellGraph], bytes_of_node: int, bytes_at_once: int) -> Iterator[list[CellGraph]]:
-    """Cells of equal size that share as many edges as may be, as many as fit in memory."""
+    """As many cells of equal size as fit in memory; those with equal edges are together."""
     graphs = sorted(graphs, key=lambda graph: (graph.n_nodes, graph.adjacency.tobytes(), graph.ops))
     for n_nodes, group in groupby(graphs, key=lambda graph: graph.n_nodes):
         alike = list(group)
@@ -120,7 +120,7 @@ def _batches(graphs: list[CellGraph], bytes_of_node: int, bytes_at_once: int) ->
 
 
 class _Weights:
-    """Weights that all networks share, one view per network, so that each has a gradient of its own."""
+    """Weights that all networks share, as one view per network, so that each has its own gradient."""
 
     def __init__(self, network: _Network) -> None:
         self._network = network
@@ -129,7 +129,7 @@ class _Weights:
         self.stages: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(STAGES)]
 
     def take(self, kept: list[tuple[Tensor, Tensor]], rows: Tensor, ci: int, kernel: int, *key: int) -> Tensor:
-        """(g, C, ci, k, k): the filter of that key for the networks `rows`; noted in `kept`."""
+        """(g, C, ci, k, k): the filter of that key for the networks `rows`, appended to `kept`."""
         weight = self._network.filter(ci, kernel, *key).expand(len(rows), -1, -1, -1, -1).requires_grad_()
         kept.append((rows, weight))
         return weight
@@ -156,14 +156,14 @@ class _Network:
         head = self._generator(_HEAD).standard_normal((channels, CLASSES)) / channels**0.5
         self.head = torch.from_numpy(head.astype(np.float32)).to(device)
         self._filters: dict[tuple[int, ...], Tensor] = {}
-        # Four arrays a node are kept for the way back; a stage has a quarter of the pixels of the one before.
+        # The backward pass needs four arrays per node; a stage has a quarter of the pixels of the one before.
         self.bytes_of_node = 4 * 4 * images * channels * image_px**2 * cells_per_stage * 4 // 3
 
     def _generator(self, *key: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *key, *[0] * (5 - len(key))])
 
     def _noise_images(self, images: int, image_px: int) -> Tensor:
-        """(n, 3, H, H): white noise and, as in photographs, stronger noise of long waves."""
+        """(n, 3, H, H): white noise and, as in photographs, stronger noise of low frequency."""
         rng = self._generator(_IMAGES)
         sides = (image_px, 4, 8)
         noise = [torch.from_numpy(rng.standard_normal((images, 3, s, s)).astype(np.float32)) for s in sides]
@@ -171,15 +171,15 @@ class _Network:
         return noise[0] + waves[0] + waves[1]
 
     def filter(self, ci: int, kernel: int, *key: int) -> Tensor:
-        """(C, ci, k, k) normal weights of variance 2 / fan-in, the same whenever they are asked for."""
+        """(C, ci, k, k) normal weights of variance 2 / fan-in, always the same for the same key."""
         if (ci, kernel, *key) not in self._filters:
-            drawn = self._generator(*key).standard_normal((self.channels, ci, kernel, kernel))
-            scaled = drawn * (2 / (ci * kernel**2)) ** 0.5
+            normal_weights = self._generator(*key).standard_normal((self.channels, ci, kernel, kernel))
+            scaled = normal_weights * (2 / (ci * kernel**2)) ** 0.5
             self._filters[ci, kernel, *key] = torch.from_numpy(scaled.astype(np.float32)).to(self.device)
         return self._filters[ci, kernel, *key]
 
     def measure(self, graphs: list[CellGraph]) -> np.ndarray:
-        """(G, P) of G cells of equal size."""
+        """(G, P) probes of G cells of equal size."""
         cells, weights = self._cells(graphs, self.channels, self.device), _Weights(self)
         x = image = self.images[:, None].expand(-1, cells.n_graphs, -1, -1, -1).clone().requires_grad_()
         x = normal(shared_convolution(x, weights.take(weights.stem, cells.every, 3, 3, _STEM)))
@@ -211,7 +211,7 @@ class _Network:
     def _gradient_statistics(self, loss: Tensor, image: Tensor, weights: _Weights) -> list[Tensor]:
         groups = [weights.stem, weights.reductions, *weights.stages]
         wanted = [image, *(weight for group in groups for _, weight in group)]
-        # The weights of a pooled-away branch may be none of the loss: they get zeros.
+        # The loss may not depend on the weights of a branch: their gradients are zeros.
         found = iter(torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True))
         jacobian = next(found).transpose(0, 1).flatten(2).double()
         squares = torch.zeros(len(groups), len(jacobian), dtype=torch.float64, device=self.device)

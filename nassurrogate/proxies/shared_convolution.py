@@ -1,4 +1,4 @@
-"""A convolution of many networks by one filter, and the gradient of the filter for each network.
+"""A convolution of many networks with one shared filter, whose gradient is separate for each network.
 
 Shapes: n images, G networks, C and ci channels out and in, k the filter's side, H the image's.
 """
@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 
 def shared_convolution(x: Tensor, weights: Tensor) -> Tensor:
-    """The convolution of (n, G, ci, H, H) by G equal filters (G, C, ci, k, k), zeros around: (n, G, C, H, H).
+    """The zero-padded convolution of (n, G, ci, H, H) with G equal filters (G, C, ci, k, k): (n, G, C, H, H).
 
-    Equal filters make it one convolution of G·n images, which needs no copies of the patches; the filters still have a
-    gradient each. The caller sees to it that they are equal: only the first is read.
+    As the filters are equal, it is one convolution of G·n images, without copies of patches; each filter still has its
+    own gradient. The caller ensures that they are equal: only the first is read.
 
     >>> x = torch.ones(1, 2, 1, 4, 4)
     >>> weights = torch.ones(1, 1, 3, 3).expand(2, 1, 1, 3, 3).requires_grad_()
@@ -35,17 +35,17 @@ class _Convolution(torch.autograd.Function):
         return result.view(*x.shape[:2], *result.shape[1:])
 
     @staticmethod
-    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor, Tensor]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         x, weights = ctx.saved_tensors
-        back, kernel = given[0], weights.shape[-1]
+        back, kernel = gradients[0], weights.shape[-1]
         to_x = F.conv_transpose2d(back.flatten(0, 1), weights[0], padding=kernel // 2).view_as(x)
         return to_x, _weight_gradients(x, back, kernel)
 
 
 def _weight_gradients(x: Tensor, back: Tensor, kernel: int) -> Tensor:
-    """(G, C, ci, k, k): the filters' gradients from the result's, (n, G, C, H, H), and the images (n, G, ci, H, H).
+    """(G, C, ci, k, k) gradients of the filters from those of the result, (n, G, C, H, H), and (n, G, ci, H, H) images.
 
-    With rows padded to one width, a shift of the image is a shift of its flat pixels: k² products, and no copies.
+    With rows padded to one width, a shift of the image is a shift of its flat pixels: k² products without copies.
     """
     width = x.shape[-1] + kernel - 1
     flat = F.pad(x, [kernel // 2] * 4).flatten(3)

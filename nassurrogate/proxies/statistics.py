@@ -1,4 +1,4 @@
-"""What is measured of the activations and gradients of untrained networks, one number a network.
+"""Statistics of the activations and gradients of untrained networks, one number per network.
 
 Shapes: n images, G networks, C channels, H the image's side, D inputs of a network.
 """
@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _TINY = 1e-12
-"""Keeps the logarithm of nothing finite: that of a cell without a way through."""
+"""Keeps logarithms finite for cells with no path from input to output."""
 _PATTERN_RIDGE = 1e-4
 _JACOBIAN_RIDGE = 1e-5
 
 
 def log_size(x: Tensor) -> Tensor:
-    """The logarithm of numbers that are not negative; finite at 0.
+    """The logarithm of non-negative numbers; finite at 0.
 
     >>> round(float(log_size(torch.tensor(0.0))), 1)
     -27.6
@@ -25,10 +25,10 @@ def log_size(x: Tensor) -> Tensor:
 
 
 def activation_statistics(x: Tensor) -> list[Tensor]:
-    """Five statistics of activations (n, G, C, H, H), (G,) float64 each: see `probe_names.ACTIVATION_NAMES`.
+    """Five statistics of activations (n, G, C, H, H), (G,) float64 each: see `names.ACTIVATION_NAMES`.
 
-    The mean of every channel is taken off first. Pooling is that over the whole image. The cosines are means over the
-    pairs of different images.
+    The mean of every channel is subtracted first. Pooling is over the whole image. The cosines are means over the pairs
+    of different images.
     """
     x = x - x.mean((0, 3, 4), keepdim=True)
     variance = x.square().mean((0, 2, 3, 4)).double() + _TINY
@@ -43,9 +43,9 @@ def activation_statistics(x: Tensor) -> list[Tensor]:
 
 
 def pattern_kernel(x: Tensor) -> Tensor:
-    """(G,) float64: log-determinant of the share of units (n, G, C, H, H) that are on, or off, in both of two images.
+    """(G,) float64: log-determinant of the share of units (n, G, C, H, H) in the same state for each pair of images.
 
-    Mellor et al., arXiv 2006.04647, section 3, there over all layers and without the ridge.
+    Mellor et al. (arXiv 2006.04647, section 3) use all layers and no ridge.
     """
     on = (x > 0).transpose(0, 1).flatten(2).float()
     same = (on @ on.transpose(1, 2) + (1 - on) @ (1 - on).transpose(1, 2)).double() / on.shape[2]
@@ -55,10 +55,10 @@ def pattern_kernel(x: Tensor) -> Tensor:
 
 
 def jacobian_covariance(jacobian: Tensor) -> Tensor:
-    """(G,) float64: how little the gradients at different images (G, n, D) resemble each other.
+    """(G,) float64: how dissimilar the gradients at different images (G, n, D) are.
 
-    −Σ (log e + 1/e) over the eigenvalues e of their correlation matrix: the first version of Mellor et al. (arXiv
-    2006.04647v1, section 3), named jacob_cov by Abdelfattah et al. (arXiv 2101.08134).
+    −Σ (log e + 1/e) over the eigenvalues e of their correlation matrix, as in the first version of Mellor et al. (arXiv
+    2006.04647v1, section 3), called jacob_cov by Abdelfattah et al. (arXiv 2101.08134).
     """
     apart = F.normalize(jacobian - jacobian.mean(2, keepdim=True), dim=2)
     correlation = apart @ apart.transpose(1, 2)

@@ -1,34 +1,34 @@
-"""The probes of all cells of a space, computed once and shipped: what `random_networks` measures of untrained networks.
+"""The shipped tables of probes, `random_networks` of all cells of a space.
 
-The tables are made by `examples/make_probes.py`, without training and without any table of accuracies or latencies.
+The tables are made by `examples/choices/make_probes.py`, without training and without any table of accuracies or
+latencies.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from statistics import NormalDist
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from nassurrogate.errors import InputError
-from nassurrogate.predictors.labels.scale import mean_ranks
 from nassurrogate.proxies.names import PROBE_NAMES
+from nassurrogate.renamed import renamed
 from nassurrogate.spaces import CellSpace, Space
 
-SCRIPT = "examples/make_probes.py"
+__getattr__ = renamed(__name__, {"normal_scores": "nassurrogate.proxies.normal_scores.normal_scores"})
+SCRIPT = "examples/choices/make_probes.py"
 _MOST_HALVES = 1 << 16
-"""Classes up to which scores are kept as half-precision numbers; of more, in steps, as bytes."""
+"""For at most this many classes, scores are stored in half precision; for more, in steps, as bytes."""
 _STEPS = 27
-"""Of a standard deviation: bytes reach ±4.7, as do the normal scores of half a million ranks."""
+"""Steps per standard deviation: bytes reach ±4.7, as do the normal scores of half a million ranks."""
 
 
 def has_probes(space: Space) -> bool:
-    """Whether a table of this space's probes is shipped."""
+    """Whether a table of this space's probes ships with the package."""
     return _file(space).is_file()
 
 
@@ -64,9 +64,9 @@ def write_probes(file: BinaryIO, space: CellSpace, scores: np.ndarray, settings:
     """Write the table that `probe_features` reads.
 
     Args:
-        file: where to.
-        scores: (n_classes, P), of `normal_scores`.
-        settings: what the probes were made with, as JSON has it; kept for readers.
+        file: to write to.
+        scores: (n_classes, P), from `normal_scores`.
+        settings: of the probes, JSON-able; for information only.
     """
     few = len(scores) <= _MOST_HALVES
     np.savez_compressed(
@@ -76,31 +76,6 @@ def write_probes(file: BinaryIO, space: CellSpace, scores: np.ndarray, settings:
         classes_sha256=np.array(space.classes_sha256()),
         settings=np.array(json.dumps(settings)),
     )
-
-
-def normal_scores(runs: Sequence[np.ndarray]) -> np.ndarray:
-    """(n, P) normal scores of the ranks of what is measured in several runs.
-
-    Args:
-        runs: (n, P) each. A column is standardised over the n rows within its run; the runs are averaged, and rank r of
-            n becomes the standard normal's quantile (r − 1/2) / n. Equal values share their mean rank.
-
-    >>> normal_scores([np.array([[5.0], [7.0], [900.0]])]).round(2).ravel().tolist()
-    [-0.97, 0.0, 0.97]
-    """
-    if not runs[0].size:
-        return np.empty(runs[0].shape)
-    spread = [np.where(run.std(axis=0) > 0, run.std(axis=0), 1) for run in runs]
-    mean = np.mean([(run - run.mean(axis=0)) / width for run, width in zip(runs, spread, strict=True)], axis=0)
-    ranks = np.apply_along_axis(mean_ranks, 0, mean)
-    return _normal_quantiles((ranks - 0.5) / len(mean))
-
-
-def _normal_quantiles(shares: np.ndarray) -> np.ndarray:
-    """Like SciPy's `ndtri` except for the last digits; importing SciPy takes longer than scoring an architecture."""
-    different, place = np.unique(shares, return_inverse=True)
-    quantile = NormalDist().inv_cdf
-    return np.array([quantile(share) for share in different.tolist()])[place].reshape(shares.shape)
 
 
 def _file(space: Space) -> Traversable:

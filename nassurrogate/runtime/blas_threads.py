@@ -1,4 +1,4 @@
-"""How many threads NumPy's and SciPy's linear algebra may use."""
+"""Limits the threads of NumPy's and SciPy's linear algebra."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Limit BLAS to one thread inside the block: on small matrices further ones only burn time waiting for each other.
+    """Limit BLAS to one thread inside the block: on small matrices, more threads only wait for each other.
 
-    The limit is that of the whole process, so blocks in several Python threads may lift each other's.
+    The limit holds for the whole process, so a block in one Python thread may lift that of another.
     """
     with _controller().limit(limits=1, user_api="blas"):
         yield
@@ -23,7 +23,7 @@ def one_blas_thread() -> Iterator[None]:
 
 @cache
 def _controller() -> ThreadpoolController:
-    import scipy.linalg  # noqa: F401 (SciPy brings a library of its own; it must be there to be found)
+    import scipy.linalg  # noqa: F401 (SciPy has a BLAS of its own, which must be loaded to be found)
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

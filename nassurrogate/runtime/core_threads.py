@@ -1,4 +1,4 @@
-"""Independent pieces of work on all cores."""
+"""Runs independent pieces of work on all cores."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _KEPT_BYTES = 28 << 20
 
 
 def on_all_cores(work: Callable[[_Piece], object], pieces: Iterable[_Piece]) -> None:
-    """`work` on every piece, on as many threads as PyTorch would use for one, of a core each.
+    """Call `work` on every piece, in as many single-core threads as PyTorch would use.
 
-    For work inside PyTorch, which lets other threads go on. A piece that fails ends it: its exception is raised, and
-    what was not begun is dropped.
+    The work should be done inside PyTorch, which releases the GIL. If a piece raises, so does this function, and pieces
+    that have not begun are dropped.
     """
     n_threads = torch.get_num_threads()
-    # The C library of Linux gives blocks of some size back to the system when they are freed, and the system zeroes
-    # what it hands out again: half of the time. After one of 28 MiB was freed it keeps smaller ones.
+    # The C library of Linux returns large freed blocks to the system, which zeroes them before it hands them out again:
+    # half of the run time. Once a block of 28 MiB has been freed, the library keeps all smaller ones.
     torch.empty(_KEPT_BYTES, dtype=torch.uint8)
     with one_thread_each():
         if n_threads == 1:

@@ -1,4 +1,4 @@
-"""Libraries that only some predictors need, and that may not be installed."""
+"""Libraries that only some predictors need and that may not be installed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import importlib.util
 from nassurrogate.errors import InputError
 
 _EXTRAS = {"sklearn": ("scikit-learn", "nassurrogate[peers]")}
-"""Module → the name of its distribution, and the requirement that installs it."""
+"""Module → name of its distribution, and the requirement that installs it."""
 _MODULES = {"gradient-boosting": ("lightgbm",), "ensemble": ("sklearn", "lightgbm")}
 """Imports of built-in predictors that have no `library` attribute."""
 
 
 def missing_library(predictor: type) -> str | None:
-    """The module that a predictor's class needs but that is not installed; None if nothing is missing.
+    """The module that a predictor class needs but that is not installed; None if nothing is missing.
 
-    A class names it in its attribute `library`.
+    A class names its library in the attribute `library`.
 
     >>> from nassurrogate.predictors import predictor_class
     >>> missing_library(predictor_class("gradient-boosting"))
@@ -26,7 +26,7 @@ def missing_library(predictor: type) -> str | None:
 
 
 def require_library(predictor: type) -> None:
-    """Raise `InputError`, with the command that installs it, if a library that a predictor needs is missing."""
+    """Raise `InputError`, with the command that installs it, if a predictor's library is missing."""
     missing = missing_library(predictor)
     if missing is not None:
         name = getattr(predictor, "name", predictor.__name__)
@@ -43,7 +43,7 @@ def how_to_install(module: str) -> str:
 
 
 def distribution(module: str) -> str:
-    """The usual name of a library.
+    """The name under which a library is installed.
 
     >>> distribution("sklearn"), distribution("lightgbm")
     ('scikit-learn', 'lightgbm')

@@ -1,4 +1,4 @@
-"""What other packages bring by entry points. Whatever their code raises becomes one line that names the entry point."""
+"""Plug-ins of other packages, found by entry points; any error in their code becomes one line that names it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plug_ins(group: str) -> list[EntryPoint]:
 
 
 def find_plug_in(group: str, name: str) -> EntryPoint | None:
-    """The entry point of a name; None where there is none."""
+    """The entry point of that name; None if there is none."""
     return next((point for point in plug_ins(group) if point.name == name), None)
 
 
@@ -30,32 +30,32 @@ def place_of(kind: str, point: EntryPoint) -> str:
 
 
 def load_plug_in(kind: str, point: EntryPoint, *, made: type | None = None) -> Any:
-    """What an entry point leads to.
+    """The object of an entry point.
 
     Args:
-        kind: what it is, for messages: `"space"`, `"searcher"`, …
+        kind: for messages: `"space"`, `"searcher"`, …
         point: the entry point.
-        made: a class; what is not an instance of it is called without arguments to make one.
+        made: a class; anything but an instance of it is called without arguments to make one.
 
-    Raises `InputError` where it does not load.
+    Raises `InputError` if it does not load.
     """
     try:
         loaded = point.load()
         return loaded if made is None or isinstance(loaded, made) else loaded()
-    except Exception as error:  # whatever a module of somebody else raises while it is imported
+    except Exception as error:  # another package's module may raise anything while it is imported
         raise InputError(f"{place_of(kind, point)} but does not load ({one_line(error)})") from error
 
 
 @dataclass(frozen=True)
 class ClassRegistry(Generic[T]):
-    """Classes by name: those of this package, imported when they are asked for, and those of others.
+    """Classes by name: those of this package, imported on demand, and those of plug-ins.
 
     Args:
-        kind: what they are, for messages.
-        base: the class that all are subclasses of.
+        kind: for messages.
+        base: the base class of all.
         group: of the entry points.
         built_in: name → `module:Class`.
-        attributes: what a class must define beside its abstract methods.
+        attributes: that a class must define besides its abstract methods.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class ClassRegistry(Generic[T]):
         return list(dict.fromkeys([*self.built_in, *(point.name for point in plug_ins(self.group))]))
 
     def find(self, name: str) -> type[T]:
-        """The class of a name. Raises `InputError` for an unknown one, or a plug-in that does not load."""
+        """The class of a name. Raises `InputError` for an unknown name, or a plug-in that does not load."""
         require_name(self.kind, name)
         if name in self.built_in:
             module, _, attribute = self.built_in[name].partition(":")
@@ -80,9 +80,9 @@ class ClassRegistry(Generic[T]):
         return self._checked(load_plug_in(self.kind, point), place_of(self.kind, point))
 
     def given(self, cls: object, example: str) -> type[T]:
-        """A class that was handed in.
+        """A class that was passed instead of a name.
 
-        Raises `InputError` for what is not a complete class of this kind, or has the name of another one.
+        Raises `InputError` if it is not a complete class of this kind, or has the name of another one.
         """
         if not inspect.isclass(cls):
             raise InputError(
@@ -95,7 +95,7 @@ class ClassRegistry(Generic[T]):
         if not isinstance(name, str) or not name or ":" in name:
             raise InputError(f"{place}, whose name must be text without a colon, got {brief(name)}")
         if name in self.names() and self.find(name) is not cls:
-            raise InputError(f"{place}, which goes by the name of another one, {name!r}; give it a name of its own")
+            raise InputError(f"{place}, which has the name of another one, {name!r}; give it a name of its own")
         return checked
 
     def _checked(self, loaded: object, place: str) -> type[T]:

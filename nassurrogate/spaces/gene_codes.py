@@ -1,4 +1,4 @@
-"""Whether numbers are the gene codes of an architecture."""
+"""Validation of gene codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nassurrogate.spaces.base import Space
 
 
 def checked_codes(space: Space, codes: Sequence[int] | np.ndarray, *, least: int = 0) -> list[int]:
-    """(G,) codes as Python's numbers, each from `least` to the number of the gene's choices − 1.
+    """(G,) codes as Python integers, each from `least` to the number of the gene's choices − 1.
 
     Raises `InputError` otherwise.
 

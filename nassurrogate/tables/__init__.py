@@ -1,7 +1,7 @@
-"""The one entrance for tabular files: labels, latencies and other results, read the same way by every command.
+"""Tabular files of labels, latencies and other results: every command reads them here, in the same way.
 
-`read_table` reads a file. `file` detects its format, `identity` finds the architecture of each row, `naming` parses the
-column names, and `values` checks the numbers.
+`read_table` reads a file. `formats` detects its format, `identity` finds the architecture of each row, `naming` parses
+the column names, and `values` checks the numbers.
 """
 
 from nassurrogate.tables.column import TableColumn

@@ -1,4 +1,4 @@
-"""Architectures without values: from a table whose other columns do not matter, or from a list with one per line."""
+"""Reads architectures without values: from a table, ignoring its other columns, or from a list with one per line."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from nassurrogate.errors import InputError
 from nassurrogate.metric import ends_with_unit, known_metric
 from nassurrogate.spaces import Space
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.fields import is_architecture, read_architecture
+from nassurrogate.tables.fields import IDENTITY, is_architecture, read_architecture
 from nassurrogate.tables.formats.content import is_json, read_bytes, refuse_foreign, unpacked
 from nassurrogate.tables.formats.decoding import decoded
 from nassurrogate.tables.formats.parquet import MAGIC as PARQUET
 from nassurrogate.tables.formats.raw import check_size
 from nassurrogate.tables.formats.text import DELIMITERS, check_start, header_of
-from nassurrogate.tables.identity import IDENTITY
 from nassurrogate.tables.naming import Names
 from nassurrogate.tables.options import TableOptions
 from nassurrogate.tables.table import Table, parse_table
@@ -38,7 +37,7 @@ def read_architectures(
         options: how to read a table.
         known: as in `read_table`.
 
-    Raises `InputError`, with the line, for what cannot be read.
+    Raises `InputError`, with the line, if it cannot be read.
     """
     name = "stdin" if source is None else str(source)
     content = unpacked(read_bytes(source), name)

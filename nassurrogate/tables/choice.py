@@ -1,4 +1,4 @@
-"""Which column of a table a command means by the name of a metric."""
+"""Finds the column of a metric."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from nassurrogate.tables.table import Table
 
 
 def chosen_column(table: Table, metric: str, dataset: str | None = None) -> TableColumn:
-    """The column of a metric, by the metric's name, with or without its data set, or by the column's own name.
+    """The column of a metric.
 
     Args:
         table: its columns know their data sets.
-        metric: what is asked for.
-        dataset: of which data set; None: the only one that the table has it for.
+        metric: the metric's name, with or without the data set, or the column's own name.
+        dataset: the data set; None: the only one in the table that has the metric.
 
     Raises `InputError`, with the columns found and the nearest one, if no column or several match.
     """
     if not any(metric in _names(column) for column in table.columns):
         metric = Names().spelled(plain_name(metric))
-    meant = [column for column in table.columns if metric in _names(column)]
-    # A name with the data set, or the column's own name, leaves no choice.
-    exact = [column for column in meant if column.metric != metric]
-    found = exact or meant
+    matching = [column for column in table.columns if metric in _names(column)]
+    # A name with the data set, or the column's own name, is unambiguous.
+    exact = [column for column in matching if column.metric != metric]
+    found = exact or matching
     if not exact and dataset is not None and any(column.dataset for column in found):
         wanted = [
             column for column in found if column.dataset is not None and folded(column.dataset) == folded(dataset)
         ]
         if found and not wanted:
-            there = ", ".join(str(column.dataset) for column in found)
+            present = ", ".join(str(column.dataset) for column in found)
             raise InputError(
-                f"{table.source} has {metric} for {there}, not for {dataset}; drop --dataset, or change it"
+                f"{table.source} has {metric} for {present}, not for {dataset}; drop --dataset, or change it"
             )
         found = wanted
     unnamed = [column for column in found if column.dataset is None]
@@ -49,5 +49,5 @@ def chosen_column(table: Table, metric: str, dataset: str | None = None) -> Tabl
 
 
 def _names(column: TableColumn) -> tuple[str, ...]:
-    """All that a person may call it."""
+    """All names by which a user may refer to the column."""
     return (column.metric, *column.columns, *([f"{column.dataset}_{column.metric}"] if column.dataset else []))

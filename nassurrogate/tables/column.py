@@ -8,14 +8,14 @@ import numpy as np
 
 
 def mean_over_seeds(values: np.ndarray) -> np.ndarray:
-    """(n,) means of (n, S) values over the seeds that are there; NaN where none is.
+    """(n,) means of (n, S) values over the available seeds; NaN where there are none.
 
     >>> mean_over_seeds(np.array([[90.0, np.nan], [np.nan, np.nan]])).tolist()
     [90.0, nan]
     """
-    there = ~np.isnan(values)
-    count = there.sum(axis=1)
-    total = np.where(there, values, 0.0).sum(axis=1)
+    present = ~np.isnan(values)
+    count = present.sum(axis=1)
+    total = np.where(present, values, 0.0).sum(axis=1)
     mean: np.ndarray = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
     return mean
 
@@ -42,5 +42,5 @@ class TableColumn:
 
     @property
     def mean(self) -> np.ndarray:
-        """(n,) mean over the available seeds; NaN where there is none."""
+        """(n,) means over the available seeds; NaN where there are none."""
         return mean_over_seeds(self.values)

@@ -1,4 +1,4 @@
-"""Reports everything that is wrong with a file in a single one-line message."""
+"""Reports all problems of a file in a one-line message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ENOUGH = 1_000
 
 @dataclass
 class Faults:
-    """Collects the problems of a file in the order in which they are found; all are counted, the first few kept.
+    """Collects the problems of a file in the order in which they are found: counts all, and keeps the first few.
 
     Args:
         source: the file's name, as messages give it.
@@ -32,7 +32,7 @@ class Faults:
 
     @property
     def are_enough(self) -> bool:
-        """Whether reading further is pointless: a file of another kind may have a fault in each of its lines."""
+        """Whether there is no point in reading on: a file of another kind may have a problem in every line."""
         return self._number >= _ENOUGH
 
     def add(self, fault: str) -> None:

@@ -1,4 +1,4 @@
-"""The architecture in one field of a table: a string, an index, a dict or a list, however it is printed."""
+"""Reads the architecture in one field of a table: a string, an index, a dict or a list."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief
 from nassurrogate.spaces import CellSpace, EnumerableSpace, Space
 
+ARCH, INDEX, HASH = "arch", "index", "hash"
 MATRIX: Final = "module_adjacency"
 OPS: Final = "module_operations"
-"""Names that the official API of NAS-Bench-101 gives the parts of a cell."""
+"""Names of the parts of a cell in the official API of NAS-Bench-101."""
+IDENTITY: Final = (ARCH, INDEX, HASH, MATRIX, OPS)
+"""Names of the columns that say which architecture a row describes."""
 WHOLE: Final = re.compile(r"([+-]?\d{1,18})(?:\.0*)?")
-"""A whole number, also as spreadsheets write it: 12.0."""
+"""A whole number, possibly as spreadsheets write it: 12.0."""
 _LARGEST: Final = 10**18
-"""A whole number from here on is no index of any space."""
+"""Larger than any index of any space."""
 _CODES = re.compile(r"[(\[]\s*\d+(?:\s*,\s*\d+)+\s*[)\]]")
 _ARRAY = re.compile(r"\barray\((?P<values>[^()]*?)(?:,\s*dtype=\w+)?\)")
 _GAP = re.compile(r"(?<=[\d.\]'\"])\s+(?=[\d\['\"])")
 
 
 def read_architecture(space: Space, value: object) -> Architecture:
-    """The architecture in one field: text, an index if the space takes one, a dict or a list. Raises `InputError`."""
+    """The architecture in one field: text, an index if the space has an order, a dict or a list."""
     if value is None or (isinstance(value, float) and value != value):
         raise InputError("arch is missing")
     if isinstance(value, dict | list):
@@ -41,7 +44,7 @@ def read_architecture(space: Space, value: object) -> Architecture:
 
 
 def is_architecture(space: Space, text: str) -> bool:
-    """Whether a text gives an architecture of the space."""
+    """Whether a text names an architecture of the space."""
     try:
         architecture_of_text(space, text)
     except InputError:
@@ -50,7 +53,7 @@ def is_architecture(space: Space, text: str) -> bool:
 
 
 def architecture_of_text(space: Space, value: object) -> Architecture:
-    """The architecture that a text gives. Raises `InputError`."""
+    """The architecture that a text names. Raises `InputError` if it names none."""
     text = str(value).strip()
     if not text:
         raise InputError("arch is missing")
@@ -73,7 +76,7 @@ def architecture_of_text(space: Space, value: object) -> Architecture:
 
 
 def _of_structure(space: Space, value: Any) -> Architecture:
-    """The architecture given as a dict of choices, or as a matrix and its operations."""
+    """The architecture of a dict of choices, or of a matrix and its operations."""
     if not isinstance(space, CellSpace):
         return space.parse(value)
     if isinstance(value, dict) and {MATRIX, OPS} <= set(value):
@@ -103,7 +106,7 @@ def literal(value: object) -> Any:
 
 
 def architecture_at(space: EnumerableSpace, value: object) -> Architecture:
-    """The architecture of an index, given as a number or as text. Raises `InputError`."""
+    """The architecture of an index, given as a number or as text. Raises `InputError` if there is none."""
     text = value.strip() if isinstance(value, str) else value
     if text is None or text == "" or (isinstance(text, float) and text != text):
         raise InputError("index is missing")
@@ -120,14 +123,14 @@ def architecture_at(space: EnumerableSpace, value: object) -> Architecture:
 
 
 def _without_zeros(digits: str) -> str:
-    """The digits of an index. Raises `InputError` for leading zeros: those of a macro string are operations."""
+    """The digits of an index. Raises `InputError` for leading zeros: in a macro string, they are operations."""
     if len(digits.lstrip("+-")) > 1 and digits.lstrip("+-").startswith("0"):
         raise InputError(f"{digits!r} has leading zeros, so it is not an index")
     return digits
 
 
 def _whole(value: object) -> int | None:
-    """A number that is whole, of any size; None for anything else."""
+    """The value if it is a whole number of any size; None otherwise."""
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
     return int(value) if isinstance(value, float) and value.is_integer() else None

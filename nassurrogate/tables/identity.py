@@ -1,8 +1,8 @@
-"""Which architecture each row describes.
+"""Finds the architecture of each row.
 
-There are four ways to name it: `arch` (the space's string, an index in digits, a dict), `index` (in the official
-order) and, for NAS-Bench-101, `hash`, or `module_adjacency` and `module_operations` as the official API gives them.
-If a table has several, they must agree; so must any other column that holds architectures.
+It may be named in four ways: `arch` (the space's string, an index in digits, a dict), `index` (in the official order)
+and, for NAS-Bench-101, `hash`, or `module_adjacency` and `module_operations` as in the official API. If a table has
+several, they must agree; so must any other column that holds architectures.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from nassurrogate.errors import InputError, nearest
 from nassurrogate.spaces import EnumerableSpace, Space, get_space
 from nassurrogate.tables.faults import Faults
 from nassurrogate.tables.fields import (
+    ARCH,
+    HASH,
+    IDENTITY,
+    INDEX,
     MATRIX,
     OPS,
     WHOLE,
@@ -28,27 +32,25 @@ from nassurrogate.tables.fields import (
 )
 from nassurrogate.tables.formats.raw import RawTable, require_column
 
-ARCH, INDEX, HASH = "arch", "index", "hash"
-IDENTITY: Final = (ARCH, INDEX, HASH, MATRIX, OPS)
 _INDICES: Final = re.compile(r"(?:(?:arch|architecture|cell|net|model)[_-]?)?(?:idx|index)", re.IGNORECASE)
 _NUMBERING: Final = re.compile(
     r"(?:(?:arch|architecture|cell|net|model|config|file|row|run|trial)[_-]?)?(?:idx|index|id|i|number|no)|seed",
     re.IGNORECASE,
 )
 _BUILT_IN: Final = ("nb201", "nb101", "macro")
-"""Spaces whose architectures and orders are recognised in tables given for another one."""
+"""Spaces whose architectures and orders are recognised in tables for another one."""
 _TRIED = 5
-"""Values of a text column that are tried first to see whether it holds architectures."""
+"""The number of values of a text column that are tried first to see whether it holds architectures."""
 _MOST_SHOWN = 2
-"""How many rows without an architecture a message shows."""
+"""The most rows without an architecture that a message shows."""
 
 
 def find_architectures(
     raw: RawTable, space: Space, arch_column: str | None, faults: Faults, reserved: Sequence[str] = ()
 ) -> tuple[list[Architecture] | None, list[str], list[str]]:
-    """(the architecture of every row, names of the columns that identify it, notes).
+    """The architecture of every row, the names of the columns that identify it, and notes.
 
-    The architectures are None if a row has no readable one; `faults` says why.
+    The architectures are None if a row has no readable one; `faults` gives the reason.
 
     If no column has one of the names above, a text column with an architecture in every row is used, or a column
     whose name means an index, such as `arch_idx`.
@@ -110,7 +112,7 @@ def _about_numbers(raw: RawTable, name: str, space: Space, found: list[Architect
 
 
 Reader = Callable[[int], Architecture]
-"""Row (from 0) → its architecture; raises `InputError`."""
+"""Row (from 0) → its architecture; raises `InputError` if it is unreadable."""
 
 
 def _readers(
@@ -168,7 +170,7 @@ def _no_identity(raw: RawTable, space: Space) -> InputError:
     )
     halves = {MATRIX, OPS} & {name.casefold() for name in raw.columns}
     if space.name == "nb101" and len(halves) == 1:
-        return InputError(f"{problem}; {min({MATRIX, OPS} - halves)!r} is missing beside {min(halves)!r}")
+        return InputError(f"{problem}; {min(halves)!r} also needs {min({MATRIX, OPS} - halves)!r}")
     if len(raw.columns) == 1:
         return InputError(f"{problem}; columns must be separated by commas, semicolons or tabs")
     close = next((near for name in expected if (near := nearest(name, raw.columns))), None)
@@ -198,7 +200,7 @@ def _read_all(raw: RawTable, space: Space, key: str, read: Reader, faults: Fault
 
 
 def _space_of(value: object) -> str:
-    """Says which other built-in space an unreadable architecture belongs to; empty if none."""
+    """A hint at the other built-in space that an unreadable architecture belongs to; empty if none."""
     if not isinstance(value, str):
         return ""
     for name in _BUILT_IN:
@@ -245,7 +247,7 @@ def _further(raw: RawTable, space: Space, used: Sequence[str]) -> list[str]:
 def _holds_architectures(values: Sequence[object], space: Space) -> bool:
     known = cache(lambda value: is_architecture(space, value))
     texts = [value for value in values if isinstance(value, str) and value.strip()]
-    # Digits may be counts of anything, even in a space whose strings are digits.
+    # Digits may be any counts, even in a space whose strings are digits.
     if not texts or len(texts) < len(values) or all(WHOLE.fullmatch(text) for text in texts):
         return False
     return all(map(known, texts[:_TRIED])) and all(map(known, texts))
@@ -254,7 +256,7 @@ def _holds_architectures(values: Sequence[object], space: Space) -> bool:
 def check_order(
     raw: RawTable, space: Space, archs: Sequence[Architecture], used: Sequence[str], faults: Faults
 ) -> None:
-    """Refuse bare indices that cover exactly another space: they are most likely indices of that space."""
+    """Refuse indices that cover another space exactly: they are most likely indices of that space."""
     if not isinstance(space, EnumerableSpace) or not all(_holds_numbers(raw, name) for name in used):
         return
     indices = {arch.index for arch in archs}

@@ -25,7 +25,7 @@ _MOST_FAULTS = 20
 
 @dataclass(frozen=True)
 class Keys:
-    """What distinguishes the rows of one architecture, (R,) each.
+    """Distinguish the rows of one architecture, (R,) each.
 
     Args:
         seeds: training seeds; None if there is no such column.
@@ -39,7 +39,7 @@ class Keys:
 def find_keys(
     raw: RawTable, seed_column: str | None, datasets: Sequence[str], faults: Faults
 ) -> tuple[Keys, list[str], list[str]]:
-    """(the keys, names of their columns, notes).
+    """The keys, the names of their columns, and notes.
 
     A column named `dataset` is a key if the space has known data sets.
     """
@@ -76,17 +76,17 @@ def _seeds(raw: RawTable, name: str, faults: Faults) -> list[int] | None:
 
 def _datasets(raw: RawTable, name: str, known: Sequence[str], faults: Faults) -> list[str] | None:
     values = ["" if value is None else str(value) for value in raw.columns[name]]
-    meant = {value: known_dataset(value, known) for value in dict.fromkeys(values)}
-    for value, dataset in meant.items():
+    known_as = {value: known_dataset(value, known) for value in dict.fromkeys(values)}
+    for value, dataset in known_as.items():
         if dataset is None:
             faults.add(f"{raw.place(values.index(value))}: {new_dataset_error(value, known)}")
-    return None if None in meant.values() else [str(meant[value]) for value in values]
+    return None if None in known_as.values() else [str(known_as[value]) for value in values]
 
 
 def joined(
     raw: RawTable, archs: list[Architecture], columns: list[TableColumn], keys: Keys, faults: Faults
 ) -> tuple[list[Architecture], list[TableColumn]]:
-    """One row per architecture: n different ones, with values by seed and a column per data set."""
+    """The n different architectures, and one column per metric and data set with their values by seed."""
     _refuse_repeats(raw, archs, keys, faults)
     if keys.seeds is None and keys.datasets is None:
         return archs, columns
@@ -103,16 +103,16 @@ def joined(
             faults.add(f"column {column.columns[0]!r} names a data set, but the table also has a column {DATASET!r}")
             continue
         for dataset in dict.fromkeys(keys.datasets or [column.dataset or ""]):
-            there = np.ones(len(archs), dtype=bool)
+            rows = np.ones(len(archs), dtype=bool)
             if keys.datasets is not None:
-                there = np.array([own == dataset for own in keys.datasets])
-            of_one = replace(column, dataset=dataset or None, values=column.values[there])
-            found.append(_spread(of_one, at[there], which[there], len(position), every))
+                rows = np.array([own == dataset for own in keys.datasets])
+            of_one = replace(column, dataset=dataset or None, values=column.values[rows])
+            found.append(_spread(of_one, at[rows], which[rows], len(position), every))
     return list(position), found
 
 
 def _spread(column: TableColumn, at: np.ndarray, which: np.ndarray, n: int, seeds: Sequence[int]) -> TableColumn:
-    """Row values as (n, S); metrics that need no training, such as a latency, get one value and no seeds."""
+    """The values of the rows as (n, S); metrics without training, such as a latency, get one value and no seeds."""
     if not seeds:
         values = np.full((n, column.values.shape[1]), np.nan)
         values[at] = column.values
@@ -120,10 +120,10 @@ def _spread(column: TableColumn, at: np.ndarray, which: np.ndarray, n: int, seed
     values = np.full((n, len(seeds)), np.nan)
     values[at, which] = column.values[:, 0]
     if not known_metric(column.metric).needs_training:
-        there = ~np.isnan(values)
-        low = np.where(there, values, np.inf).min(axis=1)
-        if (low == np.where(there, values, -np.inf).max(axis=1))[there.any(axis=1)].all():
-            return replace(column, values=np.where(there.any(axis=1), low, np.nan)[:, None])
+        present = ~np.isnan(values)
+        low = np.where(present, values, np.inf).min(axis=1)
+        if (low == np.where(present, values, -np.inf).max(axis=1))[present.any(axis=1)].all():
+            return replace(column, values=np.where(present.any(axis=1), low, np.nan)[:, None])
     return replace(column, seeds=tuple(seeds), values=values)
 
 

@@ -29,7 +29,7 @@ _STANDARD: Final = (
     "val_accuracy_pct", "test_accuracy_pct", "train_accuracy_pct", "val_loss", "test_loss", "train_loss",
     "train_time_s", "latency_ms", "energy_mj", "params_m", "flops_m",
 )  # fmt: skip
-"""Names that everybody uses."""
+"""Standard names."""
 _SPLIT_ALONE: Final = re.compile(r"val|valid|validation|test|train", re.IGNORECASE)
 _SHORT: Final = {"imagenet": "ImageNet16-120", "imagenet16": "ImageNet16-120"}
 """Short names of data sets → their full names, used where those are known."""
@@ -37,18 +37,18 @@ _SHORT: Final = {"imagenet": "ImageNet16-120", "imagenet16": "ImageNet16-120"}
 
 @dataclass(frozen=True)
 class Names:
-    """What is known of a space's tables.
+    """The names that columns of a space's tables may refer to.
 
     Args:
         datasets: names of data sets; none for a space whose tables have no data sets.
-        metrics: names of metrics, besides those that everybody uses.
+        metrics: names of metrics, besides the standard ones.
     """
 
     datasets: Sequence[str] = ()
     metrics: Sequence[str] = ()
 
     def spelled(self, metric: str) -> str:
-        """The metric as it is known, where a name differs from it in case only, or ends with it.
+        """The known spelling of a metric that differs from a known one only in case, or ends with a standard one.
 
         >>> Names().spelled("phone_Latency_MS")
         'phone_latency_ms'
@@ -72,7 +72,7 @@ class Naming:
         seed: the training seed; None if the name has none.
         new_dataset: a prefix that looks like an unknown data set.
         needs_unit: whether it may be in percent or fractions, and the name does not say which.
-        question: what the user must clarify before it can be read; empty if nothing.
+        question: what the user must clarify before it can be read; empty if nothing is unclear.
     """
 
     column: str
@@ -105,12 +105,12 @@ def known_dataset(given: str, known: Iterable[str]) -> str | None:
 
 
 def read_names(names: Sequence[str], known: Names, *, with_unit: bool) -> tuple[list[Naming], list[tuple[str, str]]]:
-    """(the meaning of every column, notes for the user with the columns that they are about).
+    """The meaning of every column, and notes for the user, each with the column that it is about.
 
     Args:
         names: of the columns that hold numbers.
         known: data sets and metrics.
-        with_unit: whether the user gave the unit of accuracies and errors: those without a unit in their names then
+        with_unit: whether the user gave the unit of accuracies and errors; those without a unit in their names then
             get standard names.
     """
     split = [_split_dataset(name, known.datasets) for name in names]
@@ -163,13 +163,13 @@ def _dataset_inside(name: str, datasets: Sequence[str]) -> str | None:
 
 def _no_metric(name: str, pattern: str) -> str:
     return (
-        f"column {name!r} names a data set but not what was measured; rename it, for all data sets at once: --rename "
+        f"column {name!r} names a data set but no metric; rename it, for all data sets at once: --rename "
         f"'{{dataset}}_test_accuracy_pct={pattern}'"
     )
 
 
 def _runs(metrics: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """For `test_acc_1`, `test_acc_2`, …: name → stem and number. Only for several columns of a trained metric."""
+    """Name → stem and number, for `test_acc_1`, `test_acc_2`, …: only for several columns of a trained metric."""
     stems: dict[str, list[tuple[str, int]]] = {}
     for metric in metrics:
         match = _RUN.fullmatch(metric)
@@ -209,7 +209,7 @@ def _with_unit(naming: Naming, notes: list[tuple[str, str]], *, with_unit: bool)
 
 
 def new_dataset_error(given: str, known: Sequence[str], *, column: str = "") -> InputError:
-    """The error for an unknown data set, which may be a typo or a new one: the user says which."""
+    """The error for an unknown data set, which may be a typo or a new one: the user decides."""
     close = nearest(given, known)
     hint = f"; did you mean {close!r}?" if close else ""
     where = f"column {brief(column)} names an unknown data set, " if column else "unknown data set "

@@ -1,4 +1,4 @@
-"""What a user says about a table, with the same options in every command that reads one."""
+"""The user's options for reading a table, the same in every command that reads one."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class TableOptions:
 
     Args:
         arch_column: the column that names the architectures; None: `arch`, `index`, `hash`, or a matrix and its
-            operations, whatever the table has.
+            operations, if the table has them.
         rename: new name of a column → its name in the file.
-        unit: unit of all accuracies and errors; `"fraction"` multiplies them by 100; None: what their names say.
+        unit: unit of all accuracies and errors; `"fraction"` multiplies them by 100; None: as in their names.
         missing_value: the number that marks a missing value, such as −1.
         seed_column: the column with the training seed, if each row is one training.
         dataset: the data set of columns that do not name one.

@@ -1,4 +1,4 @@
-"""Which data set every column belongs to: its name says so, or the user does; a new data set must be declared."""
+"""Assigns columns to data sets: by their names or by the user's choice; new data sets must be declared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DATASET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 
 def all_datasets(options: TableOptions, known: Sequence[str]) -> list[str]:
-    """The known data sets and those that the user declares as new. Raises `InputError` if one is not new.
+    """The known data sets and those that the user declares as new. Raises `InputError` if one is not new or invalid.
 
     Args:
         known: none for a space whose tables have no data sets.
@@ -25,18 +25,18 @@ def all_datasets(options: TableOptions, known: Sequence[str]) -> list[str]:
     for name in options.new_datasets:
         if not _DATASET.fullmatch(name):
             raise InputError(f"a data set cannot be named {brief(name)}; expected letters, digits, '_', '-' and '.'")
-        if (there := known_dataset(name, known)) is not None:
-            raise InputError(f"data set {name!r} is not new: {there!r} is known; drop --new-dataset")
+        if (same := known_dataset(name, known)) is not None:
+            raise InputError(f"data set {name!r} is not new: {same!r} is known; drop --new-dataset")
     return [*known, *options.new_datasets]
 
 
 def placed(
     columns: Sequence[TableColumn], options: TableOptions, datasets: Sequence[str], faults: Faults
 ) -> list[TableColumn]:
-    """The columns with their data sets; those that name none get that of the options.
+    """The columns with their data sets; those that name none get the one of the options.
 
     Args:
-        datasets: all that are known; none for a space whose tables have no data sets: then names are kept whole.
+        datasets: all known ones; none for a space whose tables have no data sets: then names are kept unsplit.
     """
     default = options.dataset
     if default is not None and datasets:

@@ -1,4 +1,4 @@
-"""Renames columns: as the user asks, and to standard spellings."""
+"""Renames columns: by the user's choice, and to standard spellings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def renamed(raw: RawTable, rename: Mapping[str, str], datasets: Sequence[str]) -
 def _matches(raw: RawTable, new: str, old: str, datasets: Sequence[str]) -> dict[str, str]:
     """Old name → new name, for every column that matches."""
     if PLACEHOLDER not in old:
-        # Messages may name a column as it is read.
+        # Messages may use the standard spelling of a column.
         old = next((name for name in raw.columns if plain_name(name) == old), old) if old not in raw.columns else old
         require_column(raw, old, f"asked for by --rename {new}={old}")
         return {old: new}
@@ -55,7 +55,7 @@ def _matches(raw: RawTable, new: str, old: str, datasets: Sequence[str]) -> dict
 
 
 def as_written_here(raw: RawTable) -> tuple[RawTable, list[str]]:
-    """(the table with `latency (ms)` as `latency_ms` and spaces as underscores, notes)."""
+    """The table with standard spellings, such as `latency_ms` for `latency (ms)`, and notes."""
     columns: dict[str, Sequence[object]] = {}
     notes = []
     first: dict[str, str] = {}
@@ -74,12 +74,12 @@ def as_written_here(raw: RawTable) -> tuple[RawTable, list[str]]:
 
 
 def column_called(raw: RawTable, name: str | None) -> str | None:
-    """A column by the name that the user reads in the file, which may be written differently here."""
+    """The standard spelling of a column's name in the file."""
     return name if name is None or name in raw.columns or plain_name(name) not in raw.columns else plain_name(name)
 
 
 def plain_name(name: str) -> str:
-    """The name of a column without blanks and brackets.
+    """The standard spelling of a column's name, without blanks and brackets.
 
     >>> plain_name("latency (ms)"), plain_name("val_acc%")
     ('latency_ms', 'val_acc_pct')
@@ -91,7 +91,7 @@ def plain_name(name: str) -> str:
 
 
 def _split_unit(name: str) -> tuple[str, str]:
-    """(stem, unit) of `latency (ms)`, `latency=[ms]` or `val_acc%`; two empty texts for other names."""
+    """The stem and the unit of `latency (ms)`, `latency=[ms]` or `val_acc%`; two empty strings for other names."""
     if name.endswith("%"):
         return name[:-1].rstrip(" \t=_"), "%"
     if not name.endswith((")", "]")):

@@ -32,7 +32,7 @@ class Table:
         source: the file's name, as messages give it.
         archs: n architectures.
         columns: one per metric and data set.
-        notes: for the user, on what was skipped or reinterpreted.
+        notes: for the user, about what was skipped or reinterpreted.
     """
 
     source: str
@@ -132,18 +132,18 @@ def _columns(
             continue
         if about.unit == UNKNOWN_UNIT:
             unitless.append(name)
-        checked, said = checked_values(
+        checked, value_notes = checked_values(
             raw, name, about, values, faults, unit=options.unit, is_share=is_share(naming.metric),
             missing_value=options.missing_value,
         )  # fmt: skip
-        notes += said
+        notes += value_notes
         seeds = by_place.setdefault((naming.dataset, naming.metric), {})
         if naming.seed in seeds:
             faults.add(f"columns {seeds[naming.seed][0].column!r} and {name!r} are the same metric")
             continue
         seeds[naming.seed] = naming, checked
     if unitless:
-        notes.append(f"{raw.source}: columns without a unit are read as they are: {', '.join(unitless)}")
+        notes.append(f"{raw.source}: columns without a unit are read unchanged: {', '.join(unitless)}")
     return [column for key, seeds in by_place.items() if (column := _joined(*key, seeds, faults)) is not None]
 
 

@@ -21,15 +21,15 @@ MISSING: Final = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none", "<na
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
 _DIGITS: Final = re.compile(r"[0-9+.eE-]*")
 _LONGEST: Final = 100
-"""No number has more characters."""
+"""The most characters of a number."""
 _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+")
 _THOUSANDS: Final = re.compile(r"[+-]?\d{1,3},\d{3}")
 _TIMES: Final = re.compile(r"latency|runtime|energy|power", re.IGNORECASE)
 _AT_ONCE: Final = 1 << 12
 _MOST_SHOWN = 2
-"""How many fields without a number a message shows per column."""
+"""The most fields without a number that a message shows per column."""
 _FEW = 0.1
-"""A smaller share of values up to 1 among percentages is plausible: an untrained network gets 1 % of 100 classes."""
+"""A smaller share of values up to 1 is plausible among percentages: an untrained network gets 1 % with 100 classes."""
 
 
 def number_of(value: object) -> float:
@@ -52,10 +52,10 @@ def number_of(value: object) -> float:
 
 
 def numbers_of(values: Sequence[object]) -> tuple[np.ndarray, list[int]]:
-    """((R,) numbers, NaN where missing or malformed; the malformed rows).
+    """(R,) numbers, NaN where missing or malformed, and the malformed rows.
 
-    Where most malformed fields have a decimal comma, they are numbers too, so that the column is not taken for text;
-    but their rows stay malformed.
+    If most malformed fields have a decimal comma, their numbers are included, so that the column does not look like
+    text; but their rows still count as malformed.
     """
     found = np.full(len(values), np.nan)
     bad = []
@@ -83,7 +83,7 @@ def numbers_of(values: Sequence[object]) -> tuple[np.ndarray, list[int]]:
 
 
 def _are_plain(values: Sequence[object]) -> bool:
-    """Whether `float` alone is right for all that it accepts of these: they are numbers, or short texts of digits."""
+    """Whether `float` reads these values correctly: they are numbers, or short texts of digits."""
     types = set(map(type, values))
     if types != {str}:
         return types <= {int, float}
@@ -120,7 +120,7 @@ def checked_values(
     is_share: bool,
     missing_value: float | None,
 ) -> tuple[np.ndarray, list[str]]:
-    """((R,) values in the metric's unit, notes); impossible values go into `faults`.
+    """(R,) values in the metric's unit, and notes; impossible values are added to `faults`.
 
     Args:
         metric: the column's metric.
@@ -141,7 +141,7 @@ def checked_values(
         _refuse(raw, name, values, (values < 0) | (values > 100), "percent, 0 to 100", faults)
         if len(faults) == before and unit is None and is_share:
             return values, _fractions(raw, name, values, faults)
-    # A cost needs no unit in its name to be one: −1 would be the fastest.
+    # Negative costs are refused even without a unit: −1 would be the fastest.
     is_cost = metric.direction == "minimize" and not metric.needs_training
     if metric.is_positive or is_cost:
         wrong = values <= 0 if metric.is_positive or _TIMES.search(metric.name) else values < 0
@@ -159,10 +159,10 @@ def _refuse(raw: RawTable, name: str, values: np.ndarray, wrong: np.ndarray, exp
     if len(rows):
         first = values[rows[0]]
         same = int((values[rows] == first).sum())
-        told = [f"{same:,} such rows"] if same > 1 else []
+        counts = [f"{same:,} such rows"] if same > 1 else []
         if others := len(rows) - same:
-            told.append(f"{others:,} more with other such values")
-        more = f" ({'; '.join(told)})" if told else ""
+            counts.append(f"{others:,} more with other such values")
+        more = f" ({'; '.join(counts)})" if counts else ""
         faults.add(f"{raw.place(int(rows[0]))}: {name} is {first:.10g}; expected {expected}{more}")
 
 

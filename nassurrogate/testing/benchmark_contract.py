@@ -8,7 +8,7 @@ A third party puts this into a test module of its own package and runs pytest:
     class TestMyBenchmark(BenchmarkContract):
         benchmark = my_benchmark
 
-Where an evaluation is a training: the whole class makes about a hundred of them, fewer with a smaller `n_sampled`.
+If evaluations are trainings: the whole class makes about a hundred of them, fewer with a smaller `n_sampled`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class BenchmarkContract:
 
     Attributes:
         benchmark: the benchmark under test; or override `make`, which returns it.
-        n_sampled: how many random architectures the tests evaluate; fewer, if there are fewer.
-        reproducible: False where two trainings of one architecture and seed may differ.
+        n_sampled: how many random architectures the tests evaluate, at most.
+        reproducible: False if two trainings of one architecture and seed may differ.
 
-    A single test is replaced, or left out by `test_… = None`, as with any class.
+    Override a single test to replace it, or set `test_… = None` to leave it out.
 
     >>> from nassurrogate.benchmarks import CallableBenchmark
     >>> from nassurrogate.spaces import CategoricalSpace
@@ -56,7 +56,7 @@ class BenchmarkContract:
         return self.benchmark
 
     def some(self, seed: int = 0) -> list[Architecture]:
-        """Architectures to ask about."""
+        """Random architectures to evaluate."""
         space = self.make().space
         n = self.n_sampled if space.size is None else min(self.n_sampled, space.size)
         return space.sample(n, np.random.default_rng(seed))
@@ -87,7 +87,7 @@ class BenchmarkContract:
     def test_the_objective_is_one_of_them(self) -> None:
         benchmark = self.make()
         assert benchmark.metrics[benchmark.objective.name] == benchmark.objective
-        assert benchmark.objective.sign in (-1, 1), "whether a larger one is better must be known"
+        assert benchmark.objective.sign in (-1, 1), "it must be known whether a larger value is better"
 
     # --- evaluations ---------------------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class BenchmarkContract:
         given = list(archs)
         found = benchmark.evaluate(archs)
         assert archs == given
-        assert [each.arch for each in found] == archs, "one evaluation an architecture, in order"
+        assert [each.arch for each in found] == archs, "expected one evaluation for every architecture, in order"
         for each in found:
             self._check(each, [benchmark.objective.name])
         assert benchmark.evaluate([]) == []
@@ -113,7 +113,7 @@ class BenchmarkContract:
         benchmark, archs = self.make(), self.some()
         together = _values(benchmark, archs)
         if not self.reproducible:
-            pytest.skip("its values differ from training to training (reproducible)")
+            pytest.skip("not reproducible: its values may differ between trainings")
         assert _values(benchmark, archs[::-1]) == together[::-1]
         assert [_values(benchmark, [arch])[0] for arch in archs] == together
         assert _values(benchmark, [archs[0], archs[0]]) == [together[0], together[0]]
@@ -157,7 +157,7 @@ class BenchmarkContract:
             assert each.status != "ok" or each.fidelity == fidelity
 
     def _check(self, found: Evaluation, wanted: Sequence[str]) -> None:
-        """An evaluation is whole."""
+        """Check that an evaluation is complete."""
         metrics = self.make().metrics
         assert isinstance(found, Evaluation)
         assert found.status in ("ok", "failed", "missing")
@@ -177,7 +177,7 @@ class BenchmarkContract:
             n_seeds = found.n_seeds.get(name, 0)
             assert n_seeds >= 1 if metrics[name].needs_training else n_seeds >= 0
 
-    # --- what costs nothing --------------------------------------------------------------------------------------
+    # --- metrics without training --------------------------------------------------------------------------
 
     def test_what_is_free_is_looked_up(self) -> None:
         benchmark, archs = self.make(), self.some()
@@ -210,7 +210,7 @@ class BenchmarkContract:
         except InputError as error:
             if "failed" not in one_line(error):
                 raise
-            return  # nothing but failures
+            return  # all evaluations failed
         assert 1 <= result["queries"] <= 4
         assert result["objective"] == benchmark.objective.as_dict()
         assert benchmark.space.parse(result["best"]["arch"]).space == benchmark.space

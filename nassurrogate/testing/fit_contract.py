@@ -1,4 +1,4 @@
-"""What a fit owes: it learns from any labels, by its seed alone, and leaves everything else as it was."""
+"""The contract of a fit: it learns any labels, depends on the seed alone, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _BAD_TARGETS: Mapping[str, Any] = {
     "text": ["60", "70"],
     "equal": [70.0, 70.0],
 }
-"""For two architectures."""
+"""Targets for two architectures."""
 
 
 class FitContract(Subject):
-    """Tests of how a predictor learns."""
+    """Tests of `fit`."""
 
     def fit_first(self, n: int, *, seed: int = 0) -> Predictor:
         """A predictor fitted on the made-up labels of `n` architectures."""
@@ -37,12 +37,12 @@ class FitContract(Subject):
         return predictor
 
     def test_the_seed_decides(self) -> None:
-        """Equal seeds predict equally; others differ, unless the test class says `seed_matters = False`."""
+        """Equal seeds predict equally; others differ, unless the test class sets `seed_matters = False`."""
         cells = self.first(100)
         first, again, other = (self.fit_first(30, seed=seed).predict(cells)[0] for seed in (3, 3, 4))
         assert (first == again).all(), "two fits of one seed differ"
         if self.seed_matters:
-            assert (first != other).any(), "the seed changes nothing; say so with seed_matters = False if it is meant"
+            assert (first != other).any(), "the seed changes nothing; set seed_matters = False if that is intended"
 
     def test_a_second_fit_forgets_the_first(self) -> None:
         cells = self.first(30)
@@ -55,12 +55,12 @@ class FitContract(Subject):
             assert (first == second).all()
 
     def test_a_fit_leaves_the_global_generators_alone(self) -> None:
-        self.fit_first(_FEW)  # the first one imports packages, some of which draw while they are imported
-        before = _generators(987_654_321)  # no seed that a fit would choose by itself
+        self.fit_first(_FEW)  # the first fit imports packages, some of which use the generators
+        before = _generators(987_654_321)  # not a seed that a fit would choose
         first = self.fit_first(_FEW)
         after = _generators()
         for name, state in before.items():
-            assert after[name] == state, f"the fit draws from, or seeds, {name}"
+            assert after[name] == state, f"the fit uses, or seeds, {name}"
         _generators(123_456_789)
         second = self.fit_first(_FEW)
         cells = self.first(_FEW)
@@ -69,12 +69,12 @@ class FitContract(Subject):
     def test_a_fit_leaves_its_labels_alone(self) -> None:
         cells = self.first(_FEW)
         targets = made_up_accuracies(cells)
-        given_cells, given_targets = list(cells), targets.copy()
-        self.make().fit(given_cells, given_targets)
-        assert given_cells == cells
-        assert (given_targets == targets).all()
-        given_targets.flags.writeable = False
-        self.make().fit(given_cells, given_targets)
+        own_cells, own_targets = list(cells), targets.copy()
+        self.make().fit(own_cells, own_targets)
+        assert own_cells == cells
+        assert (own_targets == targets).all()
+        own_targets.flags.writeable = False
+        self.make().fit(own_cells, own_targets)
 
     def test_changing_the_targets_afterwards_changes_nothing(self) -> None:
         cells = self.first(_FEW)
@@ -122,7 +122,7 @@ class FitContract(Subject):
         assert _correlation(mean, made_up_accuracies(cells[:2000])) > 0.3
 
     def test_it_learns(self) -> None:
-        """In its `learning_config` it knows the labels it has seen, and orders others better than chance."""
+        """With `learning_config`, it fits its labels, and ranks others better than chance."""
         cells = self.drawn(80, 0)
         targets = made_up_accuracies(cells)
         predictor = self.make(self.learning_config)
@@ -131,7 +131,7 @@ class FitContract(Subject):
         assert _correlation(predictor.predict(cells[50:])[0], targets[50:]) > 0.3
 
     def test_progress_reaches_its_end(self) -> None:
-        """A fit need not report progress; one that does counts up to its total."""
+        """A fit need not report progress; if it does, it counts up to its total."""
         seen: list[tuple[int, int]] = []
         cells = self.first(12)
         self.make().fit(cells, made_up_accuracies(cells), progress=lambda done, total: seen.append((done, total)))
@@ -141,7 +141,7 @@ class FitContract(Subject):
 
     @pytest.mark.parametrize("targets", _BAD_TARGETS.values(), ids=_BAD_TARGETS)
     def test_bad_targets_are_refused(self, targets: Any) -> None:
-        """The surrogate refuses them before the predictor sees them, and an earlier fit is not changed by it."""
+        """The surrogate refuses them before the predictor sees them, and keeps its earlier fit."""
         cells = self.first(3)
         surrogate = self.surrogate().fit(cells, [60.0, 70.0, 80.0])
         before = surrogate.score(cells)
@@ -152,12 +152,12 @@ class FitContract(Subject):
 
 
 def _generators(seed: int | None = None) -> dict[str, object]:
-    """States of the generators that a whole process shares; seeded first where a seed is given."""
+    """States of the process's global generators, after seeding them if a seed is given."""
     import torch
 
     if seed is not None:
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002 (what is watched)
+        np.random.seed(seed)  # noqa: NPY002 (the generator under test)
         torch.manual_seed(seed)
     return {
         "random": random.getstate(),

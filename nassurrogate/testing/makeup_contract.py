@@ -1,4 +1,4 @@
-"""Tests of what architectures are made of: genes, graphs, costs, networks, an official order if there is one."""
+"""Contract tests of the structure of architectures: genes, graphs, costs, networks, and the official order."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.spaces import EnumerableSpace
 from nassurrogate.testing.space_subject import MOST_LISTED, SpaceSubject, one_line, refused
 
 
 class MakeupContract(SpaceSubject):
-    """Tests of what architectures are made of."""
+    """Tests of the structure of architectures."""
 
     def test_genes_go_there_and_back(self) -> None:
         space, genes, archs = self.space, self.space.genes, self.some()
@@ -60,16 +60,16 @@ class MakeupContract(SpaceSubject):
         for codes in wrong:
             refused(space.from_gene_codes, codes)
 
-    @pytest.mark.parametrize("reduced", [True, False])
-    def test_graphs_are_graphs(self, reduced: bool) -> None:
+    @pytest.mark.parametrize("canonical", [True, False])
+    def test_graphs_are_graphs(self, canonical: bool) -> None:
         for arch in self.some():
             try:
-                graph = arch.graph(reduced=reduced)
+                graph = arch.graph(canonical=canonical)
             except InputError as error:
                 one_line(error)
                 pytest.skip(str(error))
             assert isinstance(graph, CellGraph)
-            assert graph == arch.graph(reduced=reduced) == self.space.parse(str(arch)).graph(reduced=reduced)
+            assert graph == arch.graph(canonical=canonical) == self.space.parse(str(arch)).graph(canonical=canonical)
 
     def test_costs_are_the_architectures_own(self) -> None:
         space, archs = self.space, self.some()
@@ -139,7 +139,7 @@ class MakeupContract(SpaceSubject):
         assert (np.diff(first) > 0).all(), "classes are not numbered in the order of their first members"
         assert (space.first_of_class == first).all()
         archs = list(space.all()) if space.size <= MOST_LISTED else self.some()
-        if space.size > MOST_LISTED:  # with some that are of one class
+        if space.size > MOST_LISTED:  # including some of the same class
             archs += space.take(first[ids[space.indices(archs)]])
         keys, numbers = space.canonical_keys(archs), space.class_numbers(archs)
         assert len(set(keys)) == len(set(numbers.tolist())) == len(set(zip(keys, numbers.tolist(), strict=True)))

@@ -1,4 +1,4 @@
-"""What predictions owe: shape, unit, and that an architecture's prediction is its alone."""
+"""The contract of predictions: shape, unit, and independence of the batch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from nassurrogate.testing.subject import OPEN, Subject, made_up_accuracies
 
 
 class PredictContract(Subject):
-    """Tests of what a fitted predictor says."""
+    """Tests of `predict`."""
 
     def test_it_is_described(self) -> None:
         cls, _ = resolve_predictor(self.predictor)
         if isinstance(self.predictor, str):
-            assert cls.name == self.predictor.partition(":")[0], "registered under another name than its own"
+            assert cls.name == self.predictor.partition(":")[0], "registered under a name other than its own"
         assert cls.description
         assert "\n" not in cls.description
         assert cls.presets
@@ -44,7 +44,7 @@ class PredictContract(Subject):
         mean, std = self.fitted().predict([])
         assert mean.shape == std.shape == (0,)
 
-    # Each test class is an executor of its own, and has a predictor of its own: no example is replayed on another's.
+    # Each test class is a separate executor with its own predictor: no example is replayed on another's.
     @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
     @given(data=st.data())
     def test_a_prediction_does_not_depend_on_the_batch(self, data: st.DataObject) -> None:
@@ -57,8 +57,8 @@ class PredictContract(Subject):
         again = predictor.predict([pool[batch[i]] for i in order])
         alone = predictor.predict([pool[batch[place]]])
         for all_of_them, permuted, single in zip(together, again, alone, strict=True):
-            assert single[0] == all_of_them[place], "alone it gets another prediction than in a batch"
-            assert (all_of_them[order] == permuted).all(), "in another order of the batch it gets another prediction"
+            assert single[0] == all_of_them[place], "its prediction alone differs from that in a batch"
+            assert (all_of_them[order] == permuted).all(), "its prediction depends on the order of the batch"
 
     def test_a_score_is_that_of_the_batch(self) -> None:
         cells = self.drawn(70, 2)
@@ -67,17 +67,17 @@ class PredictContract(Subject):
         assert [surrogate.score(cell) for cell in cells] == scores.tolist()
 
     def test_equal_functions_are_predicted_equally(self) -> None:
-        """Asked where `reads_canonical_cells` holds: accuracy belongs to what is computed, not to the string."""
+        """Only if `reads_canonical_cells` is true: an accuracy belongs to the function, not to the string."""
         predictor = self.fitted()
         if not predictor.reads_canonical_cells:
-            pytest.skip(f"{predictor.name} does not claim it (reads_canonical_cells)")
-        met = 0
-        for equal in _equal_functions(self.home):
-            mean, std = predictor.predict(equal)
-            assert len(set(mean)) == len(set(std)) == 1, "it tells them apart, but reads_canonical_cells is true"
-            met += 1
-        if not met:
-            pytest.skip(f"no two of the {self.home.name} architectures that were drawn are equal")
+            pytest.skip(f"reads_canonical_cells of {predictor.name} is false")
+        n_groups = 0
+        for equivalent in _equivalent_architectures(self.home):
+            mean, std = predictor.predict(equivalent)
+            assert len(set(mean)) == len(set(std)) == 1, "it distinguishes them, but reads_canonical_cells is true"
+            n_groups += 1
+        if not n_groups:
+            pytest.skip(f"no two of the sampled {self.home.name} architectures are equivalent")
 
     def test_predicting_changes_nothing(self) -> None:
         cells = self.first(60)
@@ -87,10 +87,10 @@ class PredictContract(Subject):
         for first, second in zip(before, predictor.predict(cells), strict=True):
             assert (first == second).all()
 
-    @pytest.mark.parametrize("given", [*space_names(), OPEN], ids=lambda given: getattr(given, "name", given))
-    def test_it_runs_on_every_space(self, given: SpaceLike) -> None:
-        """A predictor may refuse a space, in one line, when it is made; then this is skipped."""
-        space = get_space(given)
+    @pytest.mark.parametrize("any_space", [*space_names(), OPEN], ids=lambda space: getattr(space, "name", space))
+    def test_it_runs_on_every_space(self, any_space: SpaceLike) -> None:
+        """A predictor may refuse a space when it is made; then the test is skipped."""
+        space = get_space(any_space)
         try:
             predictor = self.make(space=space)
         except InputError as error:
@@ -107,8 +107,8 @@ class PredictContract(Subject):
             assert (before == after).all()
 
 
-def _equal_functions(space: Space) -> Iterator[list[Architecture]]:
-    """Some groups of architectures that compute the same."""
+def _equivalent_architectures(space: Space) -> Iterator[list[Architecture]]:
+    """Some groups of equivalent architectures."""
     rng = np.random.default_rng(1)
     if isinstance(space, EnumerableSpace):
         classes = space.class_ids()

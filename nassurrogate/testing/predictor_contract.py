@@ -1,6 +1,6 @@
-"""The tests that every predictor passes, as a class for pytest.
+"""The tests that every predictor must pass, as a class for pytest.
 
-A third party puts this into a test module of its own package and runs pytest:
+A third party adds this to a test module of its package and runs pytest:
 
     from my_package import MyPredictor
     from nassurrogate.testing import PredictorContract
@@ -9,8 +9,8 @@ A third party puts this into a test module of its own package and runs pytest:
         predictor = MyPredictor
         quick_config = {"epochs": 3}
 
-Two of the tests write files, into pytest's `tmp_path`. One, with 10,000 labels, carries the marker `slow`: declare it
-among the `markers` in pytest's settings, and leave it out with `-m "not slow"` where the wait is too long.
+Some tests write files to pytest's `tmp_path`. One, with 10,000 labels, has the marker `slow`: declare it among the
+`markers` in pytest's settings, and deselect it with `-m "not slow"` if it takes too long.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ class PredictorContract(PredictContract, FitContract, StateContract):
     """Subclass it as `Test…` and set these class attributes:
 
     Attributes:
-        predictor: the class under test, or the name it is registered under (`name:preset` too).
-        quick_config: hyper-parameters that replace the preset's, with which a fit takes a fraction of a second: the
-            tests ask whether a predictor keeps its promises, not how good it is.
-        learning_config: hyper-parameters beside those, with which `test_it_learns` has enough.
-        seed_matters: False for a predictor without any randomness, such as a linear regression.
-        space: of all tests but one, which runs on every space there is: a name, or a space of one's own with 300
-            architectures or more.
+        predictor: the class under test, or its registered name (also `name:preset`).
+        quick_config: hyper-parameters for which a fit takes a fraction of a second, replacing those of the preset: the
+            tests check the contract, not the quality.
+        learning_config: further hyper-parameters, sufficient for `test_it_learns`.
+        seed_matters: False for a deterministic predictor, such as a linear regression.
+        space: of all tests but one, which runs on every known space: a name, or a space with at least 300
+            architectures.
 
-    A single test is replaced, or left out by `test_… = None`, as with any class.
+    A test can be overridden, or left out by `test_… = None`, as in any class.
 
     >>> class TestBoosting(PredictorContract):
     ...     predictor = "gradient-boosting"

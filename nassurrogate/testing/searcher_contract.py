@@ -8,8 +8,8 @@ A third party puts this into a test module of its own package and runs pytest:
     class TestMySearcher(SearcherContract):
         searcher = MySearcher
 
-It is asked on a table, on a space that is listed, on one of 5¹⁰ architectures and on one without genes, each with a
-constraint and without. Spaces that it refuses in one line are skipped.
+It is tested on a table, on a small space, on one of 5¹⁰ architectures and on one without genes, each with and without
+a constraint. Spaces that it refuses with an `InputError` of one line are skipped.
 """
 
 from __future__ import annotations
@@ -49,11 +49,10 @@ class SearcherContract(SearcherSubject):
 
     Attributes:
         searcher: the class under test, or the name it is registered under.
-        space: a space of one's own on which it is tested too; needed for a searcher that can search only special
-            spaces.
+        space: another space to test it on; needed for a searcher that can search only special spaces.
         seed_matters: False for a searcher without any randomness.
 
-    A single test is replaced, or left out by `test_… = None`, as with any class.
+    Override a single test to replace it, or set `test_… = None` to leave it out.
 
     >>> class TestEvolution(SearcherContract):
     ...     searcher = "evolution"
@@ -86,7 +85,7 @@ class SearcherContract(SearcherSubject):
 
     @_everywhere
     def test_what_is_asked_for_is_not_asked_again(self, place: str) -> None:
-        """Evaluations may take days: others are asked for meanwhile."""
+        """Evaluations may take days; more are asked for meanwhile."""
         feasible = self.feasible(place)
         searcher = self.make(feasible)
         asked = searcher.ask() + searcher.ask(5) + searcher.ask(0) + searcher.ask(8)
@@ -151,15 +150,15 @@ class SearcherContract(SearcherSubject):
         assert len(asked) == len(every) == feasible.n_classes
         assert searcher.ask() == searcher.ask(5) == []
 
-    # --- what it is told -----------------------------------------------------------------------------------------
+    # --- what it learns ------------------------------------------------------------------------------------------
 
     @_everywhere
     def test_better_is_as_the_metric_says(self, place: str) -> None:
-        """To minimise −f is to maximise f."""
+        """Minimising −f is the same as maximising f."""
         feasible = self.feasible(place)
         largest = self.play(self.make(feasible, 5, GOOD), _ASKED, "goodness")
         smallest = self.play(self.make(feasible, 5, BAD), _ASKED, "badness")
-        assert largest == smallest, "minimising the negative proposes something else: the metric's direction is ignored"
+        assert largest == smallest, "minimising the negative proposes something else: it ignores the metric's direction"
 
     @pytest.mark.parametrize("values", [[3.0], [0.0], [1e30, -1e30, 1e-30]], ids=["equal", "zero", "extreme"])
     @pytest.mark.parametrize("place", ["table", "listed", "open, constrained"])
@@ -197,7 +196,7 @@ class SearcherContract(SearcherSubject):
             one_line(error)
             assert not self.cls.several_objectives
             return
-        assert self.cls.several_objectives, "it takes several, but several_objectives is False"
+        assert self.cls.several_objectives, "it takes several objectives, but several_objectives is False"
         known = feasible.draw(3, np.random.default_rng(8))
         searcher.tell([evaluated(known[0], "goodness", "slowness"), failed(known[1])])
         asked = self.play(searcher, _ASKED, "goodness", "slowness", batch=3)
@@ -209,7 +208,7 @@ class SearcherContract(SearcherSubject):
             self.cls(self.feasible("listed"), np.random.default_rng(0), objectives=())
         one_line(caught.value)
 
-    # --- what it draws from --------------------------------------------------------------------------------------
+    # --- randomness ----------------------------------------------------------------------------------------------
 
     @_everywhere
     def test_the_generator_decides(self, place: str) -> None:
@@ -217,12 +216,12 @@ class SearcherContract(SearcherSubject):
         first, again, other = (self.play(self.make(feasible, seed), _ASKED, batch=3) for seed in (5, 5, 6))
         assert first == again, "two searchers of one seed differ"
         if self.seed_matters:
-            assert first != other, "the generator changes nothing; set seed_matters = False if that is intended"
+            assert first != other, "the seed changes nothing; set seed_matters = False if that is intended"
 
     @pytest.mark.parametrize("place", ["listed, constrained", "open, constrained", "without genes"])
     def test_the_global_generators_are_left_alone(self, place: str) -> None:
         feasible = self.feasible(place)
-        self.play(self.make(feasible), 15)  # once before: packages may draw while they are imported
+        self.play(self.make(feasible), 15)  # once before, as packages may draw random numbers while they are imported
         before = _generators(987_654_321)
         first = self.play(self.make(feasible), 15)
         after = _generators()
@@ -236,7 +235,7 @@ class SearcherContract(SearcherSubject):
     @_everywhere
     @pytest.mark.parametrize("most", [1, 200])
     def test_proposals_are_counted(self, place: str, most: int) -> None:
-        """Every proposal is infeasible, a repeat, or asked for; a random one stands in after too many of the former."""
+        """Every proposal is infeasible, a repeat, or asked for; after too many rejected ones a random one follows."""
         feasible = self.feasible(place)
         searcher = self.make(feasible, 0, GOOD, max_attempts=most)
         counts, n_asked = _counts(searcher), 0
@@ -260,22 +259,22 @@ class SearcherContract(SearcherSubject):
         )  # fmt: skip
         assert (result["queries"], result["searcher"]) == (14, self.cls.name)
         raised = [note for note in result["notes"] if f"searcher {self.cls.name!r}" in note]
-        assert not raised, f"it raises, so a run goes on at random: {raised[0]}"
+        assert not raised, f"it raises, so the run goes on with random proposals: {raised[0]}"
         assert result["best"]["choices"]["width"] <= 64
 
 
 def _there(feasible: FeasibleSet, n_taken: int = 0) -> int:
-    """How many can be asked for, at most."""
+    """How many architectures can be asked for, at most."""
     return _ASKED if feasible.n_classes is None else min(_ASKED, feasible.n_classes - n_taken)
 
 
 def _check_new(feasible: FeasibleSet, archs: list[Architecture]) -> None:
-    """Architectures of the space, feasible, no two of one function."""
+    """Check that these are feasible architectures of the space, no two of one function."""
     space = feasible.space
     assert all(isinstance(arch, Architecture) and space.parse(arch) == arch for arch in archs)
-    assert feasible.contains(archs).all(), "an infeasible one is proposed"
+    assert feasible.contains(archs).all(), "it proposes an infeasible architecture"
     keys = keys_of(feasible, archs)
-    assert len(set(keys)) == len(keys), "a function is proposed that is known, asked for or refused"
+    assert len(set(keys)) == len(keys), "it proposes a function that is known, pending or refused"
 
 
 def _counts(searcher: Searcher) -> tuple[int, int, int, int]:
@@ -283,11 +282,11 @@ def _counts(searcher: Searcher) -> tuple[int, int, int, int]:
 
 
 def _generators(seed: int | None = None) -> dict[str, object]:
-    """States of the generators that a whole process shares; seeded first where a seed is given."""
+    """States of the global generators, seeded first if a seed is given."""
     torch = sys.modules.get("torch")
     if seed is not None:
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002 (what is watched)
+        np.random.seed(seed)  # noqa: NPY002 (a global generator, on purpose)
         if torch is not None:
             torch.manual_seed(seed)
     states: dict[str, object] = {

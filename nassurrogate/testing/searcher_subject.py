@@ -1,4 +1,4 @@
-"""The searcher that is tested, the feasible sets that it is tested on, and made-up values to tell it."""
+"""The searcher under test, the feasible sets that it is tested on, and made-up values to tell it."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ GOOD = Metric("goodness", direction="maximize")
 BAD = Metric("badness", direction="minimize")
 """The same with the other sign."""
 SLOW = Metric("slowness", direction="minimize")
-"""A second objective, of its own."""
+"""A second objective."""
 
 
 def made_up(arch: Architecture, name: str = "goodness") -> float:
-    """A value from 0 to 100 that equal functions share."""
+    """A value from 0 to 100, equal for equivalent architectures."""
     if name == "badness":
         return -made_up(arch)
     return 100.0 * crc32(f"{name} {arch.key}".encode()) / 2**32
 
 
 def evaluated(arch: Architecture, *names: str) -> Evaluation:
-    """An evaluation of these metrics."""
+    """An evaluation with these metrics."""
     return Evaluation(arch, {name: made_up(arch, name) for name in names or ("goodness",)})
 
 
 def failed(arch: Architecture) -> Evaluation:
-    """An evaluation that gave no value."""
+    """A failed evaluation."""
     return Evaluation(arch, status="failed", reason="out of memory")
 
 
 class Bits(Space):
-    """Strings of 24 bits, written by hand: without genes, without a known size; the last bit computes nothing."""
+    """Strings of 24 bits, without genes and of unknown size; the last bit has no effect."""
 
     name = "bits of the searcher contract"
     description = "24 bits"
@@ -72,10 +72,6 @@ class Bits(Space):
 
     def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
         return self._flipped(self._own(arch).string, int(rng.integers(24)))
-
-    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
-        pairs = zip(self._own(first).string, self._own(second).string, rng.random(24) < 0.5, strict=True)
-        return Architecture(self, "".join(a if is_first else b for a, b, is_first in pairs))
 
     def canonical_key(self, arch: Architecture) -> str:
         return self._own(arch).string[:-1]
@@ -112,7 +108,7 @@ GROUNDS = [*_BOUNDS, *(f"{name}, constrained" for name in _BOUNDS), OWN]
 
 @cache
 def ground(name: str, own: Space | None = None) -> FeasibleSet:
-    """What may be proposed there.
+    """A feasible set by name.
 
     Args:
         name: one of `GROUNDS`.
@@ -130,7 +126,7 @@ def ground(name: str, own: Space | None = None) -> FeasibleSet:
 
 
 class SearcherSubject:
-    """A test class fills in the attributes that `SearcherContract` describes."""
+    """The helpers of `SearcherContract`, which describes the attributes."""
 
     searcher: ClassVar[type[Searcher] | str]
     space: ClassVar[Space | None] = None
@@ -142,9 +138,9 @@ class SearcherSubject:
         return resolve_searcher(self.searcher)
 
     def feasible(self, name: str) -> FeasibleSet:
-        """What may be proposed; skips what the searcher says, in one line, that it cannot search."""
+        """A feasible set; skips the test if the searcher refuses it with an error of one line."""
         if name == OWN and self.space is None:
-            pytest.skip("no space of its own")
+            pytest.skip("no other space to test on")
         found = ground(name, self.space)
         try:
             self.cls(found, np.random.default_rng(0))
@@ -155,15 +151,15 @@ class SearcherSubject:
         return found
 
     def make(self, feasible: FeasibleSet, seed: int = 0, *objectives: Metric, **options: Any) -> Searcher:
-        """A fresh one."""
+        """A fresh searcher."""
         return self.cls(feasible, np.random.default_rng(seed), objectives=objectives or (GOOD,), **options)
 
     def play(self, searcher: Searcher, n: int, *names: str, batch: int = 1) -> list[Architecture]:
-        """Ask for `n` and tell what they are worth; fewer if no more are proposed."""
+        """Ask for `n` architectures and tell their values; fewer if no more are proposed."""
         return list(self.plays(searcher, n, *names, batch=batch))
 
     def plays(self, searcher: Searcher, n: int, *names: str, batch: int = 1) -> Iterator[Architecture]:
-        """The same, one after the other."""
+        """The same, one by one."""
         done = 0
         while done < n and (asked := searcher.ask(min(batch, n - done))):
             searcher.tell([evaluated(arch, *names) for arch in asked])
@@ -172,5 +168,5 @@ class SearcherSubject:
 
 
 def keys_of(feasible: FeasibleSet, archs: Sequence[Architecture]) -> list[Hashable]:
-    """What tells different functions apart."""
+    """Their keys, which differ between different functions."""
     return list(feasible.keys(archs))

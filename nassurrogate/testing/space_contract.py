@@ -1,6 +1,6 @@
-"""The tests that every search space passes, as a class for pytest.
+"""The contract tests of search spaces, as a class for pytest.
 
-A third party puts this into a test module of its own package and runs pytest:
+Another package puts this into a test module and runs pytest:
 
     from my_package import my_space
     from nassurrogate.testing import SpaceContract
@@ -8,7 +8,7 @@ A third party puts this into a test module of its own package and runs pytest:
     class TestMySpace(SpaceContract):
         space = my_space
 
-What a space does not offer, such as genes or a network, is skipped, and the reason says so.
+Tests of what a space does not offer, such as genes or networks, are skipped with that reason.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _FOREIGN = CategoricalSpace("another space", {"slot": [1, 2]})
 
 
 class SpaceContract(MakeupContract):
-    """Subclass it as `Test…` and set these class attributes:
+    """Subclass it as `Test…` and set these class attributes.
 
     Attributes:
         space: the space under test.
-        n_sampled: how many of its architectures the tests look at; fewer, if there are fewer.
+        n_sampled: number of architectures that the tests use, at most the size of the space.
 
-    A single test is replaced, or left out by `test_… = None`, as with any class.
+    Override a test to replace it, or set it to None to leave it out.
 
     >>> from nassurrogate.spaces import CategoricalSpace
     >>> class TestMine(SpaceContract):
@@ -108,7 +108,6 @@ class SpaceContract(MakeupContract):
                 refused(ask, other)
             refused(space.parse_many, [own, other])
             refused(space.mutate, other, rng)
-            refused(space.crossover, own, other, rng)
             refused(space.gene_codes, [own, other])
 
     # --- moves ---------------------------------------------------------------------------------------------------
@@ -149,15 +148,6 @@ class SpaceContract(MakeupContract):
             mutant = self.space.mutate(arch, np.random.default_rng(seed))
             assert mutant in self.space.neighbours(arch)
             assert mutant == self.space.mutate(arch, np.random.default_rng(seed)), "two mutants of one seed differ"
-
-    def test_a_child_is_of_both_parents(self) -> None:
-        archs = self.some()
-        for seed, (first, second) in enumerate(zip(archs, archs[1:] + archs[:1], strict=True)):
-            child = self.space.crossover(first, second, np.random.default_rng(seed))
-            assert self.space.parse(str(child)) == child
-            assert child == self.space.crossover(first, second, np.random.default_rng(seed))
-            same = self.space.crossover(first, first, np.random.default_rng(seed))
-            assert same.key == first.key, "crossing an architecture with itself must give an equivalent one"
 
     def test_all_members_are_listed(self) -> None:
         space = self.space
@@ -202,9 +192,9 @@ class SpaceContract(MakeupContract):
         assert self.space.parse_many(received) == archs
 
     def test_the_global_generators_are_left_alone(self) -> None:
-        self._ask_all()  # once before: packages may draw while they are imported
+        self._ask_all()  # once before: packages may draw random numbers while they are imported
         random.seed(123)
-        np.random.seed(123)  # noqa: NPY002 (what is watched)
+        np.random.seed(123)  # noqa: NPY002 (the generator that must not change)
         before = _generators()
         first = self._ask_all()
         assert _generators() == before, "the space draws from, or seeds, a generator of the whole process"
@@ -216,7 +206,6 @@ class SpaceContract(MakeupContract):
         rng = np.random.default_rng(7)
         first, second = self.some()[0], self.some()[-1]
         asked: list[object] = [self.some(), self.space.neighbours(first), first.key]
-        asked.append(self.space.crossover(first, second, rng))
         if self.space.size != 1:
             asked.append(self.space.mutate(first, rng))
         asked.append({metric: values.tolist() for metric, values in self.space.costs([first, second]).items()})
@@ -224,5 +213,5 @@ class SpaceContract(MakeupContract):
 
 
 def _generators() -> dict[str, str]:
-    """States of the generators that a whole process shares."""
+    """States of the global generators."""
     return {"random": str(random.getstate()), "numpy.random": str(np.random.get_state(legacy=False))}  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""The space that is tested, some of its architectures, and how a refusal must look."""
+"""The space under test, some of its architectures, and the form of refusals."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nassurrogate.errors import InputError
 from nassurrogate.spaces import Space
 
 MOST_LISTED = 10_000
-"""Up to this size every architecture is looked at."""
+"""Spaces of up to this size are tested completely."""
 
 
 class SpaceSubject:
-    """A test class fills in the attributes that `SpaceContract` describes."""
+    """Base of `SpaceContract`, which describes the attributes."""
 
     space: ClassVar[Space]
     n_sampled: ClassVar[int] = 40
 
     def some(self, seed: int = 0) -> list[Architecture]:
-        """Architectures to ask about."""
+        """Architectures to test with."""
         return self.space.sample(self._at_most(self.n_sampled), np.random.default_rng(seed))
 
     def _at_most(self, n: int) -> int:
@@ -31,14 +31,14 @@ class SpaceSubject:
 
 
 def refused(ask: Callable[..., object], *given: Any) -> str:
-    """The message of the `InputError` that the call raises; it has one line. The test fails if there is none."""
+    """The one-line message of the `InputError` that the call must raise."""
     with pytest.raises(InputError) as caught:
         ask(*given)
     return one_line(caught.value)
 
 
 def one_line(error: InputError) -> str:
-    """The message, if it is one line."""
+    """The message, which must be one line."""
     assert str(error).strip()
     assert "\n" not in str(error)
     return str(error)

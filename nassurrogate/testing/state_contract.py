@@ -1,4 +1,4 @@
-"""What a predictor owes when it is configured, saved and loaded: the same again, and nothing of what does not fit."""
+"""The contract of configuration and state: both are checked, and a saved predictor predicts as before."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ from nassurrogate.predictors.base import Predictor
 from nassurrogate.surrogate import Surrogate
 from nassurrogate.testing.subject import Subject, made_up_accuracies
 
-_REFUSED = (InputError, LookupError)
-
 
 def _nan_like(value: np.ndarray) -> np.ndarray:
     return np.full(value.shape, np.nan if value.dtype.kind == "f" else -1, value.dtype)
 
 
-_WAYS: Mapping[str, Callable[[Predictor], Predictor]] = {
+_COPIES: Mapping[str, Callable[[Predictor], Predictor]] = {
     "deep copy": copy.deepcopy,
     "pickle": lambda predictor: ForkingPickler.loads(ForkingPickler.dumps(predictor)),
 }
@@ -51,49 +49,53 @@ class StateContract(Subject):
 
     @pytest.mark.parametrize("how", list(_SPOILS))
     def test_a_spoilt_state_is_refused(self, how: str) -> None:
-        """Whoever writes a model file decides what is in it: `load_state` raises for every array that cannot be."""
+        """A model file may hold anything: `load_state` raises for every invalid array."""
         tensors, meta = self.fitted().state()
         for key, value in tensors.items():
             if (how == "cut short" and not (value.ndim and len(value))) or (how == "not a number" and not value.size):
                 continue
             if how == "not a number" and value.dtype.kind not in "fi":
                 continue
-            self._refuses({**tensors, key: _SPOILS[how](value)}, meta, f"{key!r}: {how}")
+            self._refuses({**tensors, key: _SPOILS[how](value)}, meta, f"{key!r}: {how}", InputError)
 
     def test_a_state_with_a_missing_array_is_refused(self) -> None:
         tensors, meta = self.fitted().state()
         for key in tensors:
-            self._refuses({k: v for k, v in tensors.items() if k != key}, meta, f"{key!r}: missing")
+            self._refuses(
+                {k: v for k, v in tensors.items() if k != key}, meta, f"{key!r}: missing", InputError, KeyError
+            )
 
-    def _refuses(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any], what: str) -> None:
+    def _refuses(
+        self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any], what: str, *errors: type[Exception]
+    ) -> None:
         predictor = self.make()
         try:
             predictor.load_state(tensors, meta)
-        except _REFUSED:
+        except errors:
             return
-        pytest.fail(f"load_state takes a state that is spoilt ({what})")
+        pytest.fail(f"load_state accepts a state that is spoilt ({what})")
 
-    @pytest.mark.parametrize("way", list(_WAYS))
+    @pytest.mark.parametrize("way", list(_COPIES))
     def test_copies_and_pickles_learn_for_themselves(self, way: str) -> None:
-        """Other processes score with pickles; what a copy learns does not change the original."""
+        """Other processes score with pickles; a fit of a copy does not change the original."""
         fresh = self._copied(self.make(), way)
         cells = self.first(60)
         fresh.fit(cells[:20], made_up_accuracies(cells[:20]))
         original = self.make()
         original.fit(cells[:20], made_up_accuracies(cells[:20]))
         before = original.predict(cells)
-        twin = self._copied(original, way)
-        for other in (fresh, twin):
+        duplicate = self._copied(original, way)
+        for other in (fresh, duplicate):
             for first, second in zip(before, other.predict(cells), strict=True):
                 assert (first == second).all(), f"a {way} predicts differently"
-        twin.fit(cells[30:], made_up_accuracies(cells[30:])[::-1].copy())
+        duplicate.fit(cells[30:], made_up_accuracies(cells[30:])[::-1].copy())
         for first, second in zip(before, original.predict(cells), strict=True):
-            assert (first == second).all(), f"what a {way} learns changes the original"
+            assert (first == second).all(), f"a fit of a {way} changes the original"
 
     def _copied(self, predictor: Predictor, way: str) -> Predictor:
         try:
-            return _WAYS[way](predictor)
-        except Exception as error:  # pickle raises whatever the predictor's parts raise
+            return _COPIES[way](predictor)
+        except Exception as error:  # pickle raises any error of the predictor's parts
             pytest.fail(
                 f"it does not survive a {way} ({one_line(error)}): it must not keep lambdas, local functions, locks or "
                 "open files, or must leave them out in __getstate__"
@@ -117,16 +119,16 @@ class StateContract(Subject):
 
     @pytest.mark.parametrize("value", ["3", None, [3], float("nan"), float("inf"), -5, 0, 10**9, True])
     def test_hyper_parameters_are_checked(self, value: object) -> None:
-        """Whatever stands in the place of a number is refused in one line that names it, or is of its type."""
+        """A value of the wrong type or range is refused in one line that names the hyper-parameter."""
         for key, default in self.make().config_dict().items():
-            told = self._refusal({key: value})
-            if told is not None:
-                assert "\n" not in told
-                assert key in told
+            refusal = self._refusal({key: value})
+            if refusal is not None:
+                assert "\n" not in refusal
+                assert key in refusal
             else:
                 assert type(value) is type(default) or (type(value), type(default)) == (int, float)
                 usable = type(default) is not float or np.isfinite(float(str(value)))
-                assert usable, f"{key} may be {value}, which no fit can use"
+                assert usable, f"{key} accepts {value}, which no fit can use"
 
     def _refusal(self, changes: Mapping[str, Any]) -> str | None:
         try:

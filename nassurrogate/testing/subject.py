@@ -1,4 +1,4 @@
-"""What is tested, and the architectures and labels it is tested with."""
+"""The predictor under test, and the architectures and labels of the tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPEN = CategoricalSpace("open to the predictor contract", {f"slot{place}": [1, 2
 
 
 class Subject:
-    """The predictor under test; a test class fills in the attributes that `PredictorContract` describes."""
+    """The predictor under test; a test class sets the attributes that `PredictorContract` describes."""
 
     predictor: ClassVar[type[Predictor] | str]
     quick_config: ClassVar[Mapping[str, Any]] = {}
@@ -33,24 +33,24 @@ class Subject:
         return get_space(self.space)
 
     def first(self, n: int) -> list[Architecture]:
-        """The first `n` in the official order; of a space without one, `n` random ones, always the same."""
+        """The first `n` in the official order; in a space without one, `n` random ones, always the same."""
         if isinstance(self.home, EnumerableSpace):
             return self.home.take(np.arange(min(n, self.home.size)))
         return self.drawn(n, 20)
 
     def drawn(self, n: int, seed: int) -> list[Architecture]:
-        """`n` random ones; all of a space that has fewer."""
+        """`n` random architectures, or all of a smaller space."""
         size = self.home.size
         return self.home.sample(n if size is None else min(n, size), np.random.default_rng(seed))
 
     def make(self, changes: Mapping[str, Any] | None = None, *, seed: int = 0, space: Space | None = None) -> Predictor:
-        """A fresh predictor of the quick configuration, with some hyper-parameters replaced."""
+        """A new predictor with the quick configuration and these changes."""
         cls, preset = resolve_predictor(self.predictor)
         config = {**self.quick_config, **(changes or {})}
         return cls(space or self.home, preset=preset, config=config, seed=seed, device="cpu")
 
     def fitted(self) -> Predictor:
-        """A predictor that has learned 40 labels; one for all tests, which leave it as it is."""
+        """A predictor that has learned 40 labels; all tests share it and must not change it."""
         case = type(self)
         if case not in _FITTED:
             archs = self.drawn(40, 0)
@@ -60,7 +60,7 @@ class Subject:
         return _FITTED[case]
 
     def surrogate(self, *, seed: int = 0) -> Surrogate:
-        """A fresh surrogate of the quick configuration."""
+        """A new surrogate with the quick configuration."""
         config = dict(self.quick_config)
         return Surrogate(self.home, predictor=self.predictor, config=config, seed=seed, device="cpu")
 
@@ -69,18 +69,18 @@ _FITTED: dict[type[Subject], Predictor] = {}
 
 
 def made_up_accuracies(archs: Sequence[Architecture]) -> np.ndarray:
-    """(n,) percent, different for different architectures, on a space of any kind.
+    """(n,) percentages on a space of any kind, different for different architectures.
 
-    Of cells, more operations are better, those with 3x3 in their name most; of genes, later choices.
+    For cells, more operations are better, especially those with 3x3 in their name; for genes, later choices are.
     """
     if not archs:
         return np.empty(0)
     space = archs[0].space
     if isinstance(space, EnumerableSpace):
-        apart = space.indices(archs) / space.size
+        distinct = space.indices(archs) / space.size
     else:
-        apart = np.array([crc32(arch.string.encode()) for arch in archs]) / 2**32
-    return _made_up(space, archs) + apart
+        distinct = np.array([crc32(arch.string.encode()) for arch in archs]) / 2**32
+    return _made_up(space, archs) + distinct
 
 
 def _made_up(space: Space, archs: Sequence[Architecture]) -> np.ndarray:

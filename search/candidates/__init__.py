@@ -1,1 +1,1 @@
-"""What a search may evaluate: the feasible set of a run, and the pool of candidates that are scored."""
+"""What a search may evaluate: the feasible set of a run, and the pool of candidates that the surrogate scores."""

@@ -1,4 +1,4 @@
-"""The feasible set of a space of any size: constraints are looked up for what is drawn, nothing is listed.
+"""The feasible set of a space of any size: nothing is listed, constraints are checked for what is drawn.
 
 Shapes: n architectures.
 """
@@ -12,21 +12,22 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Benchmark
 from nassurrogate.constraints import Constraint
-from nassurrogate.search.candidates.feasible_set import FeasibleSet, count_unknown, undecided
+from nassurrogate.search.candidates.feasible_set import FeasibleSet
+from nassurrogate.search.candidates.unknown_values import count_unknown, undecided
 
 _DRAWS = 64
-"""Rounds of drawing, each of at least as many as are wanted, before no further architecture is expected."""
+"""Rounds of drawing, each at least as large as the number wanted, after which no further architecture is expected."""
 _SMALLEST_ROUND, _LARGEST_ROUND = 32, 1 << 14
 
 
 class OpenSet(FeasibleSet):
-    """Draws architectures and keeps the feasible ones. Of equal functions the first one drawn is kept.
+    """Draws architectures and keeps the feasible ones; of equivalent ones, the first.
 
     Args:
-        benchmark: looks up what is constrained.
+        benchmark: looks up the constrained metrics.
         constraints: all must hold.
-        checked: architectures that tell the feasible share: a random sample, or all.
-        by_function: whether equal functions count as the same; else every architecture is one of its own.
+        checked: architectures that the feasible share is computed from: a random sample, or all.
+        by_function: whether equivalent architectures count as the same; otherwise each is a class of its own.
     """
 
     def __init__(

@@ -1,32 +1,36 @@
-"""The candidates of which a search keeps the posterior: of a small space all, of a large one a pool that grows.
+"""The candidates that the surrogate scores: all of a small space, a growing pool of a large one.
 
-Shapes: C candidates, one of equal functions; n architectures.
+Shapes: C candidates, one for each function; n architectures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.search.candidates.feasible_set import FeasibleSet, ListedSet
+from nassurrogate.search.candidates.feasible_set import FeasibleSet
+from nassurrogate.search.candidates.listed_set import ListedSet
 from nassurrogate.search.candidates.table_set import TableSet
-from nassurrogate.search.engine.surrogates import Posterior, SearchSurrogate
+
+if TYPE_CHECKING:
+    from nassurrogate.search.surrogates.base import Posterior, SearchSurrogate
 
 _DRAWN_OF_OPEN = 1024
-"""Random candidates of a space that cannot be listed; more of them would hardly get closer to the optimum."""
+"""Random candidates of a space that cannot be listed; more would hardly be closer to the optimum."""
 
 
 class CandidatePool:
-    """Representatives of feasible functions, known to the surrogate in the same order.
+    """Representatives of feasible functions, in the order in which the surrogate has them.
 
     In a large space the pool starts with random candidates; `expand` adds the neighbours of good ones.
 
     Args:
-        feasible: whose representatives are the candidates.
-        surrogate: gives their posterior.
-        size: candidates up to which all are in the pool; of more, half as many are drawn.
+        feasible: what may be proposed.
+        surrogate: gives the posterior of the candidates.
+        size: number of feasible functions up to which all are in the pool; of more, half as many are drawn.
         rng: draws them.
     """
 
@@ -34,7 +38,7 @@ class CandidatePool:
         self._feasible, self._surrogate = feasible, surrogate
         self._place: dict[Hashable, int] = {}
         self.keys: list[Hashable] = []
-        """(C,) theirs."""
+        """(C,) keys of the members."""
         self._expanded: set[Architecture] = set()
         self.members: list[Architecture] = []
         """C representatives, in the order of `posterior`."""
@@ -47,7 +51,7 @@ class CandidatePool:
             self._take_in(feasible.members())
 
     def add(self, archs: Sequence[Architecture]) -> None:
-        """Take in the representatives of feasible architectures, those that are not in the pool yet."""
+        """Add the representatives of feasible architectures that are not in the pool yet."""
         keys = self._feasible.keys(archs)
         new = {key: arch for key, arch in zip(keys, archs, strict=True) if key not in self._place}
         if new:
@@ -61,7 +65,7 @@ class CandidatePool:
         self._surrogate.add(representatives)
 
     def places(self, archs: Sequence[Architecture]) -> np.ndarray:
-        """(n,) where the functions of architectures stand in `members`; −1 for those that are not in the pool."""
+        """(n,) places in `members` of the functions of architectures; −1 for those that are not in the pool."""
         keys = self._feasible.keys(archs)
         return np.fromiter((self._place.get(key, -1) for key in keys), np.int64, len(keys))
 
@@ -70,11 +74,11 @@ class CandidatePool:
         return ListedSet(self._feasible, self.members, self.keys)
 
     def posterior(self) -> Posterior:
-        """(C,) after the surrogate's last fit."""
+        """(C,) of the scores of all members, after the surrogate's last fit."""
         return self._surrogate.posterior()
 
     def expand(self, places: np.ndarray) -> bool:
-        """Add the feasible neighbours of the members in these places. Returns whether any was new."""
+        """Add the feasible neighbours of the members at these places. Returns whether any was new."""
         before = len(self.members)
         fresh = [arch for arch in (self.members[place] for place in places.tolist()) if arch not in self._expanded]
         self._expanded.update(fresh)

@@ -1,4 +1,4 @@
-"""The feasible set of a table: arrays over the whole space, a fast path of spaces in an official order.
+"""The feasible set of a table: arrays over the whole space, a fast path for enumerable spaces.
 
 Shapes: n architectures, C classes.
 """
@@ -17,15 +17,15 @@ from nassurrogate.spaces import EnumerableSpace
 
 
 class TableSet(FeasibleSet):
-    """Every class is represented by one of its feasible members: equal functions cost differently.
+    """Represents every class by one of its feasible architectures, since equivalent ones cost differently.
 
     Args:
-        space: in an official order.
+        space: the space of the table.
         satisfies: (size,) bool, which architectures satisfy every constraint.
-        feasible: (size,) bool, those of them that have a label.
-        representatives: (C,) one feasible index for every class that has any, in the order of class numbers.
-        violations: for every constraint (size,) float64, feasible where ≤ 0, +inf where unknown.
-        class_of: (size,) the class number of every index; None: that of its function.
+        feasible: (size,) bool, which of those have a label.
+        representatives: (C,) a feasible index for every class that has one, in the order of class numbers.
+        violations: constraint → (size,) float64, feasible where ≤ 0, +inf where unknown.
+        class_of: (size,) the class number of every index; None: by the space, by function.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class TableSet(FeasibleSet):
 
     @property
     def n_unlabelled(self) -> int:
-        """Architectures that satisfy the constraints, but have no label."""
+        """Number of architectures that satisfy the constraints, but have no label."""
         return int((self.satisfies & ~self._feasible).sum())
 
     def keys(self, archs: Sequence[Architecture]) -> list[int]:
@@ -62,7 +62,7 @@ class TableSet(FeasibleSet):
     def contains(self, archs: Sequence[Architecture]) -> np.ndarray:
         return np.asarray(self._feasible[self.space.indices(archs)])
 
-    # Searchers ask for one after the other: of one, arrays take longer than all the rest.
+    # Searchers ask for one architecture at a time, for which arrays would take longer than everything else.
     def key(self, arch: Architecture) -> int:
         return int(self._class_of[self.space.index(arch)])
 
@@ -80,7 +80,7 @@ class TableSet(FeasibleSet):
 
     @cached_property
     def _representative_of(self) -> np.ndarray:
-        """(n_classes,) the representative of every class; −1 for one without."""
+        """The representative of every class by its number; −1 for a class without one."""
         found = np.full(self._n_numbers, -1)
         found[self._class_of[self._representatives]] = self._representatives
         return found
@@ -121,11 +121,11 @@ class TableSet(FeasibleSet):
 
 
 def first_of_each_class(class_of: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """(C,) for every class among (n,) indices the one that comes first, in the order of class numbers.
+    """(C,) the first index of every class, in the order of class numbers.
 
     Args:
         class_of: (size,) the class number of every index.
-        indices: (n,).
+        indices: (n,) indices to choose from.
     """
     _, first = np.unique(class_of[indices], return_index=True)
     return indices[first]

@@ -1,1 +1,1 @@
-"""One search from end to end: the loop, its evaluator and surrogates, its budget, and its result."""
+"""One search from end to end: the loop, the evaluator, the strategies and the result."""

@@ -1,4 +1,4 @@
-"""Spends a run's budget, with or without a surrogate, until the end or Ctrl-C, and says why it stopped."""
+"""Searches until the budget is spent or Ctrl-C, with or without a surrogate, and notes why it stopped."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from nassurrogate.constraints import Constraint
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
 from nassurrogate.search.candidates.table_set import TableSet
 from nassurrogate.search.engine.equivalents import evaluate_cheaper
-from nassurrogate.search.engine.evaluator import Account
+from nassurrogate.search.engine.evaluator import Evaluator
+from nassurrogate.search.engine.no_surrogate import evaluate_proposals
 from nassurrogate.search.engine.selection import choose
-from nassurrogate.search.engine.sequential import SequentialSearch, search_truth
-from nassurrogate.search.engine.surrogates import OracleSurrogate, SearchSurrogate
+from nassurrogate.search.engine.sequential import SequentialSearch
 from nassurrogate.search.record.ledger import LedgerError
 from nassurrogate.search.searchers.base import Searcher
 from nassurrogate.search.settings.schedule import SearchSettings
+from nassurrogate.search.surrogates import OracleSurrogate, SearchSurrogate
 from nassurrogate.search.surrogates.known_labels import KnownLabels
 
 
-class Spending:
-    """Spends the budget of one run and ranks the results.
+class BudgetedSearch:
+    """Spends the budget of one run and ranks what was evaluated.
 
     Args:
-        account: evaluates.
+        evaluator: evaluates.
         feasible: what may be proposed.
-        surrogate: None: a searcher alone, whose objective is the truth.
-        searcher: its class.
+        surrogate: guides the searcher; None: every proposal of the searcher is evaluated.
+        searcher: class of the searcher.
         settings: the strategy.
         rng: of all proposals.
         known: the labels of a saved surrogate.
 
     Attributes, after `run`:
         order: positions of the labelled queries of different architectures, best first.
-        rule: what ranked them.
+        rule: the rule that ranked them (see `choose`).
         interrupted: Ctrl-C, or a ledger that cannot be written, if it came after the first label.
     """
 
@@ -47,7 +48,7 @@ class Spending:
 
     def __init__(
         self,
-        account: Account,
+        evaluator: Evaluator,
         feasible: FeasibleSet,
         surrogate: SearchSurrogate | None,
         searcher: type[Searcher],
@@ -55,13 +56,13 @@ class Spending:
         rng: np.random.Generator,
         known: KnownLabels,
     ) -> None:
-        self._account, self._feasible, self._surrogate, self._known = account, feasible, surrogate, known
+        self._evaluator, self._feasible, self._surrogate, self._known = evaluator, feasible, surrogate, known
         self._rng = rng
         self._sequential = None
         if surrogate is None:
-            self._searchers = [searcher(feasible, rng, objectives=(account.objective,))]
+            self._searchers = [searcher(feasible, rng, objectives=(evaluator.objective,))]
         else:
-            self._sequential = SequentialSearch(account, feasible, surrogate, searcher, settings, rng, known.archs)
+            self._sequential = SequentialSearch(evaluator, feasible, surrogate, searcher, settings, rng, known.archs)
             self._searchers = self._sequential.searchers
 
     def run(self, benchmark: Benchmark, constraints: Sequence[Constraint], *, allow_equivalent: bool) -> None:
@@ -72,36 +73,36 @@ class Spending:
             constraints: the run's constraints.
             allow_equivalent: whether cheaper equivalents are evaluated once every feasible function is.
         """
-        account = self._account
+        evaluator = self._evaluator
         try:
             if self._sequential is None:
-                search_truth(account, self._searchers[0], self._rng)
+                evaluate_proposals(evaluator, self._searchers[0], self._rng)
             else:
                 self._sequential.run()
             n_equivalent = None
             if allow_equivalent:
-                n_equivalent = evaluate_cheaper(account, self._feasible, benchmark, constraints)
+                n_equivalent = evaluate_cheaper(evaluator, self._feasible, benchmark, constraints)
             if self._sequential is None:
-                self.order, self.rule = choose(account.labelled, None, sign=account.objective.sign)
+                self.order, self.rule = choose(evaluator.labelled, None, sign=evaluator.objective.sign)
             else:
                 self.order, self.rule = self._sequential.ranked()
-            self._say_why_it_ends(n_equivalent)
-        except (KeyboardInterrupt, LedgerError) as stop:  # whatever was evaluated must not be lost to a full disk
-            if not account.labelled:
+            self._note_end(n_equivalent)
+        except (KeyboardInterrupt, LedgerError) as stop:  # a full disk must not lose what was evaluated
+            if not evaluator.labelled:
                 raise
             self.interrupted = stop
-            # By their labels: other rules may need another fit, and the user wants to stop.
-            self.order, self.rule = choose(account.labelled, None, sign=account.objective.sign)
+            # By their labels: the other rule may need another fit, and the user wants to stop.
+            self.order, self.rule = choose(evaluator.labelled, None, sign=evaluator.objective.sign)
 
     @property
     def stop_reason(self) -> str:
         """`budget`, `exhausted` or `interrupted`."""
         if self.interrupted is not None:
             return "interrupted"
-        return "budget" if len(self._account.queries) == self._account.budget else "exhausted"
+        return "budget" if len(self._evaluator.queries) == self._evaluator.budget else "exhausted"
 
     def counts(self) -> dict[str, Any]:
-        """How the result was ranked, and free operations, as fields of the result."""
+        """Fields of the result: what ranked the architectures, and how many free operations were made."""
         return {
             "selected_by": ORACLE if isinstance(self._surrogate, OracleSurrogate) else self.rule,
             "predictor_calls": self._surrogate.predictor_calls if self._surrogate is not None else 0,
@@ -112,23 +113,23 @@ class Spending:
             },
         }
 
-    def _say_why_it_ends(self, n_equivalent: int | None) -> None:
+    def _note_end(self, n_equivalent: int | None) -> None:
         """Note why budget is left, or that allowing equivalents had no effect."""
-        account, feasible = self._account, self._feasible
-        n_done = len(account.queries)
-        if n_done == account.budget:
+        evaluator, feasible = self._evaluator, self._feasible
+        n_done = len(evaluator.queries)
+        if n_done == evaluator.budget:
             if n_equivalent == 0:
-                account.note("allow_equivalent has no effect: the budget was spent on different functions")
+                evaluator.note("allow_equivalent has no effect: the budget was spent on different functions")
             return
-        start = f"exhausted after {n_done} of {account.budget} queries: "
+        stopped = f"exhausted after {n_done} of {evaluator.budget} queries: "
         if feasible.n_classes is None or feasible.n_feasible is None:
-            account.note(f"{start}no further architecture was found")
+            evaluator.note(f"{stopped}no further architecture was found")
             return
         n_feasible = feasible.n_feasible - (feasible.n_unlabelled if isinstance(feasible, TableSet) else 0)
         known = f" or known to the surrogate ({len(self._known.keys):,} functions)" if self._known.keys else ""
         if feasible.n_classes == n_feasible:
             every = f"all {n_feasible:,} feasible architectures are" if n_feasible > 1 else "the only feasible one is"
-            account.note(f"{start}{every} evaluated{known}")
+            evaluator.note(f"{stopped}{every} evaluated{known}")
             return
         equal = f"all {n_feasible:,} feasible architectures are evaluated, or equivalent to an evaluated one"
         equal += f" ({feasible.n_classes - len(self._known.keys):,} different functions){known}"
@@ -138,4 +139,4 @@ class Spending:
             hint = f"{n_equivalent} of the queries went to cheaper equivalents, the cheapest of each function"
         else:
             hint = "no equivalent costs less"
-        account.note(f"{start}{equal}; {hint}")
+        evaluator.note(f"{stopped}{equal}; {hint}")

@@ -1,4 +1,4 @@
-"""Spends the rest of the budget on cheaper equivalents once every feasible function is evaluated."""
+"""Spends the rest of the budget on cheaper equivalent architectures, once every feasible function is evaluated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Benchmark
 from nassurrogate.constraints import Constraint
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
-from nassurrogate.search.engine.evaluator import Account
+from nassurrogate.search.engine.evaluator import Evaluator
 from nassurrogate.search.engine.result import COSTS
 from nassurrogate.search.engine.selection import first_queries
 
@@ -19,7 +19,7 @@ EQUIVALENT = "equivalent"
 
 
 def evaluate_cheaper(
-    account: Account, feasible: FeasibleSet, benchmark: Benchmark, constraints: Sequence[Constraint]
+    evaluator: Evaluator, feasible: FeasibleSet, benchmark: Benchmark, constraints: Sequence[Constraint]
 ) -> int:
     """Evaluate the cheapest feasible equivalent of each evaluated architecture, best functions first.
 
@@ -28,8 +28,8 @@ def evaluate_cheaper(
     and FLOPs.
 
     Args:
-        account: evaluates at most one more architecture of each function.
-        feasible: lists equivalents.
+        evaluator: evaluates at most one more architecture of each function.
+        feasible: lists equivalent architectures.
         benchmark: looks up costs.
         constraints: the run's constraints.
 
@@ -46,17 +46,17 @@ def evaluate_cheaper(
         columns = [sign * benchmark.lookup(archs, name) for name, sign in directions.items()]
         return [tuple(row) for row in np.nan_to_num(np.stack(columns, axis=1), nan=np.inf).tolist()]
 
-    archs, queries, sign = account.archs, account.labelled, account.objective.sign
+    archs, queries, sign = evaluator.archs, evaluator.labelled, evaluator.objective.sign
     n_done = 0
     for place in sorted(first_queries(queries).tolist(), key=lambda at: -sign * queries[at].value):
         others = feasible.equivalents(archs[place])
-        if account.budget == len(account.queries):
+        if evaluator.budget == len(evaluator.queries):
             break
         if not others:
             continue
         mine, *theirs = costs([archs[place], *others])
         cheapest = min(range(len(others)), key=theirs.__getitem__)
         if theirs[cheapest] < mine:
-            account.evaluate(others[cheapest], "search", EQUIVALENT, equivalent=True)
+            evaluator.evaluate(others[cheapest], "search", EQUIVALENT, equivalent=True)
             n_done += 1
     return n_done

@@ -1,14 +1,13 @@
-"""Spends the budget: every ground-truth query of a run goes through here, into the ledger."""
+"""Queries the ground truth: every evaluation of a run goes through here, and into the ledger."""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Hashable
+from dataclasses import replace
 from numbers import Real
-from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,60 +16,30 @@ from nassurrogate.benchmarks import Benchmark, Evaluation, TabularBenchmark
 from nassurrogate.errors import InputError, brief, one_line
 from nassurrogate.metric import Metric
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
-from nassurrogate.search.record.ledger import LedgerWriter, Phase, Query, finite_or_none
+from nassurrogate.search.engine.events import Event, Listener
+from nassurrogate.search.record.ledger import LabelKind, LedgerWriter, Phase, Query, finite_or_none
 from nassurrogate.spaces import EnumerableSpace
 
-LabelKind: TypeAlias = Literal["mean", "single"]
-LABEL_KINDS: tuple[LabelKind, ...] = ("mean", "single")
 _MOST_FAILURES = 5
 """Failed evaluations in a row from the start after which a run ends: all others would fail as well."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something a user may want to see while a run goes on.
-
-    Args:
-        kind: `start` (with what is searched), `query`, `fit`, `note` (with a reason), or `result` (with what `run` is
-            about to return, before summary and plots are written).
-        done: queries made, or steps of the fit done.
-        total: the budget, or all steps of the fit.
-        message: one line, for `start` and `note`.
-        query: what was evaluated, for `query`.
-        run_dir: the run folder, for `start`; empty where nothing is written.
-        best: the best label so far with its unit, for `query`; empty while there is none.
-        result: the fields of the result, for `result`.
-    """
-
-    kind: Literal["start", "query", "fit", "note", "result"]
-    done: int
-    total: int
-    message: str = ""
-    query: Query | None = None
-    best: str = ""
-    run_dir: str = ""
-    result: Mapping[str, Any] | None = None
-
-
-Listener: TypeAlias = Callable[[Event], None]
-
-
-class Account:
-    """The queries of a run: what was evaluated, what it gave, and how much of the budget is left.
+class Evaluator:
+    """Evaluates architectures within a budget, and keeps every query and its label.
 
     Args:
         benchmark: the ground truth.
         feasible: what may be evaluated.
-        objective: the metric that is a label.
-        budget: queries in all.
-        kind: `mean` of the training seeds, or `single`, one seed drawn at random; the only seed where there is one.
+        objective: the metric of the labels.
+        budget: number of queries.
+        kind: `mean` over the training seeds, or `single`, one seed drawn at random; the only seed if there is just one.
         rng: draws the training seeds.
         fidelity: of all queries; None: the full training.
         writer: the ledger on disk; None keeps it in memory only.
         listener: called with every event.
-        known: keys of feasible functions that are not evaluated, as their labels are known.
+        known: keys of feasible functions whose labels are known already: they are not evaluated.
     """
 
     def __init__(
@@ -92,11 +61,11 @@ class Account:
         self.objective = objective
         self.budget = budget
         self.limit = budget if feasible.n_classes is None else min(budget, feasible.n_classes - len(known))
-        """Number of possible queries: equal functions are evaluated once, known ones never."""
+        """Number of possible queries: each function is evaluated once, known ones never."""
         self.kind: LabelKind = kind
         self._rng = rng
         self._fidelity = fidelity
-        self._kept_as = benchmark.at_fidelity(objective.name, fidelity)
+        self._column = benchmark.at_fidelity(objective.name, fidelity)
         self._writer = writer
         self._listener = listener
         self._began = time.monotonic()
@@ -113,12 +82,12 @@ class Account:
 
     @property
     def queries(self) -> list[Query]:
-        """All of them, in order."""
+        """All queries, in order."""
         return [query for query, _ in self._evaluations]
 
     @property
     def labelled(self) -> list[Query]:
-        """Those that gave a label."""
+        """The queries that gave a label."""
         return [query for query, evaluation in self._evaluations if evaluation.status == "ok"]
 
     @property
@@ -128,7 +97,7 @@ class Account:
 
     @property
     def labels(self) -> list[float]:
-        """Their labels, in the objective's unit."""
+        """The labels of `labelled`, in the objective's unit."""
         return [query.value for query in self.labelled]
 
     def evaluate(
@@ -140,10 +109,17 @@ class Account:
         predicted: tuple[float, float] | None = None,
         equivalent: bool = False,
     ) -> Evaluation:
-        """Query one architecture, and record what it gave.
+        """Query one architecture and record the outcome.
 
-        Equal functions are evaluated once, except for further trainings of the same architecture (see
-        `can_train_again`) and for an `equivalent` of an evaluated one.
+        Each function is evaluated once, except for further trainings of the same architecture (see `can_train_again`)
+        and for an `equivalent` of an evaluated one.
+
+        Args:
+            arch: a feasible architecture.
+            phase: of the run.
+            proposed_by: as in the ledger.
+            predicted: mean and deviation of its label, in the objective's unit.
+            equivalent: whether it computes the same as an evaluated architecture.
 
         Raises `InputError` if the first five evaluations all fail.
         """
@@ -152,7 +128,7 @@ class Account:
         assert len(self._evaluations) < (self.budget if equivalent else self.limit), "the budget is spent"
         assert self._feasible.allows(arch), f"{arch} is infeasible"
         assert again or equivalent or key not in self.taken, f"the function of {arch} is evaluated already"
-        seed = self._draw_seed(arch)
+        seed = self._next_seed(arch)
         name = self.objective.name
         evaluation = self._evaluated(arch, seed)
         succeeded = evaluation.status == "ok"
@@ -188,27 +164,39 @@ class Account:
             self._evaluations.pop()
             raise
         self.taken.add(key)
-        if succeeded or again:  # a further training that failed is not asked for again either
+        if succeeded or again:  # a further training that failed is not repeated either
             self._seeds.setdefault(arch, []).append(seed)
         self.emit(Event("query", len(self._evaluations), self.budget, query=query, best=self._best()))
-        self._watch(query)
+        self._note_problems(query)
         return evaluation
 
     def _evaluated(self, arch: Architecture, seed: int | None) -> Evaluation:
-        """What the benchmark gives, checked: a failure that it does not say itself must not end a run."""
-        name = self.objective.name
+        """The benchmark's evaluation; a failed one if the benchmark raises, or returns anything invalid."""
         try:
-            (given,) = self._benchmark.evaluate([arch], [name], seed=seed, fidelity=self._fidelity)
-            reason = _fault(given, arch, name)
+            (given,) = self._benchmark.evaluate([arch], [self.objective.name], seed=seed, fidelity=self._fidelity)
+            return self._checked(given, arch)
         except InputError:
             raise
-        except Exception as error:  # whatever a plug-in raises, or gives in place of an evaluation
-            return Evaluation(arch, status="failed", reason=one_line(error), seed=seed, fidelity=self._fidelity)
-        if reason:
-            return Evaluation(arch, status="failed", reason=reason, seed=seed, fidelity=self._fidelity)
+        except _InvalidEvaluation as error:
+            reason = str(error)
+        except Exception as error:  # a fault in a plug-in must not end a run
+            reason = one_line(error)
+        return Evaluation(arch, status="failed", reason=reason, seed=seed, fidelity=self._fidelity)
+
+    def _checked(self, given: Evaluation, arch: Architecture) -> Evaluation:
+        """The evaluation with those of its values that are numbers. Raises `_InvalidEvaluation`."""
+        metric = self.objective.name
+        if given.arch != arch:
+            raise _InvalidEvaluation(f"the benchmark gave an evaluation of {given.arch} in place of {arch}")
+        if given.status not in ("ok", "failed", "missing"):
+            raise _InvalidEvaluation(
+                f"the benchmark gave the status {brief(given.status)}, expected ok, failed or missing"
+            )
         if given.status != "ok":
             return given
-        return replace(given, values={metric: float(v) for metric, v in given.values.items() if _is_number(v)})
+        if not _is_number(given.values.get(metric)):
+            raise _InvalidEvaluation(f"the benchmark gave no {metric} that is a number")
+        return replace(given, values={name: float(value) for name, value in given.values.items() if _is_number(value)})
 
     def _best(self) -> str:
         if not self.labelled:
@@ -216,8 +204,8 @@ class Account:
         best = self.objective.sign * max(self.objective.sign * label for label in self.labels)
         return f"{best:.2f} %" if self.objective.is_percent else f"{best:.5g}"
 
-    def _watch(self, query: Query) -> None:
-        """Say what looks wrong while there is budget left to save."""
+    def _note_problems(self, query: Query) -> None:
+        """Note what looks wrong with a query while there is budget left to save."""
         if query.label is None:
             self.note(f"query {query.number} failed: {query.arch}: {query.reason}")
             if len(self._evaluations) >= _MOST_FAILURES and not self.labelled:
@@ -230,8 +218,8 @@ class Account:
         if is_first and self.objective.is_percent and 0.0 < query.label < 1.0:
             name = self.objective.name
             self.note(
-                f"the first {name} is {query.label:.4g}, which reads like a fraction, but {name} is in percent; return "
-                "100 times the value, or declare what it is: objective=Metric('accuracy', unit='fraction', "
+                f"the first {name} is {query.label:.4g}, which looks like a fraction, but {name} is in percent; return "
+                "100 times the value, or declare the unit: objective=Metric('accuracy', unit='fraction', "
                 f"direction='{self.objective.direction}')"
             )
 
@@ -242,50 +230,43 @@ class Account:
         self.emit(Event("note", len(self._evaluations), self.budget, reason))
 
     def emit(self, event: Event) -> None:
-        """Tell the listener, if there is one."""
+        """Pass an event to the listener, if there is one."""
         if self._listener is not None:
             self._listener(event)
 
     @property
     def trains_again(self) -> bool:
-        """Whether a query is a single training, and there may be several of some architectures."""
+        """Whether a query is a single training, and some architectures can be trained several times."""
         if self.kind != "single" or not self.objective.needs_training:
             return False
         if isinstance(self._benchmark, TabularBenchmark):
-            return bool((self._benchmark.column(self._kept_as).n_seeds > 1).any())
+            return bool((self._benchmark.column(self._column).n_seeds > 1).any())
         arch = next(self._feasible.shuffled(np.random.default_rng(0)))
-        there = self._benchmark.seeds(arch, self._kept_as)
-        return there is None or len(there) > 1
+        seeds = self._benchmark.seeds(arch, self._column)
+        return seeds is None or len(seeds) > 1
 
     def can_train_again(self, arch: Architecture) -> bool:
-        """Whether a further query of an evaluated architecture would be another training, and not the same again."""
+        """Whether a further query of an evaluated architecture would be another training, and not the same one."""
         done = self._seeds.get(arch, [])
-        there = self._benchmark.seeds(arch, self._kept_as)
-        return bool(done) and None not in done and (there is None or bool(set(there) - set(done)))
+        seeds = self._benchmark.seeds(arch, self._column)
+        return bool(done) and None not in done and (seeds is None or bool(set(seeds) - set(done)))
 
-    def _draw_seed(self, arch: Architecture) -> int | None:
-        """The seed to query; None for the mean over seeds. A single training is queried by its seed: it is as noisy."""
+    def _next_seed(self, arch: Architecture) -> int | None:
+        """The training seed to query; None for the mean over all. The only seed is queried as such: it is as noisy."""
         if not self.objective.needs_training:
             return None
-        there = self._benchmark.seeds(arch, self._kept_as)
+        seeds = self._benchmark.seeds(arch, self._column)
         done = self._seeds.get(arch, [])
-        if there is None:
+        if seeds is None:
             return len(done) if self.kind == "single" else None
-        if self.kind == "mean" and len(there) > 1:
+        if self.kind == "mean" and len(seeds) > 1:
             return None
-        fresh = [seed for seed in there if seed not in done]
+        fresh = [seed for seed in seeds if seed not in done]
         return int(self._rng.choice(fresh)) if fresh else None
 
 
-def _fault(given: Evaluation, arch: Architecture, metric: str) -> str:
-    """What is wrong with an evaluation of this architecture; empty if nothing is."""
-    if given.arch != arch:
-        return f"the benchmark gave an evaluation of {given.arch} in place of {arch}"
-    if given.status not in ("ok", "failed", "missing"):
-        return f"the benchmark gave the status {brief(given.status)}, expected ok, failed or missing"
-    if given.status == "ok" and not _is_number(given.values.get(metric)):
-        return f"the benchmark gave no {metric} that is a number"
-    return ""
+class _InvalidEvaluation(Exception):
+    """What a benchmark returned is no evaluation of the architecture."""
 
 
 def _is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Ctrl-C during a run: the result so far is kept."""
+"""The exception that Ctrl-C during a run raises, with the result so far."""
 
 from __future__ import annotations
 

@@ -4,54 +4,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import asdict
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from nassurrogate.benchmarks import TEST, Benchmark, Evaluate, TabularBenchmark
-from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, one_line
-from nassurrogate.files.given_path import as_path
 from nassurrogate.metric import MetricLike
 from nassurrogate.predictors import PredictorLike
-from nassurrogate.runtime.versions import package_versions
 from nassurrogate.search.candidates.feasibility import find_feasible
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
-from nassurrogate.search.engine.budgeted_search import Spending
-from nassurrogate.search.engine.evaluator import Account, Event, LabelKind, Listener
+from nassurrogate.search.engine.budgeted_search import BudgetedSearch
+from nassurrogate.search.engine.evaluator import Evaluator
+from nassurrogate.search.engine.events import Event, Listener
+from nassurrogate.search.engine.finish import keep_plots, keep_summary
+from nassurrogate.search.engine.header import ledger_header, shared_fields
 from nassurrogate.search.engine.interruption import SearchInterrupted
-from nassurrogate.search.engine.result import COSTS, Outcome, metric_sources, spent
+from nassurrogate.search.engine.result import Outcome, metric_sources, spent
 from nassurrogate.search.engine.selection import is_noisy
-from nassurrogate.search.engine.start_notes import start_line, start_notes
-from nassurrogate.search.engine.surrogates import BlendedSurrogate, LearningSurrogate, OracleSurrogate, SearchSurrogate
-from nassurrogate.search.record.ledger import LedgerError
-from nassurrogate.search.record.run_folder import LEDGER, default_folders, open_run, write_summary
-from nassurrogate.search.searchers.base import DEFAULT_SEARCHER, Searcher, SearcherLike, resolve_searcher
-from nassurrogate.search.settings.arguments import (
-    check_budget,
-    check_kinds,
-    checked_settings,
-    chosen_objective,
-    ground_truth,
-    loaded_surrogate,
-    parsed_constraints,
-    unfitted_surrogate,
-)
+from nassurrogate.search.engine.start_notes import announce
+from nassurrogate.search.record.ledger import LabelKind, LedgerError, LedgerWriter
+from nassurrogate.search.record.run_folder import LEDGER, default_folders, open_run
+from nassurrogate.search.searchers.base import DEFAULT_SEARCHER, Searcher, SearcherLike
+from nassurrogate.search.settings.request import SearchRequest, checked_request
 from nassurrogate.search.settings.schedule import SearchSettings
-from nassurrogate.search.surrogates.continued import ContinuedSurrogate
-from nassurrogate.search.surrogates.known_labels import KnownLabels, why_not_learned
-from nassurrogate.seed import given_or_drawn_seed
+from nassurrogate.search.surrogates.choice import choose_surrogate
+from nassurrogate.search.surrogates.known_labels import KnownLabels
 from nassurrogate.spaces import CellSpace, SpaceLike
 from nassurrogate.surrogate import Surrogate
 
 SCHEMA_VERSION = 1
-_REFERENCE = 512
-"""Architectures over which the posteriors of two surrogates are standardised."""
 
 
 def run(
@@ -80,7 +65,7 @@ def run(
     requery_known: bool = False,
     allow_equivalent: bool = False,
 ) -> dict[str, Any]:
-    """Search a space for the best architecture under constraints, and say what it cost.
+    """Search a space for the best architecture under constraints, and report what that cost.
 
     Args:
         space: the search space or its name; None: the benchmark's, or `"nb201"`.
@@ -90,20 +75,21 @@ def run(
         searcher: one of `searcher_names()`, or a class.
         predictor: registered name, `name:preset` or class; `"none"`: no surrogate, every proposal is evaluated;
             `"oracle"`: predictions are the true values, an upper bound. None: the saved surrogate's, or what
-            `default_predictor` says of the space and the objective.
-        seed: of everything random; None draws one.
+            `default_predictor` chooses for the space and the objective.
+        seed: of everything random; None: a random one.
         constraints: one or several, such as `"latency_ms<=12"` or `"10<=latency_ms<=12 and params_m<1"`, on metrics
             that cost no query.
-        labels: a query returns the `"mean"` of the training seeds or a `"single"` one; then the last queries train the
-            best architectures again.
+        labels: a query returns the `"mean"` over the training seeds, or a `"single"` one; the last queries then train
+            the best architectures again.
         surrogate: a saved model, or its path, that guides the search from the first query (no initial sample). If its
             labels are known to be of the run's data set, every fit learns them together with the run's own
-            (`ContinuedSurrogate`); otherwise they guide it beside what the run learns (`BlendedSurrogate`).
+            (`ContinuedSurrogate`); otherwise its predictions are averaged with what the run learns
+            (`BlendedSurrogate`).
         run_dir: where the ledger, the summary and the plots go; None: `runs/<space>-<dataset>-<seed>-<time>`.
         settings: the strategy.
         predictor_config: hyper-parameters that replace the preset's.
         listener: called with every `Event`.
-        table: name of an import whose columns stand before the embedded ones, or `"embedded"` for these alone.
+        table: name of an import, whose columns take precedence over the embedded ones, or `"embedded"` for these alone.
         benchmark: ground truth in place of a named table.
         evaluate: ground truth by one's own training: `evaluate(arch)` or `evaluate(arch, seed, fidelity)`, which
             returns the objective, or a dict of values by metric. An exception counts as a failed evaluation.
@@ -114,13 +100,13 @@ def run(
         plots: whether plots are drawn into the run folder.
         device: of the predictor.
         requery_known: whether architectures that the saved surrogate has labels for may be queried. By default they are
-            not; a note says if the best of these labels is better than everything found.
+            not; a note says if the best of these labels is better than everything that was found.
         allow_equivalent: once every feasible function is evaluated, spend the rest of the budget on equivalent
             architectures that cost less in the first constrained metric (without constraints: latency, parameters or
             FLOPs): the cheapest of each function, best functions first.
 
-    Returns the fields that `--json` prints. `best` is always feasible. A summary or plots that cannot be written do not
-    lose the result: they become a note. Raises `InputError` for unusable input, before the first query, and if all
+    Returns the fields that `--json` prints. `best` is always feasible. If the summary or the plots cannot be written,
+    the result has a note about it. Raises `InputError` for unusable input, before the first query, and if all
     evaluations, or the first five, fail. Ctrl-C after the first label raises `SearchInterrupted`, a `KeyboardInterrupt`
     with the result so far, once summary and plots are written; a second Ctrl-C ends at once.
 
@@ -134,204 +120,151 @@ def run(
     (64, None)
     """
     began = time.monotonic()
-    settings = checked_settings(settings)
-    truth = ground_truth(space, dataset, table, benchmark, evaluate, objective)
-    goal = chosen_objective(objective, truth)
-    check_kinds(
+    request = checked_request(
+        space=space,
+        dataset=dataset,
+        budget=budget,
+        searcher=searcher,
+        predictor=predictor,
+        seed=seed,
+        constraints=constraints,
         labels=labels,
-        device=device,
-        listener=listener,
+        surrogate=surrogate,
+        run_dir=run_dir,
+        settings=settings,
+        predictor_config=predictor_config,
+        table=table,
+        benchmark=benchmark,
+        evaluate=evaluate,
+        objective=objective,
         fidelity=fidelity,
-        write=write,
-        plots=plots,
+        device=device,
         requery_known=requery_known,
         allow_equivalent=allow_equivalent,
+        listener=listener,
+        write=write,
+        plots=plots,
     )
-    check_budget(budget, truth, goal, allow_equivalent=bool(allow_equivalent))
-    kept_as = truth.at_fidelity(goal.name, fidelity)  # an unknown one raises now
-    searcher_cls = resolve_searcher(searcher)
-    seed = given_or_drawn_seed(seed)
-    folder = as_path(run_dir, "run_dir") if run_dir is not None else None
-    saved = loaded_surrogate(surrogate, truth, goal, device)
-    unfitted = unfitted_surrogate(predictor, predictor_config, saved, truth, goal, device)
-    name = str(predictor) if unfitted is None else f"{unfitted.predictor.name}:{unfitted.predictor.preset}"
-    bounds = parsed_constraints(constraints)
-    rngs = dict(zip(("members", "search", "labels", "fits"), np.random.default_rng(seed).spawn(4), strict=True))
-    prefer = None
-    if name == ORACLE and isinstance(truth, TabularBenchmark):
-        prefer = goal.sign * truth.column(kept_as).mean
-    feasible = find_feasible(truth, goal, bounds, rngs["members"], fidelity=fidelity, prefer=prefer)
-    # A model does not say which fidelity its labels are of: those of another one are not known.
-    of_saved = KnownLabels.of(saved if fidelity is None else None, feasible, truth.dataset)
-    known = KnownLabels() if requery_known else of_saved
+    member_rng, search_rng, label_rng, fit_rng = np.random.default_rng(request.seed).spawn(4)
+    feasible = _feasible_set(request, member_rng)
+    saved_labels = _saved_labels(request, feasible)
+    known = KnownLabels() if request.requery_known else saved_labels
+    _require_unknown(feasible, known)
+    search_surrogate = choose_surrogate(request, feasible, saved_labels, fit_rng)
+    _require_working(request.searcher, feasible)
+    shared = shared_fields(request, feasible, search_surrogate, known)
+    with _open_run(request, shared) if write else nullcontext() as writer:
+        folder = writer.path.parent if writer is not None else None
+        evaluator = Evaluator(
+            request.benchmark,
+            feasible,
+            request.objective,
+            budget=request.budget,
+            kind=request.labels,
+            rng=label_rng,
+            fidelity=request.fidelity,
+            writer=writer,
+            listener=listener,
+            known=known.keys,
+        )
+        announce(evaluator, request, feasible, search_surrogate, known, folder)
+        search = BudgetedSearch(
+            evaluator, feasible, search_surrogate, request.searcher, request.settings, search_rng, known
+        )
+        search.run(request.benchmark, request.constraints, allow_equivalent=request.allow_equivalent)
+        result = _result(request, shared, feasible, known, evaluator, search)
+        result["wall_s"] = round(time.monotonic() - began, 3)
+        result["run_dir"] = None if folder is None else str(folder)
+        if folder is not None:
+            keep_summary(folder, result, evaluator)
+        try:
+            evaluator.emit(Event("result", len(evaluator.queries), request.budget, result=result))
+        finally:  # a listener that raises loses nothing that is on disk
+            if folder is not None and plots:
+                keep_plots(folder, request.benchmark, evaluator)
+    if search.interrupted is not None:
+        _raise_interruption(search.interrupted, result, folder)
+    return result
+
+
+def _feasible_set(request: SearchRequest, rng: np.random.Generator) -> FeasibleSet:
+    truth, prefer = request.benchmark, None
+    if request.is_oracle and isinstance(truth, TabularBenchmark):
+        prefer = request.objective.sign * truth.column(request.column).mean
+    return find_feasible(truth, request.objective, request.constraints, rng, fidelity=request.fidelity, prefer=prefer)
+
+
+def _saved_labels(request: SearchRequest, feasible: FeasibleSet) -> KnownLabels:
+    # A model does not say which fidelity its labels are of, so they are known only for the full training.
+    saved = request.saved if request.fidelity is None else None
+    return KnownLabels.of(saved, feasible, request.benchmark.dataset)
+
+
+def _require_unknown(feasible: FeasibleSet, known: KnownLabels) -> None:
+    """Raise `InputError` if nothing is left to query."""
     if feasible.n_classes == len(known.keys):
         raise InputError(
             f"the surrogate has labels for all {feasible.n_classes:,} feasible functions; requery_known=True "
             "(--requery-known) evaluates them again"
         )
-    search_surrogate: SearchSurrogate | None = None
-    if name == ORACLE and isinstance(truth, TabularBenchmark):
-        search_surrogate = OracleSurrogate(truth, goal, fidelity=fidelity)
-    elif unfitted is not None:
-        apart = saved is None or why_not_learned(saved, unfitted, truth.dataset, fidelity)
-        search_surrogate = _learning(unfitted, rngs["fits"], saved, feasible, None if apart else of_saved)
-    _try_out(searcher_cls, feasible)
-    bounded = [bound.metric for bound in bounds]
-    asked: dict[str, Any] = {
-        "space": truth.space.name,
-        "dataset": truth.dataset,
-        "searcher": searcher_cls.name,
-        "predictor": name,
-        "oracle": name == ORACLE,
-        "budget": int(budget),
-        "seed": seed,
-        "labels": labels,
-        "constraints": [str(bound) for bound in bounds],
-        "n_space": feasible.n_space,
-        "n_feasible": feasible.n_feasible,
-        "n_feasible_classes": feasible.n_classes,
-        "n_unknown": feasible.n_unknown,
-        "surrogate_labels": search_surrogate.saved_labels if search_surrogate is not None else 0,
-        "n_known": len(known.keys),
-        "objective": goal.as_dict(),
-        "fidelity": fidelity,
-        "is_table": isinstance(truth, TabularBenchmark),
-        "feasible_share": feasible.feasible_share,
-        "feasible_share_is_estimate": feasible.is_estimate,
-        "metric_sources": metric_sources(truth, (kept_as, *bounded, *COSTS)),
-    }
-    header = {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config": {
-            **asked,
-            "predictor_config": unfitted.predictor.config_dict() if unfitted is not None else None,
-            "surrogate_labels_sha256": saved.labels_sha256 if saved is not None else None,
-            "surrogate": str(surrogate) if surrogate is not None and surrogate is not saved else None,
-            "requery_known": bool(requery_known),
-            "allow_equivalent": bool(allow_equivalent),
-            "table": table,
-            "settings": asdict(settings),
-            "device": device,
-        },
-        "packages": package_versions(),
-        "table_sha256": truth.sha256,
-        "table_sources": list(truth.sources),
-    }
-    place = folder if folder is not None else default_folders(truth.space.name, truth.dataset, seed)
-    with open_run(place, header) if write else nullcontext() as writer:
-        folder = writer.path.parent if writer is not None else None
-        account = Account(
-            truth,
-            feasible,
-            goal,
-            budget=budget,
-            kind=labels,
-            rng=rngs["labels"],
-            fidelity=fidelity,
-            writer=writer,
-            listener=listener,
-            known=known.keys,
+
+
+def _require_working(searcher: type[Searcher], feasible: FeasibleSet) -> None:
+    """Make a searcher, so that a space that it cannot search, or its own fault, is reported before the first query."""
+    try:
+        searcher(feasible, np.random.default_rng(0))
+    except InputError:
+        raise
+    except Exception as error:  # whatever the constructor of a plug-in raises
+        raise InputError(f"searcher {searcher.name!r} cannot be made ({one_line(error)})") from error
+
+
+def _open_run(request: SearchRequest, shared: dict[str, Any]) -> AbstractContextManager[LedgerWriter]:
+    truth = request.benchmark
+    place = request.run_dir or default_folders(truth.space.name, truth.dataset, request.seed)
+    return open_run(place, ledger_header(request, shared))
+
+
+def _result(
+    request: SearchRequest,
+    shared: dict[str, Any],
+    feasible: FeasibleSet,
+    known: KnownLabels,
+    evaluator: Evaluator,
+    search: BudgetedSearch,
+) -> dict[str, Any]:
+    """The fields that a run returns. Raises `InputError` if all evaluations failed."""
+    if not len(search.order):
+        raise InputError(
+            f"all {len(evaluator.queries)} evaluations failed; the last failure: {evaluator.queries[-1].reason}"
         )
-        n_learned = search_surrogate.saved_labels if isinstance(search_surrogate, ContinuedSurrogate) else 0
-        line = start_line(feasible, known, seed, n_learned=n_learned)
-        account.emit(Event("start", 0, budget, line, run_dir="" if folder is None else str(folder)))
-        for note in start_notes(
-            truth,
-            goal,
-            feasible,
-            settings,
-            limit=account.limit,
-            predictor=name,
-            device=device,
-            fidelity=fidelity,
-            saved=saved,
-            learning=unfitted,
-            requery_known=bool(requery_known),
-        ):
-            account.note(note)
-        search = Spending(account, feasible, search_surrogate, searcher_cls, settings, rngs["search"], known)
-        search.run(truth, bounds, allow_equivalent=bool(allow_equivalent))
-        if not len(search.order):
-            raise InputError(
-                f"all {len(account.queries)} evaluations failed; the last failure: {account.queries[-1].reason}"
-            )
-        queries = account.labelled
-        outcome = Outcome(truth, feasible, goal, queries, account.archs, bounded)
-        summary = outcome.summary(search.order, top=settings.top)
-        if better := known.better_note(goal, summary["best"]["value"]):
-            account.note(better)
-        result = {
-            "schema_version": SCHEMA_VERSION,
-            "kind": "cell" if isinstance(truth.space, CellSpace) else "architecture",
-            **asked,
-            "labels": "single" if is_noisy(queries) else labels if goal.needs_training else "mean",
-            **search.counts(),
-            **spent(account.queries),
-            **summary,
-            "stop_reason": search.stop_reason,
-            "notes": account.notes,
-            "wall_s": round(time.monotonic() - began, 3),
-            "run_dir": None if folder is None else str(folder),
-        }
-        if TEST in truth.metrics and isinstance(truth, TabularBenchmark):  # not earlier: a search never sees its column
-            result["metric_sources"] = {**asked["metric_sources"], **metric_sources(truth, [TEST])}
-        if folder is not None:
-            _keep_summary(result, folder, account)
-        try:
-            account.emit(Event("result", len(account.queries), budget, result=result))
-        finally:  # a reader that went away loses nothing that is on disk
-            if folder is not None and plots:
-                _keep_plots(folder, truth, account)
-    if isinstance(search.interrupted, LedgerError):
-        raise search.interrupted
-    if search.interrupted is not None:
-        ledger = "not on disk, as write is False" if folder is None else f"in {folder / LEDGER}"
-        message = f"the {len(account.queries)} queries so far are {ledger}"
-        raise SearchInterrupted(message, result) from search.interrupted
+    truth, objective, queries = request.benchmark, request.objective, evaluator.labelled
+    outcome = Outcome(truth, feasible, objective, queries, evaluator.archs, request.constrained)
+    summary = outcome.summary(search.order, top=request.settings.top)
+    better = known.better_note(objective, summary["best"]["value"])
+    if better is not None:
+        evaluator.note(better)
+    result = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "cell" if isinstance(truth.space, CellSpace) else "architecture",
+        **shared,
+        "labels": "single" if is_noisy(queries) else request.labels if objective.needs_training else "mean",
+        **search.counts(),
+        **spent(evaluator.queries),
+        **summary,
+        "stop_reason": search.stop_reason,
+        "notes": evaluator.notes,
+    }
+    if TEST in truth.metrics and isinstance(truth, TabularBenchmark):  # not earlier: a search never sees its column
+        result["metric_sources"] = {**shared["metric_sources"], **metric_sources(truth, [TEST])}
     return result
 
 
-def _keep_summary(result: Mapping[str, Any], folder: Path, account: Account) -> None:
-    """Write the summary. A failure becomes a note: the result is known already."""
-    try:
-        write_summary(folder, result)
-    except InputError as error:
-        account.note(str(error))
-
-
-def _keep_plots(folder: Path, truth: Benchmark, account: Account) -> None:
-    """Draw the plots. A failure becomes a note."""
-    try:
-        from nassurrogate.search.record.plots import draw_plots
-
-        draw_plots(folder, truth)
-    except InputError as error:
-        account.note(str(error))  # it names what could not be drawn; the other plots are written
-    except Exception as error:  # whatever matplotlib raises
-        account.note(f"no plots: {one_line(error)}")
-
-
-def _try_out(searcher_cls: type[Searcher], feasible: FeasibleSet) -> None:
-    """Make one, so that a space that it cannot search, or a fault of a plug-in, is reported before the first query."""
-    try:
-        searcher_cls(feasible, np.random.default_rng(0))
-    except InputError:
-        raise
-    except Exception as error:  # whatever somebody else's constructor raises
-        raise InputError(f"searcher {searcher_cls.name!r} cannot be made ({one_line(error)})") from error
-
-
-def _learning(
-    unfitted: Surrogate,
-    rng: np.random.Generator,
-    saved: Surrogate | None,
-    feasible: FeasibleSet,
-    learned: KnownLabels | None,
-) -> SearchSurrogate:
-    """What learns; `learned` are the saved labels that it learns too, as far as they are feasible, or None."""
-    if saved is None:
-        return LearningSurrogate(unfitted, rng)
-    if learned is not None:
-        return ContinuedSurrogate(unfitted, rng, saved, learned.labels)
-    learning = LearningSurrogate(unfitted, rng, is_part=True)
-    return BlendedSurrogate(saved, learning, feasible.draw(_REFERENCE, np.random.default_rng(0)))
+def _raise_interruption(
+    interruption: KeyboardInterrupt | LedgerError, result: dict[str, Any], folder: Path | None
+) -> NoReturn:
+    if isinstance(interruption, LedgerError):
+        raise interruption
+    ledger = "not on disk, as write is False" if folder is None else f"in {folder / LEDGER}"
+    message = f"the {result['queries']} queries so far are {ledger}"
+    raise SearchInterrupted(message, result) from interruption

@@ -1,4 +1,4 @@
-"""What a run comes to: the best feasible architecture, its regret where the optimum is known, and what was spent."""
+"""The result of a run: the best feasible architecture, its regret if the optimum is known, and what was spent."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ COSTS = ("latency_ms", "params_m", "flops_m")
 
 
 class Outcome:
-    """Puts a run into the fields of its result.
+    """Computes the fields of the result from the queries of a run.
 
     Args:
-        benchmark: where what costs nothing is looked up.
+        benchmark: looks up the metrics that cost no query.
         feasible: what could have been chosen.
-        objective: what the labels are.
-        queries: those that gave a label.
-        archs: what they are of.
+        objective: the metric of the labels.
+        queries: the queries that gave a label.
+        archs: their architectures.
         constrained: names of the constrained metrics.
     """
 
@@ -43,7 +43,7 @@ class Outcome:
     ) -> None:
         self._benchmark, self._feasible, self._objective = benchmark, feasible, objective
         self._queries, self._archs = queries, archs
-        # Of a table, which may have dozens of latencies, only what everybody asks for, and what is constrained.
+        # A table may have dozens of latencies: list only the usual costs and the constrained metrics.
         others = constrained if isinstance(benchmark, TabularBenchmark) else benchmark.free_metrics()
         self._free = dict.fromkeys((*COSTS, *others))
         values, counts = mean_labels(queries)
@@ -98,7 +98,7 @@ class Outcome:
         return finite_or_none(self._benchmark.lookup([arch], metric)[0])
 
     def _tested(self, place: int) -> float | None:
-        """Test accuracy of the chosen one: its label, what its evaluation gave beside that, or a table's."""
+        """Test accuracy of the chosen architecture: its label, or from the table, or returned with the label."""
         if self._objective.name == TEST:
             return float(self._labels[place][0])
         if isinstance(self._benchmark, TabularBenchmark) and TEST in self._benchmark.metrics:
@@ -106,7 +106,7 @@ class Outcome:
         return (self._queries[place].values or {}).get(TEST)
 
     def _compared(self, chosen: Architecture) -> tuple[float | None, float | None, dict[str, Any] | None]:
-        """The chosen one's true mean, its regret and the optimum; None where a table does not know them."""
+        """The chosen architecture's true mean, its regret and the optimum; None for what no table knows."""
         if not (isinstance(self._benchmark, TabularBenchmark) and isinstance(self._feasible, TableSet)):
             return None, None, None
         truth = self._benchmark.column(self._objective.name).mean
@@ -115,11 +115,7 @@ class Outcome:
         if not np.isfinite(truth[feasible]).all():
             return finite_or_none(true), None, None
         if self._feasible.n_unknown:
-            return (
-                finite_or_none(true),
-                None,
-                None,
-            )  # a better one may be among these
+            return finite_or_none(true), None, None  # one of the unknown may be better
         sign = self._objective.sign
         ideal = int(feasible[(sign * truth[feasible]).argmax()])
         optimum = {
@@ -132,7 +128,7 @@ class Outcome:
 
 
 def spent(queries: Sequence[Query]) -> dict[str, Any]:
-    """What was spent, failures included."""
+    """Queries and training time spent, failures included."""
     costs = [query.cost_train_time_s for query in queries if query.cost_train_time_s is not None]
     phases = Counter(query.phase for query in queries)
     return {

@@ -1,4 +1,4 @@
-"""Which of the evaluated architectures is reported as the best."""
+"""Ranks the evaluated architectures: which one is reported as the best."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.search.engine.surrogates import CannotLearn, FitProgress, SearchSurrogate
 from nassurrogate.search.record.ledger import Query
+from nassurrogate.search.surrogates.base import CannotLearn, FitProgress, SearchSurrogate
 
 FOLDS = 5
 _MOST_FITS = 500
@@ -17,12 +17,12 @@ _MEDIAN_OF_NORMAL = 0.6745
 
 
 def is_noisy(queries: Sequence[Query]) -> bool:
-    """Whether every label is one training, and not the mean of several."""
+    """Whether every label is a single training, and not the mean of several."""
     return all(query.label_kind == "single" for query in queries)
 
 
 def has_single(queries: Sequence[Query]) -> bool:
-    """Whether some label is one training."""
+    """Whether some label is a single training."""
     return any(query.label_kind == "single" for query in queries)
 
 
@@ -33,23 +33,23 @@ def expected_by_others(
     rng: np.random.Generator,
     progress: FitProgress | None = None,
 ) -> np.ndarray | None:
-    """(C,) what the surrogate expects of every evaluated architecture once it has learned the labels of others alone.
+    """(C,) cross-validated prediction of every evaluated architecture, from the labels of others alone.
 
-    Each is predicted from all the others, or where that takes long, each of `FOLDS` random parts from the rest. None
-    where that gives no numbers: a rest may be too small, or too equal, to learn from.
+    Leave-one-out, or where that takes long, `FOLDS` random folds. None if the surrogate cannot learn a training set:
+    it may be too small, or all its labels equal.
 
     Args:
         surrogate: learns.
-        queries: labelled ones.
-        archs: what they are of.
-        rng: draws the parts.
-        progress: called while it learns.
+        queries: the queries that gave a label.
+        archs: their architectures.
+        rng: draws the folds.
+        progress: called during the fits.
     """
     first = first_queries(queries)
     one_by_one = surrogate.refits_at_once and len(first) <= _MOST_FITS
-    parts = len(first) if one_by_one else min(FOLDS, len(first))
+    n_folds = len(first) if one_by_one else min(FOLDS, len(first))
     expected = np.empty(len(first))
-    for held in np.array_split(rng.permutation(len(first)), parts):
+    for held in np.array_split(rng.permutation(len(first)), n_folds):
         left_out = {queries[first[place]].arch for place in held}
         known = [place for place, query in enumerate(queries) if query.arch not in left_out]
         try:
@@ -61,7 +61,7 @@ def expected_by_others(
 
 
 def first_queries(queries: Sequence[Query]) -> np.ndarray:
-    """(C,) positions of the first query of every evaluated cell: others of it are further trainings."""
+    """(C,) positions of the first query of every evaluated architecture; later ones are further trainings of it."""
     seen: dict[str, int] = {}
     for place, query in enumerate(queries):
         seen.setdefault(query.arch, place)
@@ -89,24 +89,24 @@ def choose(
 ) -> tuple[np.ndarray, str]:
     """Rank the evaluated architectures, best first, and name the rule.
 
-    - `measured`: by label. A label that is the mean of the training seeds is the quantity sought; without a surrogate
+    - `measured`: by label. A label that is the mean over the training seeds is the quantity sought; without a surrogate
       there is nothing but labels.
-    - `shrunk`: a single label with a surrogate. The best of many noisy labels is likely a lucky one, so an architecture
-      is worth the mean of its label and of what the surrogate expects of it without it, weighted by their precision.
-      What the surrogate misses the labels by is its own error and their noise: with noise σ and a typical miss r (the
-      median, scaled as that of a normal distribution: a failed training must not count), the variance of the
-      surrogate's error is r² − σ², at least 0, and that of the mean of k trainings is σ² / k.
+    - `shrunk`: by a single label and the surrogate. The best of many noisy labels is likely a lucky one, so an
+      architecture is ranked by the mean of its label and its cross-validated prediction, weighted by their precision.
+      The surrogate's residuals contain its own error and the noise of the labels: with noise σ and a typical residual r
+      (the median, scaled to the standard deviation of a normal distribution, so that failed trainings do not count),
+      the variance of the surrogate's error is r² − σ², at least 0, and that of the mean of k trainings is σ² / k.
 
-    Noise belongs to a label: beside single ones, means stay what they are, and the rule is that of the best one.
+    Only single labels are noisy: means among them stay as they are. The rule returned is that of the best label.
 
-    What was trained again comes first: it is the best of the others, and less likely lucky.
+    Architectures that were trained again come first: they were the best, and are less likely to be lucky.
 
     Args:
-        queries: labelled ones.
-        expected: (C,) see `expected_by_others`, in the label's unit; None without a surrogate.
-        sign: +1 where a larger label is better, −1 where a smaller one is.
-        label_noise_pct: standard deviation of one training, in the label's unit: a run that trains everything once
-            cannot tell.
+        queries: the queries that gave a label.
+        expected: (C,) of `expected_by_others`, in the label's unit; None without a surrogate.
+        sign: +1 if a larger label is better, −1 if a smaller one is.
+        label_noise_pct: standard deviation of one training, in the label's unit; a run that trains everything once
+            cannot estimate it.
 
     Returns positions into `queries`, and the rule's name.
     """

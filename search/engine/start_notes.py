@@ -1,19 +1,46 @@
-"""The notes before the first query of a run."""
+"""What a run says before its first query."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from nassurrogate.benchmarks import LABEL, Benchmark, TabularBenchmark
-from nassurrogate.benchmarks.oracle import ORACLE
-from nassurrogate.metric import Metric
-from nassurrogate.search.candidates.feasibility import unknown_note
+from nassurrogate.benchmarks import LABEL, TabularBenchmark
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
+from nassurrogate.search.candidates.unknown_values import unknown_note
+from nassurrogate.search.engine.evaluator import Evaluator
+from nassurrogate.search.engine.events import Event
 from nassurrogate.search.settings.arguments import NO_PREDICTOR
-from nassurrogate.search.settings.ignored import idle_without_predictor
-from nassurrogate.search.settings.schedule import SearchSettings
+from nassurrogate.search.settings.ignored import ignored_without_predictor
+from nassurrogate.search.settings.request import SearchRequest
+from nassurrogate.search.surrogates import ContinuedSurrogate, SearchSurrogate
 from nassurrogate.search.surrogates.known_labels import KnownLabels, is_of_another, why_not_learned
 from nassurrogate.surrogate import Surrogate
+
+
+def announce(
+    evaluator: Evaluator,
+    request: SearchRequest,
+    feasible: FeasibleSet,
+    surrogate: SearchSurrogate | None,
+    known: KnownLabels,
+    folder: Path | None,
+) -> None:
+    """Emit the start event, then the notes of `start_notes`.
+
+    Args:
+        evaluator: emits them.
+        request: what was asked for.
+        feasible: what may be proposed.
+        surrogate: what guides the search.
+        known: labels that are not queried again.
+        folder: the run folder; None if nothing is written.
+    """
+    n_learned = surrogate.saved_labels if isinstance(surrogate, ContinuedSurrogate) else 0
+    line = start_line(feasible, known, request.seed, n_learned=n_learned)
+    evaluator.emit(Event("start", 0, request.budget, line, run_dir="" if folder is None else str(folder)))
+    for note in start_notes(request, feasible, limit=evaluator.limit):
+        evaluator.note(note)
 
 
 def start_line(feasible: FeasibleSet, known: KnownLabels, seed: int, *, n_learned: int) -> str:
@@ -21,7 +48,7 @@ def start_line(feasible: FeasibleSet, known: KnownLabels, seed: int, *, n_learne
 
     Args:
         feasible: what may be proposed.
-        known: labels of what is not queried again.
+        known: labels that are not queried again.
         seed: of the run.
         n_learned: number of a saved surrogate's labels that are learned together with those of the run.
     """
@@ -37,54 +64,40 @@ def start_line(feasible: FeasibleSet, known: KnownLabels, seed: int, *, n_learne
     return "; ".join([*parts, f"seed {seed}"])
 
 
-def start_notes(
-    benchmark: Benchmark,
-    objective: Metric,
-    feasible: FeasibleSet,
-    settings: SearchSettings,
-    *,
-    limit: int,
-    predictor: str,
-    device: str,
-    fidelity: int | None,
-    saved: Surrogate | None,
-    learning: Surrogate | None,
-    requery_known: bool,
-) -> Iterator[str]:
+def start_notes(request: SearchRequest, feasible: FeasibleSet, *, limit: int) -> Iterator[str]:
     """Notes on everything that differs from what was asked for, or that a reader of the result might not expect.
 
     Args:
-        benchmark: the ground truth.
-        objective: what the search improves.
+        request: what was asked for.
         feasible: what may be proposed.
-        settings: the strategy.
         limit: number of possible queries.
-        predictor: its name.
-        device: the device that was asked for.
-        fidelity: of every query; None: the full training.
-        saved: the surrogate that the run starts from.
-        learning: the one that learns.
-        requery_known: whether architectures with known labels may be queried.
     """
+    benchmark, objective, saved = request.benchmark, request.objective, request.saved
     if objective.is_of_test:
         only = f", the only accuracy of {benchmark.space.name}" if LABEL not in benchmark.metrics else ""
         yield f"the objective is {objective.name}{only}: the search sees test accuracy"
     if isinstance(benchmark, TabularBenchmark):
-        yield from (f"without what a damaged import holds: {damage}" for damage in set(benchmark.unreadable.values()))
-    if unknown := unknown_note(feasible):
+        yield from (
+            f"without the columns of a damaged import: {damage}" for damage in set(benchmark.unreadable.values())
+        )
+    unknown = unknown_note(feasible)
+    if unknown is not None:
         yield unknown
-    if predictor in (NO_PREDICTOR, ORACLE) and device != "auto":
-        yield f"device {device!r} has no effect: predictor {predictor!r} computes nothing"
-    if predictor == NO_PREDICTOR:
-        yield from idle_without_predictor(settings, limit)
-    if requery_known and saved is None:
-        yield "requery_known has no effect without a saved surrogate"
-    if saved is not None and (reason := why_not_learned(saved, learning, benchmark.dataset, fidelity)):
-        yield f"{reason}{_consequence(saved, benchmark.dataset, requery_known=requery_known)}"
+    if request.unfitted is None and request.device != "auto":
+        yield f"device {request.device!r} has no effect: predictor {request.predictor!r} computes nothing"
+    if request.predictor == NO_PREDICTOR:
+        yield from ignored_without_predictor(request.settings, limit)
+    if saved is None:
+        if request.requery_known:
+            yield "requery_known has no effect without a saved surrogate"
+        return
+    reason = why_not_learned(saved, request.unfitted, benchmark.dataset, request.fidelity)
+    if reason is not None:
+        yield f"{reason}{_consequence(saved, benchmark.dataset, requery_known=request.requery_known)}"
 
 
 def _consequence(saved: Surrogate, dataset: str, *, requery_known: bool) -> str:
-    """What follows where a saved surrogate's labels are not learned together with those of the run."""
+    """What follows if a saved surrogate's labels are not learned together with those of the run."""
     if saved.labels is None:
         lost = "they cannot be learned again" if requery_known else "architectures it learned from may be queried again"
         return f", so {lost}; a newly trained one keeps its labels"

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from nassurrogate.equality import NanEqual
 from nassurrogate.errors import InputError, brief
 from nassurrogate.files.given_path import as_path
 
@@ -18,10 +19,12 @@ FORMAT_VERSION = 1
 
 Phase: TypeAlias = Literal["init", "search", "confirm"]
 PHASES: tuple[Phase, ...] = ("init", "search", "confirm")
+LabelKind: TypeAlias = Literal["mean", "single"]
+LABEL_KINDS: tuple[LabelKind, ...] = ("mean", "single")
 
 
-@dataclass(frozen=True)
-class Query:
+@dataclass(frozen=True, eq=False)
+class Query(NanEqual):
     """One ground-truth query.
 
     Args:
@@ -29,18 +32,18 @@ class Query:
         phase: `init`, `search` or `confirm`.
         proposed_by: `random`, the searcher's name, or `again` for a further training of one evaluated before.
         arch: the string; `index` its official index, None in a space without an order; `key` its canonical key.
-        label: the objective, in its unit; None if the evaluation failed.
-        label_kind: `mean` of the training seeds, or `single`.
-        label_seed: which training seed was drawn; None for a mean.
-        cost_train_time_s: seconds of training, simulated by a table; None where the benchmark does not say.
-        predicted_mean: what the surrogate said when it was proposed, in the objective's unit; None without a surrogate.
+        label: value of the objective, in its unit; None if the evaluation failed.
+        label_kind: `mean` over the training seeds, or `single`.
+        label_seed: the training seed; None for a mean.
+        cost_train_time_s: seconds of training, simulated by a table; None if the benchmark does not say.
+        predicted_mean: what the surrogate predicted when it was proposed, in the objective's unit; None without one.
         predicted_std: its standard deviation, in the same unit.
         feasible: whether it satisfies every constraint.
         elapsed_s: seconds since the run began.
-        values: all that the evaluation gave, by metric; None in a ledger of an earlier release.
+        values: everything that the evaluation gave, by metric; None in a ledger of an earlier release.
         n_seeds: training seeds behind the label; None in a ledger of an earlier release.
-        status: `ok`, or `failed` or `missing`: then there is no label, and it is never evaluated again.
-        reason: why it is not `ok`.
+        status: `ok`; or `failed` or `missing`, without a label: the architecture is never evaluated again.
+        reason: why the status is not `ok`.
         fidelity: such as a number of epochs; None for the full training.
     """
 
@@ -51,7 +54,7 @@ class Query:
     index: int | None
     key: str
     label: float | None
-    label_kind: Literal["mean", "single"]
+    label_kind: LabelKind
     label_seed: int | None
     cost_train_time_s: float | None
     predicted_mean: float | None
@@ -72,7 +75,7 @@ class Query:
 
 
 def labelled(queries: Sequence[Query]) -> list[Query]:
-    """Those that gave a label."""
+    """The queries that gave a label."""
     return [query for query in queries if query.label is not None]
 
 
@@ -82,8 +85,8 @@ class Ledger:
 
     Args:
         header: format version, resolved configuration, package versions, checksum of the table, time of creation.
-        queries: all that were written whole.
-        torn: the run was cut off while it wrote a line; that line is left out.
+        queries: all that were written completely.
+        torn: whether the run was cut off while it wrote a line; that line is left out.
     """
 
     header: dict[str, Any]
@@ -92,19 +95,19 @@ class Ledger:
 
 
 class LedgerError(InputError):
-    """The ledger cannot be written any further: a run ends with what it holds."""
+    """The ledger cannot be written any further: the run ends with the queries that it holds."""
 
 
 class LedgerWriter:
     """Writes a new ledger, header first; every line is on disk when the call returns.
 
-    A line that cannot be written whole is taken back, so that the file stays valid.
+    A line that cannot be written completely is removed again, so that the file stays valid.
 
     Args:
         path: must not exist.
         header: JSON-able.
 
-    Raises `InputError` where the file exists or cannot be written.
+    Raises `InputError` if the file exists or cannot be written.
     """
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
@@ -122,12 +125,12 @@ class LedgerWriter:
             raise
 
     def append(self, query: Query) -> None:
-        """Write one query. Raises `InputError` where the disk refuses it; the lines before stand."""
+        """Write one query. Raises `LedgerError` if that fails; the lines before it stay."""
         self._write({"record": "query", **asdict(query)})
         self._n_queries += 1
 
     def close(self) -> None:
-        """No further line follows."""
+        """Close the file."""
         os.close(self._handle)
 
     def _write(self, record: Mapping[str, Any]) -> None:
@@ -142,17 +145,17 @@ class LedgerWriter:
             whole = True
         except OSError as error:
             raise LedgerError(
-                f"cannot write {self.path}: {error.strerror}; the {self._n_queries} queries written before stand"
+                f"cannot write {self.path}: {error.strerror}; the {self._n_queries} queries written before are safe"
             ) from error
         finally:
-            if not whole:  # Ctrl-C lands here too
+            if not whole:  # also after Ctrl-C
                 os.ftruncate(self._handle, start)
 
 
 def read_ledger(path: str | Path) -> Ledger:
     """Read a ledger, or the one in a run folder. A torn last line (power cut, `kill -9`) is left out and reported.
 
-    Raises `InputError` for a file that is missing, foreign, of a newer format, or damaged anywhere but at its end.
+    Raises `InputError` for a file that is missing, no ledger, of a newer format, or damaged anywhere but at its end.
     """
     path = as_path(path, "the ledger's path")
     if path.is_dir():
@@ -190,5 +193,5 @@ def _record(line: bytes, place: str) -> dict[str, Any]:
 
 
 def finite_or_none(value: float | None) -> float | None:
-    """A Python float, or None for NaN and infinities, which JSON has no word for."""
+    """A Python float, or None for NaN and infinities, which JSON cannot represent."""
     return float(value) if value is not None and math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What part of a plot is in view: its limits follow the queries of a run, and what lies outside is counted."""
+"""The limits of a plot, which follow the queries of a run, and the number of points outside them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DEEPEST = 25.0
-"""Points below the best at which a view in percent ends, unless more than a quarter of the queries lie even lower."""
+"""Points below the best at which a view in percent ends, unless more than a quarter of the queries lie lower still."""
 _MARGIN = 0.05
 _CONTEXT = 0.35
-"""Share of the queries' width that is shown of a table to their left and right."""
+"""How much of a table is shown on either side of the queries, as a share of their width."""
 
 
 def lower_limit(values: Sequence[float] | np.ndarray, wished: float, deepest: float = -np.inf) -> float:
-    """Where a view begins: at `wished`, not below `deepest`, but never above the upper three quarters of the values.
+    """The lower end of a view: `wished`, not below `deepest`, but never above the upper three quarters of the values.
 
-    Architectures that cannot be trained would squeeze all that matters into one line; where they are what a run
-    consists of, they are what matters.
+    A few architectures that do not train would squeeze all others into a line; if a run consists of them, they are
+    shown.
 
     Args:
         values: (n,) of the queries, not empty.
         wished: the limit by other criteria.
-        deepest: no view need reach further down for a few outliers.
+        deepest: the view reaches no further down for a few outliers.
 
     >>> lower_limit([10, 90, 91, 92], wished=10, deepest=67), lower_limit([10, 10, 91, 92], wished=10, deepest=67)
     (67.0, 10.0)
@@ -36,7 +36,7 @@ def lower_limit(values: Sequence[float] | np.ndarray, wished: float, deepest: fl
 
 
 def upper_limit(values: np.ndarray, highest: float) -> float:
-    """Where a view ends: at the largest value up to `highest`, but never below seven eighths of the values.
+    """The upper end of a view: the largest value, at most `highest`, but never below seven eighths of the values.
 
     >>> upper_limit(np.array([90.0, 91.0, 2e6]), highest=116.0)
     2000000.0
@@ -48,10 +48,10 @@ def upper_limit(values: np.ndarray, highest: float) -> float:
 
 
 def across(own: np.ndarray, table: np.ndarray) -> tuple[float, float]:
-    """(left, right) limits that hold all of a run's own values, and of the table what lies next to them.
+    """(left, right) limits around all values of a run, and the part of the table next to them.
 
     Args:
-        own: (n,) what must be in view, not empty.
+        own: (n,) values that must be in view, not empty.
         table: (m,) all values of the table; empty without one.
     """
     low, high = float(own.min()), float(own.max())
@@ -64,13 +64,13 @@ def across(own: np.ndarray, table: np.ndarray) -> tuple[float, float]:
 
 
 def with_margin(low: float, high: float, above: float = _MARGIN) -> tuple[float, float]:
-    """The limits with room for a marker at the edge, which also separates equal ones."""
+    """The limits with room for a marker at the edge, also if both are equal."""
     width = high - low or 0.1 * abs(high) or 1.0
     return low - _MARGIN * width, high + above * width
 
 
 def in_view(axes: Axes, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float]) -> np.ndarray:
-    """(n,) which points lie inside the limits of the axes; one with an unknown coordinate never does."""
+    """(n,) bool: which points lie inside the limits of the axes; one with an unknown coordinate never does."""
     across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
     return (across >= left) & (across <= right) & (up >= bottom) & (up <= top)

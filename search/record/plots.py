@@ -1,4 +1,4 @@
-"""Three plots of one run, drawn from its ledger and the benchmark alone."""
+"""The plots of one run, drawn from its ledger and the benchmark alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nassurrogate.display.metric_words import heading, name_in_words, value_in_w
 from nassurrogate.errors import InputError, one_line
 from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.metric import Metric, known_metric
-from nassurrogate.search.candidates.feasible_set import undecided
+from nassurrogate.search.candidates.unknown_values import undecided
 from nassurrogate.search.record.ledger import PHASES, Ledger, Query, labelled, read_ledger
 from nassurrogate.search.record.plot_view import (
     DEEPEST,
@@ -51,12 +51,12 @@ _MARKER_LENGTH = 7
 def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
     """Draw every plot of a run into its folder's `plots/`, as PNG; returns their paths.
 
-    `best_so_far.png`; `predicted_vs_true.png`, where cells were proposed on a prediction; and for every constrained
-    metric (`latency_ms` without constraints, where there is one) `accuracy_vs_<metric>.png` with the bounds drawn in,
-    unless no query has a known value of it. Each is written whole or not at all.
+    `best_so_far.png`; `predicted_vs_true.png`, if architectures were proposed on a prediction; and for every
+    constrained metric (without constraints: `latency_ms`, if there is one) `accuracy_vs_<metric>.png` with the bounds
+    drawn in, unless the metric is unknown for all queries. Each is written completely or not at all.
 
-    Raises `InputError` for a folder without a ledger, of another benchmark, or where a plot cannot be drawn or written;
-    the others are drawn all the same.
+    Raises `InputError` for a folder without a ledger or of another benchmark, and if a plot cannot be drawn or written;
+    the others are drawn nevertheless.
     """
     folder = Path(run_dir)
     ledger = read_ledger(folder)
@@ -81,7 +81,7 @@ def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
             if figure is not None:
                 _save(figure, path)
                 drawn.append(path)
-        except Exception as error:  # whatever a benchmark, the drawing library or the disk raises
+        except Exception as error:  # whatever a benchmark, matplotlib or the disk raises
             failures.append(f"{path} ({_reason(error)})")
     if failures:
         raise InputError(f"cannot draw {', '.join(failures)}; the ledger is complete")
@@ -89,7 +89,7 @@ def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
 
 
 def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
-    """The best label against queries, with every label as a dot and the best feasible one, if known, as a line."""
+    """The best label against the number of queries, with every label as a dot, and the optimum, if known, as a line."""
     figure, axes = _canvas(ledger)
     objective, queries = _objective(ledger), labelled(ledger.queries)
     numbers, labels = [query.number for query in queries], [query.value for query in queries]
@@ -100,7 +100,7 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
     )  # fmt: skip
     optimum = _optimum(ledger, benchmark)
     if optimum is not None:
-        # A single training, of this or another one, may give more.
+        # A single training, of this or another architecture, may give more.
         mean = " on average" if ledger.header["config"]["labels"] == "single" and objective.needs_training else ""
         label = f"best feasible {_kind(benchmark)}, {value_in_words(optimum, objective, _form(objective))}{mean}"
         axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=label)
@@ -124,7 +124,7 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
 
 
 def predicted_vs_true(ledger: Ledger) -> Figure:
-    """What was predicted at the proposal, with its standard deviation, against the label that was then measured."""
+    """The prediction for each proposal, with its standard deviation, against the label that was then measured."""
     figure, axes = _canvas(ledger)
     objective = _objective(ledger)
     queries = [query for query in labelled(ledger.queries) if query.predicted_mean is not None]
@@ -133,11 +133,11 @@ def predicted_vs_true(ledger: Ledger) -> Figure:
     deviation = np.array([query.predicted_std or 0.0 for query in queries])
     high, low = float(max(truth.max(), predicted.max())), float(min(truth.min(), predicted.min()))
     if _crops(objective):
-        # A few predictions of anything must not squeeze the rest either.
+        # A few wild predictions must not squeeze the rest either.
         best = int(truth.argmax())
         high = max(upper_limit(np.maximum(truth, predicted), truth.max() + DEEPEST), predicted[best])
         wished = min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), truth.max() - 0.5)
-        # Those above the view count: at least three quarters of all are in it.
+        # Points above the view count as well: at least three quarters of all are inside it.
         points = np.where(np.maximum(truth, predicted) > high, -np.inf, np.minimum(truth, predicted))
         low = min(lower_limit(points, wished, truth.max() - DEEPEST), predicted[best])
     view = with_margin(low, high)
@@ -221,23 +221,23 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
 
 
 def _up(objective: Metric, labels: np.ndarray, beside: np.ndarray) -> tuple[float, float]:
-    """(bottom, top) limits for labels over the values `beside` them in the table, which are empty without one."""
+    """(bottom, top) limits for the labels and the table's values `beside` them, which are empty without a table."""
     every = np.concatenate([labels, beside])
     low, high = float(every.min()), float(every.max())
     if beside.size and objective.larger_is_better:
-        # Most cells of a table are good and close together; the plot states how many lie below.
+        # Most architectures of a table are good and close together; the plot states how many lie below.
         wished = min(float(np.quantile(labels, 0.1)), float(np.quantile(beside, 0.15)))
         low = lower_limit(labels, wished, float(labels.max()) - DEEPEST if objective.is_percent else -np.inf)
     return with_margin(low, high, above=0.08)
 
 
 def _crops(objective: Metric) -> bool:
-    """Whether a plot may end above labels that would squeeze all that matters into one line: those of untrainables."""
+    """Whether a plot may leave out very low labels: a few failed trainings would squeeze the others into a line."""
     return objective.is_percent and objective.larger_is_better
 
 
 def _objective(ledger: Ledger) -> Metric:
-    """The metric of the labels; ledgers of earlier releases knew only one and do not name it."""
+    """The metric of the labels; ledgers of earlier releases do not name it."""
     fields = ledger.header["config"].get("objective")
     return known_metric(LABEL) if fields is None else Metric.from_dict(fields)
 
@@ -256,7 +256,7 @@ def _capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-# --- what all three share --------------------------------------------------------------------------------------------
+# --- what all plots share --------------------------------------------------------------------------------------------
 
 
 def _canvas(ledger: Ledger) -> tuple[Figure, Axes]:
@@ -295,7 +295,7 @@ def _finish(figure: Figure, axes: Axes, ledger: Ledger, title: str, not_shown: S
 
 
 def _columns(lengths: Sequence[int]) -> int:
-    """How many columns a legend with entries of these lengths may have; columns are filled one after the other."""
+    """How many columns a legend with entries of these lengths may have; entries fill one column after the other."""
     for columns in (3, 2):
         parts = np.array_split(np.array(lengths), columns)
         if sum(part.max(initial=0) + _MARKER_LENGTH for part in parts) <= _LEGEND_LENGTH:
@@ -309,7 +309,7 @@ def _wrapped(text: str, length: int) -> list[str]:
 
 
 def _scatter_phases(axes: Axes, queries: Sequence[Query], x: Sequence[float], y: Sequence[float]) -> None:
-    """Draw the queries inside the axes' limits, whole markers each; the legend lists the phases that have any."""
+    """Draw the queries inside the axes' limits, with whole markers; the legend lists the phases that have any."""
     shown = in_view(axes, x, y)
     for phase in PHASES:
         at = [place for place, query in enumerate(queries) if query.phase == phase and shown[place]]
@@ -330,7 +330,7 @@ def _whole_ticks(axes: Axes, last: int) -> None:
 
 
 def _optimum(ledger: Ledger, benchmark: Benchmark) -> float | None:
-    """The best feasible cell's mean label, in the objective's unit; None if missing values leave it unknown."""
+    """The mean label of the best feasible architecture, in the objective's unit; None if it is unknown."""
     if not isinstance(benchmark, TabularBenchmark):
         return None
     objective = _objective(ledger)

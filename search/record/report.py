@@ -1,4 +1,4 @@
-"""Reports a run: the anytime curve, the result in a few lines of text, the table of the best architectures."""
+"""Reports a run as text: the result in a few lines, and the table of the best architectures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nassurrogate.metric import Metric, known_metric
 from nassurrogate.search.record.ledger import Query
 
 PHASE_WORDS = {"init": "random to start with", "search": "proposed by the search", "confirm": "to confirm the best"}
-"""What a phase of the ledger is for."""
+"""The phases of the ledger in words."""
 
 
 def anytime(queries: Sequence[Query], *, sign: int = 1) -> np.ndarray:
@@ -23,7 +23,7 @@ def anytime(queries: Sequence[Query], *, sign: int = 1) -> np.ndarray:
 
     Args:
         queries: all of a run; those that failed gave no label.
-        sign: +1 where a larger label is better, −1 where a smaller one is.
+        sign: +1 if a larger label is better, −1 if a smaller one is.
     """
     if not queries:
         return np.empty(0)
@@ -90,7 +90,7 @@ def top_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         result: of `run`.
 
     The last column is the architecture's string. Columns without values are left out; `-` marks a missing value, `over
-    100` or `under 0` a prediction that no percentage can be.
+    100` or `under 0` a predicted percentage outside 0 to 100.
     """
     goal, top = _objective(result), result["top"]
     form = ".2f" if goal.is_percent else ".5g"
@@ -136,7 +136,7 @@ def _named(best: Mapping[str, Any]) -> str:
 
 
 def _operations(result: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The operations and edges of an NB101 cell, whose string, a hash, does not show them."""
+    """The operations and edges of an NB101 cell; its string, a hash, does not show them."""
     if result["space"] != "nb101":
         return []
     from nassurrogate.spaces import get_space
@@ -161,8 +161,8 @@ def _value(result: Mapping[str, Any], goal: Metric) -> str:
     before = ""
     if predicted is not None:
         beyond = _beyond(predicted, goal)
-        told = f"{beyond} {unit_sign(goal)}" if beyond else value_in_words(predicted, goal, form)
-        before = f" (predicted {told} before it was measured)"
+        shown = f"{beyond} {unit_sign(goal)}" if beyond else value_in_words(predicted, goal, form)
+        before = f" (predicted {shown} before it was measured)"
     several = f", mean of {best['queries']} trainings" if best["queries"] > 1 else ""
     rule = _RULES.get(result["selected_by"], f"by {result['selected_by']}")
     among = " among those trained more than once" if best["queries"] > 1 else ""
@@ -170,9 +170,9 @@ def _value(result: Mapping[str, Any], goal: Metric) -> str:
 
 
 def _beyond(predicted: float | None, goal: Metric) -> str:
-    """`over 100` or `under 0` for a predicted percentage that cannot be; empty for all other values.
+    """`over 100` or `under 0` for an impossible predicted percentage; empty for all other values.
 
-    A predictor that extrapolates may give any number; that it is a high or a low one is all that it says.
+    An extrapolating predictor may return any number; it only means that the architecture is very good or very bad.
     """
     if predicted is None or not goal.is_percent:
         return ""
@@ -202,7 +202,7 @@ def _costs(best: Mapping[str, Any], goal: Metric) -> list[tuple[Metric, float]]:
 
 
 def _regret(result: Mapping[str, Any], goal: Metric) -> str:
-    """How far the best found is from the best possible."""
+    """The distance of the best found from the best possible."""
     kind, regret = _kind(result), result["regret_points"]
     if regret is None:
         if result.get("n_unknown"):
@@ -246,7 +246,7 @@ def _queries(result: Mapping[str, Any]) -> str:
 
 
 def _stopped(result: Mapping[str, Any]) -> str:
-    """Why the budget was not spent; empty if it was."""
+    """Why the budget was not spent, to append to the queries; empty if it was."""
     reason, kind = result["stop_reason"], _kind(result)
     if reason == "budget":
         return ""
@@ -267,7 +267,7 @@ def _search(result: Mapping[str, Any]) -> str:
 
 
 def _sources(result: Mapping[str, Any]) -> str:
-    """The metrics by the table they come from; empty if unknown."""
+    """The metrics, grouped by the table that they come from; empty if unknown."""
     metrics: dict[str, list[str]] = {}
     for metric, source in (result.get("metric_sources") or {}).items():
         metrics.setdefault(source, []).append(metric)

@@ -19,7 +19,7 @@ LEDGER, SUMMARY, LOCK, PLOTS = "ledger.jsonl", "summary.json", "run.lock", "plot
 
 
 def default_folders(space: str, dataset: str, seed: int) -> Iterator[Path]:
-    """`runs/<space>-<dataset>-<seed>-<time>` in the current folder, then the same with `-2`, `-3`, … without end."""
+    """`runs/<space>-<dataset>-<seed>-<time>` in the current folder, then the same with `-2`, `-3`, …, endlessly."""
     stem = file_stem(f"{space}-{dataset}-{seed}-{datetime.now():%Y%m%d-%H%M%S}").lstrip(".")
     yield Path("runs") / stem
     for number in itertools.count(2):
@@ -28,14 +28,14 @@ def default_folders(space: str, dataset: str, seed: int) -> Iterator[Path]:
 
 @contextmanager
 def open_run(folder: Path | Iterator[Path], header: Mapping[str, Any]) -> Iterator[LedgerWriter]:
-    """Create or take over a folder that holds no run, and keep it locked against other processes meanwhile.
+    """Create a folder, or take one that holds no run, and lock it against other processes meanwhile.
 
     Args:
         folder: the folder, or names for a new one; the first one that does not exist is created.
         header: of the ledger; the writer's `path` says where the ledger is.
 
-    Raises `InputError` for a folder that another process writes, that holds a run, or that cannot be written; nothing
-    of it is then changed.
+    Raises `InputError` for a folder that another process writes, that holds a run, or that cannot be written; the
+    folder is left as it was.
     """
     from filelock import FileLock, Timeout
 
@@ -70,7 +70,7 @@ def open_run(folder: Path | Iterator[Path], header: Mapping[str, Any]) -> Iterat
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
-    """Write `summary.json` into a run folder, whole or not at all. Raises `InputError` where that fails."""
+    """Write `summary.json` into a run folder, completely or not at all. Raises `InputError` if that fails."""
     target = path / SUMMARY
     text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
     try:
@@ -86,7 +86,7 @@ def _refuse_other_run(path: Path) -> None:
 
 
 def _make_folder(path: Path) -> list[Path]:
-    """Make the folder with its parents; returns those that are new, innermost first."""
+    """Make the folder with its parents. Returns the new ones, innermost first."""
     new: list[Path] = []
     try:
         new = [folder for folder in (path, *path.parents) if not folder.exists()]
@@ -98,7 +98,7 @@ def _make_folder(path: Path) -> list[Path]:
 
 
 def _make_new(names: Iterator[Path]) -> tuple[Path, list[Path]]:
-    """Create the first folder that does not exist; returns it and all new folders, innermost first."""
+    """Create the first folder that does not exist. Returns it and all new folders, innermost first."""
     for path in names:
         parents = _make_folder(path.parent)
         try:

@@ -1,4 +1,4 @@
-"""From a posterior to what is worth evaluating next. Larger is better; all in the scale of the posterior."""
+"""Acquisition functions: how much a posterior is worth a query. Larger is better, on the scale of the posterior."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ import numpy as np
 from nassurrogate.errors import unknown_choice
 
 
-def acquisition_names() -> list[str]:
-    """Names that `acquire` knows."""
-    return list(_ACQUISITIONS)
-
-
 def acquire(
     name: str, mean: np.ndarray, std: np.ndarray, *, incumbent: float, beta: float, rng: np.random.Generator
 ) -> np.ndarray:
@@ -22,10 +17,10 @@ def acquire(
 
     Args:
         name: `mean`; `ucb`, mean + beta · std; `ei`, the expected improvement on `incumbent` (Jones et al. 1998,
-            equation 15); `thompson`, one draw from N(mean, std) an architecture.
+            equation 15); `thompson`, one draw from N(mean, std) per architecture.
         mean: (B,) posterior means.
         std: (B,) posterior standard deviations, ≥ 0.
-        incumbent: what an improvement is counted from: see `moving_incumbent`.
+        incumbent: the value to improve on, of `moving_incumbent`.
         beta: weight of the deviation in `ucb`.
         rng: draws for `thompson`.
 
@@ -35,21 +30,21 @@ def acquire(
     >>> acquire("ucb", np.array([90.0, 91.0]), np.array([2.0, 0.0]), incumbent=90.5, beta=1.0, rng=rng)
     array([92., 91.])
     """
-    if name not in _ACQUISITIONS:
-        raise unknown_choice("acquisition", name, _ACQUISITIONS)
-    return _ACQUISITIONS[name](mean, std, incumbent, beta, rng)
+    if name not in ACQUISITIONS:
+        raise unknown_choice("acquisition", name, ACQUISITIONS)
+    return ACQUISITIONS[name](mean, std, incumbent, beta, rng)
 
 
 def moving_incumbent(best: float | None, expected: float, left: float) -> float:
-    """What an improvement is measured against: it moves while the budget is spent.
+    """The value that an improvement is measured against; it moves while the budget is spent.
 
-    Early on it is close to the best label seen, usually a lucky one: only an uncertain candidate can be expected to
-    exceed it, and the search explores. It moves towards the best posterior mean, and the search exploits. Such cooling
+    Early on it is close to the best label so far, usually a lucky one: only an uncertain candidate can be expected to
+    exceed it, so the search explores. It moves towards the best posterior mean, so the search exploits. Such cooling
     goes back to Lizotte's thesis ("Practical Bayesian Optimization", University of Alberta, 2008).
 
     Args:
-        best: the best label so far, in the scale of the posterior; None where the labels are of another scale.
-        expected: the highest posterior mean of what was evaluated.
+        best: the best label so far, on the scale of the posterior; None if the labels are on another scale.
+        expected: the highest posterior mean of the evaluated architectures.
         left: share of the budget that is left, from 0 to 1.
 
     >>> moving_incumbent(2.0, 1.0, left=1.0), moving_incumbent(2.0, 1.0, left=0.25), moving_incumbent(2.0, 1.0, 0.0)
@@ -82,9 +77,10 @@ def _thompson(mean: np.ndarray, std: np.ndarray, incumbent: float, beta: float, 
     return rng.normal(mean, std)
 
 
-_ACQUISITIONS: dict[str, Callable[[np.ndarray, np.ndarray, float, float, np.random.Generator], np.ndarray]] = {
+ACQUISITIONS: dict[str, Callable[[np.ndarray, np.ndarray, float, float, np.random.Generator], np.ndarray]] = {
     "mean": _mean,
     "ucb": _ucb,
     "ei": _expected_improvement,
     "thompson": _thompson,
 }
+"""What `acquire` knows, by name; `settings.definitions` lists the same names."""

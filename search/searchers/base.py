@@ -1,8 +1,4 @@
-"""The ask-and-tell interface of every searcher. It knows neither tables nor surrogates.
-
-A third party adds one by an entry point: group `nassurrogate.searchers`, name = the searcher's name, value = the class,
-a subclass of `Searcher`. Without one, the class itself can be given to `nassurrogate.search.run`.
-"""
+"""The ask-and-tell interface of every searcher, and the registry. A searcher knows neither tables nor surrogates."""
 
 from __future__ import annotations
 
@@ -25,9 +21,9 @@ __all__ = ["DEFAULT_SEARCHER", "Searcher", "SearcherLike", "resolve_searcher", "
 DEFAULT_SEARCHER = "exhaustive"
 ENTRY_POINT_GROUP = "nassurrogate.searchers"
 MAX_ATTEMPTS = 200
-"""Proposals that may be infeasible or repeated before a random fresh one takes their place."""
-WORTH = Metric("acquisition", direction="maximize", needs_training=False)
-"""The objective where a surrogate's acquisition is searched."""
+"""Infeasible or repeated proposals in a row after which a random fresh one takes their place."""
+ACQUISITION = Metric("acquisition", direction="maximize", needs_training=False)
+"""The objective of a searcher that maximises a surrogate's acquisition."""
 
 _log = logging.getLogger(__name__)
 _BUILT_IN = {
@@ -40,34 +36,34 @@ _BUILT_IN = {
 
 
 class Searcher(ABC):
-    """Proposes feasible architectures, one of equal functions at most once, and learns from their values.
+    """Proposes feasible architectures, each function at most once, and learns from their values.
 
     A subclass names itself and implements `_propose`; it may override `_learn`, `_refused`, `_repeated` and `_failed`.
-    Whatever the subclass proposes, `ask` returns only feasible architectures of functions that were neither told nor
-    asked for before, and after `max_attempts` refused proposals a random one of these.
+    Whatever the subclass proposes, `ask` returns only feasible architectures of functions that are new: neither told
+    nor asked before. After `max_attempts` rejected proposals in a row it returns a random one of these.
 
     Args:
         feasible: what may be proposed.
         rng: the only source of randomness.
-        objectives: what is optimised, one metric or several, each in its own direction.
-        max_attempts: proposals that may fail before a random one takes their place.
+        objectives: one or several metrics to optimise, each in its own direction.
+        max_attempts: rejected proposals in a row after which a random one takes their place.
 
-    Raises `InputError` for several objectives where the searcher takes but one.
+    Raises `InputError` for several objectives if the searcher takes only one.
     """
 
     name: ClassVar[str]
     description: ClassVar[str]
     inner_proposals: ClassVar[int] = 2000
-    """How many proposals it makes on a free objective, refused ones too, unless told otherwise."""
+    """Default number of proposals, rejected ones included, while it maximises an acquisition."""
     several_objectives: ClassVar[bool] = False
-    """Whether it takes more than one."""
+    """Whether it takes several objectives."""
 
     def __init__(
         self,
         feasible: FeasibleSet,
         rng: np.random.Generator,
         *,
-        objectives: Sequence[Metric] = (WORTH,),
+        objectives: Sequence[Metric] = (ACQUISITION,),
         max_attempts: int = MAX_ATTEMPTS,
     ) -> None:
         if not objectives or (len(objectives) > 1 and not self.several_objectives):
@@ -78,18 +74,18 @@ class Searcher(ABC):
         self.objectives = tuple(objectives)
         self.max_attempts = max_attempts
         self.n_proposals = 0
-        """All proposals, refused ones too."""
+        """All proposals, rejected ones included."""
         self.n_infeasible = 0
-        """Proposals that violated a constraint: free, since constraints are known without training."""
+        """Proposals that violated a constraint; they are free, since constraints are known without training."""
         self.n_repeats = 0
-        """Proposals of a function whose value was known already: free."""
+        """Proposals of a function that was told or asked before; they are free."""
         self.n_fallbacks = 0
-        """How often a random architecture took the place of `max_attempts` refused proposals."""
-        self._told: dict[Hashable, tuple[float, ...] | None] = {}
+        """How often a random architecture took the place of `max_attempts` rejected proposals."""
+        self._known: dict[Hashable, tuple[float, ...] | None] = {}
         self._asked: set[Hashable] = set()
 
     def ask(self, n: int = 1) -> list[Architecture]:
-        """At most `n` architectures to evaluate next: feasible, different, none told or asked for before.
+        """At most `n` architectures to evaluate next: feasible, and of different functions that are new.
 
         Fewer if no more are left.
         """
@@ -103,7 +99,7 @@ class Searcher(ABC):
 
     def _ask_one(self) -> Architecture | None:
         most = self.feasible.n_classes
-        if most is not None and len(self._told) + len(self._asked) >= most:
+        if most is not None and len(self._known) + len(self._asked) >= most:
             return None
         for _ in range(self.max_attempts):
             arch = self._propose()
@@ -115,53 +111,53 @@ class Searcher(ABC):
                 self._refused(arch)
                 continue
             key = self.feasible.key(arch)
-            if key not in self._told and key not in self._asked:
+            if key not in self._known and key not in self._asked:
                 self._asked.add(key)
                 return arch
             self.n_repeats += 1
-            self._repeated(arch, self._told.get(key))
+            self._repeated(arch, self._known.get(key))
         self.n_fallbacks += 1
-        _log.info("%s: %d proposals in a row infeasible or known; a random one follows", self.name, self.max_attempts)
+        _log.info("%s: %d proposals in a row infeasible or known; trying a random one", self.name, self.max_attempts)
         fresh = self.random_fresh()
         if fresh is not None:
             self._asked.add(self.feasible.key(fresh))
         return fresh
 
     def tell(self, evaluations: Iterable[Evaluation]) -> None:
-        """Take in evaluations, asked for or not: each failed, or with a finite value for every objective."""
+        """Learn from evaluations, asked for or not: each failed, or with a finite value for every objective."""
         for evaluation in evaluations:
             key = self.feasible.key(evaluation.arch)
             self._asked.discard(key)
             if evaluation.status != "ok":
-                self._told.setdefault(key, None)
+                self._known.setdefault(key, None)
                 self._failed(evaluation.arch)
                 continue
             values = tuple(metric.sign * evaluation.values[metric.name] for metric in self.objectives)
-            self._told[key] = values
+            self._known[key] = values
             self._learn(evaluation.arch, values)
 
     def refuse(self, keys: Iterable[Hashable]) -> None:
         """Never propose functions of these keys: their evaluations failed."""
         for key in keys:
-            self._told.setdefault(key, None)
+            self._known.setdefault(key, None)
 
     def random_fresh(self) -> Architecture | None:
-        """A random feasible architecture of a function that is neither told nor asked for; None if none is left."""
-        return self.feasible.pick(self.rng, self._told.keys() | self._asked)
+        """A random feasible architecture of a new function; None if none is left."""
+        return self.feasible.pick(self.rng, self._known.keys() | self._asked)
 
     @property
     def worst(self) -> tuple[float, ...]:
-        """The lowest value reported for every objective; 0 where nothing is reported."""
-        known = [values for values in self._told.values() if values is not None]
+        """The lowest known value of every objective, better when larger; 0 if none is known."""
+        known = [values for values in self._known.values() if values is not None]
         return tuple(map(min, zip(*known, strict=True))) if known else (0.0,) * len(self.objectives)
 
     @abstractmethod
     def _propose(self) -> Architecture | None:
-        """An architecture of the space; it may be infeasible, or known. None: what was proposed is no architecture."""
+        """An architecture of the space, possibly infeasible or known; None if the proposal is no architecture."""
 
-    # The four below may stay empty: a searcher that learns nothing is one. Values are better when larger.
+    # A searcher that learns nothing overrides none of these four. Values are better when larger.
     def _learn(self, arch: Architecture, values: tuple[float, ...]) -> None:  # noqa: B027
-        """Take in the value of every objective."""
+        """Learn the value of every objective."""
 
     def _refused(self, arch: Architecture | None) -> None:  # noqa: B027
         """The last proposal violated a constraint, or was no architecture."""
@@ -170,11 +166,11 @@ class Searcher(ABC):
         """The last proposal is already known; `values` is None if it failed or is still pending."""
 
     def _failed(self, arch: Architecture) -> None:  # noqa: B027
-        """Its evaluation gave no value."""
+        """The evaluation of `arch` failed."""
 
 
 SearcherLike: TypeAlias = "str | type[Searcher]"
-"""What stands for a searcher everywhere: a registered name, or a class."""
+"""How callers name a searcher: a registered name, or a class."""
 
 
 _REGISTRY: ClassRegistry[Searcher] = ClassRegistry(
@@ -187,7 +183,7 @@ _REGISTRY: ClassRegistry[Searcher] = ClassRegistry(
 
 
 def searcher_names() -> list[str]:
-    """Names that `searcher_class` knows: built-in ones first, the default first of all, then plug-ins."""
+    """Names that `searcher_class` knows: the default, the other built-in ones, plug-ins."""
     return _REGISTRY.names()
 
 
@@ -201,5 +197,5 @@ def searcher_class(name: str) -> type[Searcher]:
 
 
 def resolve_searcher(searcher: SearcherLike) -> type[Searcher]:
-    """The class of a name, or the class itself. Raises `InputError` for what is not a complete searcher."""
+    """The class of a name, or the class itself. Raises `InputError` for anything else."""
     return searcher_class(searcher) if isinstance(searcher, str) else _REGISTRY.given(searcher, DEFAULT_SEARCHER)

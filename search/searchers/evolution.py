@@ -13,15 +13,15 @@ from nassurrogate.search.searchers.base import Searcher
 
 
 class Evolution(Searcher):
-    """A tournament picks the parent, one edit makes the child, the child joins the population and the oldest leaves it.
+    """A tournament picks the parent, one mutation makes the child, and the child replaces the oldest of the population.
 
-    A child that is infeasible or known is edited again: a random walk that soon finds a fresh one.
+    A child that is infeasible or known is mutated again: a random walk that soon finds a fresh one.
 
     Args:
         feasible: what may be proposed.
         rng: the only source of randomness.
-        population: how many live at once; the first ones are random.
-        tournament: how many are drawn, without replacement, to find a parent.
+        population: its size; the first ones are random.
+        tournament: number of competitors, drawn without replacement; the best becomes the parent.
         options: see `Searcher`.
     """
 

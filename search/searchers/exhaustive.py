@@ -1,4 +1,4 @@
-"""Look at everything: for spaces small enough to score whole."""
+"""Exhaustive search: scores every candidate of the pool."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from nassurrogate.search.searchers.random_search import RandomSearch
 
 
 class Exhaustive(RandomSearch):
-    """Goes through all of a candidate pool, so the best of a free objective is found for certain.
+    """Finds the maximum of the acquisition over the candidate pool for certain.
 
-    On the truth itself, where every look costs a query, it is random search.
+    Without a surrogate, where every proposal costs a query, it is random search.
     """
 
     name: ClassVar[str] = "exhaustive"

@@ -1,4 +1,4 @@
-"""Optuna's own samplers (optuna 5) behind the ask/tell protocol, constraints through `trial.set_constraint`."""
+"""Optuna's own samplers (optuna 5) as searchers; constraints go through `trial.set_constraint`."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class OptunaSearcher(Searcher):
 
     def _propose(self) -> Architecture | None:
         trial = self.study.ask(self._distributions)
-        # A choice is found by its place: to Python True equals 1.
+        # Choices are compared with their type: to Python, True equals 1.
         codes = [
             next(
                 code
@@ -73,11 +73,11 @@ class OptunaSearcher(Searcher):
         ]
         try:
             arch: Architecture | None = self.space.from_gene_codes(codes)
-        except InputError:  # not every combination of genes is an architecture; it is reported to Optuna
+        except InputError:  # not every combination of genes is an architecture; Optuna learns which are not
             arch = None
         self._last = (arch, trial)
         if arch is not None:
-            self._pending.setdefault(arch, trial)  # one that is asked for already keeps the trial it came from
+            self._pending.setdefault(arch, trial)  # one that is pending keeps its first trial
         return arch
 
     def _learn(self, arch: Architecture, values: tuple[float, ...]) -> None:
@@ -137,7 +137,7 @@ class OptunaSearcher(Searcher):
 
 
 class OptunaTPE(OptunaSearcher):
-    """Tree-structured Parzen estimator, `optuna.samplers.TPESampler` as it comes."""
+    """Tree-structured Parzen estimator: `optuna.samplers.TPESampler` with its defaults."""
 
     name: ClassVar[str] = "optuna-tpe"
     description: ClassVar[str] = "Optuna's TPESampler, constraints through trial.set_constraint"
@@ -149,7 +149,7 @@ class OptunaTPE(OptunaSearcher):
 
 
 class OptunaNSGA2(OptunaSearcher):
-    """NSGA-II on the one objective with constrained domination, `optuna.samplers.NSGAIISampler` as it comes."""
+    """NSGA-II with constrained domination: `optuna.samplers.NSGAIISampler` with its defaults."""
 
     name: ClassVar[str] = "optuna-nsga2"
     description: ClassVar[str] = "Optuna's NSGAIISampler, constraints through trial.set_constraint"

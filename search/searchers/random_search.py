@@ -12,7 +12,7 @@ from nassurrogate.search.searchers.base import Searcher
 
 
 class RandomSearch(Searcher):
-    """Goes through the feasible functions in random order (uniform over them, each by one of its architectures)."""
+    """Visits the feasible functions in random order: uniform over them, each through one of its architectures."""
 
     name: ClassVar[str] = "random"
     description: ClassVar[str] = "uniform over feasible functions, without repeats"

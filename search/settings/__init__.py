@@ -1,1 +1,1 @@
-"""What a search was asked for: arguments, settings, and the schedule that follows from them."""
+"""What a search was asked for: its checked arguments, its settings, and the schedule that follows from them."""

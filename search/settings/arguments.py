@@ -1,4 +1,4 @@
-"""What a search was asked for, checked before the first query: wrong types, unknown names, contradictions."""
+"""Checks the arguments of a search before its first query: types, names, contradictions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import Metric, MetricLike, as_metric
 from nassurrogate.predictors import PredictorLike, default_predictor, predictor_names, split_preset
-from nassurrogate.search.engine.evaluator import LABEL_KINDS
+from nassurrogate.search.record.ledger import LABEL_KINDS
 from nassurrogate.search.settings.schedule import SearchSettings
 from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
 from nassurrogate.surrogate import Surrogate
@@ -41,7 +41,7 @@ def ground_truth(
 ) -> Benchmark:
     """The given benchmark, a training function as one, or the named table.
 
-    Raises `InputError` where what is given contradicts itself.
+    Raises `InputError` if the arguments contradict each other.
     """
     for name, value in (("dataset", dataset), ("table", table)):
         if value is not None:
@@ -84,7 +84,7 @@ def ground_truth(
 
 
 def chosen_objective(objective: MetricLike | None, benchmark: Benchmark) -> Metric:
-    """What the search improves. Raises `InputError` for a metric that the benchmark lacks, or of unknown direction."""
+    """The metric to optimise. Raises `InputError` for one that the benchmark lacks, or of unknown direction."""
     if objective is None:
         found = benchmark.objective
     else:
@@ -103,7 +103,7 @@ def chosen_objective(objective: MetricLike | None, benchmark: Benchmark) -> Metr
 
 
 def check_budget(budget: object, benchmark: Benchmark, objective: Metric, *, allow_equivalent: bool = False) -> None:
-    """Raise `InputError` for more queries than are possible; equal functions count once unless they are allowed."""
+    """Raise `InputError` for more queries than possible; equivalent architectures count once unless allowed."""
     is_number = not isinstance(budget, bool) and isinstance(budget, int | np.integer)
     if not isinstance(benchmark, TabularBenchmark):
         if not is_number or budget < 1:  # type: ignore[operator]
@@ -159,7 +159,7 @@ def parsed_constraints(constraints: Sequence[Constraint | str] | Constraint | st
 def loaded_surrogate(
     surrogate: str | Path | Surrogate | None, benchmark: Benchmark, objective: Metric, device: str
 ) -> Surrogate | None:
-    """The saved surrogate that a search starts from, if it can guide one on this benchmark."""
+    """The saved surrogate that the search starts from. Raises `InputError` if it cannot guide one on this benchmark."""
     if surrogate is None:
         return None
     if isinstance(surrogate, Surrogate):
@@ -167,8 +167,8 @@ def loaded_surrogate(
     else:
         saved, place = Surrogate.load(surrogate, device=device, space=benchmark.space), str(surrogate)
     if saved.space != benchmark.space:
-        raise InputError(f"{place} scores cells of {saved.space.name}, expected one for {benchmark.space.name}")
-    if saved.metric != objective.name:  # one that learned test accuracy would let it into the search
+        raise InputError(f"{place} scores architectures of {saved.space.name}, expected one for {benchmark.space.name}")
+    if saved.metric != objective.name:  # learned test accuracy would leak into the search
         raise InputError(f"{place} predicts {saved.metric}, expected one that predicts {objective.name}")
     if not saved.n_labels:
         raise InputError("the surrogate has no labels yet; call fit(archs, targets) first, or load a saved one")
@@ -190,7 +190,7 @@ def unfitted_surrogate(
     objective: Metric,
     device: str,
 ) -> Surrogate | None:
-    """A surrogate of the predictor, preset and hyper-parameters that were asked for; None for `none` and `oracle`."""
+    """A surrogate of the requested predictor, preset and hyper-parameters; None for `none` and `oracle`."""
     if changes is not None:
         _require("a mapping of hyper-parameters to values", "predictor_config", changes, Mapping)
     if isinstance(predictor, str) and predictor in (NO_PREDICTOR, ORACLE):

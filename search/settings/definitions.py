@@ -1,6 +1,6 @@
-"""The settings of a search, one row each: `SearchSettings` checks them, `--help-settings` prints them.
+"""The definition of every setting of a search: `SearchSettings` checks them, `--help-settings` prints them.
 
-This module imports nothing heavy, as the command line reads it first.
+The command line reads this module before anything else, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from nassurrogate.errors import InputError, brief, require_name, unknown_choice
 
-CHOICES = ("mean", "ucb", "ei", "thompson")
-"""Acquisitions."""
+ACQUISITION_NAMES = ("mean", "ucb", "ei", "thompson")
+"""Names of the acquisition functions."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Setting:
         name: name of the field, as in `--set NAME=VALUE`.
         kind: `count`, a whole number; `number`, a finite one; `choice`, one of a few names.
         meaning: what it does, in a sentence or two.
-        default: None if it depends on the rest of the search, as `unset` says.
-        unset: what None stands for; empty if None is not allowed.
+        default: None if it depends on the rest of the search, as `unset` describes.
+        unset: what None means; empty if None is not allowed.
         least: the smallest value of a count or a number.
         choices: the names, for a choice.
     """
@@ -69,7 +69,7 @@ class Setting:
                 raise unknown_choice(self.name, value, self.choices)
             return
         types = int if self.kind == "count" else int | float
-        # An int can be too large for a float, and then no number can be computed with it.
+        # An int can be too large for a float, and cannot be computed with then.
         most = sys.float_info.max if self.kind == "number" else float("inf")
         if isinstance(value, bool) or not isinstance(value, types) or not self.least <= value <= most:
             raise InputError(f"{self.name} must be {self.range}, got {brief(value)}")
@@ -110,7 +110,7 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
                 "how the next query is chosen: by the posterior mean, mean + beta standard deviations (ucb), the "
                 "expected improvement (ei), or a draw from the posterior (thompson)",
                 default="ei",
-                choices=CHOICES,
+                choices=ACQUISITION_NAMES,
             ),
             Setting("beta", "number", "weight of the standard deviation in ucb; other acquisitions ignore it", 2.0),
             Setting(

@@ -1,4 +1,4 @@
-"""Notes on settings that have no effect in a run, or less than asked for."""
+"""Notes on settings that a run ignores, wholly or in part."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Mapping
 from nassurrogate.search.settings.schedule import Plan, SearchSettings
 
 
-def idle_without_predictor(settings: SearchSettings, limit: int) -> list[str]:
+def ignored_without_predictor(settings: SearchSettings, limit: int) -> list[str]:
     """Notes for a search without a predictor.
 
     Args:
         settings: the strategy.
         limit: queries that can be made.
 
-    >>> idle_without_predictor(SearchSettings(n_init=5, beta=1.0), 20)
+    >>> ignored_without_predictor(SearchSettings(n_init=5, beta=1.0), 20)
     ['without a predictor, n_init and beta have no effect; only top has']
     """
     changed = settings.changed()
-    idle = [name for name in changed if name != "top"]
-    several = f"{' and '.join(idle)} {'have' if len(idle) > 1 else 'has'}"
-    notes = [f"without a predictor, {several} no effect; only top has"] if idle else []
+    ignored = [name for name in changed if name != "top"]
+    several = f"{' and '.join(ignored)} {'have' if len(ignored) > 1 else 'has'}"
+    notes = [f"without a predictor, {several} no effect; only top has"] if ignored else []
     return notes + _of_top(changed, limit)
 
 
-def idle_beside_predictor(
-    settings: SearchSettings, plan: Plan, limit: int, *, looks_at_all: bool, pool_size: int, n_candidates: int | None
+def ignored_with_predictor(
+    settings: SearchSettings, plan: Plan, limit: int, *, scores_all: bool, pool_size: int, n_candidates: int | None
 ) -> list[str]:
     """Notes for a search with a predictor, before its first query.
 
@@ -33,9 +33,9 @@ def idle_beside_predictor(
         settings: the strategy.
         plan: how the budget is split.
         limit: queries that can be made.
-        looks_at_all: whether the searcher scores the whole pool.
+        scores_all: whether the searcher scores the whole pool.
         pool_size: the actual size of the pool.
-        n_candidates: number of different feasible functions; None: unknown.
+        n_candidates: number of different feasible functions; None if unknown.
     """
     changed, notes = settings.changed(), []
     if limit > 1:
@@ -55,7 +55,7 @@ def idle_beside_predictor(
         )
     if "beta" in changed and settings.acquisition != "ucb":
         notes.append(f"beta={settings.beta:g} has no effect: only acquisition=ucb uses it, not {settings.acquisition}")
-    if "inner_proposals" in changed and looks_at_all:
+    if "inner_proposals" in changed and scores_all:
         notes.append(
             f"inner_proposals={settings.inner_proposals} has no effect: searcher exhaustive scores the whole pool"
         )
@@ -64,7 +64,7 @@ def idle_beside_predictor(
     return notes + _of_top(changed, limit)
 
 
-def idle_label_noise(settings: SearchSettings, *, used: bool, is_percent: bool) -> list[str]:
+def ignored_label_noise(settings: SearchSettings, *, used: bool, is_percent: bool) -> list[str]:
     """Notes once the labels are known.
 
     Args:

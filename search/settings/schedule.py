@@ -1,4 +1,4 @@
-"""The strategy of a search in numbers: how a budget is spent, and what decides the next query."""
+"""The settings of a search, and the schedule by which its budget is spent."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from nassurrogate.search.settings.definitions import SETTINGS
 
 _REFITS = 20
-"""Fits that a run makes of a predictor whose fits take time."""
+"""Number of fits per run of a predictor that is slow to fit."""
 _TRAINED_AGAIN = 0.16
-"""Share of a budget of single trainings that goes to further trainings of the best cells."""
+"""Share of a budget of single trainings that is spent on further trainings of the best architectures."""
 _GROWTH = 200
-"""A batch is at least this part of what was evaluated: at thousands of labels a single one changes little."""
+"""A batch has at least 1/200 of the evaluations so far: among thousands of labels, a single one changes little."""
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """Everything about the strategy that a user may change; without a predictor only `top` matters.
+    """The strategy of a search, as far as a user can change it; without a predictor only `top` matters.
 
     `nassurrogate.search.settings.definitions.SETTINGS` documents their meanings, defaults and ranges;
-    `nassurrogate search --help-settings` prints it. A run's notes name settings that have no effect in it.
+    `nassurrogate search --help-settings` prints them. The notes of a run name the settings that it ignores.
 
     Raises `InputError` for a value out of range.
 
@@ -55,10 +55,10 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a budget is split: `n_init` random evaluations, `n_confirm` at the end, the search between them.
+    """How a budget is split: `n_init` random evaluations, then `n_search`, and `n_confirm` at the end.
 
     Args:
-        fixed_batch: size of a batch that was asked for; None: it follows from the predictor.
+        fixed_batch: the batch size that was asked for; None: it follows from the predictor.
     """
 
     n_init: int
@@ -86,8 +86,8 @@ def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3, trai
     Args:
         budget: evaluations in all, ≥ 1.
         settings: the strategy.
-        initial_labels: what the predictor wants to see first; 0 where a model is there before the first query.
-        trains_again: whether the confirmation trains the best cells again.
+        initial_labels: number of labels that the predictor needs for its first fit; 0 with a saved surrogate.
+        trains_again: whether the confirmation trains the best architectures again.
 
     >>> plan(30, SearchSettings())
     Plan(n_init=3, n_search=26, n_confirm=1, fixed_batch=None)

@@ -1,4 +1,4 @@
-"""A surrogate that goes on learning where a saved one ended."""
+"""A saved surrogate that goes on learning, from its own labels and those of the run."""
 
 from __future__ import annotations
 
@@ -7,27 +7,25 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.search.engine.surrogates import CannotLearn, FitProgress, LearningSurrogate, Posterior, scale_doubt
+from nassurrogate.search.surrogates.base import COMPARED, CannotLearn, FitProgress, Posterior, unit_doubt
+from nassurrogate.search.surrogates.learning import LearningSurrogate
 from nassurrogate.surrogate import Surrogate
-
-_COMPARED = 3
-"""Number of labels after which their scale is compared with that of the saved surrogate's."""
 
 
 class ContinuedSurrogate(LearningSurrogate):
-    """One surrogate that is fitted again and again, on a saved one's labels and all labels of the run.
+    """A single surrogate that is refitted on the labels of a saved one and all labels of the run.
 
-    The labels must be of one metric and one data set; otherwise see `BlendedSurrogate`. The saved surrogate predicts
-    until the run has a label, and where the other one fails. It also goes on alone if the labels of the run are so far
-    from its own that their units seem to differ: learned together they would mislead.
+    All labels must be of one metric and one data set; otherwise see `BlendedSurrogate`. The saved surrogate predicts
+    until the run has a label, and whenever the refitted one fails. It also goes on alone if the labels of the run are
+    so far from its own that their units seem to differ: learned together they would mislead.
 
     Args:
         unfitted: its space, predictor, preset, configuration, metric and device.
         rng: draws its seed.
         saved: a fitted surrogate that has kept its labels.
-        known: its labels of what is feasible: what the search looks for is better than the best of them.
+        known: the feasible ones among its labels: the search looks for something better than the best of them.
 
-    Raises `ValueError` if the saved one has not kept its labels.
+    Raises `ValueError` if the saved surrogate has not kept its labels.
     """
 
     def __init__(
@@ -42,12 +40,13 @@ class ContinuedSurrogate(LearningSurrogate):
         self._surrogate = saved
         self._known = list(known)
         self._members: list[Architecture] = []
-        self._doubt: str | None = None  # until there are labels to compare
+        self._is_compared = False
+        self._doubt: str | None = None
         self.initial_labels = 0
         self.saved_labels = len(archs)
 
     def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
-        self._surrogate, self.failure = self._learner, ""
+        self._surrogate, self.failure = self._learner, None
         if not labels:
             self._surrogate = self._saved
             return
@@ -58,12 +57,13 @@ class ContinuedSurrogate(LearningSurrogate):
             self._fall_back(str(reason))
 
     def _compare(self, labels: Sequence[float]) -> None:
-        """Raise `CannotLearn` if the first labels of the run are of another scale than all of the saved one's."""
-        if self._doubt is None and len(labels) >= _COMPARED:
+        """Raise `CannotLearn` if the first labels of the run are on another scale than all of the saved one's."""
+        if not self._is_compared and len(labels) >= COMPARED:
+            self._is_compared = True
             ours, theirs = float(np.median(labels)), self._earlier_labels
             is_beyond = not min(theirs) <= ours <= max(theirs)
-            self._doubt = scale_doubt(float(np.median(theirs)), ours) if is_beyond else ""
-        if self._doubt:
+            self._doubt = unit_doubt(float(np.median(theirs)), ours) if is_beyond else None
+        if self._doubt is not None:
             raise CannotLearn(f"{self._doubt}; their units may differ, so they are not learned together")
 
     def add(self, archs: Sequence[Architecture]) -> None:
@@ -83,7 +83,7 @@ class ContinuedSurrogate(LearningSurrogate):
         return self._or_saved(lambda: of(archs), lambda: of(archs))
 
     def best_score(self, labels: Sequence[float]) -> float | None:
-        if self._surrogate is self._saved:  # its scale may have no place for labels that it has not learned
+        if self._surrogate is self._saved:  # its scale may not extend to labels that it has not learned
             return super().best_score(self._known)
         try:
             return super().best_score([*self._known, *labels])
@@ -92,7 +92,7 @@ class ContinuedSurrogate(LearningSurrogate):
             return None
 
     def _or_saved(self, learned: Callable[[], Posterior], saved: Callable[[], Posterior]) -> Posterior:
-        """The learner's answer; the saved one's from the first on that the learner does not give."""
+        """The refitted surrogate's answer; the saved one's from the first failure on."""
         if self._surrogate is not self._saved:
             try:
                 found = learned()

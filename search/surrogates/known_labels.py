@@ -1,4 +1,4 @@
-"""The labels of a saved surrogate, on which no query is spent again."""
+"""The labels of a saved surrogate, which are not queried again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from nassurrogate.architecture import Architecture
 from nassurrogate.display.metric_words import value_in_words
 from nassurrogate.metric import Metric
-from nassurrogate.search.candidates.feasible_set import FeasibleSet, ListedSet
+from nassurrogate.search.candidates.feasible_set import FeasibleSet
+from nassurrogate.search.candidates.listed_set import ListedSet
 from nassurrogate.search.candidates.table_set import TableSet
 from nassurrogate.surrogate import Surrogate
 
@@ -18,12 +19,12 @@ def is_of_another(surrogate: Surrogate, dataset: str) -> bool:
     return surrogate.dataset is not None and surrogate.dataset != dataset
 
 
-def why_not_learned(surrogate: Surrogate, learning: Surrogate | None, dataset: str, fidelity: int | None = None) -> str:
-    """Why a search does not learn a saved surrogate's labels together with its own; empty if it does.
+def why_not_learned(surrogate: Surrogate, learning: Surrogate | None, dataset: str, fidelity: int | None) -> str | None:
+    """Why a search does not learn a saved surrogate's labels together with its own; None if it does.
 
     Args:
         surrogate: the one that the run starts from.
-        learning: the one that learns; None: none does.
+        learning: the one that learns in this run; None if none does.
         dataset: the data set of the run.
         fidelity: of its queries; None: the full training.
     """
@@ -34,17 +35,17 @@ def why_not_learned(surrogate: Surrogate, learning: Surrogate | None, dataset: s
     if is_of_another(surrogate, dataset):
         return f"the surrogate learned labels of {surrogate.dataset}, but this search is on {dataset}"
     if fidelity is not None:
-        return f"queries are of fidelity {fidelity}, and the surrogate does not say of which its labels are"
+        return f"queries are of fidelity {fidelity}, and the surrogate does not say of which fidelity its labels are"
     if learning is not None and not learning.predictor.refits_at_once:
         return f"a fit of {learning.predictor.name} to all labels takes long"
-    return ""
+    return None
 
 
 @dataclass(frozen=True)
 class KnownLabels:
     """A saved surrogate's labels of feasible functions.
 
-    They guide the search, but are never a result. The search learns them together with its own, unless there is a
+    They guide the search, but are never its result. The search learns them together with its own, unless there is a
     reason not to (see `why_not_learned`).
 
     Args:
@@ -59,7 +60,7 @@ class KnownLabels:
 
     @classmethod
     def of(cls, surrogate: Surrogate | None, feasible: FeasibleSet, dataset: str) -> KnownLabels:
-        """The labels of a surrogate; empty without a surrogate or labels, or if they are of another data set.
+        """The labels of a surrogate; none without a surrogate, without labels, or if they are of another data set.
 
         Args:
             surrogate: the one that the run starts from.
@@ -72,34 +73,34 @@ class KnownLabels:
         keys = feasible.keys(archs)
         if isinstance(feasible, TableSet | ListedSet):
             members = feasible.members()
-            standing = dict(zip(feasible.keys(members), members, strict=True))
+            member_of = dict(zip(feasible.keys(members), members, strict=True))
             # The label of an infeasible architecture holds for its feasible equivalents.
-            stand_ins = [standing.get(key) for key in keys]
+            equivalents = [member_of.get(key) for key in keys]
         else:
-            stand_ins = [None] * len(archs)
+            equivalents = [None] * len(archs)
         kept = [
-            (key, arch if allowed else stand_in, float(label))
-            for key, arch, stand_in, allowed, label in zip(
-                keys, archs, stand_ins, feasible.contains(archs).tolist(), labels.tolist(), strict=True
+            (key, arch if allowed else equivalent, float(label))
+            for key, arch, equivalent, allowed, label in zip(
+                keys, archs, equivalents, feasible.contains(archs).tolist(), labels.tolist(), strict=True
             )
         ]
         rows = [(key, arch, label) for key, arch, label in kept if arch is not None]
         keys_of, archs_of, labels_of = zip(*rows, strict=True) if rows else ((), (), ())
         return cls(frozenset(keys_of), archs_of, labels_of)
 
-    def better_note(self, objective: Metric, best: float) -> str:
-        """A note if one of these labels is better than the best found; empty if none is.
+    def better_note(self, objective: Metric, best: float) -> str | None:
+        """A note if one of these labels is better than the best found.
 
         Args:
             objective: the metric of the labels.
             best: the best value found, in its unit.
         """
         if not self.labels:
-            return ""
+            return None
         place = max(range(len(self.labels)), key=lambda at: objective.sign * self.labels[at])
         label = self.labels[place]
         if objective.sign * label <= objective.sign * best:
-            return ""
+            return None
         return (
             f"the best of the surrogate's own labels is better than what was found: "
             f"{value_in_words(label, objective)} for {self.archs[place]}, which was not evaluated here; "

@@ -1,60 +1,27 @@
-"""Runs the command line in an empty folder with an empty cache."""
+"""Models, plug-ins and processes for tests of the command line."""
 
 from __future__ import annotations
 
 import functools
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nassurrogate import spaces
 from nassurrogate.benchmarks.tabular.embedded import embedded_columns
-from nassurrogate.cli import main
 from nassurrogate.surrogate import Surrogate
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command line came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The one JSON object on stdout, which must be all that is there, and hold no NaN."""
-        assert self.code == 0, self.err
-
-        def refuse(constant: str) -> None:
-            raise AssertionError(f"{constant} in the JSON")
-
-        found = json.loads(self.out, parse_constant=refuse)
-        assert isinstance(found, dict)
-        return found
-
-
-CommandLine = Callable[..., Done]
+from tests.command_line import Done
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder; the cache of imported tables lies beside it."""
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
-    monkeypatch.setenv("NASSURROGATE_CACHE", str(tmp_path / "cache"))
+def in_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs in an empty folder, with the buffering that a shell gives."""
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-    monkeypatch.setenv("COLUMNS", "80")
-    return here
 
 
 @pytest.fixture(scope="session")
@@ -67,36 +34,6 @@ def read_once() -> Callable[[str], Any]:
 def embedded(read_once: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """How fast a table loads is tested elsewhere: here it would be most of the time."""
     monkeypatch.setattr("nassurrogate.benchmarks.tabular.nb201.embedded_columns", read_once)
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> CommandLine:
-    """Runs `nassurrogate ARGUMENTS` in this process."""
-
-    def run(*args: object) -> Done:
-        capsys.readouterr()
-        code = main([str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return run
-
-
-@pytest.fixture
-def refused(cli: CommandLine, folder: Path) -> Callable[..., str]:
-    """Runs bad input; returns the one line on stderr, after checking that nothing else came of it."""
-
-    def run(*args: object) -> str:
-        before = sorted(folder.rglob("*"))
-        done = cli(*args)
-        assert (done.code, done.out) == (2, ""), done
-        lines = done.err.splitlines()
-        assert len(lines) == 1
-        assert lines[0].startswith("error: ")
-        assert sorted(folder.rglob("*")) == before, "something was written"
-        return lines[0].removeprefix("error: ")
-
-    return run
 
 
 @pytest.fixture(scope="session")
@@ -175,21 +112,9 @@ nearest = nearest_plugin:Nearest
 
 
 @pytest.fixture
-def open_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def open_space(install: Callable[..., None]) -> None:
     """An installed distribution with a space of 5³⁰ members, ground truth for it, and a predictor that works there."""
-    site = tmp_path / "site"
-    info = site / "open_space_plugin-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: open-space-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(OPEN_ENTRY_POINTS)
-    (site / "open_space_plugin.py").write_text(OPEN_SPACE)
-    (site / "nearest_plugin.py").write_text(OPEN_PREDICTOR)
-    monkeypatch.syspath_prepend(str(site))
-    spaces._the_only.cache_clear()
-    yield
-    spaces._the_only.cache_clear()
-    for name in ("open_space_plugin", "nearest_plugin"):
-        sys.modules.pop(name, None)
+    install("open-space-plugin", OPEN_ENTRY_POINTS, open_space_plugin=OPEN_SPACE, nearest_plugin=OPEN_PREDICTOR)
 
 
 class Process:

@@ -89,9 +89,9 @@ def test_score_refuses_what_is_no_cell(refused: Refused, model: Path, cell: str,
     assert len(line) < 400
 
 
-def test_score_wants_one_source_of_cells(refused: Refused, model: Path) -> None:
+def test_score_wants_one_source_of_architectures(refused: Refused, model: Path) -> None:
     for arguments in ([], ["1", "--all"], ["--all", "--file", "x"]):
-        assert refused("score", model, *arguments).startswith("expected cells: ")
+        assert refused("score", model, *arguments).startswith("expected architectures: ")
     assert "--top must be a whole number from 1, got 0" in refused("score", model, "--all", "--top", "0")
     assert "cannot read absent: No such file" in refused("score", model, "--file", "absent")
 
@@ -112,7 +112,7 @@ def test_files_without_an_end_are_refused(
         if not Path(endless).exists():
             pytest.skip(f"no {endless}")
         assert refused("score", model, "--file", endless).startswith(f"{endless} is larger than 268,435,456 bytes")
-    assert "/dev/zero is larger than" in refused("train", "--csv", "/dev/zero", "--out", "m", "--predictor", "ridge")
+    assert "/dev/zero is larger than" in refused("train", "--file", "/dev/zero", "--out", "m", "--predictor", "ridge")
     monkeypatch.setattr("nassurrogate.tables.formats.content.MAX_BYTES", 20)
     monkeypatch.setattr("sys.stdin", io.StringIO("1\n" * 11))
     assert refused("score", model, "-") == "stdin is larger than 20 bytes, the limit for a table"
@@ -164,20 +164,20 @@ def test_model_files_that_are_none_are_refused(refused: Refused, model: Path, fo
     ("arguments", "expected"),
     [
         (["--labels", "5"], "required: --out"),
-        (["--out", "m"], "one of the arguments --labels --csv is required"),
+        (["--out", "m"], "one of the arguments --labels --file is required"),
         (["--labels", "0", "--out", "m"], "--labels must be a whole number from 1 to 5425 .*, got 0"),
         (["--labels", "5426", "--out", "m"], r"from 1 to 5425 \(the different functions with .*, got 5426"),
         (
             ["--labels", "15626", "--metric", "latency_ms", "--out", "m"],
-            r"from 1 to 15625 \(the cells with .*, got 15626",
+            r"from 1 to 15625 \(the architectures with .*, got 15626",
         ),
         (["--labels", "x", "--out", "m"], "--labels: expected a whole number, got 'x'"),
         (["--labels", "5", "--metric", "val_acuracy_pct", "--out", "m"], "did you mean 'val_accuracy_pct'"),
         (["--labels", "5", "--predictor", "boosting", "--out", "m"], "unknown predictor 'boosting'"),
         (["--labels", "5", "--seed", "-1", "--out", "m"], "seed must be a whole number from 0.*, got -1"),
         (["--labels", "5", "--out", "."], "it is a folder"),
-        (["--labels", "5", "--out", os.devnull], f"cannot write the model to {os.devnull}: .* no regular file"),
-        (["--csv", "absent.csv", "--out", "m"], "cannot read absent.csv: No such file"),
+        (["--labels", "5", "--out", os.devnull], f"cannot write the model to {os.devnull}: .* not a regular file"),
+        (["--file", "absent.csv", "--out", "m"], "cannot read absent.csv: No such file"),
     ],
 )
 def test_train_refuses(refused: Refused, arguments: list[str], expected: str) -> None:
@@ -208,7 +208,7 @@ def test_train_refuses(refused: Refused, arguments: list[str], expected: str) ->
 )
 def test_train_refuses_tables(cli: Callable[..., Any], folder: Path, table: str, expected: str) -> None:
     (folder / "mine.csv").write_text(table)
-    done = cli("train", "--csv", "mine.csv", "--out", "m", "--predictor", "gradient-boosting", "--json", "-q")
+    done = cli("train", "--file", "mine.csv", "--out", "m", "--predictor", "gradient-boosting", "--json", "-q")
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert expected in done.err
     assert not (folder / "m").exists()
@@ -231,7 +231,7 @@ def test_paths_that_no_file_can_have(refused: Refused, model: Path) -> None:
         ["search", "--budget", "1", "--predictor", "none", "--run-dir", "x" * 300],
         ["search", "--surrogate", "x" * 300],
         ["train", "--labels", "2", "--out", "x" * 300],
-        ["train", "--csv", "x" * 300, "--out", "m"],
+        ["train", "--file", "x" * 300, "--out", "m"],
         ["score", "x" * 300, "1"],
         ["score", model, "--file", "x" * 300],
         ["data", "import", "nb201", "x" * 300],
@@ -297,7 +297,7 @@ def test_one_rule_for_seeds(refused: Refused, command: list[Any], seed: int) -> 
     "command", [["search", "--budget", 3], ["evaluate", "--labels", 20], ["train", "--labels", 5, "--out", "m"]]
 )
 def test_a_gpu_that_is_not_there_is_refused(refused: Refused, command: list[Any], predictor: str) -> None:
-    assert "device 'cuda' is not there" in refused(*command, "--predictor", predictor, "--device", "cuda")
+    assert "device 'cuda' is missing" in refused(*command, "--predictor", predictor, "--device", "cuda")
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,7 @@ from nassurrogate.predictors import (
 )
 from nassurrogate.search import searcher_names
 from nassurrogate.spaces import CellSpace
-
-CommandLine = Callable[..., Any]
-
+from tests.command_line import CommandLine
 
 OPTIONS = ("--missing-value", "-1", "--new-dataset", "svhn")
 
@@ -66,7 +64,8 @@ def test_an_import_says_what_is_shadowed(cli: CommandLine, table: Path) -> None:
     done = cli("data", "import", "nb201", table, *OPTIONS)
     assert "every data set: phone_latency_ms" in done.out
     assert (
-        "not used: cifar10/latency_ms, as table 'embedded' covers at least as many cells; use --table phone" in done.out
+        "not used: cifar10/latency_ms, as table 'embedded' covers at least as many architectures; use --table phone"
+        in done.out
     )
 
 
@@ -98,7 +97,7 @@ def test_the_direction_of_an_unknown_metric_is_kept(
 
 def test_directions_that_contradict_are_refused(refused: Callable[..., str], folder: Path) -> None:
     (folder / "mine.csv").write_text("index,cifar10_use_count\n0,1\n")
-    for options, told in (
+    for options, message in (
         (["--larger-is-better", "use_cuont"], "unknown metric 'use_cuont' of mine.csv; .*did you mean 'use_count'"),
         (
             ["--larger-is-better", "a", "--smaller-is-better", "a"],
@@ -109,7 +108,7 @@ def test_directions_that_contradict_are_refused(refused: Callable[..., str], fol
             "use_count cannot be both maximised and minimised",
         ),
     ):
-        assert re.search(told, refused("data", "import", "nb201", "mine.csv", *options))
+        assert re.search(message, refused("data", "import", "nb201", "mine.csv", *options))
     (folder / "phone.csv").write_text("index,phone_ms\n0,1\n")
     line = refused("data", "import", "nb201", "phone.csv", "--larger-is-better", "phone_ms")
     assert "'phone_ms' is known to be better when smaller" in line
@@ -187,7 +186,7 @@ def test_spaces_that_are_plugged_in_are_listed_and_broken_ones_hide_none(cli: Co
 
 
 @pytest.mark.usefixtures("open_space")
-def test_a_benchmark_that_does_not_load_is_told_where_data_sets_are_listed(cli: CommandLine) -> None:
+def test_a_benchmark_that_does_not_load_is_reported_where_data_sets_are_listed(cli: CommandLine) -> None:
     done = cli("spaces", "--json")
     (line,) = [line for line in done.err.splitlines() if "benchmark 'broken'" in line]
     assert "no_such_module:TRUTH" in line

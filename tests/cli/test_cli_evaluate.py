@@ -83,9 +83,9 @@ def test_test_accuracy_is_imported_and_published_is_marked(cli: Callable[..., An
         writer = csv.writer(file)
         writer.writerow(["index", "cifar10_test_accuracy_pct"])
         writer.writerows([index, 50 + index * 7919 % 15_625 / 400] for index in range(15_625))
-    told = cli("evaluate", "--protocol", "A1", "--labels", 20, *QUICK).err
-    assert "nassurrogate data import nb201 FILE" in told
-    assert told.count("\n") == 1
+    message = cli("evaluate", "--protocol", "A1", "--labels", 20, *QUICK).err
+    assert "nassurrogate data import nb201 FILE" in message
+    assert message.count("\n") == 1
     assert cli("data", "import", "nb201", "mine.csv").code == 0
     options = ("--labels", 20, "--splits", 1, *QUICK)
     found = cli("evaluate", "--protocol", "A1", *options, "--json").json
@@ -97,15 +97,15 @@ def test_test_accuracy_is_imported_and_published_is_marked(cli: Callable[..., An
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--protocol", "A44"], "unknown protocol 'A44'; known: A1, A2"),
         (["--protocol", "A1", "--dataset", "cifar100"], "unknown data set 'cifar100' of protocol A1; known: cifar10"),
         (["--protocol", "A2", "--dataset", "ImageNet16-120"], "nassurrogate data import nb201 FILE"),
         (["--dataset", "cifra10"], "did you mean 'cifar10'?"),
         (["--labels", "50,x"], "--labels expects whole numbers, separated by commas, got '50,x'"),
-        (["--labels", "50,,78"], "--labels expects one or several, separated by commas"),
-        (["--labels", ""], "--labels expects one or several"),
+        (["--labels", "50,,78"], "--labels expects one or more values, separated by commas"),
+        (["--labels", ""], "--labels expects one or more values"),
         (["--labels", "50,50"], "labels must be different numbers"),
         (["--labels", "15625"], "labels must be from 1 to 15624, got 15625"),
         (["--splits", "0"], "splits must be a whole number from 1, got 0"),
@@ -113,8 +113,8 @@ def test_test_accuracy_is_imported_and_published_is_marked(cli: Callable[..., An
         (["--seed", "-1"], "seed must be a whole number from 0 to 2^63 - 1, got -1"),
         (["--predictor", "gradient-bosting"], "did you mean 'gradient-boosting'?"),
         (["--predictor", "gradient-boosting:fast"], "unknown preset 'fast'"),
-        (["--predictor", "gradient-boosting,"], "--predictor expects one or several"),
-        (["--predictor", "all", "--config", "rounds=5"], "--config goes with one predictor, got all"),
+        (["--predictor", "gradient-boosting,"], "--predictor expects one or more values"),
+        (["--predictor", "all", "--config", "rounds=5"], "--config needs one predictor, got all"),
         (["--config", "nonsense=5"], "unknown hyper-parameter 'nonsense'"),
         (["--device", "tpu"], "device"),
         (["--run-dir", ""], "--run-dir is empty"),
@@ -137,8 +137,8 @@ def test_test_accuracy_is_imported_and_published_is_marked(cli: Callable[..., An
         (["--table", "mine"], "unknown table 'mine'"),
     ],
 )
-def test_bad_input(refused: Callable[..., str], options: list[str], told: str) -> None:
-    assert told in refused("evaluate", *options)
+def test_bad_input(refused: Callable[..., str], options: list[str], message: str) -> None:
+    assert message in refused("evaluate", *options)
 
 
 def test_help_names_all_protocols(cli: Callable[..., Any]) -> None:
@@ -164,8 +164,8 @@ def test_all_means_every_registered_predictor(monkeypatch: pytest.MonkeyPatch, c
 
 def test_the_seeds_of_all_splits_are_seeds(refused: Callable[..., str]) -> None:
     largest = 2**63 - 1
-    told = refused("evaluate", "--labels", 20, "--splits", 2, "--seed", largest, *QUICK)
-    assert told == f"seed {largest} is too large for 2 splits, which use consecutive seeds up to 2^63 - 1"
+    message = refused("evaluate", "--labels", 20, "--splits", 2, "--seed", largest, *QUICK)
+    assert message == f"seed {largest} is too large for 2 splits, which use consecutive seeds up to 2^63 - 1"
 
 
 def test_a_long_evaluation_says_how_long(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,8 +183,8 @@ def test_a_long_evaluation_says_how_long(cli: Callable[..., Any], monkeypatch: p
 
     monkeypatch.setattr("nassurrogate.benchmarks.evaluation.prediction_store.run_fit", slow)
     monkeypatch.setattr("nassurrogate.benchmarks.evaluation.runner.TimeLeft", Watch)
-    told = cli("evaluate", "--labels", "20,600", "--splits", 2, *QUICK).err.splitlines()
-    assert told == [
+    message = cli("evaluate", "--labels", "20,600", "--splits", 2, *QUICK).err.splitlines()
+    assert message == [
         "fits: 1/4 about 20 min left; gradient-boosting:default at 20 labels, split 0",
         "fits: 2/4 about 20 min left; gradient-boosting:default at 20 labels, split 1",
         "fits: 3/4 about 10 min left; gradient-boosting:default at 600 labels, split 0",

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import importlib
 import io
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nassurrogate import Surrogate, get_space, spaces
+from nassurrogate import Surrogate, get_space
 from nassurrogate.benchmarks import load_benchmark
 from nassurrogate.files.model_file import read_model
 
 QUICK = ("--predictor", "gradient-boosting", "--config", "members=2", "--config", "rounds=20")
 
 
-def test_train_pays_for_random_cells_and_evaluates_on_all_others(cli: Callable[..., Any]) -> None:
+def test_train_queries_random_cells_and_evaluates_on_all_others(cli: Callable[..., Any]) -> None:
     done = cli("train", "--labels", 40, "--seed", 0, "--out", "new/m.safetensors", "--json", *QUICK)
     found = done.json
     assert "40 queries" in done.err
@@ -36,7 +35,7 @@ def test_train_pays_for_random_cells_and_evaluates_on_all_others(cli: Callable[.
     assert found["label_cost_s"] == pytest.approx(np.nansum(column))
 
 
-def test_train_pays_for_a_class_once_but_for_every_string_that_costs_nothing(cli: Callable[..., Any]) -> None:
+def test_train_queries_a_class_once_but_looks_up_every_string_of_a_free_metric(cli: Callable[..., Any]) -> None:
     space = get_space("nb201")
     options = ("--seed", 0, "--out", "m", "-q", "--predictor", "gradient-boosting", "--config", "members=1",
                "--config", "rounds=1")  # fmt: skip
@@ -49,7 +48,7 @@ def test_train_pays_for_a_class_once_but_for_every_string_that_costs_nothing(cli
 
 
 def test_every_class_and_every_member_is_as_likely_as_any_other(cli: Callable[..., Any]) -> None:
-    """A class has 3 members on average, the largest 460: a string drawn uniformly has 95 twins on average."""
+    """A class has 3 members on average, the largest 460: a string drawn uniformly has 95 equivalent ones on average."""
     space = get_space("nb201")
     cli("train", "--labels", 2000, "--seed", 0, "--out", "m", "-q", *QUICK)
     drawn = space.class_ids()[read_model(Path("m"))[0]["labels.index"]]
@@ -59,7 +58,7 @@ def test_every_class_and_every_member_is_as_likely_as_any_other(cli: Callable[..
 
 def test_train_says_what_it_did(cli: Callable[..., Any]) -> None:
     done = cli("train", "--labels", 2, "--seed", 0, "--out", "m", *QUICK)
-    for text in ("2 random cells of nb201/cifar10: 2 queries", "fit", "Kendall's tau", "simulated training"):
+    for text in ("2 random architectures of nb201/cifar10: 2 queries", "fit", "Kendall's tau", "simulated training"):
         assert text in done.out
 
 
@@ -73,7 +72,7 @@ def test_train_on_ones_own_labels(cli: Callable[..., Any], folder: Path) -> None
     space = get_space("nb201")
     rows = [f"{space.parse(index)}, x ,{50 + index}" for index in range(8)]
     (folder / "mine.csv").write_text("\n".join(["arch, remark, top1_pct", *rows]) + "\n", encoding="utf-8-sig")
-    done = cli("train", "--csv", "mine.csv", "--metric", "top1_pct", "--seed", 1, "--out", "m", "--json", *QUICK)
+    done = cli("train", "--file", "mine.csv", "--metric", "top1_pct", "--seed", 1, "--out", "m", "--json", *QUICK)
     found = done.json
     assert (found["n_labels"], found["labels_from"], found["dataset"]) == (8, "mine.csv", None)
     assert (found["evaluation"], found["label_cost_s"]) == (None, None)
@@ -84,11 +83,22 @@ def test_train_on_ones_own_labels(cli: Callable[..., Any], folder: Path) -> None
     assert np.array_equal(by_hand.predict([100])[0], Surrogate.load("m").predict([100])[0])
 
 
+def test_the_old_name_of_file_works_and_warns(cli: Callable[..., Any], folder: Path) -> None:
+    (folder / "mine.csv").write_text("index,val_accuracy_pct\n1,90\n2,91\n3,92\n")
+    done = cli("train", "--csv", "mine.csv", "--seed", 1, "--out", "m", "--json", *QUICK)
+    assert done.json["labels_from"] == "mine.csv"
+    assert "warning: --csv is now --file; the old name goes in version 0.3\n" in done.err
+    text = cli("train", "--help").out
+    assert "--file FILE" in text
+    assert "--csv" not in text
+    assert "--csv is an option of `nassurrogate evaluate`" in cli("data", "list", "--csv", "mine.csv").err
+
+
 def test_train_asks_which_direction_is_better_and_score_shows_it(
     cli: Callable[..., Any], refused: Callable[..., str], folder: Path
 ) -> None:
     (folder / "mine.csv").write_text("index,usefulness\n" + "".join(f"{index},{index}\n" for index in range(8)))
-    options = ("train", "--csv", "mine.csv", "--metric", "usefulness", "--out", "m", *QUICK)
+    options = ("train", "--file", "mine.csv", "--metric", "usefulness", "--out", "m", *QUICK)
     assert "'usefulness' is better; give --larger-is-better" in refused(*options)
     assert "not allowed with argument" in refused(*options, "--larger-is-better", "--smaller-is-better")
     for option, direction in (("--larger-is-better", "maximize"), ("--smaller-is-better", "minimize")):
@@ -106,7 +116,7 @@ def test_fractions_are_refused_until_the_user_says_what_they_are(
     cli: Callable[..., Any], refused: Callable[..., str], folder: Path
 ) -> None:
     (folder / "mine.csv").write_text("index,val_accuracy_pct\n0,0.9\n1,0.8\n")
-    options = ("train", "--csv", "mine.csv", "--out", "m", *QUICK)
+    options = ("train", "--file", "mine.csv", "--out", "m", *QUICK)
     assert "looks like fractions, expected percent; say which: --unit fraction" in refused(*options)
     for unit, most in (("fraction", 90.0), ("percent", 0.9)):
         assert cli(*options, "--unit", unit, "--json").json["label_stats"]["max"] == most
@@ -153,13 +163,13 @@ def test_costs_of_an_open_space_are_looked_up(cli: Callable[..., Any], refused: 
 @pytest.mark.usefixtures("open_space")
 def test_ones_own_labels_of_an_open_space(cli: Callable[..., Any], refused: Callable[..., str], folder: Path) -> None:
     archs = get_space("chain").sample(4, np.random.default_rng(0))
-    options = ("train", "--space", "chain", "--csv", "mine.csv", "--predictor", "nearest", "--out", "m")
+    options = ("train", "--space", "chain", "--file", "mine.csv", "--predictor", "nearest", "--out", "m")
     rows = "".join(f"7,{arch},{place}\n" for place, arch in enumerate(archs))
     (folder / "mine.csv").write_text(f"index,arch,val_f1_pct\n{rows}")
     assert cli(*options, "--metric", "val_f1_pct", "--json").json["n_labels"] == 4
     (folder / "mine.csv").write_text("index,val_f1_pct\n7,50\n")
-    told = "mine.csv has no column that names the architectures; expected arch; its columns: 'index'"
-    assert told in refused(*options, "--metric", "val_f1_pct")
+    message = "mine.csv has no column that names the architectures; expected arch; its columns: 'index'"
+    assert message in refused(*options, "--metric", "val_f1_pct")
 
 
 def test_digits_are_a_string_of_macro_and_its_index_stands_in_a_column_of_that_name(
@@ -167,7 +177,7 @@ def test_digits_are_a_string_of_macro_and_its_index_stands_in_a_column_of_that_n
 ) -> None:
     space = get_space("macro")
     (folder / "mine.csv").write_text("arch,test_accuracy_pct\n00000000,45\n01201201,90\n22222222,93\n")
-    options = ("train", "--space", "macro", "--csv", "mine.csv", "--metric", "test_accuracy_pct")
+    options = ("train", "--space", "macro", "--file", "mine.csv", "--metric", "test_accuracy_pct")
     done = cli(*options, "--out", "m", "--json")
     assert done.json["n_labels"] == 3
     scores = cli("score", "m", "00000012", "--json").json["scores"]
@@ -185,7 +195,7 @@ def test_labels_that_are_test_accuracies_are_named(
     cli: Callable[..., Any], folder: Path, metric: str, noted: bool
 ) -> None:
     (folder / "mine.csv").write_text(f"arch,{metric}\n00000000,45\n01201201,90\n22222222,93\n")
-    options = ("train", "--space", "macro", "--csv", "mine.csv", "--metric", metric, "--out", "m")
+    options = ("train", "--space", "macro", "--file", "mine.csv", "--metric", metric, "--out", "m")
     for command in (options, ("score", "m", "00000012")):
         (*notes,) = cli(*command, "--json").json["notes"]
         assert [("test accuracies" in note) for note in notes] == [True] * noted
@@ -218,18 +228,10 @@ failing = failing_to_train:TRUTH
 
 
 @pytest.fixture
-def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def failing(install: Callable[..., None]) -> Any:
     """The module of an installed distribution whose trainings fail after the `first` ones."""
-    info = tmp_path / "site" / "failing_to_train-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: failing-to-train\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(FAILING_POINTS)
-    (tmp_path / "site" / "failing_to_train.py").write_text(FAILING)
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    spaces._the_only.cache_clear()
-    yield importlib.import_module("failing_to_train")
-    spaces._the_only.cache_clear()
-    sys.modules.pop("failing_to_train", None)
+    install("failing-to-train", FAILING_POINTS, failing_to_train=FAILING)
+    return importlib.import_module("failing_to_train")
 
 
 def test_train_stops_after_five_failures_from_the_start(cli: Callable[..., Any], failing: Any, folder: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_run_outlives_whoever_watched_it(process: Any, folder: Path) -> None:
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
-def test_a_full_disk_is_told_in_one_line(process: Any) -> None:
+def test_a_full_disk_is_reported_in_one_line(process: Any) -> None:
     with FULL.open("w") as full:
         done = process.run("spaces", stdout=full)
     assert (done.code, done.err) == (1, "error: cannot write the result to stdout (No space left on device)\n")
@@ -96,7 +96,7 @@ def test_a_full_disk_is_told_in_one_line(process: Any) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="file descriptors of POSIX")
 @pytest.mark.parametrize("arguments", [["search", "--budget", "1", "--json"], ["spaces"], ["--help"]])
-def test_a_closed_stdout_is_told_before_anything_is_paid(folder: Path, arguments: list[str]) -> None:
+def test_a_closed_stdout_is_reported_before_any_query(folder: Path, arguments: list[str]) -> None:
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "nassurrogate", *arguments],
         stderr=subprocess.PIPE,

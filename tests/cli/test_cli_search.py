@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
-import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from nassurrogate import spaces
-from nassurrogate.benchmarks import TabularBenchmark, load_benchmark
-from nassurrogate.errors import InputError
+from nassurrogate.benchmarks import load_benchmark
 from nassurrogate.search import read_ledger
 from nassurrogate.search.settings.definitions import SETTINGS
 
@@ -87,7 +83,7 @@ def test_the_oracle_is_marked(cli: Callable[..., Any]) -> None:
     assert cli("search", "--budget", 2, "--predictor", "oracle", "--no-plots", "--json").json["oracle"] is True
 
 
-def test_a_saved_surrogate_guides_and_its_labels_are_told_apart(cli: Callable[..., Any], model: Path) -> None:
+def test_a_saved_surrogate_guides_and_its_labels_are_counted_separately(cli: Callable[..., Any], model: Path) -> None:
     found = cli("search", "--budget", 3, "--surrogate", model, "--no-plots", "--json").json
     assert (found["surrogate_labels"], found["queries"], found["phases"]["init"]) == (5, 3, 0)
 
@@ -143,13 +139,13 @@ def test_every_setting_is_explained(cli: Callable[..., Any]) -> None:
     assert "did you mean 'n_init'" in cli("search", "--set", "n_inti=3").err
 
 
-def test_the_kind_of_labels_has_a_name_of_its_own_and_the_old_one_works(
-    cli: Callable[..., Any], refused: Callable[..., str]
-) -> None:
+def test_the_old_name_of_label_kind_works_and_warns(cli: Callable[..., Any], refused: Callable[..., str]) -> None:
     options = ("search", "--budget", 12, "--seed", 1, "--json", *BOOSTING)
-    found = [cli(*options, option, "single").json for option in ("--label-kind", "--labels")]
-    assert found[0]["labels"] == found[1]["labels"] == "single"
-    assert found[0]["best"] == found[1]["best"]
+    new, old = (cli(*options, option, "single") for option in ("--label-kind", "--labels"))
+    assert new.json["labels"] == old.json["labels"] == "single"
+    assert new.json["best"] == old.json["best"]
+    assert "warning: --labels is now --label-kind; the old name goes in version 0.3\n" in old.err
+    assert "is now" not in new.err
     assert "--labels" not in cli("search", "--help").out
     assert "did you mean 'single'" in refused("search", "--label-kind", "singel")
 
@@ -206,7 +202,7 @@ def test_a_partial_column_leaves_the_rest_unknown(cli: Callable[..., Any], folde
     found = cli(*options, "--json")
     assert (found.json["n_feasible"], found.json["n_unknown"], found.json["regret_points"]) == (3, 15_565, None)
     assert "3 of 15,625 architectures satisfy the constraints (3 different functions); 15,565 are unknown" in found.err
-    assert any("train --csv … --metric phone_latency_ms" in note for note in found.json["notes"])
+    assert any("train --file … --metric phone_latency_ms" in note for note in found.json["notes"])
     assert "phone" in found.json["metric_sources"]["phone_latency_ms"]
     assert "regret" in cli(*options).out
 
@@ -218,194 +214,3 @@ def test_exhausted_names_the_option_that_goes_on(cli: Callable[..., Any]) -> Non
     assert "--allow-equivalent" in found["notes"][-1]
     more = cli(*options, "--allow-equivalent", "--no-plots", "--json").json
     assert more["queries"] > found["queries"]
-
-
-# --- ends that nobody planned ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C comes during the eighth query."""
-    whole = TabularBenchmark.evaluate
-    n_calls = itertools.count(1)
-
-    def evaluate(self: TabularBenchmark, *args: Any, **options: Any) -> Any:
-        if next(n_calls) == 8:
-            raise KeyboardInterrupt
-        return whole(self, *args, **options)
-
-    monkeypatch.setattr(TabularBenchmark, "evaluate", evaluate)
-
-
-@pytest.mark.usefixtures("ctrl_c")
-@pytest.mark.parametrize("as_json", [False, True])
-@pytest.mark.parametrize("predictor", [("--predictor", "none"), BOOSTING[:-1]], ids=["none", "boosting"])
-def test_ctrl_c_prints_the_best_so_far(cli: Callable[..., Any], as_json: bool, predictor: tuple[str, ...]) -> None:
-    options = ("--json",) if as_json else ()
-    done = cli("search", "--budget", 30, "--seed", 0, "--run-dir", "run", *predictor, *options)
-    assert done.code == 130
-    assert done.err.splitlines()[-1] == f"error: interrupted: the 7 queries so far are in {Path('run', 'ledger.jsonl')}"
-    summary = json.loads(Path("run", "summary.json").read_text())
-    assert (summary["stop_reason"], summary["queries"]) == ("interrupted", 7)
-    if as_json:
-        assert json.loads(done.out) == summary
-    else:
-        assert summary["best"]["arch"] in done.out
-        assert "interrupted" in done.out
-        assert "best 7 of 7 queries" in done.out
-    assert Path("run", "plots", "best_so_far.png").is_file()
-
-
-@pytest.mark.parametrize("error", [InputError("cannot write x.png: No space left on device"), RuntimeError("no font")])
-def test_the_result_is_printed_before_plots_can_fail(
-    cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
-) -> None:
-    printed = []
-
-    def fail(*_: object) -> None:
-        printed.append(capsys.readouterr().out)
-        raise error
-
-    monkeypatch.setattr("nassurrogate.search.record.plots.draw_plots", fail)
-    done = cli("search", "--budget", 2, "--predictor", "none", "--seed", 0, "--run-dir", "run")
-    assert done.code == 0
-    assert ("warning: cannot write x.png" if isinstance(error, InputError) else "warning: no plots: ") in done.err
-    (text,) = printed
-    assert json.loads(Path("run", "summary.json").read_text())["best"]["arch"] in text
-
-
-# --- objectives, fidelities, spaces of one's own ---------------------------------------------------------------------
-
-QUICK = ("--predictor", "none", "--seed", 0, "--no-plots", "--json")
-
-
-def imported(cli: Callable[..., Any], folder: Path, **columns: Callable[[int], object]) -> None:
-    """A table of the user's own, `mine`, whose columns are functions of the index."""
-    with (folder / "mine.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["index", *(f"cifar10_{name}" for name in columns)])
-        writer.writerows([index, *(value(index) for value in columns.values())] for index in range(15_625))
-    done = cli("data", "import", "nb201", "mine.csv")
-    assert done.code == 0, done.err
-
-
-def test_the_objective_may_be_a_cost_that_is_minimised(cli: Callable[..., Any]) -> None:
-    options = ("search", "--budget", 6, "--objective", "latency_ms", "--constraint", "params_m>=0.5", *QUICK)
-    found = cli(*options).json
-    assert (found["objective"]["name"], found["objective"]["direction"]) == ("latency_ms", "minimize")
-    assert found["best"]["value"] == found["best"]["latency_ms"] == min(cell["value"] for cell in found["top"])
-    text = cli(*options[:-1])
-    assert text.code == 0
-    assert f"{found['best']['value']:.5g} ms" in text.out
-    assert cli(*options, "--smaller-is-better").json["best"] == found["best"]
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        (("--objective", "test_accuracy_pct"), "test_accuracy_pct"),
-        (("--objective", "latency"), "did you mean 'latency_ms'"),
-        (("--objective", "latency_ms", "--larger-is-better"), "known to be better when smaller"),
-        (("--larger-is-better",), "--larger-is-better and --smaller-is-better need --objective"),
-        (("--fidelity", 0), "fidelity must be a whole number from 1"),
-        (("--fidelity", 12), "unknown fidelity"),
-        (("--objective", ""), "metric"),
-    ],
-)
-def test_an_objective_or_fidelity_that_cannot_be_is_refused(
-    refused: Callable[..., str], options: tuple[object, ...], told: str
-) -> None:
-    assert told in refused("search", "--budget", 2, *QUICK, *options)
-
-
-def test_a_search_never_sees_test_accuracy_that_was_imported(
-    cli: Callable[..., Any], folder: Path, refused: Callable[..., str]
-) -> None:
-    imported(cli, folder, test_accuracy_pct=lambda index: 50 + index / 1000)
-    line = refused("search", "--budget", 2, "--objective", "test_accuracy_pct", *QUICK)
-    assert "a search never sees test_accuracy_pct" in line
-    assert "val_accuracy_pct" in line
-
-
-def test_an_unknown_direction_is_asked_for_and_taken(
-    cli: Callable[..., Any], folder: Path, refused: Callable[..., str]
-) -> None:
-    imported(cli, folder, usefulness_count=lambda index: index)
-    line = refused("search", "--budget", 2, "--objective", "usefulness_count", *QUICK)
-    assert "--larger-is-better or --smaller-is-better" in line
-    for option, better in (("--larger-is-better", max), ("--smaller-is-better", min)):
-        found = cli("search", "--budget", 5, "--objective", "usefulness_count", option, *QUICK).json
-        assert found["best"]["value"] == better(cell["value"] for cell in found["top"])
-        ledger = read_ledger(found["run_dir"])
-        assert ledger.header["config"]["objective"] == found["objective"]
-
-
-def test_a_short_training_is_charged_its_own_time(cli: Callable[..., Any], folder: Path) -> None:
-    columns = {"val_accuracy_12ep_pct": lambda index: 40 + index / 1000, "train_time_12ep_s": lambda index: 60}
-    imported(cli, folder, **columns)
-    found = cli("search", "--budget", 4, "--fidelity", 12, *QUICK).json
-    assert (found["fidelity"], found["label_cost_s"]) == (12, 240.0)
-    assert found["best"]["value"] == 40 + found["best"]["index"] / 1000
-    assert all(query.cost_train_time_s == 60.0 for query in read_ledger(found["run_dir"]).queries)
-
-
-def test_a_short_training_without_a_time_costs_what_nobody_knows(cli: Callable[..., Any], folder: Path) -> None:
-    imported(cli, folder, val_accuracy_12ep_pct=lambda index: 40 + index / 1000)
-    assert cli("search", "--budget", 4, "--fidelity", 12, *QUICK).json["label_cost_s"] is None
-
-
-@pytest.mark.usefixtures("open_space")
-@pytest.mark.parametrize("searcher", ["exhaustive", "random", "evolution", "optuna-tpe"])
-def test_a_space_of_ones_own_is_searched_by_its_own_training(cli: Callable[..., Any], searcher: str) -> None:
-    options = ("search", "--space", "chain", "--budget", 14, "--seed", 0, "--searcher", searcher)
-    options = (*options, "--set", "inner_proposals=20", "--set", "pool_size=100", "--constraint", "params_m<=2")
-    found = cli(*options, "--json").json
-    assert found["n_space"] == 5**30
-    assert found["queries"] == 14
-    assert found["best"]["params_m"] <= 2
-    assert len(found["best"]["choices"]) == 30
-    assert (found["regret_points"], found["n_feasible"]) == (None, None)
-    assert found["feasible_share_is_estimate"]
-    text = cli(*options)
-    assert text.code == 0
-    assert "an estimated" in text.out
-    assert "an estimated" in text.err
-    assert "the optimum is not known" in text.out
-    assert list(Path(found["run_dir"]).glob("plots/*.png"))
-
-
-FAILING = """
-from nassurrogate.benchmarks import CallableBenchmark
-from nassurrogate.spaces import CategoricalSpace
-
-def train(arch):
-    raise MemoryError("out of memory")
-
-SPACE = CategoricalSpace("failing", {f"layer{i}": [1, 2, 4] for i in range(5)})
-TRUTH = CallableBenchmark(SPACE, train, dataset="made-up")
-"""
-FAILING_POINTS = """
-[nassurrogate.spaces]
-failing = failing_plugin:SPACE
-[nassurrogate.benchmarks]
-failing = failing_plugin:TRUTH
-"""
-
-
-def test_five_failures_from_the_start_end_a_run_in_one_line(
-    cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    info = tmp_path / "site" / "failing_plugin-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: failing-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(FAILING_POINTS)
-    (tmp_path / "site" / "failing_plugin.py").write_text(FAILING)
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    spaces._the_only.cache_clear()
-    done = cli("search", "--space", "failing", "--budget", 30, "--seed", 0, "--run-dir", "run")
-    spaces._the_only.cache_clear()
-    assert (done.code, done.out) == (2, "")
-    (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
-    assert "the first 5 evaluations all failed, so the run stops" in line
-    assert "MemoryError: out of memory" in line
-    assert [query.status for query in read_ledger("run").queries] == ["failed"] * 5

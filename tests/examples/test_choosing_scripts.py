@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +12,6 @@ from nassurrogate.benchmarks.evaluation.protocols import development_split
 from nassurrogate.predictors.cell_kernel import KERNEL
 from nassurrogate.predictors.probe_former.predictor import ProbeFormer, ProbeFormerConfig
 from nassurrogate.spaces import get_space
-
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Imports a script, which finds those beside it as when it is started."""
-    monkeypatch.syspath_prepend(EXAMPLES)
-    return importlib.import_module
 
 
 def test_training_and_evaluation_stay_inside_the_development_third(script: Any) -> None:

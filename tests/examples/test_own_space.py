@@ -16,7 +16,6 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> Any:
-    pytest.importorskip("sklearn", reason="needs scikit-learn, the extra 'peers'")
     monkeypatch.syspath_prepend(EXAMPLES)
     return importlib.import_module("own_space")
 

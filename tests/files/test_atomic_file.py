@@ -95,7 +95,7 @@ def test_links_stay_links(tmp_path: Path) -> None:
 def test_only_regular_files_are_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (Path(os.devnull), tmp_path, tmp_path / "pipe"):
-        with pytest.raises(FileExistsError, match="no regular file"):
+        with pytest.raises(FileExistsError, match="not a regular file"):
             put(path)
     assert stat.S_ISCHR(os.stat(os.devnull).st_mode)
     with pytest.raises(FileNotFoundError):

@@ -42,11 +42,11 @@ def test_a_changed_byte_is_noticed(name, saved, tmp_path_factory, data):
     try:
         _, header = read_model(path)
     except InputError as error:
-        told = str(error)
+        message = str(error)
     else:
-        told = ""
+        message = ""
         assert header == read_model(saved(name))[1]  # what was changed says nothing, such as the order of fields
-    assert "\n" not in told
+    assert "\n" not in message
 
 
 @each_predictor

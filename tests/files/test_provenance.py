@@ -154,7 +154,7 @@ def test_a_file_of_old_whose_direction_was_taken_wrongly_says_so(tmp_path, forge
 
 
 @pytest.mark.parametrize(
-    "told",
+    "header",
     [
         {"metric_info": {**OWN.as_dict(), "direction": None}},
         {"metric_info": OWN.as_dict()},
@@ -164,8 +164,8 @@ def test_a_file_of_old_whose_direction_was_taken_wrongly_says_so(tmp_path, forge
         {"packages": ["numpy"]},
     ],
 )
-def test_metrics_and_packages_that_do_not_fit(saved, tmp_path, told, refusal, forged):
-    refusal(forged(saved("gradient-boosting"), tmp_path / "model", header=told))
+def test_metrics_and_packages_that_do_not_fit(saved, tmp_path, header, refusal, forged):
+    refusal(forged(saved("gradient-boosting"), tmp_path / "model", header=header))
 
 
 # --- spaces that are not registered ----------------------------------------------------------------------------------
@@ -201,17 +201,17 @@ def test_a_space_of_ones_own_is_given_back(tmp_path, refusal):
     surrogate = Surrogate(MINE, predictor=Anywhere).fit(every, np.arange(6.0))
     path = surrogate.save(tmp_path / "model")
     assert "unknown space 'mine'; known: nb201" in (line := refusal(path))
-    assert "given as an object: Surrogate.load(path, space=…)" in line
+    assert "pass one that is not registered as an object: Surrogate.load(path, space=…)" in line
     copy = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
     loaded = Surrogate.load(path, space=copy, predictor=Anywhere)
     assert loaded.space is copy
     assert loaded.score([str(arch) for arch in every]).tolist() == surrogate.score(every).tolist()
-    for other, told in (
+    for other, message in (
         (CategoricalSpace("other", {"kernel": [3, 5]}), "it was saved for space 'mine', not for the given 'other'"),
         (CategoricalSpace("mine", {"kernel": [3, 5]}), "another space of the name 'mine'"),
         ("mine", "space must be a Space, got 'mine'"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             Surrogate.load(path, space=other, predictor=Anywhere)
 
 

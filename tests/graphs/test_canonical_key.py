@@ -1,4 +1,4 @@
-"""The canonical key as a form of graphs: one per isomorphism class of reduced graphs, whatever the labels."""
+"""The canonical key as a form of graphs: one per isomorphism class of canonical graphs, for any labels."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from nats_bench import genotype_utils
 from networkx.algorithms.isomorphism import categorical_edge_match, categorical_node_match
 
-from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
-from nassurrogate.graphs.canonical import graph_key, parse_key, reduce_graph
+from nassurrogate.graphs.canonical import canonical_graph, graph_key, parse_key
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.spaces.nb201.space import NB201
 
 SPACE = NB201()
@@ -35,7 +35,7 @@ def cell_graphs(draw: st.DrawFn) -> CellGraph:
 
 
 def relabelled(graph: CellGraph, seed: int) -> CellGraph:
-    """The same graph with its inner nodes in another topological order, drawn at random."""
+    """The same graph with its inner nodes in a random topological order."""
     rng = random.Random(seed)
     place, free = [0], list(range(1, graph.n_nodes - 1))
     while free:
@@ -66,26 +66,27 @@ def test_there_are_5425_classes() -> None:
 
 @given(cells, st.integers())
 def test_relabelling_a_cell_keeps_its_key(arch: Any, seed: int) -> None:
-    wiring = arch.graph(reduced=False)
-    assert reduce_graph(relabelled(wiring, seed)) == arch.graph()
-    assert reduce_graph(relabelled(arch.graph(), seed)) == arch.graph()
+    raw = arch.graph(canonical=False)
+    assert canonical_graph(relabelled(raw, seed)) == arch.graph()
+    assert canonical_graph(relabelled(arch.graph(), seed)) == arch.graph()
 
 
 @given(cell_graphs(), st.integers())
-def test_reduction_is_invariant_idempotent_and_printable(graph: CellGraph, seed: int) -> None:
-    reduced = reduce_graph(graph)
-    assert reduce_graph(relabelled(graph, seed)) == reduced
-    assert reduce_graph(reduced) == reduced
-    assert parse_key(graph_key(reduced)) == reduced
-    assert not {"none", "skip_connect"} & set(reduced.ops)
-    drawn = reduced.to_networkx()
-    inner = range(1, reduced.n_nodes - 1)
-    assert all(nx.has_path(drawn, 0, node) and nx.has_path(drawn, node, reduced.n_nodes - 1) for node in inner)
+def test_the_canonical_graph_is_invariant_idempotent_and_printable(graph: CellGraph, seed: int) -> None:
+    canonical = canonical_graph(graph)
+    assert canonical_graph(relabelled(graph, seed)) == canonical
+    assert canonical_graph(canonical) == canonical
+    assert parse_key(graph_key(canonical)) == canonical
+    assert not {"none", "skip_connect"} & set(canonical.ops)
+    as_networkx = canonical.to_networkx()
+    inner = range(1, canonical.n_nodes - 1)
+    last = canonical.n_nodes - 1
+    assert all(nx.has_path(as_networkx, 0, node) and nx.has_path(as_networkx, node, last) for node in inner)
 
 
 @given(cell_graphs())
-def test_reduction_keeps_the_number_of_paths_by_operations(graph: CellGraph) -> None:
-    """Contraction and removal by an independent count: the operations met on every path from input to output."""
+def test_the_canonical_graph_keeps_the_number_of_paths_by_operations(graph: CellGraph) -> None:
+    """Contraction and removal by an independent count: the operations on every path from input to output."""
 
     def words(of: CellGraph) -> dict[tuple[str, ...], int]:
         counts: list[dict[tuple[str, ...], int]] = [{(): 1}]
@@ -98,20 +99,20 @@ def test_reduction_keeps_the_number_of_paths_by_operations(graph: CellGraph) -> 
             counts.append({word: count for word, count in met.items() if count and "none" not in word})
         return counts[-1]
 
-    assert words(reduce_graph(graph)) == words(graph)
+    assert words(canonical_graph(graph)) == words(graph)
 
 
 @given(cell_graphs(), cell_graphs(), st.integers())
 def test_equal_means_isomorphic_to_networkx(one: CellGraph, other: CellGraph, seed: int) -> None:
-    a, b = reduce_graph(one), reduce_graph(other)
+    a, b = canonical_graph(one), canonical_graph(other)
     assert (a == b) == isomorphic(a, b)
     shuffled = relabelled(a, seed)
     assert isomorphic(a, shuffled)
-    assert reduce_graph(shuffled) == a
+    assert canonical_graph(shuffled) == a
 
 
 def test_no_two_classes_are_isomorphic() -> None:
-    """networkx on a quarter of the 18,474 pairs of classes with the same operations, each reading and read as often."""
+    """networkx on a quarter of the 18,474 pairs of classes whose nodes have the same operations and degrees."""
     buckets: dict[object, list[CellGraph]] = defaultdict(list)
     for key in sorted({arch.key for arch in SPACE.all()}):
         graph = parse_key(key)
@@ -125,8 +126,8 @@ def test_no_two_classes_are_isomorphic() -> None:
 
 
 def test_cells_the_official_package_calls_the_same_are_one_expression() -> None:
-    """NATS-Bench spells 6,466 different cells: it writes each as an expression, so it misses what is shared, and keeps
-    what is dead. The expressions of our reduced graphs must follow from its.
+    """NATS-Bench distinguishes 6,466 cells: it writes each as an expression, so it does not see sharing, and keeps dead
+    operations. The expressions of our canonical graphs must follow from its.
     """
 
     def expression(graph: CellGraph) -> str:
@@ -144,7 +145,7 @@ def test_cells_the_official_package_calls_the_same_are_one_expression() -> None:
         keys[theirs].add(arch.key)
     assert len(ours) == 6_466
     assert {len(found) for found in ours.values()} == {1}
-    assert any(len(found) > 1 for found in keys.values())  # sharing told apart
+    assert any(len(found) > 1 for found in keys.values())  # sharing makes a difference
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_keys_by_example(ops: list[str], key: str) -> None:
      "conv(0)  output(1)", " output(0)", "output(0+0)", "output(1*0)", "output(0*0)", "output(+0)", "output(2*)",
      "output(300*0)", "output(00)", "input(0) output(1)", "output(0) conv(0)", "output(²)"],
 )  # fmt: skip
-def test_texts_that_are_no_key(text: str) -> None:
+def test_invalid_keys(text: str) -> None:
     with pytest.raises(InputError):
         parse_key(text)
 
@@ -180,4 +181,4 @@ def test_multiplicities_that_do_not_fit_are_refused() -> None:
     n = 10
     doubled = CellGraph(["input", *["skip_connect"] * 8, "output"], 2 * np.eye(n, k=1, dtype=int))
     with pytest.raises(InputError, match="from 0 to 255"):
-        reduce_graph(doubled)
+        canonical_graph(doubled)

@@ -4,14 +4,14 @@ A network here is one cell on images of 5x5 pixels with 4 channels, a batch of 2
 convolution, normalisation without bias; pooling is 3x3 averaging that does not count padding; nodes sum. Which weights
 go to which convolution must not matter, so weights come from a small pool and *all* assignments are tried.
 
-Equal keys gave equal outputs on every cell. Unequal keys gave unequal outputs but for two laws that the key does not
-use on purpose (`_normal_form` uses them, and predicts every coincidence):
+Equal keys gave equal outputs for every cell. Unequal keys gave unequal outputs, except by two laws that the key ignores
+on purpose (`_normal_form` uses them, and predicts every coincidence):
 
 - pooling is linear and has no parameters: pool(a + b) = pool(a) + pool(b), and two poolings of a tensor are the same;
 - ReLU, convolution and a normalisation *that only scales* are homogeneous: conv(2a) = 2 conv(a). Batch statistics
-  break this law, so it does not hold of the network as it is trained.
+  break this law, so it does not hold for the network during training.
 
-The key further treats a convolution of a zero tensor as zero: with the bias of batch-norm it is not, as the last test
+The key also treats a convolution of a zero tensor as zero; with the bias of a batch norm it is not, as the last test
 shows.
 """
 
@@ -27,8 +27,9 @@ import pytest
 from nas_201_api import NASBench201API
 from scipy.spatial import cKDTree
 
-from nassurrogate.architecture import Architecture, CellGraph
+from nassurrogate.architecture import Architecture
 from nassurrogate.graphs.canonical import parse_key
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.spaces.nb201.space import NB201
 
 CONVS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
@@ -60,7 +61,7 @@ def _random_conv(kernel_px: int) -> np.ndarray:
 
 def _pool_matrix() -> np.ndarray:
     sums = _window_matrix(np.eye(CHANNELS)[:, :, None, None] * np.ones((3, 3)))
-    return sums / sums.sum(axis=0)  # each output divides by the pixels that are there, not by nine
+    return sums / sums.sum(axis=0)  # each output divides by the number of pixels inside the image, not by nine
 
 
 WEIGHTS = {op: np.stack([_random_conv(px) for _ in range(6)]) for op, px in CONVS.items()}
@@ -71,12 +72,12 @@ _SCALE = np.repeat(_RNG.uniform(0.5, 1.5, CHANNELS), SIDE * SIDE)
 
 
 def scale_only(tensor: np.ndarray) -> np.ndarray:
-    """Batch-norm at inference without its shifts: a fixed factor a channel."""
+    """Batch norm at inference without its shifts: a fixed factor per channel."""
     return tensor * _SCALE
 
 
 def batch_statistics(tensor: np.ndarray) -> np.ndarray:
-    """Batch-norm in training without its bias; a large epsilon, so that the scale of its input is not lost on it."""
+    """Batch norm in training without its bias; with a large epsilon, so that it depends on the scale of its input."""
     maps = tensor.reshape(-1, BATCH, CHANNELS, SIDE * SIDE)
     centred = maps - maps.mean(axis=(1, 3), keepdims=True)
     return np.asarray((centred / np.sqrt(maps.var(axis=(1, 3), keepdims=True) + 1.0)).reshape(tensor.shape))
@@ -107,7 +108,7 @@ def _apply(op: str, tensor: np.ndarray, weight: np.ndarray | None, norm: Norm) -
 
 
 def run_graph(graph: CellGraph, norm: Norm) -> np.ndarray:
-    """(A, BATCH * WIDTH): outputs of a reduced graph under all A assignments; the first is the canonical order."""
+    """(A, BATCH * WIDTH): outputs of a canonical graph under all A assignments; the first is the canonical order."""
     weights = _assignments(graph.ops)
     values = [IMAGES]
     for node, op in enumerate(graph.ops[1:], start=1):
@@ -118,7 +119,7 @@ def run_graph(graph: CellGraph, norm: Norm) -> np.ndarray:
 
 
 def run_string(arch: Architecture, norm: Norm) -> np.ndarray:
-    """The same of the cell as it is written, dead convolutions included, read by the official package's own parser."""
+    """The same for the cell as it is written, including dead convolutions, read by the official package's parser."""
     nodes = NASBench201API.str2lists(arch.string)
     weights = _assignments([op for node in nodes for op, _ in node])
     values, edge = [IMAGES], 0
@@ -144,7 +145,7 @@ _Terms = Counter[tuple[int, int]]
 
 
 def _normal_form(graph: CellGraph, *, homogeneous: bool) -> object:
-    """The graph with pooling expanded and, if `homogeneous`, common factors drawn out of convolutions; no labels."""
+    """The graph with pooling expanded and, if `homogeneous`, common factors moved out of convolutions; no labels."""
     convs: dict[int, _Terms] = {}
     values: list[_Terms] = [Counter({(0, 0): 1})]
     for node, op in enumerate(graph.ops[1:], start=1):
@@ -271,15 +272,15 @@ def test_exceptions_by_example(
     "ops", [("none", "none", "none", "skip_connect", "none", "nor_conv_3x3"), ("none",) * 4 + ("nor_conv_1x1",) * 2]
 )
 def test_bias_of_a_dead_convolution_is_the_exception(space: NB201, ops: tuple[str, ...]) -> None:
-    """A convolution of a zero tensor is zero to the key; with a batch-norm that has learned a bias it is that bias."""
+    """To the key, a convolution of a zero tensor is zero; with a learned bias of the batch norm, it is that bias."""
 
     def biased(tensor: np.ndarray) -> np.ndarray:
         return scale_only(tensor) + 0.1
 
-    cell, twin = (
+    cell, other = (
         space.from_ops(ops),
         space.from_ops(["none" if op.startswith("nor_conv") else op for op in ops]),
     )
-    assert cell.key == twin.key
-    assert np.array_equal(run_string(cell, scale_only)[0], run_string(twin, scale_only)[0])
-    assert np.abs(run_string(cell, biased)[0] - run_string(twin, biased)[0]).min() > 0.09
+    assert cell.key == other.key
+    assert np.array_equal(run_string(cell, scale_only)[0], run_string(other, scale_only)[0])
+    assert np.abs(run_string(cell, biased)[0] - run_string(other, biased)[0]).min() > 0.09

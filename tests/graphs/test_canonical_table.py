@@ -1,10 +1,10 @@
-"""The canonical key against the trained networks: cells of equal key are as alike as two seeds of one cell.
+"""The canonical key against trained networks: cells of equal key differ no more than two seeds of one cell.
 
-One pair of twins is drawn from each of the 1,179 classes that have some, and one seed of each: how far apart are the
-two accuracies, and how far are two seeds of the first twin? Measured (median, in points): cifar10 0.25 between twins
-and 0.27 between seeds, cifar100 0.49 and 0.54, ImageNet16-120 0.51 and 0.57; twins are the farther apart in 46 % of
-the classes. The statistics are robust, as single trainings fail by tens of points. Pairs of different classes show
-that they have power.
+From each of the 1,179 classes with several cells, two cells are sampled, with one seed each. The difference of their
+accuracies is compared with that of two seeds of the first. Measured medians in points: cifar10 0.25 between equivalent
+cells and 0.27 between seeds, cifar100 0.49 and 0.54, ImageNet16-120 0.51 and 0.57; equivalent cells differ more than
+seeds in 46 % of the classes. The statistics are robust, as single trainings fail by tens of points. Pairs of different
+classes show that they have power.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DATASETS = ["cifar10", "cifar100", "ImageNet16-120"]
 
 
 def _pairs(same_class: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(1179,) indices each: of every class that has twins a cell, and a twin or a stranger of as many params."""
+    """(1179,) indices each: a cell of every class with several, and an equivalent or other cell of equal params."""
     space = NB201()
     class_ids, params = space.class_ids(), space.free_metrics("cifar10")["params_m"]
     firsts, seconds = [], []
@@ -33,7 +33,7 @@ def _pairs(same_class: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.n
 
 
 def _differences(dataset: str, same_class: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracy differences in points, between one seed of either cell of a pair, and between two seeds of its first."""
+    """Accuracy differences in points between the two cells of a pair, and between two seeds of the first."""
     rng = np.random.default_rng(5)
     labels = load_benchmark("nb201", dataset).column(LABEL).values
     firsts, seconds = _pairs(same_class, rng)
@@ -47,7 +47,7 @@ def _differences(dataset: str, same_class: bool) -> tuple[np.ndarray, np.ndarray
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_twins_differ_no_more_than_two_seeds(dataset: str) -> None:
+def test_equivalent_cells_differ_no_more_than_two_seeds(dataset: str) -> None:
     between, within = _differences(dataset, same_class=True)
     assert len(between) == 1_179
     standard_error = 0.5 / len(between) ** 0.5
@@ -57,7 +57,7 @@ def test_twins_differ_no_more_than_two_seeds(dataset: str) -> None:
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_strangers_of_equal_size_do_differ(dataset: str) -> None:
+def test_other_cells_of_equal_size_differ(dataset: str) -> None:
     between, within = _differences(dataset, same_class=False)
     assert (between > within).mean() >= 0.8
     assert np.median(between) >= 3 * np.median(within)

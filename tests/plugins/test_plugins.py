@@ -23,6 +23,7 @@ import pytest
 from nassurrogate import InputError, Surrogate
 from nassurrogate.benchmarks import Benchmark, evaluate
 from nassurrogate.search import run
+from tests.distribution import write_distribution
 
 PACKAGE = Path(__file__).parent / "package"
 PROJECT = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
@@ -48,15 +49,12 @@ Command = Callable[..., Any]
 
 
 def install(site: Path, name: str, groups: dict[str, dict[str, str]]) -> None:
-    """What an installer writes beside a package."""
-    info = site / f"{name.replace('-', '_')}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    """Write the metadata that an installer writes next to a package."""
     sections = [
         "\n".join([f"[{group}]", *(f"{key} = {value}" for key, value in points.items())])
         for group, points in groups.items()
     ]
-    (info / "entry_points.txt").write_text("\n\n".join(sections) + "\n")
+    write_distribution(site, name, "\n\n".join(sections) + "\n", {})
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +265,7 @@ def test_objects_are_evaluated(mine: SimpleNamespace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "key", "there", "told"),
+    ("words", "key", "there", "message"),
     [
         (
             ["spaces"],
@@ -286,15 +284,15 @@ def test_objects_are_evaluated(mine: SimpleNamespace) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
 def test_one_that_does_not_load_hides_no_other(
-    site: Path, broken_site: Path, tmp_path: Path, words: list[str], key: str, there: str, told: list[str]
+    site: Path, broken_site: Path, tmp_path: Path, words: list[str], key: str, there: str, message: list[str]
 ) -> None:
     done = command(tmp_path, [broken_site, site], *words, "--json")
     assert done.returncode == 0, done.stderr
     found = {each["name"]: each for each in json.loads(done.stdout)[key]}
     assert there in found
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    assert len(lines) == len(told), done.stderr
-    for text in told:
+    assert len(lines) == len(message), done.stderr
+    for text in message:
         assert any(text in line for line in lines), done.stderr
     if "--space" in words:
         assert "does not load" in found["bad-predictor"]["reason"]
@@ -308,7 +306,7 @@ def test_others_are_searched_though_some_do_not_load(site: Path, broken_site: Pa
 
 
 @pytest.mark.parametrize(
-    ("option", "name", "told"),
+    ("option", "name", "message"),
     [
         ("--space", "bad-space", "space 'bad-space' is registered as no_such_module:SPACE but does not load"),
         ("--searcher", "bad-searcher", "searcher 'bad-searcher' is registered as bad_plugins:SPACE"),
@@ -316,15 +314,15 @@ def test_others_are_searched_though_some_do_not_load(site: Path, broken_site: Pa
         ("--objective", "bad_metric", "metric 'bad_metric' is registered as bad_plugins:raises, which is not a Metric"),
     ],
 )
-def test_one_that_does_not_load_is_told_in_one_line(
-    site: Path, broken_site: Path, tmp_path: Path, option: str, name: str, told: str
+def test_one_that_does_not_load_is_reported_in_one_line(
+    site: Path, broken_site: Path, tmp_path: Path, option: str, name: str, message: str
 ) -> None:
     words = [] if option == "--space" else ["--space", "my-space"]
     done = command(tmp_path, [broken_site, site], "search", *words, option, name, "--budget", "3", "--no-plots")
     assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     assert len(lines) == 1, done.stderr
-    assert told in lines[0]
+    assert message in lines[0]
 
 
 def test_the_benchmark_is_one(mine: SimpleNamespace) -> None:

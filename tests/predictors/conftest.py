@@ -1,4 +1,4 @@
-"""What the tests of predictors share."""
+"""Fixtures of the tests of predictors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nassurrogate.predictors import predictor_class
 from nassurrogate.predictors.base import Predictor
 from nassurrogate.spaces import Space, get_space
 
-# Fits in a fraction of a second: the tests ask whether a predictor keeps its promises, not how good it is.
+# A fit takes a fraction of a second: the tests check the contract, not the quality.
 QUICK = {
     "probe-former": {"epochs": 3, "members": 2, "width": 16, "blocks": 1, "closing_epochs": 1},
     "nar-former-v2": {"epochs": 3, "members": 2, "width": 16, "head_width": 8, "folds": 2},

@@ -1,4 +1,4 @@
-"""Deviations cover what they say, whatever the spreads they are made of."""
+"""Calibrated deviations have the promised coverage for spreads of any kind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_width_is_that_of_a_normal_distribution():
 
 
 @given(n=st.integers(0, 700), seed=st.integers(0, 1000), k=st.integers(2, 12))
-def test_folds_part_the_labels(n, seed, k):
+def test_folds_partition_the_labels(n, seed, k):
     folds = split_folds(n, seed, folds=k, enough=10_000)
     assert len(folds) == (min(n, k) if n > 1 else 0)
     for fold in folds:
@@ -74,9 +74,9 @@ def test_no_label_is_predicted_by_a_fit_that_knew_it():
 
 @pytest.mark.parametrize("n", [50, 156, 469])
 @pytest.mark.parametrize("tail", ["normal", "heavy"])
-@pytest.mark.parametrize("told", ["spread", "half of it", "nothing", "noise"])
-def test_new_errors_are_covered(n, tail, told):
-    """Errors whose size varies a hundredfold, which the spread tells of, or does not."""
+@pytest.mark.parametrize("informative", ["spread", "half of it", "nothing", "noise"])
+def test_new_errors_are_covered(n, tail, informative):
+    """Errors whose size varies a hundredfold, with spreads that are informative about it or not."""
     rng = np.random.default_rng(n)
     shares = []
     for _ in range(60):
@@ -87,23 +87,23 @@ def test_new_errors_are_covered(n, tail, told):
             "half of it": np.sqrt(size),
             "nothing": np.ones(len(size)),
             "noise": np.exp(rng.normal(size=len(size))),
-        }[told]
+        }[informative]
         std = calibrated(error[:n], spread[:n]).std(spread[n:])
         shares.append((np.abs(error[n:]) <= WIDTH * std).mean())
     assert 0.87 < np.mean(shares) < 0.93
 
 
-def test_a_telling_spread_gives_narrow_intervals():
+def test_an_informative_spread_gives_narrow_intervals():
     rng = np.random.default_rng(0)
     size = np.exp(rng.normal(size=400))
     error = size * rng.normal(size=400)
-    told, untold = calibrated(error, size).std(size), calibrated(error, np.ones(400)).std(np.ones(400))
-    assert np.median(told) < 0.6 * np.median(untold)
-    assert np.corrcoef(told, size)[0, 1] > 0.99
+    informed, uninformed = calibrated(error, size).std(size), calibrated(error, np.ones(400)).std(np.ones(400))
+    assert np.median(informed) < 0.6 * np.median(uninformed)
+    assert np.corrcoef(informed, size)[0, 1] > 0.99
 
 
 def test_members_that_agree_by_chance_are_not_trusted():
-    """Where the spread is 0 there is still the labels' noise."""
+    """With a spread of 0, the labels' noise remains."""
     rng = np.random.default_rng(0)
     spread = np.where(rng.random(300) < 0.3, 0.0, 1.0)
     calibration = calibrated(rng.normal(size=300), spread)
@@ -119,7 +119,7 @@ def test_up_to_eight_errors_are_all_covered(n):
     assert (error <= WIDTH * calibrated(error, spread).std(spread) * (1 + 1e-9)).all()
 
 
-def test_nothing_held_out_or_no_error_is_no_deviation():
+def test_without_held_out_labels_or_errors_the_deviation_is_0():
     nothing = HeldOut(np.empty(0, int), np.empty(0), np.empty(0))
     for calibration in (Calibration.of(nothing, np.array([5.0])), calibrated(np.zeros(5), np.ones(5))):
         assert calibration.std(np.array([0.0, 3.0])).tolist() == [0, 0]
@@ -131,8 +131,8 @@ def test_spreads_that_are_all_zero():
 
 
 @pytest.mark.parametrize("n", range(2, 9))
-def test_a_few_labels_give_intervals_that_hold_too(n):
-    """Normal labels, each predicted by the mean of the others: the simplest predictor there is."""
+def test_intervals_of_a_few_labels_have_the_coverage(n):
+    """Normal labels, each predicted by the mean of the others, the simplest predictor."""
     rng = np.random.default_rng(n)
     covered = []
     for labels in rng.normal(90.0, 3.0, size=(3000, n + 1)):
@@ -169,7 +169,7 @@ def test_the_unit_of_the_spread_does_not_matter(pairs, factor):
 
 
 @given(pairs=ERRORS)
-def test_a_larger_spread_is_no_smaller_deviation(pairs):
+def test_the_deviation_increases_with_the_spread(pairs):
     error, spread = np.array(pairs).T
     assert (np.diff(calibrated(error, spread).std(np.linspace(0, 200, 50))) >= 0).all()
 
@@ -188,7 +188,7 @@ def test_the_order_of_the_labels_does_not_matter(pairs, seed):
 
 
 @given(pairs=ERRORS)
-def test_there_and_back(pairs):
+def test_the_dict_restores_it(pairs):
     calibration = calibrated(*np.array(pairs).T)
     assert Calibration.from_dict(json.loads(json.dumps(calibration.as_dict()))) == calibration
 
@@ -212,6 +212,6 @@ def test_there_and_back(pairs):
         {"scale": [1.0], "floor": 1.0},
     ],
 )
-def test_what_is_no_calibration_is_refused(numbers):
+def test_an_invalid_calibration_is_refused(numbers):
     with pytest.raises(InputError):
         Calibration.from_dict(numbers)

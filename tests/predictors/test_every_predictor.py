@@ -1,4 +1,4 @@
-"""What every predictor owes, asked of each one that is registered: the kit for third parties, used at home."""
+"""The contract suite for third parties, run on every registered predictor."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ENOUGH: dict[str, dict[str, Any]] = {
     "random-forest": {"trees": 50},
     "mlp-ensemble": {"epochs": 150},
 }
-"""What replaces some of `QUICK` where a predictor must know the labels it has seen."""
+"""Replacements in `QUICK` for tests in which a predictor must fit its labels."""
 SEEDLESS = {"gaussian-process", "ridge", "proxy-process", "space-process"}
-"""Predictors in which nothing is random."""
+"""Deterministic predictors."""
 
 for name in predictor_names():
     # `pytest -k NAME` selects the tests of one predictor.

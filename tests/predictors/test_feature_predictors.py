@@ -1,7 +1,8 @@
-"""Predictors that read path features: what they share, and each against an oracle of its own."""
+"""Predictors of path features: common behaviour, and each against its own oracle."""
 
 from __future__ import annotations
 
+import math
 import sys
 
 import numpy as np
@@ -25,7 +26,7 @@ PEERS = ("gaussian-process", "random-forest", "ridge")
 
 @pytest.fixture(scope="module")
 def labelled(space):
-    """Cells and accuracies made up of their paths, with a few very bad ones and some noise."""
+    """Cells with accuracies made up from their paths, a few very bad ones and some noise."""
     rng = np.random.default_rng(0)
     cells = space.sample(400, rng)
     features = path_features(space, cells)
@@ -37,7 +38,7 @@ def labelled(space):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_intervals_cover_cells_that_were_not_seen(name, make, labelled):
+def test_intervals_cover_unseen_cells(name, make, labelled):
     cells, labels = labelled
     shares = []
     for seed in range(3):
@@ -51,8 +52,8 @@ def test_intervals_cover_cells_that_were_not_seen(name, make, labelled):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_labels_in_another_unit_are_predicted_in_it(name, make, labelled, space):
-    """Ranks are learned: a map of the labels that keeps their order and distances goes through."""
+def test_predictions_are_in_the_unit_of_the_labels(name, make, labelled, space):
+    """Ranks are learned, so an affine map of the labels maps the predictions."""
     cells, labels = labelled[0][:40], labelled[1][:40]
     one, other = make(name), make(name)
     one.fit(cells, labels)
@@ -73,25 +74,29 @@ def test_equal_labels_are_certain(name, make, space, n):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_two_values_of_which_a_fold_knows_one(name, make, space):
+def test_a_fold_may_know_only_one_of_two_values(name, make, space):
     predictor = make(name)
     predictor.fit(space.parse_many(range(12)), np.array([1.0] * 11 + [2.0]))
     assert np.isfinite(predictor.predict(space.parse_many(range(20)))).all()
 
 
 @pytest.mark.parametrize(
-    "meta",
+    ("meta", "error", "message"),
     [
-        {},
-        {"calibration": None},
-        {"calibration": {"scale": float("nan"), "floor": 0.0}},
-        {"calibration": {"scale": 1.0}},
+        ({}, KeyError, "'calibration'"),
+        ({"calibration": None}, InputError, "a calibration is the numbers scale and floor, got None"),
+        (
+            {"calibration": {"scale": math.nan, "floor": 0.0}},
+            InputError,
+            r"scale .* must be a number .* got nan",
+        ),
+        ({"calibration": {"scale": 1.0}}, InputError, "a calibration is the numbers scale and floor"),
     ],
 )
-def test_a_spoilt_calibration_is_refused(make, space, meta):
+def test_a_spoilt_calibration_is_refused(make, space, meta, error, message):
     predictor = make("ridge")
     predictor.fit(space.parse_many(range(5)), np.arange(5.0))
-    with pytest.raises((InputError, LookupError)):
+    with pytest.raises(error, match=message):
         make("ridge").load_state(predictor.state()[0], meta)
 
 
@@ -110,7 +115,7 @@ def test_loading_fits_no_folds(make, space, monkeypatch):
 
 @pytest.mark.parametrize("name", PEERS)
 def test_a_missing_library_is_named(name, space, monkeypatch):
-    """The class is there to be listed; a predictor is refused before labels are paid for."""
+    """The class can be listed; a predictor is refused before any label is evaluated."""
     monkeypatch.setitem(sys.modules, "sklearn", None)
     cls = predictor_class(name)
     assert issubclass(cls, FeaturePredictor)
@@ -157,7 +162,7 @@ def process(space, labelled, config, n=120):
 
 
 def test_the_posterior_is_scikit_learns(space, labelled):
-    """With every label on its own: here isomorphic cells are merged, which changes no prediction."""
+    """scikit-learn reads every label separately; merging isomorphic cells changes no prediction."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern, WhiteKernel
 
@@ -213,8 +218,8 @@ def test_the_likeliest_kernel_recovers_the_noise():
 # --- nets ---------------------------------------------------------------------------------------------------------
 
 
-def test_folds_are_learned_as_if_alone(make, space):
-    """Nets of one fold see nothing of another: the same start and batches would give the same net."""
+def test_folds_are_learned_independently(make, space):
+    """The nets of a fold do not depend on other folds: equal initial weights and batches give equal nets."""
     predictor = make("mlp-ensemble", members=1, epochs=2)
     features, scores = path_features(space, space.parse_many(range(20))), np.linspace(-1, 1, 20)
     first, second = predictor._learn_each([(features, scores), (features, scores)], None)

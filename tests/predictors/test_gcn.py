@@ -1,4 +1,4 @@
-"""The GCN of BRP-NAS: its size, what it reads, and in which direction."""
+"""The GCN of BRP-NAS: its size, its inputs, and the direction of edges."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.predictors.gcn import GCN, PAPER, GCNConfig, GCNNet, GraphConvolution
 from nassurrogate.predictors.inputs.graph_batch import encode
 from nassurrogate.predictors.training.losses import absolute_loss
@@ -26,7 +26,7 @@ def own_inputs(space, graphs, cells):
 
 
 def test_the_paper_has_its_number_of_parameters():
-    """1.1 million: 4 layers of 600, an affine layer norm after each, one output; 3 operations, two ends, the global."""
+    """1.1 million: 4 layers of 600, an affine norm after each, one output; 3 operations and 3 special nodes."""
     with torch.device("meta"):
         net = GCNNet(6, PAPER)
     layers = (6 + 1 + 2) * 600 + 3 * (600 + 1 + 2) * 600
@@ -38,7 +38,7 @@ def test_a_cell_by_hand(space):
     graph = space.graph(space.parse(1))
     assert graph.ops == ("input", "nor_conv_3x3", "nor_conv_3x3", "avg_pool_3x3", "nor_conv_3x3", "output")
     feature, reads = (part[0].tolist() for part in own_inputs(space, [graph], "reduced"))
-    # In front the global node, which reads everything; a node reads itself and those that it feeds.
+    # The global node comes first and reads everything; a node reads itself and the nodes it feeds.
     nothing = [0] * 9
     assert reads == [
         [1, 1, 1, 1, 1, 1, 1, 0, 0],
@@ -57,7 +57,7 @@ def test_a_cell_by_hand(space):
     assert feature[7:] == [[0] * 6] * 2
 
 
-def test_pruned_cells_keep_the_places_of_removed_operations(space):
+def test_pruned_cells_keep_nodes_of_removed_operations(space):
     """As released: only the global node reads them, they have no features, and an edge counts once."""
     twice = CellGraph(("input", "nor_conv_1x1", "output"), [[0, 1, 2], [0, 0, 3], [0, 0, 0]])
     feature, reads = (part[0] for part in own_inputs(space, [twice], "pruned"))
@@ -72,8 +72,8 @@ def test_pruned_cells_keep_the_places_of_removed_operations(space):
 
 @settings(max_examples=15)
 @given(index=st.integers(0, 15_624))
-def test_pruning_keeps_what_is_on_a_way_through_the_cell(space, index):
-    """The nodes of the released code's pruning are those of the reduced cell: networkx counts them."""
+def test_pruning_keeps_nodes_on_paths_from_input_to_output(space, index):
+    """The nodes that the released code's pruning keeps are those of the canonical graph, counted by networkx."""
     cell = space.parse(index)
     lines = nx.DiGraph([("in", (0, 0)), ((3, 0), "out")])
     ops = dict(zip(EDGES, space.to_ops(cell), strict=True))
@@ -101,7 +101,7 @@ def test_a_layer_is_its_formula():
 @pytest.mark.parametrize("cells", ["reduced", "pruned"])
 @settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_the_order_of_nodes_does_not_show(space, cells, seed):
+def test_predictions_do_not_depend_on_the_order_of_nodes(space, cells, seed):
     rng = np.random.default_rng(seed)
     graph = space.graph(space.parse(int(rng.integers(15_625))))
     feature, reads = (part.double() for part in own_inputs(space, [graph], cells))
@@ -114,7 +114,7 @@ def test_the_order_of_nodes_does_not_show(space, cells, seed):
         )
 
 
-def test_padding_does_not_show_on_reduced_cells(space):
+def test_predictions_do_not_depend_on_padding(space):
     feature, reads = (part.double() for part in own_inputs(space, [space.graph(space.parse(1))], "reduced"))
     torch.manual_seed(0)
     net = GCNNet(6, GCNConfig(width=8)).eval().double()
@@ -146,7 +146,7 @@ def test_the_absolute_error():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"cells": "wired"}, "cells is one of reduced, pruned"),
         ({"labels": "ranks"}, "labels is one of rank, fraction"),
@@ -155,6 +155,6 @@ def test_the_absolute_error():
         ({"width": 10**9}, "width must lie in"),
     ],
 )
-def test_bad_configurations(space, changes, told):
-    with pytest.raises(InputError, match=told):
+def test_bad_configurations(space, changes, message):
+    with pytest.raises(InputError, match=message):
         GCN(space, config=changes)

@@ -1,4 +1,4 @@
-"""What the predictors that train networks on graphs have in common: averaging, and deviations from folds."""
+"""Common behaviour of predictors that train networks on graphs: averaging, and deviations from folds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_running_average_of_the_weights():
     assert not torch.allclose(steps.learned["w"], weights["w"])
 
 
-def test_averaging_is_what_a_fit_keeps(space):
+def test_a_fit_keeps_the_average(space):
     cells = space.parse_many(range(20))
     means = []
     for averaging in (0.0, 0.9):
@@ -50,7 +50,7 @@ def test_the_members_of_a_fold_do_not_see_its_labels():
 
 
 def test_held_out_labels_set_the_deviation(space):
-    """Labels that nothing explains are predicted with about their own deviation; labels that a cell explains better."""
+    """Random labels are predicted with about their own deviation, labels that depend on the cell with a smaller one."""
     rng = np.random.default_rng(0)
     cells = space.sample(300, rng)
     convolutions = np.array([cell.string.count("conv") for cell in cells], dtype=float)
@@ -74,8 +74,8 @@ def test_without_folds_the_deviation_is_the_spread(space):
     np.testing.assert_allclose(predictor.predict(cells)[1], 100 * members.std(axis=0, ddof=1))
 
 
-def test_many_members_predict_a_cell_alike_in_any_batch(space):
-    """Nine numbers are added up in another order where they lie side by side."""
+def test_predictions_of_many_members_do_not_depend_on_the_batch(space):
+    """NumPy adds nine contiguous numbers in another order."""
     predictor = GCN(space, config={**TINY, "members": 20, "epochs": 1}, device="cpu")
     predictor.fit(space.parse_many(range(20)), np.linspace(60, 90, 20))
     together = np.stack(predictor.predict(space.parse_many(range(60))))
@@ -114,6 +114,6 @@ def test_holding_out_for_early_stopping_and_for_the_deviation(space):
         assert np.isfinite(std).all()
 
 
-def test_one_fold_is_none(space):
-    with pytest.raises(InputError, match="folds must be 0, or at least 2"):
+def test_a_single_fold_is_refused(space):
+    with pytest.raises(InputError, match="folds must be 0 or at least 2"):
         GCN(space, config={"folds": 1})

@@ -1,4 +1,4 @@
-"""NAR-Former: its size, its tokens, what it does not see, and how it is trained."""
+"""NAR-Former: its size, its tokens, its invariances, and its training."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
-from nassurrogate.graphs.canonical import graph_key, reduce_graph
+from nassurrogate.graphs.canonical import canonical_graph, graph_key
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.predictors.nar_former_v1 import PAPER, Attention, NarFormerV1, NarFormerV1Net, V1Config, tokens
 from nassurrogate.predictors.training.losses import inconsistency, sequence_ranking, squared_loss
 
@@ -27,7 +27,7 @@ def own_inputs(space, indices, preset="fast", **changes):
 
 
 def code(number, width):
-    """The code of a number, by its formula: one frequency after the other, sine before cosine."""
+    """The code of a number by its formula: frequency by frequency, sine before cosine."""
     last = width // 2 - 1
     return [f(math.pi * number * (1 + k / last)) for k in range(width // 2) for f in (math.sin, math.cos)]
 
@@ -46,7 +46,7 @@ def test_the_paper_has_the_parameters_of_its_layers():
 
 
 def test_the_tokens_of_a_cell_by_hand(space):
-    """Cell 1, reduced: input → two convolutions, the first → a pooling and a third one; all but the input add up."""
+    """The canonical graph of cell 1: input → two convolutions, the first → a pooling and a third convolution."""
     graph = space.graph(space.parse(1))
     assert graph.ops == ("input", "nor_conv_3x3", "nor_conv_3x3", "avg_pool_3x3", "nor_conv_3x3", "output")
     token, there = (part[0] for part in own_inputs(space, [1], code_width=16))
@@ -72,7 +72,7 @@ def test_the_paper_reads_all_edges(space):
     token, there = own_inputs(space, range(20), "paper")
     assert token.shape == (20, 10, 192)
     assert there.all()
-    assert (token[:, :2] == token[:1, :2]).all()  # cells of one size have one depth
+    assert (token[:, :2] == token[:1, :2]).all()  # cells of equal size have equal depth
     assert len({tuple(row.flatten().tolist()) for row in token}) == 20
 
 
@@ -91,7 +91,7 @@ def test_a_relabelled_view_is_the_same_cell_in_topological_order(space, preset, 
     rng = np.random.default_rng(seed)
     predictor = NarFormerV1(space, preset=preset, device="cpu")
     cells = space.sample(8, rng)
-    graphs = [space.graph(cell, reduced=preset == "fast") for cell in cells]
+    graphs = [space.graph(cell, canonical=preset == "fast") for cell in cells]
     token, there = predictor.inputs(cells, rng)
     assert token.shape[1] == there.shape[1] == 2
     assert (there[:, 0] == there[:, 1]).all()
@@ -99,13 +99,13 @@ def test_a_relabelled_view_is_the_same_cell_in_topological_order(space, preset, 
     width = predictor.config.code_width
     for row, graph in enumerate(graphs):
         again = _read_back(token[row, 1, 2 : 2 + graph.n_nodes].numpy(), vocabulary, width)
-        assert graph_key(reduce_graph(again)) == graph_key(reduce_graph(graph))
+        assert graph_key(canonical_graph(again)) == graph_key(canonical_graph(graph))
         assert sorted(again.ops) == sorted(graph.ops)
         assert again.adjacency.sum() == graph.adjacency.sum()
 
 
 def _read_back(token, vocabulary, width):
-    """The graph of which these are the nodes' tokens; a `CellGraph` is upper triangular or refused."""
+    """The graph with these tokens; a `CellGraph` must be upper triangular."""
     number = np.array([code(place, width) for place in range(len(token))])
     op = np.array([code(place, width) for place in range(len(vocabulary))])
     np.testing.assert_allclose(token[:, width : 2 * width], number, rtol=0, atol=1e-6)
@@ -124,8 +124,8 @@ def test_without_consistency_there_is_one_view(space):
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
-def test_padding_and_the_order_of_tokens_do_not_show(space, preset):
-    """Numbers stand inside the tokens: the network reads a set, with the depth in front."""
+def test_predictions_do_not_depend_on_padding_or_order_of_tokens(space, preset):
+    """Tokens contain the numbers of nodes: the network reads a set, after the depth."""
     token, there = own_inputs(space, range(20), preset, **TINY_PAPER)
     torch.manual_seed(0)
     net = NarFormerV1Net(NarFormerV1(space, preset=preset, config=TINY_PAPER).config).eval().double()
@@ -161,7 +161,7 @@ def test_gradients_reach_every_parameter(space, preset):
     torch.manual_seed(0)
     net = NarFormerV1Net(predictor.config).train()
     predictor._loss(net(token, there).reshape(1, 32, 2), torch.rand(1, 32)).sum().backward()
-    # A token's keys may all move by one vector: that moves all logits alike, which softmax does not see.
+    # Adding one vector to all keys shifts all logits equally, which softmax ignores.
     for name, weight in net.named_parameters():
         assert weight.grad is not None, name
         assert weight.grad.isfinite().all(), name
@@ -181,21 +181,21 @@ def test_the_papers_loss_is_its_formula():
     np.testing.assert_allclose(given_, error + 0.1 * ranking + 0.5 * apart)
 
 
-def test_relabelled_cells_differ_only_as_they_are_written(space):
-    """Isomorphic strings score alike on the reduced cell; on the wiring as published they need not."""
+def test_only_raw_graphs_distinguish_equivalent_cells(space):
+    """Isomorphic strings score equally on the canonical graph; on the raw graph, as published, they need not."""
     cells = space.parse_many(range(40))
     classes = space.class_ids()
-    twins = max((np.flatnonzero(classes == number) for number in range(200)), key=len)
+    equivalent = max((np.flatnonzero(classes == number) for number in range(200)), key=len)
     spread = {}
     for preset in ("fast", "paper"):
         predictor = NarFormerV1(space, preset=preset, config=TINY_PAPER, device="cpu")
         predictor.fit(cells, np.linspace(10, 90, 40))
-        spread[preset] = len(set(predictor.predict(space.parse_many(twins))[0]))
+        spread[preset] = len(set(predictor.predict(space.parse_many(equivalent))[0]))
     assert spread["fast"] == 1
     assert spread["paper"] > 1
 
 
-def test_the_paper_predicts_percentages_alike_in_any_batch(space):
+def test_percentages_of_the_paper_do_not_depend_on_the_batch(space):
     predictor = NarFormerV1(space, preset="paper", config=TINY_PAPER, device="cpu")
     predictor.fit(space.parse_many(range(10)), np.linspace(0, 100, 10))
     together, _ = predictor.predict(space.parse_many(range(90)))
@@ -206,7 +206,7 @@ def test_the_paper_predicts_percentages_alike_in_any_batch(space):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"cells": "pruned"}, "cells is one of reduced, wired"),
         ({"code_width": 15}, "code_width must be even"),
@@ -216,6 +216,6 @@ def test_the_paper_predicts_percentages_alike_in_any_batch(space):
         ({"epochs": 0}, "epochs must lie in"),
     ],
 )
-def test_bad_configurations(space, changes, told):
-    with pytest.raises(InputError, match=told):
+def test_bad_configurations(space, changes, message):
+    with pytest.raises(InputError, match=message):
         NarFormerV1(space, config=changes)

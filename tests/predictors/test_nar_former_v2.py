@@ -1,4 +1,4 @@
-"""NAR-Former V2 against the released code's numbers, and what the network and its training promise."""
+"""NAR-Former V2 against the results of the released code, and properties of the network and its training."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_released_predictions_are_reproduced(golden, golden_net):
     assert len(set(golden["prediction"].tolist())) == 8
 
 
-def test_our_reading_of_the_cells_is_the_released_one(golden, golden_net, space):
+def test_tokens_and_adjacency_are_those_of_the_released_code(golden, golden_net, space):
     token, adjacency, mask = own_inputs(space, golden["index"].tolist())
     np.testing.assert_allclose(token, golden["token"], rtol=0, atol=1e-6)
     assert (adjacency == golden["adjacency_undirected"]).all()
@@ -90,7 +90,7 @@ def test_codes_of_different_numbers_differ_alike():
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
-def test_padding_does_not_show(space, preset):
+def test_predictions_do_not_depend_on_padding(space, preset):
     predictor = NarFormerV2(space, preset=preset, config=TINY_PAPER, device="cpu")
     torch.manual_seed(0)
     net = NarFormerV2Net(predictor.config).eval().double()
@@ -102,14 +102,14 @@ def test_padding_does_not_show(space, preset):
     )
     with torch.no_grad():
         np.testing.assert_allclose(net(token, adjacency, mask), net(*more), rtol=0, atol=1e-12)
-        # What stands at padding is not read either.
+        # The values at padding are not read either.
         junk = more[0] + (1 - more[2]).unsqueeze(-1) * 7
         np.testing.assert_allclose(net(*more), net(junk, *more[1:]), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
-def test_the_order_of_nodes_shows_only_in_their_numbers(space, preset):
-    """Permuting the rows of an encoded cell changes nothing: the network reads a set of nodes."""
+def test_the_order_of_nodes_matters_only_through_their_numbers(space, preset):
+    """Permuting the rows of an encoded cell changes nothing, as the network reads a set of nodes."""
     token, adjacency, mask = (part.double() for part in own_inputs(space, [1, 2, 3, 4], preset))
     config = NarFormerV2(space, preset=preset, config=TINY_PAPER, device="cpu").config
     torch.manual_seed(0)
@@ -159,24 +159,24 @@ def test_holding_out_works_from_one_label(space, preset):
 
 
 @pytest.mark.parametrize("members", [1, 2])
-def test_the_paper_predicts_a_cell_alike_in_any_batch(space, members):
+def test_predictions_of_the_paper_do_not_depend_on_the_batch(space, members):
     predictor = NarFormerV2(space, preset="paper", config={**TINY_PAPER, "width": 64, "members": members}, device="cpu")
     predictor.fit(space.parse_many(range(10)), np.linspace(60, 90, 10))
     together, _ = predictor.predict(space.parse_many(range(90)))
     assert [predictor.predict([space.parse(i)])[0][0] for i in range(0, 90, 4)] == together[::4].tolist()
 
 
-def _taus_of_epochs(predictor, cells, labels, judges, truth):
-    """Each member's tau on the judges after every epoch of a fit."""
+def _taus_of_epochs(predictor, cells, labels, selection, truth):
+    """Each member's tau on the selection cells after every epoch of a fit."""
     taus = []
 
     class Seen(Ensemble):
         def fit(self, *args, progress=None, criterion=None, **options):
-            def judged(prediction, target):
+            def noted(prediction, target):
                 taus.append([kendalltau(row, truth).statistic for row in prediction[..., 0].numpy()])
                 return criterion(prediction, target)
 
-            super().fit(*args, progress=progress, criterion=judged, **options)
+            super().fit(*args, progress=progress, criterion=noted, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(graph_network, "Ensemble", Seen)
@@ -185,15 +185,15 @@ def _taus_of_epochs(predictor, cells, labels, judges, truth):
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
-def test_the_epoch_that_is_best_on_chosen_cells_is_kept(space, preset):
+def test_the_best_checkpoint_on_the_selection_is_kept(space, preset):
     changes = {**TINY_PAPER, "members": 2, "epochs": 12, "learning_rate": 0.05, "patience": 1, "holdout": 0.5}
     predictor = NarFormerV2(space, preset=preset, config=changes, device="cpu")
-    cells, judges = space.parse_many(range(20)), space.parse_many(range(100, 140))
-    truth = np.array([cell.string.count("conv") + cell.index / 1e4 for cell in judges])
-    predictor.choose_model_on(judges, truth)
-    taus = _taus_of_epochs(predictor, cells, np.linspace(60, 90, 20), judges, truth)
-    assert len(taus) == 12  # no epoch is left out for want of patience
-    kept = [kendalltau(scores, truth).statistic for scores in predictor.member_scores(judges)]
+    cells, selection = space.parse_many(range(20)), space.parse_many(range(100, 140))
+    truth = np.array([cell.string.count("conv") + cell.index / 1e4 for cell in selection])
+    predictor.choose_model_on(selection, truth)
+    taus = _taus_of_epochs(predictor, cells, np.linspace(60, 90, 20), selection, truth)
+    assert len(taus) == 12  # patience does not end it early
+    kept = [kendalltau(scores, truth).statistic for scores in predictor.member_scores(selection)]
     np.testing.assert_allclose(kept, np.nanmax(taus, axis=0)[:2], rtol=0, atol=0.01)  # trained in single precision
     assert (taus[-1] < np.nanmax(taus, axis=0)).any()
 
@@ -203,8 +203,8 @@ def test_an_evaluation_can_let_it_choose(space):
 
 
 @pytest.mark.parametrize(("n", "targets"), [(1, [1.0]), (3, [1.0, 2.0]), (2, [1.0, np.nan]), (0, [])])
-def test_what_a_model_cannot_be_chosen_on(space, n, targets):
-    with pytest.raises(InputError, match="a model is chosen on 2 architectures or more"):
+def test_an_invalid_selection_is_refused(space, n, targets):
+    with pytest.raises(InputError, match="a checkpoint is chosen on at least 2 architectures"):
         NarFormerV2(space, device="cpu").choose_model_on(space.parse_many(range(n)), np.array(targets))
 
 
@@ -218,7 +218,7 @@ def test_labels_held_out_in_turn_set_the_deviation_of_fast_alone(space):
     assert not deviations["paper"].any()
 
 
-def test_equal_cells_are_told_apart_by_their_wiring_only(space):
+def test_only_raw_graphs_distinguish_equivalent_cells(space):
     assert NarFormerV2(space, preset="fast").reads_canonical_cells
     assert not NarFormerV2(space, preset="paper").reads_canonical_cells
 
@@ -244,7 +244,7 @@ def test_the_paper_refuses_what_it_cannot_divide_by(space):
 
 
 def test_the_number_of_steps_is_bounded(space):
-    """Batches grow with the labels where `max_steps` says so."""
+    """Batches grow with the labels, to keep within `max_steps`."""
     calls = []
     changes = {**vars(TINY), "epochs": 10, "batch": 2, "max_steps": 40}
     predictor = NarFormerV2(space, config=changes, device="cpu")
@@ -256,7 +256,7 @@ def test_the_number_of_steps_is_bounded(space):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"cells": "whole"}, "cells is one of reduced, wired"),
         ({"labels": "ranks"}, "labels is one of rank, fraction"),
@@ -273,8 +273,8 @@ def test_the_number_of_steps_is_bounded(space):
         ({5: 8}, "unknown hyper-parameter 5"),
     ],
 )
-def test_bad_configurations(space, changes, told):
-    with pytest.raises(InputError, match=told):
+def test_bad_configurations(space, changes, message):
+    with pytest.raises(InputError, match=message):
         NarFormerV2(space, config=changes)
 
 

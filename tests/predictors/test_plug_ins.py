@@ -1,4 +1,4 @@
-"""Predictors that others plug in: by an entry point, or as a class."""
+"""Predictors of third parties: by an entry point, or as a class."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ def test_a_predictor_is_plugged_in_by_an_entry_point(tmp_path):
 
 
 @pytest.mark.usefixtures("plugin")
-def test_a_plug_in_does_not_replace_what_is_built_in():
+def test_a_plug_in_does_not_replace_a_built_in_predictor():
     assert predictor_class("gradient-boosting").__module__ == "nassurrogate.predictors.gradient_boosting"
     assert predictor_names().count("gradient-boosting") == 1
 
 
 @pytest.mark.usefixtures("plugin")
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("absent", "registered as no_such_module:Mean but does not load.*no_such_module"),
         ("lacking", "registered as mean_plugin:Mode but does not load.*Mode"),
@@ -107,8 +107,8 @@ def test_a_plug_in_does_not_replace_what_is_built_in():
         ("unfinished", "which does not define description, fit, load_state, predict, presets, state"),
     ],
 )
-def test_a_broken_plug_in_gives_one_line(name, told):
-    with pytest.raises(InputError, match=told) as caught:
+def test_a_broken_plug_in_gives_one_line(name, message):
+    with pytest.raises(InputError, match=message) as caught:
         Surrogate(predictor=name)
     assert "\n" not in str(caught.value)
 
@@ -139,7 +139,7 @@ def test_a_predictor_is_given_as_a_class(tmp_path):
     assert type(Surrogate(predictor=GradientBoosting).predictor) is GradientBoosting
 
 
-def test_a_saved_predictor_that_is_not_registered_is_named_and_asked_for(tmp_path):
+def test_loading_an_unregistered_predictor_asks_for_its_class(tmp_path):
     path = Surrogate(predictor=Shifted).fit(CELLS, TARGETS).save(tmp_path / "model")
     with pytest.raises(InputError, match=r"model: unknown predictor 'shifted'; known: .*load\(path, predictor=…\)"):
         Surrogate.load(path)
@@ -147,26 +147,26 @@ def test_a_saved_predictor_that_is_not_registered_is_named_and_asked_for(tmp_pat
         Surrogate.load(path, predictor=GradientBoosting)
 
 
-def test_classes_that_are_no_predictors():
+def test_classes_that_are_not_predictors():
     class Nameless(GradientBoosting):
         name = ""
 
     class Impostor(GradientBoosting):
         pass
 
-    for given_class, told in (
+    for given_class, message in (
         (int, "the class int, which is not a subclass of Predictor"),
         (Predictor, "which does not define description, fit, load_state, name, predict, presets, state"),
         (Nameless, "whose name must be text without a colon, got ''"),
-        (Impostor, "which goes by the name of another one, 'gradient-boosting'; give it a name of its own"),
+        (Impostor, "which has the name of another one, 'gradient-boosting'; give it a name of its own"),
         (Shifted(SPACE), "must be a name such as .* or a subclass of Predictor"),
         (5, "must be a name such as"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             Surrogate(predictor=given_class)
-    for options, told in (
+    for options, message in (
         ({"predictor": Shifted, "preset": "large"}, "unknown preset 'large' of predictor 'shifted'; known: plain"),
         ({"predictor": "gradient-boosting:default", "preset": "plain"}, "preset 'plain' contradicts the predictor"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=message):
             Surrogate(**options)

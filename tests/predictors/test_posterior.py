@@ -1,4 +1,4 @@
-"""What every predictor tells a search: a posterior in the scale in which it learns, of candidates that come and go."""
+"""The posterior of every predictor, on the scale on which it learns, and that of growing candidates."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_it_ranks_as_the_predictions_do(fitted, space):
     assert spearmanr(mean, predictor.predict(archs)[0]).statistic > 0.999
 
 
-def test_labels_are_encoded_in_its_scale_in_their_order(fitted):
+def test_encoded_labels_are_on_its_scale_in_order(fitted):
     predictor, cells, labels = fitted
     encoded, mean = predictor.encoded(labels), predictor.posterior(cells)[0]
     assert (np.argsort(encoded) == np.argsort(labels)).all()
@@ -52,7 +52,7 @@ def test_candidates_have_the_posterior_of_the_last_fit(fitted, space, labels_of)
             np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-7)
 
 
-def test_of_no_architectures_it_is_empty(fitted):
+def test_without_architectures_it_is_empty(fitted):
     predictor, _, _ = fitted
     assert [part.shape for part in predictor.posterior([])] == [(0,), (0,)]
     assert [part.shape for part in predictor.candidate_posterior().posterior()] == [(0,), (0,)]

@@ -1,4 +1,4 @@
-"""What predictors are handed beside labels: the space, which they may refuse, and the metric."""
+"""The space and the metric of a predictor: which spaces it refuses, and how the metric matters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nassurrogate.predictors import (
 from nassurrogate.predictors.base import Predictor
 from nassurrogate.predictors.gradient_boosting import GradientBoosting
 from nassurrogate.predictors.proxy_process import ProxyProcess
-from nassurrogate.predictors.stacked_ensemble.predictor import StackedEnsemble
+from nassurrogate.predictors.stacked_ensemble import StackedEnsemble
 from nassurrogate.spaces import CategoricalSpace, CellSpace, EnumerableSpace, get_space
 
 NB201 = get_space("nb201")
@@ -38,7 +38,7 @@ CELL_PREDICTORS = [name for name in predictor_names() if name not in OPEN_PREDIC
 
 
 @pytest.mark.parametrize("name", CELL_PREDICTORS)
-def test_what_reads_cells_refuses_other_spaces_in_one_line(name):
+def test_predictors_of_cells_refuse_other_spaces_in_one_line(name):
     assert predictor_class(name).requires is CellSpace
     with pytest.raises(InputError) as caught:
         Surrogate(MINE, predictor=name)
@@ -49,7 +49,7 @@ def test_what_reads_cells_refuses_other_spaces_in_one_line(name):
 
 
 @pytest.mark.parametrize("name", OPEN_PREDICTORS)
-def test_what_reads_rows_of_features_works_on_any_space(name):
+def test_predictors_of_features_work_on_any_space(name):
     archs = list(MINE.members())
     surrogate = Surrogate(MINE, predictor=name, seed=0).fit(archs, [90.0, 90.5, 91.0, 91.0, 91.5, 92.0])
     assert np.isfinite(surrogate.predict(archs)).all()
@@ -57,22 +57,22 @@ def test_what_reads_rows_of_features_works_on_any_space(name):
 
 
 @pytest.mark.parametrize("name", OPEN_PREDICTORS)
-def test_a_cost_is_read_off_the_raw_architecture(name):
-    """Cells of one function cost differently: whoever reads canonical cells alone cannot tell them apart."""
+def test_a_cost_is_predicted_from_the_raw_architecture(name):
+    """Equivalent cells have different costs: a predictor of canonical cells cannot distinguish them."""
     largest = np.bincount(NB201.class_ids()).argmax()
-    twins = NB201.take(np.flatnonzero(NB201.class_ids() == largest)[:20])
+    equivalent = NB201.take(np.flatnonzero(NB201.class_ids() == largest)[:20])
     rng = np.random.default_rng(0)
     archs = NB201.sample(60, rng)
     costs = NB201.costs(archs)["params_m"] + rng.normal(0, 0.01, 60)
-    for metric, tells_apart in ((LATENCY, True), (LOSS, False)):
+    for metric, distinguishes in ((LATENCY, True), (LOSS, False)):
         surrogate = Surrogate(NB201, predictor=name, metric=metric, seed=0).fit(archs, costs)
-        assert surrogate.predictor.reads_canonical_cells != tells_apart
-        assert (len(set(surrogate.predict(twins)[0])) > 1) == tells_apart
+        assert surrogate.predictor.reads_canonical_cells != distinguishes
+        assert (len(set(surrogate.predict(equivalent)[0])) > 1) == distinguishes
 
 
 @pytest.mark.parametrize("name", [OPEN_PREDICTOR, "ridge"])
 def test_a_space_that_was_declared_again_is_read_again(name):
-    """Of one name and the same slots, as in a notebook whose cell was changed and run once more."""
+    """With the same name and slots, as in a notebook cell that is changed and run again."""
     slots = {"first": [1, 2, 3], "second": [1, 2, 3]}
 
     def learned(**functions):
@@ -98,7 +98,7 @@ def test_a_space_that_was_declared_again_is_read_again(name):
 
 
 @pytest.mark.parametrize("name", [OPEN_PREDICTOR, "ridge"])
-def test_so_it_is_where_other_architectures_are_equivalent(name):
+def test_a_space_with_other_equivalences_is_read_again(name):
     slots = {"first": [1, 2, 3], "second": [1, 2, 3]}
     found = []
     for canonical in (None, lambda arch: dict(zip(slots, sorted(arch.choices.values()), strict=True)), None):
@@ -109,7 +109,7 @@ def test_so_it_is_where_other_architectures_are_equivalent(name):
     assert found == [False, True, False]
 
 
-def test_any_kind_of_space_can_be_asked_for():
+def test_any_kind_of_space_can_be_required():
     class Ordered(Mean):
         requires = EnumerableSpace
 
@@ -121,7 +121,7 @@ def test_any_kind_of_space_can_be_asked_for():
     assert Mean(MINE).space is MINE
 
 
-def test_a_space_is_taken_wherever_its_name_is():
+def test_a_space_is_accepted_wherever_its_name_is():
     surrogate = Surrogate(MINE, predictor=Mean)
     assert surrogate.space is surrogate.predictor.space is surrogate.fresh(seed=3).space is MINE
     surrogate.fit([{"kernel": 3, "width": 16}, "kernel=5 width=64"], [1.0, 3.0])
@@ -166,7 +166,7 @@ def test_what_it_reads_follows_the_configuration():
 
 @dataclass(frozen=True)
 class Config:
-    """Nothing to set."""
+    """No hyper-parameters."""
 
 
 class Mean(Predictor):
@@ -190,7 +190,7 @@ class Mean(Predictor):
 
 
 class OfOld(Mean):
-    """Written when predictors were handed no metric."""
+    """Written before predictors knew their metric."""
 
     name = "of-old"
 
@@ -199,7 +199,7 @@ class OfOld(Mean):
 
 
 class Passing(Mean):
-    """Hands on what it does not know."""
+    """Passes all options on."""
 
     name = "passing"
 
@@ -207,7 +207,7 @@ class Passing(Mean):
         super().__init__(space, **options)
 
 
-def test_every_predictor_is_handed_the_metric():
+def test_every_predictor_knows_the_metric():
     for cls in (Mean, OfOld, Passing, GradientBoosting):
         for metric in (LATENCY, LOSS, Metric("usefulness", direction="maximize")):
             surrogate = Surrogate(NB201, predictor=cls, metric=metric)
@@ -219,7 +219,7 @@ def test_every_predictor_is_handed_the_metric():
     assert make_predictor(OfOld, NB201, metric=LATENCY, seed=5).seed == 5
 
 
-def test_a_stack_hands_it_on():
+def test_a_stack_passes_the_metric_on():
     stack = StackedEnsemble(NB201, metric=LOSS)
     assert all(member.metric is LOSS for member in stack._members)
 
@@ -234,15 +234,15 @@ def test_the_direction_of_a_score_is_that_of_the_metric():
         Surrogate(NB201, predictor=Mean, metric=UNKNOWN)
 
 
-def test_proxies_point_the_way_of_the_metric():
-    """Before any label counts: a loss falls where accuracy rises; larger networks score higher, and cost more."""
+def test_proxies_follow_the_direction_of_the_metric():
+    """Before any labels: a loss falls as accuracy rises; larger networks score higher and cost more."""
     accuracy = ProxyProcess(NB201)._prior
     assert accuracy.any()
     for metric, sign in ((LOSS, -1), (LATENCY, 1), (FPS, -1), (UNKNOWN, 0)):
         assert (ProxyProcess(NB201, metric=metric)._prior == sign * accuracy).all()
 
 
-def test_a_loss_is_learned_as_well_as_the_accuracy_that_it_mirrors():
+def test_a_loss_is_learned_as_well_as_the_negated_accuracy():
     cells = NB201.sample(12, np.random.default_rng(0))
     accuracy = np.random.default_rng(1).normal(size=12)
     proxies = ProxyProcess(NB201)

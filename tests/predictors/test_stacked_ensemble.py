@@ -1,4 +1,4 @@
-"""The stack: its weights on made-up members, and the predictor made of peers."""
+"""The stack: its weights for made-up members, and the predictor made of others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nassurrogate.predictors.stacked_ensemble.weights import StackWeights
 
 
 def members(seed, m, noises):
-    """(m, M) scores that are the truth plus noise, and the (m,) truth; a noise of infinity is nothing but noise."""
+    """(m, M) scores, which are the truth plus noise, or noise alone if it is infinite; and the (m,) truth."""
     rng = np.random.default_rng(seed)
     truth = rng.normal(size=m)
     each = [truth + noise * rng.normal(size=m) if np.isfinite(noise) else rng.normal(size=m) for noise in noises]
@@ -31,7 +31,7 @@ def members(seed, m, noises):
     noises=st.lists(st.sampled_from([0.0, 0.3, 2.0, np.inf]), min_size=1, max_size=5),
     scale=st.sampled_from([0.0, 1e-3, 1.0, 30.0, -1.0]),
 )
-def test_weights_are_shares(seed, m, noises, scale):
+def test_weights_sum_to_1(seed, m, noises, scale):
     each, truth = members(seed, m, noises)
     stack = StackWeights.of(scale * each, truth)
     assert min(stack.weight) >= 0
@@ -51,7 +51,7 @@ def test_a_useless_member_counts_little(seed):
 
 
 def test_many_labels_give_least_squares():
-    """The prior is forgotten: SciPy's solution of the same problem without it."""
+    """The prior vanishes: the result is SciPy's solution without it."""
     from scipy.optimize import lsq_linear
 
     each, truth = members(0, 20_000, [0.3, 0.5, 1.0])
@@ -68,14 +68,14 @@ def test_few_labels_give_nearly_the_plain_mean():
     assert StackWeights.of(each[:0], truth[:0]) == StackWeights.equal(3)
 
 
-def test_members_that_are_all_wrong_leave_the_plain_mean():
+def test_members_in_reverse_order_give_the_plain_mean():
     each, truth = members(0, 100, [0.1, 0.1])
     assert StackWeights.of(-each, truth).weight == pytest.approx((0.5, 0.5), abs=0.02)
     assert StackWeights.of(-each, truth).slope > 0
 
 
 def test_the_scale_of_a_member_does_not_matter():
-    """A member that shrinks its scores is stretched."""
+    """The scores of a member that shrinks them are stretched."""
     each, truth = members(0, 2000, [0.3, 0.3])
     shrunk = each * np.array([1.0, 0.25])
     plain, stretched = StackWeights.of(each, truth), StackWeights.of(shrunk, truth)
@@ -84,13 +84,13 @@ def test_the_scale_of_a_member_does_not_matter():
 
 
 def test_the_spread_is_that_of_the_mixture():
-    """Draws from a random member's normal distribution deviate by as much."""
+    """It is the deviation of samples from the normal distribution of a random member."""
     stack, rng = StackWeights((0.7, 0.3), (0.0, 0.0), (1.0, 1.0), 0.0, 2.0), np.random.default_rng(0)
     mean, spread = stack.combine(np.array([[0.5, -1.0]]), np.array([[0.2, 0.6]]))
     second = rng.random(400_000) < 0.3
-    draws = 2 * np.where(second, rng.normal(-1.0, 0.6, 400_000), rng.normal(0.5, 0.2, 400_000))
-    assert mean[0] == pytest.approx(draws.mean(), abs=0.01)
-    assert spread[0] == pytest.approx(draws.std(), abs=0.01)
+    samples = 2 * np.where(second, rng.normal(-1.0, 0.6, 400_000), rng.normal(0.5, 0.2, 400_000))
+    assert mean[0] == pytest.approx(samples.mean(), abs=0.01)
+    assert spread[0] == pytest.approx(samples.std(), abs=0.01)
 
 
 GOOD = StackWeights.equal(2).as_dict()
@@ -133,14 +133,14 @@ def fitted(make, space):
     return predictor
 
 
-def test_every_member_has_a_share(fitted):
+def test_every_member_has_a_weight(fitted):
     assert list(fitted.weights) == ["gaussian-process", "random-forest:default", "ridge"]
     assert min(fitted.weights.values()) >= 0
     assert sum(fitted.weights.values()) == pytest.approx(1)
 
 
-def test_statistics_are_frozen(fitted, space):
-    """A cell's score is its own, whatever else is asked."""
+def test_statistics_are_fixed_by_the_fit(fitted, space):
+    """The score of a cell does not depend on the batch."""
     cells = space.parse_many(range(0, 6000, 20))
     together, _ = fitted.predict(cells)
     best, worst = np.argsort(together)[-5:], np.argsort(together)[:5]
@@ -149,7 +149,7 @@ def test_statistics_are_frozen(fitted, space):
 
 
 def test_loading_keeps_the_weights(fitted, make, space, monkeypatch):
-    """They are read, not chosen again."""
+    """They are read, not fitted again."""
     tensors, meta = fitted.state()
     monkeypatch.setattr(StackWeights, "of", None)
     restored = make("ensemble", members="gaussian-process,random-forest:default,ridge")
@@ -196,7 +196,7 @@ def test_nets_may_be_members(make, space, labels_of):
 
 
 @pytest.mark.parametrize(
-    ("members", "told"),
+    ("members", "message"),
     [
         ("", "''"),
         ("ridge,ridge", "different"),
@@ -208,8 +208,8 @@ def test_nets_may_be_members(make, space, labels_of):
         (",".join(f"m{i}" for i in range(17)), "1 to 16"),
     ],
 )
-def test_bad_members_are_refused(members, told, space):
+def test_bad_members_are_refused(members, message, space):
     with pytest.raises(InputError, match="members") as caught:
         predictor_class("ensemble")(space, config={"members": members})
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What is measured of many untrained networks at once is what one network, written out, gives."""
+"""Probes of many untrained networks at once are those of a network that is written out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
-from nassurrogate.graphs.canonical import reduce_graph
+from nassurrogate.graphs.canonical import canonical_graph
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.proxies import random_networks as module
 from nassurrogate.proxies.names import PROBE_NAMES
 from nassurrogate.proxies.random_cells import CELLS_OF, SplitCells, SummedCells
@@ -31,13 +31,13 @@ def measured(*graphs, seed=0, cells_per_stage=1, **changes):
 
 
 def passing_on(times):
-    """The cell that gives its input so many times."""
+    """The cell that outputs a multiple of its input."""
     return CellGraph(("input", "output"), [[0, times], [0, 0]])
 
 
 @pytest.fixture(scope="module")
 def cells(space):
-    """Random cells, one without a way through, one that only passes on."""
+    """Random cells, one with no path from input to output, one that only passes its input on."""
     some = space.sample(10, np.random.default_rng(0))
     return [cell.graph() for cell in (*some, space.from_ops(["none"] * 6), space.from_ops(["skip_connect"] * 6))]
 
@@ -46,7 +46,7 @@ def cells(space):
 
 
 class Written:
-    """One network in float64 without batches of networks: weights are drawn by the module, all else is done here."""
+    """One network in float64, written out except for the random weights."""
 
     cells = SummedCells
 
@@ -143,7 +143,7 @@ class Written:
 
 
 class WrittenSplit(Written):
-    """What NAS-Bench-101's `model_builder` does: channels are divided, cut off and concatenated."""
+    """The channels of NAS-Bench-101's `model_builder`: divided, truncated and concatenated."""
 
     cells = SplitCells
 
@@ -187,8 +187,8 @@ def test_they_are_those_of_one_network_written_out(name, written, cells_per_stag
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
 
 
-def test_every_wiring_of_split_cells_is_written_out():
-    """An edge from the input to the output beside others, cells of one vertex and of none, and four that feed it."""
+def test_all_kinds_of_split_cells():
+    """An edge from input to output, cells of one vertex and of none, and four vertices that feed the output."""
     op = "conv3x3-bn-relu"
     feeding = np.zeros((6, 6), int)
     feeding[0, 1:5] = feeding[1:5, 5] = 1
@@ -198,8 +198,8 @@ def test_every_wiring_of_split_cells_is_written_out():
         CellGraph(("input", "maxpool3x3", op, "output"), [[0, 1, 1, 1], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]]),
         CellGraph(("input", op, "maxpool3x3", op, "conv1x1-bn-relu", "output"), feeding),
     ]
-    reduced = [reduce_graph(graph) for graph in graphs]
-    expected = [WrittenSplit(graph, seed=1, cells_per_stage=1).probes() for graph in reduced]
+    canonical = [canonical_graph(graph) for graph in graphs]
+    expected = [WrittenSplit(graph, seed=1, cells_per_stage=1).probes() for graph in canonical]
     np.testing.assert_allclose(measured(*graphs, seed=1, space="nb101"), expected, rtol=2e-3, atol=2e-4)
 
 
@@ -221,27 +221,27 @@ def test_a_cell_alone_is_a_cell_in_a_batch(name, cells, monkeypatch):
 
 @settings(max_examples=10)
 @given(st.integers(0, 15_624), st.randoms(use_true_random=False))
-def test_numbering_of_nodes_does_not_count(space, index, random):
-    wired = space.graph(space.parse(index), reduced=False)
+def test_the_numbering_of_nodes_does_not_matter(space, index, random):
+    raw = space.graph(space.parse(index), canonical=False)
     order = [0]
-    waiting = set(range(1, wired.n_nodes - 1))
+    waiting = set(range(1, raw.n_nodes - 1))
     while waiting:
-        ready = sorted(node for node in waiting if not any(wired.adjacency[other, node] for other in waiting))
+        ready = sorted(node for node in waiting if not any(raw.adjacency[other, node] for other in waiting))
         order.append(random.choice(ready))
         waiting.remove(order[-1])
-    order.append(wired.n_nodes - 1)
-    relabelled = CellGraph([wired.ops[node] for node in order], wired.adjacency[np.ix_(order, order)])
-    assert (measured(relabelled) == measured(wired)).all()
+    order.append(raw.n_nodes - 1)
+    relabelled = CellGraph([raw.ops[node] for node in order], raw.adjacency[np.ix_(order, order)])
+    assert (measured(relabelled) == measured(raw)).all()
     assert (measured(relabelled) == measured(space.graph(space.parse(index)))).all()
 
 
-def test_a_seed_decides(cells):
+def test_the_seed_decides(cells):
     first, again, other = (measured(*cells, seed=seed) for seed in (1, 1, 2))
     assert (first == again).all()
-    assert (first != other).any(axis=1)[:-2].all()  # nothing comes through the dead cell, whatever the weights
+    assert (first != other).any(axis=1)[:-2].all()  # no weight matters in a cell with no path from input to output
 
 
-def test_the_callers_threads_and_random_numbers_are_left_alone(cells):
+def test_the_callers_threads_and_random_numbers_do_not_change(cells):
     threads = torch.get_num_threads()
     torch.manual_seed(0)
     expected = torch.rand(3)
@@ -255,7 +255,7 @@ def test_the_callers_threads_and_random_numbers_are_left_alone(cells):
 
 
 def test_a_cell_that_passes_on_its_input():
-    """The stem is normalised, and so is what a reduction adds up: variances of 1 and 2."""
+    """The stem is normalised, and so are the summands of a reduction: variances of 1 and 2."""
     row = measured(passing_on(1), images=64)[0]
     assert row[COLUMN["stage 1 log variance"]] == pytest.approx(0, abs=1e-3)
     assert (
@@ -265,8 +265,8 @@ def test_a_cell_that_passes_on_its_input():
 
 
 @pytest.mark.parametrize("times", [2, 3])
-def test_an_edge_that_counts_more_than_once(times):
-    """Every cell multiplies; what follows a stage is normalised, so nothing else changes."""
+def test_an_edge_with_a_multiplicity(times):
+    """Every cell multiplies its input; a normalisation follows each stage, so nothing else changes."""
     once, more = measured(passing_on(1), passing_on(times))
     change = more - once
     variances = [COLUMN[f"{stage} log variance"] for stage in STAGES]
@@ -279,7 +279,7 @@ def test_an_edge_that_counts_more_than_once(times):
 
 
 @pytest.mark.parametrize("beside", [0, 3])
-def test_a_cell_without_a_way_through(cells, beside):
+def test_no_path_from_input_to_output(cells, beside):
     dead = CellGraph(("input", "output"), np.zeros((2, 2), int))
     row = measured(dead, *cells[:beside])[0]
     assert np.isfinite(row).all()
@@ -305,19 +305,19 @@ def test_names():
 
 
 def test_progress_counts_every_row_of_different_cells(cells):
-    told: list[int] = []
-    measured(*cells, *cells, progress=told.append)
-    assert sum(told) == len(set(cells))
+    done: list[int] = []
+    measured(*cells, *cells, progress=done.append)
+    assert sum(done) == len(set(cells))
 
 
-def test_an_operation_that_is_not_known():
+def test_an_unknown_operation_is_refused():
     graph = CellGraph(("input", "nor_conv_5x5", "output"), [[0, 1, 1], [0, 0, 1], [0, 0, 0]])
     with pytest.raises(InputError, match=r"'nor_conv_5x5' for a random network of nb201; known: nor_conv_1x1, .*3x3"):
         measured(graph)
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
         ({"seed": None}, "seed must be"),
@@ -330,6 +330,6 @@ def test_an_operation_that_is_not_known():
         ({"space": "nb301"}, "unknown space 'nb301' of random networks; known: nb201, nb101"),
     ],
 )
-def test_numbers_out_of_range(changes, told):
-    with pytest.raises(InputError, match=told):
+def test_numbers_out_of_range(changes, message):
+    with pytest.raises(InputError, match=message):
         measured(passing_on(1), **changes)

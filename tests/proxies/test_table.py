@@ -1,4 +1,4 @@
-"""The shipped probes: what the script writes is what is read, and nothing else is taken for it."""
+"""The shipped probes: the output of the script is read, and anything else is refused."""
 
 from __future__ import annotations
 
@@ -14,23 +14,19 @@ from scipy.stats import norm, spearmanr
 from nassurrogate.errors import InputError
 from nassurrogate.proxies import table as module
 from nassurrogate.proxies.names import PROBE_NAMES
+from nassurrogate.proxies.normal_scores import normal_scores
 from nassurrogate.proxies.random_networks import probe
-from nassurrogate.proxies.table import (
-    has_probes,
-    normal_scores,
-    probe_features,
-    write_probes,
-)
+from nassurrogate.proxies.table import has_probes, probe_features, write_probes
 from nassurrogate.spaces import CellSpace, get_space, space_names
 
 CELL_SPACES = [name for name in space_names() if isinstance(get_space(name), CellSpace)]
 
-SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "make_probes.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "examples" / "choices" / "make_probes.py"
 
 
 @pytest.fixture
 def shipped(space, tmp_path, monkeypatch):
-    """`shipped(content)`: as if that file had come with the package."""
+    """`shipped(content)`: ships this file with the package."""
     probe_features.cache_clear()
     monkeypatch.setattr(module, "_file", lambda space: tmp_path / f"{space.name}_probes.npz")
 
@@ -85,7 +81,7 @@ def test_equal_values_share_a_score():
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_read(space, scores, written, shipped):
+def test_a_written_table_is_read(space, scores, written, shipped):
     assert not has_probes(space)
     shipped(written)
     assert has_probes(space)
@@ -96,7 +92,7 @@ def test_what_is_written_is_read(space, scores, written, shipped):
     assert not found.flags.writeable
 
 
-def test_of_a_large_space_scores_are_kept_as_bytes(space, scores, shipped, monkeypatch):
+def test_scores_of_a_large_space_are_stored_as_bytes(space, scores, shipped, monkeypatch):
     monkeypatch.setattr(module, "_MOST_HALVES", 100)
     file = io.BytesIO()
     wide = np.clip(np.where(np.arange(len(scores))[:, None] == 7, 9, scores), -4.7, 4.7)  # of one in half a million
@@ -109,12 +105,14 @@ def test_of_a_large_space_scores_are_kept_as_bytes(space, scores, shipped, monke
 def test_a_space_without_a_table(shipped):
     other = get_space("nb101")
     assert not has_probes(other)
-    with pytest.raises(InputError, match=r"no probes of the space 'nb101' are shipped; examples/make_probes\.py makes"):
+    with pytest.raises(
+        InputError, match=r"no probes of the space 'nb101' are shipped; examples/choices/make_probes\.py makes"
+    ):
         probe_features(other)
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "told"),
+    ("name", "change", "message"),
     [
         ("scores", lambda a: a[:-1], "no finite (5425, 25)"),
         ("scores", lambda a: a.astype(np.float64), "no finite (5425, 25)"),
@@ -125,7 +123,7 @@ def test_a_space_without_a_table(shipped):
         ("classes_sha256", lambda a: None, "other classes_sha256"),
     ],
 )
-def test_a_table_that_does_not_fit_names_the_script(space, written, shipped, name, change, told):
+def test_a_table_that_does_not_fit_names_the_script(space, written, shipped, name, change, message):
     with np.load(io.BytesIO(written)) as table:
         kept = dict(table)
     kept[name] = change(kept[name])
@@ -134,7 +132,7 @@ def test_a_table_that_does_not_fit_names_the_script(space, written, shipped, nam
     shipped(file.getvalue())
     with pytest.raises(RuntimeError) as raised:
         probe_features(space)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
     assert module.SCRIPT in str(raised.value)
 
 
@@ -149,8 +147,8 @@ def test_a_table_holds_no_objects(space, shipped):
 # --- the script ------------------------------------------------------------------------------------------------------
 
 
-def test_the_script_makes_what_it_says(space, script, tmp_path, monkeypatch, capsys):
-    """On the first cells alone: all of them take minutes."""
+def test_the_script_makes_the_table(space, script, tmp_path, monkeypatch, capsys):
+    """Only for the first cells: all of them take minutes."""
     some = space.first_of_class[:20]
     monkeypatch.setitem(vars(space), "first_of_class", some)
     out, raw = tmp_path / "new" / "probes.npz", tmp_path / "raw"
@@ -168,7 +166,7 @@ def test_the_script_makes_what_it_says(space, script, tmp_path, monkeypatch, cap
         assert (kept["probes"] == runs[1]).all()
 
     with monkeypatch.context() as patched:
-        patched.setattr(script, "probe", None)  # what is there is read
+        patched.setattr(script, "probe", None)  # the existing file is read
         script.main()
     assert "seed 1: 20 of 20 classes" in capsys.readouterr().err
 
@@ -188,7 +186,7 @@ def test_the_script_makes_what_it_says(space, script, tmp_path, monkeypatch, cap
 
 
 @pytest.mark.parametrize("text", ["", "2", "2:0", "0:1", "2:1,2:1", "a:b", "2:1:1"])
-def test_settings_that_are_none(script, text, monkeypatch, capsys):
+def test_invalid_settings(script, text, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["make_probes.py", "--out", "never", "--settings", text])
     with pytest.raises(SystemExit):
         script.main()

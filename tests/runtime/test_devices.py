@@ -1,4 +1,4 @@
-"""Devices: one that is not there is refused for every predictor, and one without an effect is said to have none."""
+"""Devices: every predictor refuses a missing one, and a device without an effect is logged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from nassurrogate import Surrogate
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import predictor_class, predictor_names
-from nassurrogate.surrogate import _say_no_effect
+from nassurrogate.surrogate import _log_no_effect
 
 ON_CPU = {
     "proxy-process", "space-process", "gradient-boosting", "gaussian-process", "random-forest", "ridge", "mlp-ensemble",
@@ -33,36 +33,36 @@ def one_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    _say_no_effect.cache_clear()
+    _log_no_effect.cache_clear()
 
 
 @pytest.mark.usefixtures("no_cuda")
 @pytest.mark.parametrize("name", predictor_names())
-def test_a_device_that_is_not_there_is_refused_for_every_predictor(name):
-    for device, told in (
-        ("cuda", "device 'cuda' is not there; this machine has 0 CUDA devices"),
-        ("cuda:1", "device 'cuda:1' is not there; this machine has 0 CUDA devices"),
+def test_every_predictor_refuses_a_missing_device(name):
+    for device, message in (
+        ("cuda", "device 'cuda' is missing; this machine has 0 CUDA devices"),
+        ("cuda:1", "device 'cuda:1' is missing; this machine has 0 CUDA devices"),
         ("gpu", "unknown device 'gpu'; expected auto, cpu, cuda or cuda:N"),
         ("mps", "unsupported device 'mps'; expected auto, cpu, cuda or cuda:N"),
         ("", "unknown device ''"),
     ):
         with pytest.raises(InputError) as caught:
             Surrogate(predictor=name, device=device)
-        assert str(caught.value).startswith(told)
+        assert str(caught.value).startswith(message)
     for device in ("auto", "cpu"):
         assert Surrogate(predictor=name, device=device).predictor.device == device
 
 
 @pytest.mark.usefixtures("no_cuda")
-def test_a_model_is_not_loaded_to_it_either(tmp_path):
+def test_a_model_is_not_loaded_to_a_missing_device(tmp_path):
     path = Surrogate(predictor="ridge").fit([0, 1, 2], [3.0, 1.0, 2.0]).save(tmp_path / "model")
-    with pytest.raises(InputError, match="device 'cuda' is not there"):
+    with pytest.raises(InputError, match="device 'cuda' is missing"):
         Surrogate.load(path, device="cuda")
 
 
 @pytest.mark.usefixtures("one_cuda")
 @pytest.mark.parametrize("name", predictor_names())
-def test_a_device_without_an_effect_is_said_to_have_none(name, caplog):
+def test_a_device_without_an_effect_is_logged(name, caplog):
     caplog.set_level(logging.WARNING, "nassurrogate")
     for device in ("cpu", "auto", "cuda", "cuda:0", "cuda"):
         Surrogate(predictor=name, device=device)
@@ -71,7 +71,7 @@ def test_a_device_without_an_effect_is_said_to_have_none(name, caplog):
     assert predictor_class(name).uses_device == (name not in ON_CPU)
 
 
-def test_what_runs_without_pytorch_does_not_import_it():
+def test_predictors_without_pytorch_do_not_import_it():
     script = """if True:
         import sys
         from nassurrogate import Surrogate

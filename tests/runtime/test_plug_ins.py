@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+import importlib
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -59,20 +58,10 @@ exits = animals_plugin:exits
 
 
 @pytest.fixture
-def animals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """An installed distribution with good and bad entry points; its module."""
-    info = tmp_path / "animals_plugin-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: animals-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    (tmp_path / "animals_plugin.py").write_text(PLUGIN)
-    (tmp_path / "broken_animals_plugin.py").write_text("1 +\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    import animals_plugin
-
-    yield animals_plugin
-    for name in ("animals_plugin", "broken_animals_plugin"):
-        sys.modules.pop(name, None)
+def animals(install: Callable[..., None]) -> ModuleType:
+    """The module of an installed distribution with good and bad entry points."""
+    install("animals-plugin", ENTRY_POINTS, animals_plugin=PLUGIN, broken_animals_plugin="1 +\n")
+    return importlib.import_module("animals_plugin")
 
 
 @pytest.fixture
@@ -106,7 +95,7 @@ def test_a_class_is_found_by_name_and_built_in_ones_come_first(registry: ClassRe
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("absent", ("animal 'absent'", "no_such_module_here:Dog", "does not load", "ModuleNotFoundError")),
         ("lacking", ("animal 'lacking'", "animals_plugin:Wolf", "does not load", "AttributeError")),
@@ -121,9 +110,9 @@ def test_a_class_is_found_by_name_and_built_in_ones_come_first(registry: ClassRe
         (None, ("animal must be a name",)),
     ],
 )
-def test_names_that_lead_nowhere(registry: ClassRegistry, name: object, told: tuple[str, ...]) -> None:
+def test_names_that_lead_nowhere(registry: ClassRegistry, name: object, message: tuple[str, ...]) -> None:
     line = refused(registry.find, name)
-    assert all(part in line for part in told), line
+    assert all(part in line for part in message), line
 
 
 def test_a_class_is_given_where_a_name_is_taken(registry: ClassRegistry, animals: ModuleType) -> None:

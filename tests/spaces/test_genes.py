@@ -44,18 +44,18 @@ def test_nb101_genes_are_the_cell(index: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("edges", "told"),
+    ("edges", "message"),
     [
         ([], "output"),
         ([(0, 1), (1, 2)], "output"),
         ([(0, y) for y in range(1, 7)] + [(x, 6) for x in range(1, 6)], "at most 9"),
     ],
 )
-def test_nb101_graphs_that_are_no_cell(edges: list[tuple[int, int]], told: str) -> None:
+def test_nb101_graphs_that_are_no_cell(edges: list[tuple[int, int]], message: str) -> None:
     codes = [int(edge in edges) for edge in EDGE_GENES] + [0] * 5
     with pytest.raises(InputError) as caught:
         NB101().from_gene_codes(codes)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["nb201", "nb101", "macro"])

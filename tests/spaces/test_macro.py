@@ -55,7 +55,7 @@ def test_digits_are_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (1201201, "eight digits as text, such as '01201201', never by a number; got 1201201"),
         (0, "never by a number"),
@@ -70,10 +70,10 @@ def test_digits_are_text() -> None:
         (True, "as text such as '00000000'"),
     ],
 )
-def test_what_is_no_network(given: Any, told: str) -> None:
+def test_what_is_no_network(given: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
         SPACE.parse(given)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -100,7 +100,7 @@ def test_true_identities_move_behind_blocks(string: str, key: str) -> None:
 
 def test_graphs_leave_true_identities_out() -> None:
     arch = SPACE.parse("10000002")
-    assert arch.graph(reduced=False).ops[1:4] == ("layer1=k3_e3", "layer2=identity", "layer3=identity")
+    assert arch.graph(canonical=False).ops[1:4] == ("layer1=k3_e3", "layer2=identity", "layer3=identity")
     assert arch.graph().ops == ("input", "layer1=k3_e3", "layer3=identity", "layer6=identity", "layer7=k5_e6", "output")
 
 

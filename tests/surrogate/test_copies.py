@@ -1,4 +1,4 @@
-"""Surrogates that travel: copies, pickles, other processes."""
+"""Surrogates in copies, pickles and other processes."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ def boosting(**options: Any) -> Surrogate:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_copy_is_equal_and_learns_for_itself(way: str, tmp_path: Path) -> None:
+def test_a_copy_is_equal_and_learns_independently(way: str, tmp_path: Path) -> None:
     surrogate = boosting(metric="latency_ms", seed=3).fit(range(12), np.linspace(2, 9, 12))
     before = surrogate.score(range(40)).tolist()
-    twin = WAYS[way](surrogate)
-    assert twin.score(range(40)).tolist() == before
-    assert (twin.metric, twin.seed, twin.n_labels, twin.label_stats) == ("latency_ms", 3, 12, surrogate.label_stats)
-    assert twin.space is surrogate.space
-    twin.fit([0, 1, 2], [9.0, 5.0, 1.0])
+    other = WAYS[way](surrogate)
+    assert other.score(range(40)).tolist() == before
+    assert (other.metric, other.seed, other.n_labels, other.label_stats) == ("latency_ms", 3, 12, surrogate.label_stats)
+    assert other.space is surrogate.space
+    other.fit([0, 1, 2], [9.0, 5.0, 1.0])
     assert surrogate.score(range(40)).tolist() == before
-    assert (surrogate.n_labels, twin.n_labels) == (12, 3)
+    assert (surrogate.n_labels, other.n_labels) == (12, 3)
     surrogate.fit([5, 6, 7], [1.0, 2.0, 3.0])
-    assert twin.labels[1].tolist() == [9.0, 5.0, 1.0]
-    assert Surrogate.load(twin.save(tmp_path / "model")).score(range(40)).tolist() == twin.score(range(40)).tolist()
+    assert other.labels[1].tolist() == [9.0, 5.0, 1.0]
+    assert Surrogate.load(other.save(tmp_path / "model")).score(range(40)).tolist() == other.score(range(40)).tolist()
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_one_without_labels_is_copied_too(way: str) -> None:
+def test_a_surrogate_without_labels_can_be_copied(way: str) -> None:
     metric = Metric("usefulness", direction="minimize")
-    twin = WAYS[way](Surrogate(MINE, metric=metric))
-    assert twin.labels is None
-    assert twin.about_metric == metric
-    assert np.isfinite(twin.fit(list(MINE.members()), np.arange(6.0)).score("kernel=3 width=16"))
+    other = WAYS[way](Surrogate(MINE, metric=metric))
+    assert other.labels is None
+    assert other.about_metric == metric
+    assert np.isfinite(other.fit(list(MINE.members()), np.arange(6.0)).score("kernel=3 width=16"))
 
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])

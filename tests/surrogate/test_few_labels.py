@@ -1,4 +1,4 @@
-"""What a surrogate says of its labels: how wide it is with one or two, and that they look like fractions."""
+"""Notes on labels: deviations with one or two of them, and labels that look like fractions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 @pytest.mark.parametrize("predictor", predictor_names())
-def test_one_label_says_little_of_others(predictor, log, tmp_path):
+def test_one_label_gives_a_wide_deviation(predictor, log, tmp_path):
     surrogate = Surrogate(predictor=predictor, config=QUICK.get(predictor, {}), device="cpu").fit([5], [90.0])
     mean, std = surrogate.predict(range(20))
-    assert (mean - WIDTH * std < 10).all()  # what hardly trains, and what is perfect, are both within
+    assert (mean - WIDTH * std < 10).all()  # both the worst and a perfect architecture lie within
     assert (mean + WIDTH * std > 100).all()
     (line,) = log.messages
     assert line == (
@@ -44,7 +44,7 @@ def test_one_label_says_little_of_others(predictor, log, tmp_path):
     assert loaded.predict(range(20))[1].tolist() == std.tolist()
 
 
-def test_labels_of_one_architecture_are_as_little(log):
+def test_several_labels_of_one_architecture_do_too(log):
     surrogate = Surrogate(predictor="ridge", metric="latency_ms").fit([5, 5, 5], [3.0, 3.1, 2.9])
     assert (surrogate.predict(range(20))[1] >= 6.0 - 1e-9).all()
     assert "too few labels" in log.messages[0]
@@ -53,7 +53,7 @@ def test_labels_of_one_architecture_are_as_little(log):
     assert len(log.messages) == 1
 
 
-def test_two_labels_are_said_to_be_few_and_three_are_not(log):
+def test_two_labels_are_noted_as_few_and_three_are_not(log):
     surrogate = Surrogate(predictor="space-process").fit([5, 6], [90.0, 85.0])
     assert (surrogate.predict(range(20))[1] > 5.0).all()
     (line,) = log.messages
@@ -68,7 +68,7 @@ def test_two_labels_are_said_to_be_few_and_three_are_not(log):
 
 @pytest.mark.parametrize("metric", ["val_accuracy_pct", "latency_ms"])
 def test_the_guess_covers_nine_tenths_of_a_real_table(metric):
-    """Whatever cell the only label is of, on average over the cells it may be."""
+    """On average over the cells that the only label may be of."""
     values = load_benchmark("nb201", "cifar10").column(metric).mean
     values = values[np.isfinite(values)]
     rng = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def test_the_guess_covers_nine_tenths_of_a_real_table(metric):
     assert (np.abs(others - labels) <= widths).mean() > 0.9
 
 
-def test_a_label_of_zero_is_no_certainty():
+def test_a_label_of_0_is_not_certain():
     surrogate = Surrogate(predictor="ridge", metric="val_loss_nats").fit([5], [0.0])
     assert (surrogate.predict(range(20))[1] == 1.0).all()
 
@@ -107,6 +107,6 @@ def test_percentages_that_look_like_fractions_are_read_with_a_warning(log):
         ("val_accuracy_pct", [-0.5, 0.5, 0.7]),
     ],
 )
-def test_others_are_not(metric, targets, log):
+def test_other_labels_are_read_without_a_warning(metric, targets, log):
     Surrogate(predictor="ridge", metric=metric).fit([0, 1, 2], targets)
     assert not log.messages

@@ -1,4 +1,4 @@
-"""What stands for one architecture and what for a batch: tuples, arrays, and tensors of other libraries."""
+"""One architecture or a batch: tuples, arrays, and tensors of other libraries."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_tensors_of_integers_are_batches_of_indices(fitted):
 def test_other_tensors_are_refused_in_one_line(fitted):
     import torch
 
-    for given, told in (
+    for given, message in (
         (torch.tensor([3.0, 7.0]), "indices of nb201 are whole numbers, got Tensor of type torch.float32; convert it"),
         (torch.tensor(3.0), "indices of nb201 are whole numbers, got Tensor of type torch.float32"),
         (np.array(3.0), "indices of nb201 are whole numbers, got ndarray of type float64"),
@@ -91,6 +91,6 @@ def test_other_tensors_are_refused_in_one_line(fitted):
         ([torch.tensor(3.0)], "string or index"),
     ):
         for ask in (fitted.score, fitted.predict, fitted.posterior, SPACE.parse_many):
-            with pytest.raises(InputError, match=told) as caught:
+            with pytest.raises(InputError, match=message) as caught:
                 ask(given)
             assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The surrogate: what it takes, what it refuses, and what it remembers."""
+"""The surrogate: accepted and refused inputs, scores, and statistics of labels."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_one_architecture_gives_a_float_and_a_batch_an_array(fitted):
     assert [part.shape for part in fitted.predict([])] == [(0,), (0,)]
 
 
-def test_a_posterior_is_asked_like_a_prediction():
+def test_a_posterior_takes_the_inputs_of_a_prediction():
     for predictor in ("gradient-boosting", "proxy-process"):
         config = QUICK if predictor == "gradient-boosting" else None
         surrogate = Surrogate("nb201", predictor=predictor, config=config)
@@ -85,13 +85,13 @@ def test_the_configuration_replaces_the_presets():
 
 
 @given(st.permutations(range(6)))
-def test_the_hash_of_the_labels_forgets_their_order(order):
+def test_the_hash_of_the_labels_ignores_their_order(order):
     cells, targets = SPACE.parse_many([1, 1, 2, 3, 4, 5]), np.array([3.0, 2.0, 2.0, 1.0, 5.0, 5.0])
     shuffled = hash_labels([cells[i] for i in order], targets[list(order)])
     assert shuffled == hash_labels(cells, targets)
 
 
-def test_the_hash_of_the_labels_tells_them_apart():
+def test_the_hash_distinguishes_labels():
     cells = SPACE.parse_many([1, 2])
     hashes = {
         hash_labels(cells, np.array([1.0, 2.0])),
@@ -106,7 +106,7 @@ def test_the_hash_of_the_labels_tells_them_apart():
 
 
 @pytest.mark.parametrize(
-    ("targets", "told"),
+    ("targets", "message"),
     [
         ([1.0, float("nan"), 3.0], "finite.*got nan at position 1"),
         ([1.0, 2.0, float("inf")], "finite.*got inf at position 2"),
@@ -130,8 +130,8 @@ def test_the_hash_of_the_labels_tells_them_apart():
         ([Decimal(1), "x", 2.0], "must be numbers"),
     ],
 )
-def test_bad_targets(targets, told):
-    with pytest.raises(InputError, match=told) as caught:
+def test_bad_targets(targets, message):
+    with pytest.raises(InputError, match=message) as caught:
         boosting().fit([0, 1, 2], targets)
     assert "\n" not in str(caught.value)
 
@@ -157,7 +157,7 @@ def test_a_column_of_a_data_frame_and_a_tensor_are_targets():
 
 
 @pytest.mark.parametrize(
-    ("archs", "told"),
+    ("archs", "message"),
     [
         ([], "at least one labelled"),
         (3, "a batch of architectures, got one: 3"),
@@ -182,8 +182,8 @@ def test_a_column_of_a_data_frame_and_a_tensor_are_targets():
         ),
     ],
 )
-def test_bad_architectures(archs, told):
-    with pytest.raises(InputError, match=told) as caught:
+def test_bad_architectures(archs, message):
+    with pytest.raises(InputError, match=message) as caught:
         boosting().fit(archs, [] if isinstance(archs, list) and not archs else [1.0, 2.0])
     assert "\n" not in str(caught.value)
 
@@ -200,7 +200,7 @@ def test_nothing_is_scored_before_a_fit(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_refused_labels_leave_the_earlier_fit_and_a_failed_fit_leaves_none(monkeypatch):
+def test_refused_labels_keep_the_earlier_fit_and_a_failed_fit_keeps_none(monkeypatch):
     surrogate = boosting().fit(CELLS, TARGETS)
     before = surrogate.score(range(20))
     with pytest.raises(InputError):
@@ -214,7 +214,7 @@ def test_refused_labels_leave_the_earlier_fit_and_a_failed_fit_leaves_none(monke
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"space": "nb2001"}, "did you mean 'nb201'"),
         ({"predictor": "nar-former"}, "unknown predictor 'nar-former'.*did you mean 'nar-former-v2'"),
@@ -248,8 +248,8 @@ def test_refused_labels_leave_the_earlier_fit_and_a_failed_fit_leaves_none(monke
         ({"space": 5}, "space must be a name such as 'nb201', or a Space, got 5"),
     ],
 )
-def test_bad_construction(options, told):
-    with pytest.raises(InputError, match=told) as caught:
+def test_bad_construction(options, message):
+    with pytest.raises(InputError, match=message) as caught:
         Surrogate(**options)
     assert "\n" not in str(caught.value)
 

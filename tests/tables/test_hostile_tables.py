@@ -21,11 +21,11 @@ from nassurrogate.surrogate import Surrogate
 from nassurrogate.tables import Table, TableOptions, parse_table
 from nassurrogate.tables.architectures import read_architectures
 from nassurrogate.tables.faults import Faults
+from tests.command_line import CommandLine
 
-CommandLine = Callable[..., Any]
 NB201, NB101 = get_space("nb201"), get_space("nb101")
 A, B, C = (NB201.parse(index).string for index in (7, 12, 3))
-TRAIN = ("train", "--csv", "mine.csv", "--predictor", "ridge", "--seed", 0, "--out", "m")
+TRAIN = ("train", "--file", "mine.csv", "--predictor", "ridge", "--seed", 0, "--out", "m")
 IMPORT = ("data", "import", "nb201", "mine.csv", "--name", "mine", "--replace", "--dataset", "cifar10")
 
 
@@ -74,11 +74,12 @@ def in_parquet(**columns: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("index", "line 1: index 999"), ("arch", "line 1: expected an architecture of nb201, got 999")]
+    ("name", "message"),
+    [("index", "line 1: index 999"), ("arch", "line 1: expected an architecture of nb201, got 999")],
 )
-def test_an_index_of_400_digits(refused: Callable[..., str], name: str, told: str) -> None:
+def test_an_index_of_400_digits(refused: Callable[..., str], name: str, message: str) -> None:
     line = refused(f'{{"{name}": {"9" * 400}, "val_accuracy_pct": 9}}\n')
-    assert told in line
+    assert message in line
     assert len(line) < 300
 
 
@@ -126,7 +127,7 @@ def test_values_of_every_useful_type_in_parquet() -> None:
     assert table.notes == ["mine.csv: columns without numbers are skipped: is_good"]
 
 
-@pytest.mark.usefixtures("nb101_at_hand")
+@pytest.mark.usefixtures("enumerated_nb101")
 def test_lists_and_structs_of_parquet_and_json() -> None:
     matrix, ops = [[0, 1], [0, 0]], ["input", "output"]
     parts = {"module_adjacency": [matrix], "module_operations": [ops]}
@@ -235,6 +236,7 @@ from pathlib import Path
 from nassurrogate.errors import InputError
 from nassurrogate.spaces import get_space
 from nassurrogate.tables import parse_table
+from tests.command_line import CommandLine
 resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
 try:
     parse_table(get_space("nb201"), sys.stdin.buffer.read(), "bomb")
@@ -256,7 +258,7 @@ def test_a_bomb_of_lists_fits_into_a_gigabyte() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (f"arch,val_accuracy_pct\n{A},9\n".encode("utf-16-le"), "line 1 has a NUL byte; if it is UTF-16, save it as"),
         (f"arch,val_accuracy_pct\n{A},9\0\n".encode(), "line 2 has a NUL byte"),
@@ -264,14 +266,14 @@ def test_a_bomb_of_lists_fits_into_a_gigabyte() -> None:
         (f"# a\n% by me\narch,val_accuracy_pct\n{A},9\n", "line 2 looks like a comment; comments start with #"),
         (f"; by me, 2024\narch,val_accuracy_pct\n{A},9\n", "line 1 looks like a comment; comments start with #"),
         (f"-- by me\narch,val_accuracy_pct\n{A},9\n", "line 1 looks like a comment; comments start with #"),
-        (f"#arch,latency_ms\n{A},9.5\n{B},8\n", "line 1 looks like a header behind a #; remove the #"),
+        (f"#arch,latency_ms\n{A},9.5\n{B},8\n", "line 1 looks like a header after a #; remove the #"),
         (f"sep=|\narch|latency_ms\n{A},9.5\n", "line 1 names the separator '|'; expected a comma, a semicolon or a"),
         ("arch,latency_ms\n00000010,9.5\n", "line 2: '00000010' has leading zeros, so it is not an index"),
         ("index,latency_ms\n0012,9.5\n", "line 2: '0012' has leading zeros, so it is not an index"),
     ],
 )  # fmt: skip
-def test_all_commands_name_the_cause(refused: Callable[..., str], content: str | bytes, told: str) -> None:
-    assert told in refused(content)
+def test_all_commands_name_the_cause(refused: Callable[..., str], content: str | bytes, message: str) -> None:
+    assert message in refused(content)
 
 
 def test_a_decimal_comma_is_no_text(refused: Callable[..., str]) -> None:
@@ -327,7 +329,7 @@ def test_units_as_spreadsheets_write_them(name: str, metric: str) -> None:
         ((-1, 5, 6), ""),
     ],
 )
-def test_rows_with_another_value_are_told_apart(given: tuple[int, ...], more: str) -> None:
+def test_rows_with_another_value_are_counted_separately(given: tuple[int, ...], more: str) -> None:
     rows = "".join(f"{arch},{value}\n" for arch, value in zip((A, B, C), given, strict=True))
     with pytest.raises(InputError) as caught:
         read(f"arch,latency_ms\n{rows}")
@@ -341,7 +343,7 @@ def test_a_list_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     for size in range(1, 60):
         monkeypatch.setattr("nassurrogate.tables.formats.records._CHUNK", size)
         assert values(read(f"\n{json.dumps(rows, indent=2)}\n")) == {"a_ms": [1.25, 2.5, 3.75]}
-        for content, told in (
+        for content, message in (
             ('[{"a":1} 5]', "row 1: expected a comma or ] after it, got '5'"),
             ('[{"a":1},', "row 2: Expecting value"),
             ('[{"a":1}', "row 1: expected a comma or ] after it; the list never ends"),
@@ -352,4 +354,4 @@ def test_a_list_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
         ):
             with pytest.raises(InputError) as caught:
                 read(content)
-            assert told in str(caught.value)
+            assert message in str(caught.value)

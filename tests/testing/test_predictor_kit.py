@@ -12,6 +12,7 @@ import pytest
 
 from nassurrogate import Surrogate
 from nassurrogate.predictors import predictor_names
+from tests.distribution import write_distribution
 
 PLUGIN = '''
 """A third party's predictor: a linear regression on how often each operation stands in the canonical cell."""
@@ -332,15 +333,8 @@ class TestOperationCountsByName(PredictorContract):
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """A folder for `sys.path` with an installed distribution of a third party, and a folder with its tests."""
-    site = tmp_path / "site"
-    info = site / "counts_plugin-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: counts-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[nassurrogate.predictors]\noperation-counts = counts_plugin:OperationCounts\n"
-    )
-    (site / "counts_plugin.py").write_text(PLUGIN)
-    (site / "faults.py").write_text(FAULTS)
+    points = "[nassurrogate.predictors]\noperation-counts = counts_plugin:OperationCounts\n"
+    write_distribution(tmp_path / "site", "counts-plugin", points, {"counts_plugin": PLUGIN, "faults": FAULTS})
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "pytest.ini").write_text(
         "[pytest]\naddopts = --strict-markers -p no:cacheprovider\nmarkers =\n    slow: takes long\n"

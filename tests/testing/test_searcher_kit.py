@@ -37,7 +37,7 @@ class ForgetsWhatItAsked(RandomSearch):
 
     def ask(self, n: int = 1) -> list[Architecture]:
         self._asked.clear()
-        return self.feasible.draw(n, np.random.default_rng(0), self._told)
+        return self.feasible.draw(n, np.random.default_rng(0), self._known)
 
 
 class AsksWhatItWasTold(RandomSearch):
@@ -84,7 +84,7 @@ class StopsEarly(RandomSearch):
     """test_a_small_space_is_emptied_once"""
 
     def ask(self, n: int = 1) -> list[Architecture]:
-        return super().ask(n) if len(self._told) < 15 else []
+        return super().ask(n) if len(self._known) < 15 else []
 
 
 class GreedyOnRawValues(Evolution):

@@ -1,1 +1,1 @@
-"""The containers that official files come in, read without the libraries that wrote them."""
+"""Containers of official files, read without the libraries that wrote them."""

@@ -1,4 +1,4 @@
-"""Arrays of numbers from an `.npz` file that is not trusted: nothing is unpickled, nothing allocated on its word."""
+"""Reads arrays of numbers from an untrusted `.npz` file: nothing is unpickled, and no promised size is allocated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HEADERS: Final = {
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """Every array of a file by its name. Raises `InputError` for anything but arrays of numbers, truths and text."""
+    """Every array of a file by its name. Raises `InputError` for anything but arrays of numbers, booleans and text."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -30,7 +30,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
             arrays = {}
             for member in members:
                 name = member.filename.removesuffix(".npy")
-                with archive.open(member) as file:  # a member may be longer than it says
+                with archive.open(member) as file:  # a member may be longer than its declared size
                     arrays[name] = _array(name, file.read(member.file_size + 1))
             return arrays
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:

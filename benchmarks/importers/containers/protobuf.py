@@ -1,4 +1,4 @@
-"""The fields of a Protocol Buffers message by their numbers: all that is needed to skip those one does not know."""
+"""Reads the fields of a Protocol Buffers message by number, without its schema."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _DOUBLE, _FLOAT = struct.Struct("<d"), struct.Struct("<f")
 
 
 def read_fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
-    """(number, value) of every field: a whole number, a float for eight or four fixed bytes, or the bytes of the rest.
+    """(number, value) of every field: a whole number, a float for eight or four fixed bytes, else bytes.
 
-    Raises `InputError` for what is no message.
+    Raises `InputError` for an invalid message.
 
     >>> list(read_fields(bytes([0x10, 0x96, 0x01, 0x0A, 2]) + b"hi"))
     [(2, 150), (1, b'hi')]
@@ -43,7 +43,7 @@ def read_fields(message: bytes) -> Iterator[tuple[int, int | float | bytes]]:
 
 
 def _varint(message: bytes, place: int) -> tuple[int, int]:
-    """(number, place behind it)."""
+    """(number, position after it)."""
     if place < len(message) and message[place] < 128:
         return message[place], place + 1
     number = 0

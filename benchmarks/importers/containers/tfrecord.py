@@ -1,7 +1,7 @@
 """The TFRecord container, without TensorFlow.
 
 A record is its length (8 bytes), a checksum of these, its bytes, and a checksum of those. Numbers are little-endian,
-the checksums CRC-32C, rotated and shifted so that a checksum of a file with checksums in it stays one.
+the checksums masked CRC-32C: rotated, plus a constant, as a CRC of data that contains CRCs is weak.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_RECORD_BYTES: Final = 1 << 20
 
 
 def is_tfrecord(head: bytes) -> bool:
-    """Whether a file that begins so is of records: its first length has the right checksum."""
+    """Whether a file starts with a record: its length has the right checksum."""
     if len(head) < HEAD.size:
         return False
     _, checksum = HEAD.unpack_from(head)
@@ -27,8 +27,8 @@ def is_tfrecord(head: bytes) -> bool:
 def read_records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Every record with the offset at which it begins.
 
-    Raises `InputError`, with the offset, for a checksum that does not match, a record that is cut off, or one of over
-    a megabyte.
+    Raises `InputError`, with the offset, for a checksum that does not match, a record that is cut off, or one longer
+    than `MAX_RECORD_BYTES`.
     """
     offset = 0
     while head := file.read(HEAD.size):

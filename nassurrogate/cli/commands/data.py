@@ -1,4 +1,4 @@
-"""`nassurrogate data`: the tables of ground truth on this machine."""
+"""`nassurrogate data`: the ground-truth tables on this machine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from nassurrogate.metric import Direction
 
 _DESCRIPTION = """\
-The tables of ground truth: the embedded one, which is always there, and those
+The ground-truth tables: the embedded one, which is always available, and those
 imported from the official files or from your own. Imports are kept in your
-cache folder; the variable NASSURROGATE_CACHE names another one.
+cache folder; set NASSURROGATE_CACHE to use another one.
 """
 _EXAMPLES = """\
 examples:
@@ -45,10 +45,11 @@ Convert a file once into a compact, checked table in your cache. PATH is
          need training start with the data set: cifar10_test_accuracy_pct, ...
 
 {TABLE_FORMATS}
-If several tables have a metric, the one that covers the most cells is used; in
-a tie, your own table comes first, then the embedded one, then official files.
+If several tables have a metric, the one that covers the most architectures is
+used; ties go to your own table first, then the embedded one, then official
+files.
 
-No code in a file is ever run.
+Code in a file is never run.
 """
 _IMPORT_EXAMPLES = """\
 examples:
@@ -60,8 +61,8 @@ examples:
   nassurrogate data import nb201 mine.csv --larger-is-better robustness_count
 """
 _CHECK_DESCRIPTION = """\
-Verify every byte of every table. If all are good they are listed; otherwise the
-exit code is 2, stderr has a line for each damaged one, and stdout has nothing.
+Verify every byte of every table. If all are good, they are listed; otherwise
+the exit code is 2, stderr has a line for each damaged one, and stdout is empty.
 """
 _CHECK_EXAMPLES = """\
 examples:
@@ -81,8 +82,9 @@ def add_to(commands: Subparsers) -> None:
     actions = parser.add_subparsers(title="commands", metavar="ACTION", dest="action", required=True)
 
     listed = add_command(
-        actions, "list", "what can be searched on: tables, metrics, units",
-        description="List the metrics of all tables, and which table each one is taken from.", examples=_LIST_EXAMPLES,
+        actions, "list", "list tables with their metrics and units",
+        description="List the metrics of all tables, and the table that each one is taken from.",
+        examples=_LIST_EXAMPLES,
     )  # fmt: skip
     add_space(listed)
     listed.add_argument("--dataset", help="only this data set")
@@ -94,11 +96,11 @@ def add_to(commands: Subparsers) -> None:
     imported.add_argument("space", metavar="SPACE", help="search space, such as nb201")
     imported.add_argument("path", metavar="PATH", help="the file or folder to convert")
     imported.add_argument("--name", help="name of the import (default: from the file name)")
-    imported.add_argument("--dataset", help="own table: data set of the columns that do not name one")
+    imported.add_argument("--dataset", help="own table: data set of columns that do not name one")
     for option, which in (("--larger-is-better", "larger"), ("--smaller-is-better", "smaller")):
         imported.add_argument(
             option, action="append", default=[], metavar="METRIC",
-            help=f"own table: a metric that is better when {which} but whose name does not say so; repeatable",
+            help=f"own table: a metric that is better when {which}, if its name does not imply it; repeatable",
         )  # fmt: skip
     imported.add_argument("--replace", action="store_true", help="replace an import of the same name")
     add_table_options(imported)
@@ -138,14 +140,12 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
         for metric, column in tables.base_columns(dataset).items()
     ]
     if not tables.loadable():
-        console.note(f"there is no table of {args.space} yet: {tables.how_to_get}")
-    imports = store.check_imports(args.space)
-    for info in imports:
-        if info.damage:  # it must not hide the others
+        console.note(f"no table of {args.space} yet: {tables.how_to_get}")
+    imports = store.load_imports(args.space)
+    for info, columns in ((table.info, table.columns) for table in imports):
+        if info.damage:  # one damaged import must not hide the others
             console.note(f"warning: {info.damage}")
-            continue
-        loaded = store.load_import(info.name, info.space)
-        metrics += [_describe(*place, info.name, column, owners) for place, column in loaded.columns.items()]
+        metrics += [_describe(*place, info.name, column, owners) for place, column in columns.items()]
     if wanted is not None:
         metrics = [entry for entry in metrics if entry["dataset"] in (wanted, store.ANY_DATASET)]
     rows = []
@@ -163,14 +163,14 @@ def run_list(args: argparse.Namespace, console: Console) -> int:
                 "; ".join([*remark, *([entry["note"]] if entry["note"] else [])]),
             )
         )
-    header = ("data set", "metric", "unit", "better", "seeds", "cells", "table", "note")
+    header = ("data set", "metric", "unit", "better", "seeds", "archs", "table", "note")
     fields = {
         "schema_version": 1,
         "space": args.space,
         "metrics": metrics,
-        "imports": [_import_fields(info) for info in imports],
+        "imports": [_import_fields(table.info) for table in imports],
     }
-    console.result(aligned(header, rows, numeric=("seeds", "cells")), fields)
+    console.result(aligned(header, rows, numeric=("seeds", "archs")), fields)
     return 0
 
 
@@ -194,15 +194,14 @@ def run_import(args: argparse.Namespace, console: Console) -> int:
     info = summary.info
     for note in summary.notes:
         console.note(note)
-    lines = [
-        f"{info.name}: {info.n_cells:,} cell{'s' if info.n_cells != 1 else ''} from {info.source_file} ({info.kind})"
-    ]
+    size = f"{info.n_cells:,} {'architecture' if info.n_cells == 1 else 'architectures'}"
+    lines = [f"{info.name}: {size} from {info.source_file} ({info.kind})"]
     lines += [f"  {_data_set(dataset)}: {', '.join(metrics)}" for dataset, metrics in info.columns.items()]
     for place, owner in summary.shadowed.items():
         instead = (
             f"which is {COMPUTED}"
             if owner == COMPUTED
-            else f"as table {owner!r} covers at least as many cells; use --table {info.name} to put it first"
+            else f"as table {owner!r} covers at least as many architectures; use --table {info.name} to put it first"
         )
         lines.append(f"  not used: {_in_words(place)}, {instead}")
     lines += [
@@ -302,7 +301,7 @@ def _import_fields(info: Any) -> dict[str, Any]:
 
 
 def _in_words(place: str) -> str:
-    """`cifar10/latency_ms` as it is, `*/latency_ms` as `latency_ms of every data set`."""
+    """`*/latency_ms` as `latency_ms of every data set`, any other place unchanged."""
     dataset, _, metric = place.partition("/")
     return f"{metric} of every data set" if dataset == "*" else place
 

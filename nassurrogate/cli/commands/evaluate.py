@@ -1,4 +1,4 @@
-"""`nassurrogate evaluate`: how well predictors rank the architectures that they have not seen."""
+"""`nassurrogate evaluate`: how well predictors rank architectures that they have not seen."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from nassurrogate.metric import MetricLike
 
 _DESCRIPTION = """\
-Measure predictors by a protocol: fit them on the labels of N random
-architectures, let them rank others, compare with the truth; mean over the
-splits. Every fit is kept in the run folder and never made twice: the same
-command goes on where it stopped, and A1, A3 and A4 share their fits.
+Measure predictors by a protocol: fit them to the labels of N random
+architectures, let them rank others, and compare with the truth; figures are
+means over splits. Every fit is kept in the run folder and never repeated: the
+same command continues where it stopped, and A1, A3 and A4 share their fits.
 
 protocols (label -> target; evaluated on the architectures not in training):
   A1         nb201 cifar10: validation accuracy -> test accuracy (imported)
@@ -29,12 +29,12 @@ protocols (label -> target; evaluated on the architectures not in training):
   A5         nb101: one-run validation accuracy -> test accuracy
   A6         nb101: test accuracy -> itself
   G          any space: its objective -> itself, on at most 10,000 others
-  published  as the literature does on nb201 cifar10: LEAKY
+  published  as in the literature on nb201 cifar10: LEAKY
 
 Splits of A1 to A6 overlap between seeds: seed 0's split 1 is seed 1's split 0.
 Two seeds of G share nothing. Without a table of the objective, every label and
 every target of G is an evaluation; their number is printed before the first
-one, and they are kept in the run folder too.
+one, and the results are kept in the run folder too.
 """
 _EXAMPLES = """\
 examples:
@@ -44,26 +44,26 @@ examples:
   nassurrogate evaluate --protocol G --space macro --labels 20,30 --predictor space-process
   nassurrogate evaluate --protocol G --space nb201 --objective latency_ms --labels 100
 
-regret: from the best of the ranked architectures to the best of the predicted
-top 10, in the unit of the target; rank %: the share of architectures better
-than the latter; cover: the share of targets in the 90 % interval, width its
-mean width; MAPE %: mean relative error, of costs such as a latency.
+regret: difference between the best ranked architecture and the best of the
+predicted top 10, in the target's unit; rank %: share of architectures better
+than the latter; cover, width: share of targets in the 90 % interval, and its
+mean width; MAPE %: mean relative error, for costs such as a latency.
 """
 
 
 def add_to(commands: Subparsers) -> None:
     """Declare the command."""
     parser = add_command(
-        commands, "evaluate", "measure how well predictors rank unseen cells",
+        commands, "evaluate", "measure how well predictors rank unseen architectures",
         description=_DESCRIPTION, examples=_EXAMPLES,
     )  # fmt: skip
     parser.add_argument("--protocol", default="A4", metavar="NAME", help="A1 to A6, G or published (default: A4)")
     parser.add_argument("--space", metavar="NAME", help="search space of protocol G (see `nassurrogate spaces`)")
-    parser.add_argument("--dataset", help="data set (default: the protocol's first, or the space's own)")
-    parser.add_argument("--labels", metavar="N[,N...]", help="training labels (default: the protocol's)")
+    parser.add_argument("--dataset", help="data set (default: the protocol's first, or the space's default)")
+    parser.add_argument("--labels", metavar="N[,N...]", help="number of training labels (default: the protocol's)")
     parser.add_argument(
         "--splits", type=whole_number, default=10, metavar="S",
-        help="random splits, or with published seeds of the fit (default: 10)",
+        help="number of random splits; with `published`, of seeds for the fit (default: 10)",
     )  # fmt: skip
     parser.add_argument(
         "--predictor",
@@ -73,23 +73,25 @@ def add_to(commands: Subparsers) -> None:
     )
     parser.add_argument(
         "--config", action="append", default=[], metavar="NAME=VALUE",
-        help="a hyper-parameter of the one predictor; repeatable",
+        help="a hyper-parameter of the predictor, if there is only one; repeatable",
     )  # fmt: skip
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of the first split (default: 0)")
-    parser.add_argument("--jobs", type=whole_number, default=1, metavar="J", help="processes (default: 1)")
+    parser.add_argument(
+        "--seed", type=whole_number, default=0, metavar="N", help="seed of the first split (default: 0)"
+    )
+    parser.add_argument("--jobs", type=whole_number, default=1, metavar="J", help="number of processes (default: 1)")
     parser.add_argument("--run-dir", metavar="DIR", help="folder of the fits (default: runs/evaluate)")
     parser.add_argument(
-        "--table", metavar="NAME", help="import whose columns come before all others, or 'embedded' for none"
+        "--table", metavar="NAME", help="import that takes precedence over all others, or 'embedded' to use no imports"
     )
     parser.add_argument("--objective", metavar="NAME", help="label and target of protocol G (default: the benchmark's)")
     add_direction(parser)
     parser.add_argument(
         "--test-size", type=whole_number, metavar="M",
-        help="most architectures that protocol G ranks (default: 10000; 200 if each needs an evaluation)",
+        help="the most architectures that protocol G ranks (default: 10000, or 200 if each needs an evaluation)",
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.add_argument("--csv", metavar="FILE", help="write the rows as CSV")
-    parser.add_argument("--plot", metavar="FILE", help="draw tau against labels: .png, .svg or .pdf")
+    parser.add_argument("--plot", metavar="FILE", help="plot tau over the number of labels: .png, .svg or .pdf")
     parser.set_defaults(run=run)
 
 
@@ -111,13 +113,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     changes = assignments(args.config, "--config")
     if changes and predictors is None:
         if args.protocol == "G":
-            raise InputError("--config goes with one predictor; name it with --predictor")
+            raise InputError("--config needs one predictor; name it with --predictor")
         predictors = [DEFAULT_PREDICTOR]
     if changes and predictors is not None and (len(predictors) > 1 or predictors == ["all"]):
-        raise InputError(f"--config goes with one predictor, got {', '.join(predictors)}")
+        raise InputError(f"--config needs one predictor, got {', '.join(predictors)}")
     objective = _objective(args)
     with console.progress() as progress:
-        watcher = _Watcher(progress)
+        counts = _FitProgress(progress)
         try:
             found = evaluate(
                 args.protocol,
@@ -131,17 +133,17 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 run_dir=folder,
                 table=args.table,
                 device=args.device,
-                progress=watcher,
+                progress=counts,
                 space=args.space,
                 objective=objective,
                 test_size=args.test_size,
-                on_query=watcher.on_query,
+                on_query=counts.on_query,
             )
         except KeyboardInterrupt:
-            if not watcher.done:
-                queries = f"; {watcher.queries} evaluations are in {folder}" if watcher.queries else ""
-                raise KeyboardInterrupt(f"before the first fit was done{queries}") from None
-            done = f"{watcher.done} of {watcher.total} fits are in {folder}; the same command continues from there"
+            if not counts.done:
+                queries = f"; {counts.queries} evaluations are in {folder}" if counts.queries else ""
+                raise KeyboardInterrupt(f"before the first fit was finished{queries}") from None
+            done = f"{counts.done} of {counts.total} fits are in {folder}; the same command continues from there"
             raise KeyboardInterrupt(done) from None
     if args.csv is not None:
         found.write_csv(args.csv)
@@ -151,8 +153,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-class _Watcher:
-    """Shows how far the fits are."""
+class _FitProgress:
+    """Shows and counts the finished fits and evaluations."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -163,7 +165,7 @@ class _Watcher:
         self._progress.update("fits", done, total, f"{done}/{total} {detail}", timed=False)
 
     def on_query(self, done: int, total: int, arch: str) -> None:
-        """One more evaluation was made."""
+        """Called after every evaluation."""
         self.queries = done
         self._progress.update("evaluations", done, total)
 
@@ -181,7 +183,7 @@ def _objective(args: argparse.Namespace) -> MetricLike | None:
 def _listed(text: str, option: str) -> list[str]:
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
-        raise InputError(f"{option} expects one or several, separated by commas, got {text!r}")
+        raise InputError(f"{option} expects one or more values, separated by commas, got {text!r}")
     return parts
 
 
@@ -217,22 +219,22 @@ def _describe(found: ProtocolResult) -> str:
         lines.append(f"evaluations: {found.queries} new, {found.queries_read} from earlier runs, {found.failed} failed")
     if found.reference_tau is not None:
         lines.append(
-            f"the labels themselves agree with the target at tau {found.reference_tau:.3f}; averaged over cells that "
-            f"compute the same, {_shown(found.reference_tau_classes, 3)}"
+            f"the labels themselves rank the targets with tau {found.reference_tau:.3f}; averaged over equivalent "
+            f"cells, with {_shown(found.reference_tau_classes, 3)}"
         )
     lines.append(f"the fits are in {found.run_dir}")
     return "\n".join(lines)
 
 
 def _explained(header: list[str], unit: str) -> list[str]:
-    """What the columns are, a line each."""
+    """The meaning of the columns, one line each."""
     in_unit = "points" if unit == "percent" else unit
     meaning = {
-        "tau, rho": "Kendall's and Spearman's rank correlation of prediction and target, outside the training set",
+        "tau, rho": "Kendall's and Spearman's rank correlation of predictions and targets, outside the training set",
         "new classes": "tau over architectures that are not equivalent to a training architecture",
         "MAPE %": "mean absolute error in percent of the target",
-        "regret": f"from the best target to the best one among the predicted top 10, in {in_unit}",
-        "rank %": "share of architectures that are better than that one",
+        "regret": f"difference between the best target and the best among the predicted top 10, in {in_unit}",
+        "rank %": "share of architectures better than the best of the predicted top 10",
         "cover, width": f"share of targets inside the 90 % interval, and its mean width in {in_unit}",
     }
     shown = {name: text for name, text in meaning.items() if name.split(", ")[0] in header}

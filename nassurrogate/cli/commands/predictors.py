@@ -1,4 +1,4 @@
-"""`nassurrogate predictors`: what can guide a search."""
+"""`nassurrogate predictors`: the predictors, and those that work on a given space."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from nassurrogate.cli.console import Console, aligned
+from nassurrogate.cli.loading import loaded
 from nassurrogate.cli.options import Subparsers, add_command, add_direction
 from nassurrogate.errors import InputError, one_line
 
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from nassurrogate.spaces import Space
 
 _DESCRIPTION = """\
-List the predictors, plug-ins included, with their presets; the first predictor
+List the predictors, including plug-ins, with their presets; the first predictor
 and the first preset of each are the defaults. `none` and `oracle` are not
-predictors, but `search --predictor` takes them. A predictor whose library is
+predictors, but `search --predictor` accepts them. A predictor whose library is
 not installed is marked, with the command that installs it.
 
 With --space: which predictors work on that space, what they read of it, and
-which is the default, as that depends on the space and on the metric.
+which one is the default, which depends on the space and the metric.
 """
 _EXAMPLES = """\
 examples:
@@ -41,9 +42,9 @@ def add_to(commands: Subparsers) -> None:
     parser = add_command(
         commands, "predictors", "list the predictors and their presets", description=_DESCRIPTION, examples=_EXAMPLES
     )
-    parser.add_argument("--space", help="say which predictors work on this search space, and what they read of it")
+    parser.add_argument("--space", help="list which predictors work on this search space, and what they read of it")
     parser.add_argument(
-        "--metric", help="what is predicted, with --space (default: the objective of its tables, or val_accuracy_pct)"
+        "--metric", help="metric to learn, with --space (default: the objective of its tables, or val_accuracy_pct)"
     )
     add_direction(parser)
     parser.set_defaults(run=run)
@@ -62,12 +63,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         metric = as_metric(_objective_of(args.space) if args.metric is None else args.metric, args.direction)
         return _on_space(get_space(args.space), metric, console)
     found: list[dict[str, Any]] = []
-    for name in predictor_names():
-        try:
-            cls = predictor_class(name)
-        except InputError as error:  # a plug-in that does not load must not hide the others
-            console.note(f"warning: {error}")
-            continue
+    for name, cls in loaded(predictor_names(), predictor_class, console):
         missing = missing_library(cls)
         presets = {preset: vars(config) for preset, config in cls.presets.items()}
         found.append(
@@ -93,18 +89,18 @@ def _described(entry: dict[str, Any]) -> str:
 
 
 def _objective_of(space: str) -> str:
-    """What is predicted on a space unless told otherwise: the objective of its tables."""
+    """The default metric of a space: the objective of its tables, if it has any."""
     from nassurrogate.benchmarks import LABEL, has_tables, tables_of
 
     return (tables_of(space).objective if has_tables(space) else None) or LABEL
 
 
 def _on_space(space: Space, metric: Metric, console: Console) -> int:
-    """Which predictors work on a space for a metric, and what they read there."""
+    """Print which predictors work on a space for a metric, and what they read of it."""
     from nassurrogate.predictors import default_predictor, predictor_class, predictor_names
     from nassurrogate.runtime.optional_libraries import how_to_install, missing_library
 
-    metric.larger_is_better  # noqa: B018 (an unknown direction is refused here as where a surrogate is made)
+    metric.larger_is_better  # noqa: B018 (raises for an unknown direction, as `Surrogate` does)
     default, of_search = default_predictor(space, metric), default_predictor(space, metric, search=True)
     found: list[dict[str, Any]] = []
     for name in predictor_names():

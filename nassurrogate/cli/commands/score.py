@@ -1,4 +1,4 @@
-"""`nassurrogate score`: what a saved surrogate predicts."""
+"""`nassurrogate score`: predictions of a saved surrogate."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from nassurrogate.spaces import Space
     from nassurrogate.surrogate import Surrogate
 
-_PART = 10_000
-"""Architectures that are scored at once, of many."""
+_BATCH = 10_000
+"""Architectures that are scored at once."""
 MAX_ALL = 10_000_000
 """The largest space that `--all` scores."""
 
 _DESCRIPTION = f"""\
 Score architectures with a saved surrogate: predicted mean and standard
-deviation in the metric's unit. Give architectures as strings, cells also as
-indices: as arguments, or in a file or on stdin (`-`), one per line or as a
-table.
+deviation in the metric's unit. Architectures are strings, or indices if the
+space has an official order; they are given as arguments, or in a file or on
+stdin (`-`), one per line or as a table.
 
 {TABLE_FORMATS}"""
 _EXAMPLES = """\
@@ -43,14 +43,14 @@ examples:
   nassurrogate score model.safetensors \\
     '|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|none~1|nor_conv_1x1~2|'
   nassurrogate score model.safetensors --all --top 10
-  head -100 cells.txt | nassurrogate score model.safetensors - --json
+  head -100 archs.txt | nassurrogate score model.safetensors - --json
 """
 
 
 def add_to(commands: Subparsers) -> None:
     """Declare the command."""
     parser = add_command(
-        commands, "score", "score cells with a saved surrogate", description=_DESCRIPTION, examples=_EXAMPLES
+        commands, "score", "score architectures with a saved surrogate", description=_DESCRIPTION, examples=_EXAMPLES
     )
     parser.add_argument("model", metavar="MODEL", help="file that `nassurrogate train` saved")
     parser.add_argument("archs", nargs="*", metavar="ARCH", help="string or index; - reads them from stdin")
@@ -66,7 +66,9 @@ def add_to(commands: Subparsers) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
     if bool(args.archs) + (args.file is not None) + args.all != 1:
-        raise InputError("expected cells: as arguments, with --file FILE, from stdin with -, or --all; one of these")
+        raise InputError(
+            "expected architectures: as arguments, with --file FILE, from stdin with -, or --all; one of these"
+        )
     if args.top is not None and args.top < 1:
         raise InputError(f"--top must be a whole number from 1, got {args.top}")
     import numpy as np
@@ -96,7 +98,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     remarks = [about.note] if about.note else []
     if outside:
         remarks.append(
-            f"{len(outside):,} of these predictions lie outside 0 to 100 %: they rank, but are no accuracies"
+            f"{len(outside):,} of these predictions lie outside 0 to 100 %: they rank architectures, but are not "
+            "accuracies"
         )
     for note in [*notes, *remarks[bool(about.note) :]]:
         console.note(note)
@@ -130,21 +133,21 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def _predicted(surrogate: Surrogate, cells: list[Architecture], progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-    """Means and deviations, in parts where there are many: a person sees how far it is."""
+    """Means and standard deviations; many architectures are scored in batches, to show progress."""
     import numpy as np
 
-    if len(cells) <= _PART:
+    if len(cells) <= _BATCH:
         return surrogate.predict(cells)
     parts = []
-    for start in range(0, len(cells), _PART):
-        parts.append(surrogate.predict(cells[start : start + _PART]))
-        progress.update("score", min(start + _PART, len(cells)), len(cells))
+    for start in range(0, len(cells), _BATCH):
+        parts.append(surrogate.predict(cells[start : start + _BATCH]))
+        progress.update("score", min(start + _BATCH, len(cells)), len(cells))
     means, deviations = zip(*parts, strict=True)
     return np.concatenate(means), np.concatenate(deviations)
 
 
 def _cells(args: argparse.Namespace, space: Space) -> tuple[list[Architecture], list[str]]:
-    """(architectures, notes on how their table was read)."""
+    """The architectures, and notes on how their table was read."""
     if args.file is not None or args.archs == ["-"]:
         from nassurrogate.tables.architectures import read_architectures
 

@@ -1,4 +1,4 @@
-"""`nassurrogate search`: find the most accurate cell under constraints, within a budget of queries."""
+"""`nassurrogate search`: find the best architecture under constraints, within a budget of queries."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from nassurrogate.cli.options import (
     Subparsers,
     add_command,
     add_direction,
+    add_old_name,
     add_space,
     add_table,
     assignments,
@@ -26,11 +27,11 @@ LABEL_KINDS = ("mean", "single")
 
 _DESCRIPTION = """\
 Search a space for the best architecture. Every evaluation of the objective
-costs one query of the budget: the random ones at the start, those where the
-surrogate expects the largest improvement, one after the other, and the last
-one, which confirms its best. If a query is a single training, the last ones
-train the best again. Predictions are free. The ledger of all queries, a summary
-and plots go to a run folder.
+costs one query of the budget: random architectures first, then, one after the
+other, those with the largest expected improvement by the surrogate, and last
+the one that it predicts to be best. If a query is a single training, the last
+queries train the best architectures again. Predictions are free. The ledger of
+all queries, a summary and plots are written to a run folder.
 """
 _EXAMPLES = """\
 examples:
@@ -41,23 +42,23 @@ examples:
   nassurrogate search --budget 100 --predictor none --searcher random      # baseline
   nassurrogate search --budget 20 --surrogate model.safetensors
   nassurrogate search --budget 100 --predictor nar-former-v2:paper --label-kind single
-  nassurrogate search --help-settings                                      # what --set can change
+  nassurrogate search --help-settings                                      # settings for --set
 
-Ctrl-C ends the search early: the best so far is printed, ledger, summary and
-plots are written, and the exit code is 130.
+Ctrl-C ends the search early: the best architecture so far is printed, ledger,
+summary and plots are written, and the exit code is 130.
 """
 
 
 def add_to(commands: Subparsers) -> None:
     """Declare the command."""
     parser = add_command(
-        commands, "search", "find the best cell within a budget", description=_DESCRIPTION, examples=_EXAMPLES
+        commands, "search", "find the best architecture within a budget", description=_DESCRIPTION, examples=_EXAMPLES
     )
     add_space(parser)
     add_table(parser)
     parser.add_argument(
         "--budget", type=whole_number, default=100, metavar="N",
-        help="ground-truth queries, all of them (default: 100)",
+        help="ground-truth queries in total (default: 100)",
     )  # fmt: skip
     parser.add_argument(
         "--constraint", action="append", default=[], metavar="TEXT", dest="constraints",
@@ -66,28 +67,30 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--objective", metavar="METRIC",
-        help="metric to optimise (default: the benchmark's own, val_accuracy_pct where there is one)",
+        help="metric to optimise (default: the benchmark's objective, such as val_accuracy_pct)",
     )  # fmt: skip
     add_direction(parser)
     parser.add_argument(
-        "--fidelity", type=whole_number, metavar="N", help="of every query, such as epochs (default: full training)"
+        "--fidelity",
+        type=whole_number,
+        metavar="N",
+        help="fidelity of every query, such as its epochs (default: full training)",
     )
     parser.add_argument(
         "--searcher", default="exhaustive", metavar="NAME",
-        help="exhaustive (default), random, evolution, optuna-tpe, optuna-nsga2 or another one of "
-        "`nassurrogate searchers`",
+        help="exhaustive (default), random, evolution, optuna-tpe, optuna-nsga2 or any of `nassurrogate searchers`",
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="proxy-process (default); where it does not apply, space-process; or another one of "
-        "`nassurrogate predictors`; none: no surrogate, every proposal is evaluated; oracle: predictions are the true "
-        "values, an upper bound",
+        help="proxy-process (default), or space-process where that does not apply; any other of `nassurrogate "
+        "predictors`; none: no surrogate, every proposal is evaluated; oracle: predictions are the true values, an "
+        "upper bound",
     )  # fmt: skip
     parser.add_argument(
         "--surrogate", metavar="FILE",
-        help="start from a model saved by `nassurrogate train`: no initial sample, and no queries for architectures "
-        "it has labels for; labels of the same data set (`train --dataset`) are learned together with the new ones, "
-        "others only guide the search",
+        help="start from a model saved by `nassurrogate train`: without an initial sample, and without queries for "
+        "architectures that it has labels for; labels of the same data set (`train --dataset`) are learned together "
+        "with the new ones, other labels only guide the search",
     )  # fmt: skip
     parser.add_argument(
         "--requery-known", action="store_true",
@@ -101,18 +104,15 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--label-kind", default="mean", metavar="KIND", choices=LABEL_KINDS, dest="label_kind",
-        help="a query returns the mean of the training seeds, or a single one as in real life (default: mean)",
+        help="mean: a query returns the mean over training seeds; single: one training, as in practice (default: mean)",
     )  # fmt: skip
-    # The old name, from before `--labels` meant a number in every command.
-    parser.add_argument(
-        "--labels", default=argparse.SUPPRESS, choices=LABEL_KINDS, dest="label_kind", help=argparse.SUPPRESS
-    )
+    add_old_name(parser, "--labels", "--label-kind", choices=LABEL_KINDS)  # a number in all other commands
     parser.add_argument(
         "--seed", type=whole_number, metavar="N", help="seed of everything random (default: random, and printed)"
     )
     parser.add_argument("--run-dir", metavar="DIR", help="run folder (default: runs/<space>-<dataset>-<seed>-<time>)")
     parser.add_argument("--no-plots", action="store_true", help="draw no plots into the run folder")
-    parser.add_argument("--device", default="auto", help="of the predictor: auto (default), cpu, cuda, ...")
+    parser.add_argument("--device", default="auto", help="device of the predictor: auto (default), cpu, cuda, ...")
     parser.add_argument(
         "--config", action="append", default=[], metavar="NAME=VALUE",
         help="a hyper-parameter of the predictor; repeatable",
@@ -122,7 +122,7 @@ def add_to(commands: Subparsers) -> None:
         help="a setting of the strategy, such as n_init=10; repeatable; see --help-settings",
     )  # fmt: skip
     parser.add_argument(
-        "--help-settings", action="store_true", help="explain the settings of --set, with defaults and ranges"
+        "--help-settings", action="store_true", help="list the settings of --set, with defaults and ranges"
     )
     parser.set_defaults(run=run)
 
@@ -151,7 +151,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise InputError("--larger-is-better and --smaller-is-better need --objective")
     objective = None if args.objective is None else as_metric(args.objective, args.direction)
     with ExitStack() as bars:
-        watcher = _Watcher(console, bars.enter_context(console.progress()), bars.close)
+        printer = _EventPrinter(console, bars.enter_context(console.progress()), bars.close)
         try:
             run_search(
                 space=args.space,
@@ -168,7 +168,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
                 run_dir=args.run_dir,
                 settings=settings,
                 predictor_config=assignments(args.config, "--config"),
-                listener=watcher,
+                listener=printer,
                 table=args.table,
                 plots=not args.no_plots,
                 device=args.device,
@@ -178,22 +178,22 @@ def run(args: argparse.Namespace, console: Console) -> int:
         except SearchInterrupted as stop:
             raise KeyboardInterrupt(*stop.args) from None
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(watcher.progress_in_words()) from None
+            raise KeyboardInterrupt(printer.progress_in_words()) from None
     return 0
 
 
 def settings_help() -> str:
-    """Every setting with its range, its default and its meaning."""
+    """Every setting with its meaning, range and default."""
     from nassurrogate.search.settings.definitions import SETTINGS
 
     blocks = [
         f"{name}\n    {setting.meaning}\n    takes    {setting.range}\n    default  {setting.default_text}"
         for name, setting in SETTINGS.items()
     ]
-    return "\n".join(["What `nassurrogate search --set NAME=VALUE` can change:", "", *blocks])
+    return "\n".join(["Settings for `nassurrogate search --set NAME=VALUE`:", "", *blocks])
 
 
-class _Watcher:
+class _EventPrinter:
     """Shows the events of a run, and prints its result as soon as it is known.
 
     Args:
@@ -222,7 +222,7 @@ class _Watcher:
             detail = f"{event.done}/{event.total} {event.query.phase}, {best}"
             self._progress.update("queries", event.done, event.total, detail)
         elif event.result is not None:
-            # Before plots are drawn or anything else can fail: the result is what the user waits for.
+            # Printed before plots are drawn or anything else can fail: it is what the user waits for.
             self._close()
             self._console.result(_text(event.result), event.result)
             self._console.flush()
@@ -237,7 +237,7 @@ class _Watcher:
 
         ledger = f"{self._run_dir}/{LEDGER}"
         if self._is_printed:
-            return f"after the result was printed; summary and plots may be missing beside {ledger}"
+            return f"after the result was printed; summary and plots may be missing next to {ledger}"
         return f"the {self._n_queries} queries so far are in {ledger}"
 
 

@@ -1,12 +1,12 @@
-"""`nassurrogate searchers`: what can search."""
+"""`nassurrogate searchers`: the searchers."""
 
 from __future__ import annotations
 
 import argparse
 
 from nassurrogate.cli.console import Console, aligned
+from nassurrogate.cli.loading import loaded
 from nassurrogate.cli.options import Subparsers, add_command
-from nassurrogate.errors import InputError
 
 _EXAMPLES = """\
 examples:
@@ -32,14 +32,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.search import searcher_names
     from nassurrogate.search.searchers.base import DEFAULT_SEARCHER, searcher_class
 
-    found = []
-    for name in searcher_names():
-        try:
-            description = searcher_class(name).description
-        except InputError as error:  # a plug-in that does not load must not hide the others
-            console.note(f"warning: {error}")
-            continue
-        found.append({"name": name, "description": description, "default": name == DEFAULT_SEARCHER})
+    found = [
+        {"name": name, "description": cls.description, "default": name == DEFAULT_SEARCHER}
+        for name, cls in loaded(searcher_names(), searcher_class, console)
+    ]
     text = aligned(("name", "description"), [(str(entry["name"]), str(entry["description"])) for entry in found])
     console.result(text, {"schema_version": 1, "searchers": found})
     return 0

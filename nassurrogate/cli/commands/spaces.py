@@ -1,4 +1,4 @@
-"""`nassurrogate spaces`: what can be searched."""
+"""`nassurrogate spaces`: the search spaces."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from nassurrogate.cli.console import Console
+from nassurrogate.cli.loading import loaded
 from nassurrogate.cli.options import Subparsers, add_command
 from nassurrogate.errors import InputError
 
@@ -25,7 +26,7 @@ def add_to(commands: Subparsers) -> None:
         commands,
         "spaces",
         "list the search spaces",
-        description="List the search spaces: size, different functions, operations, data sets.",
+        description="List the search spaces: size, number of functions, operations, data sets.",
         examples=_EXAMPLES,
     )
     parser.set_defaults(run=run)
@@ -38,12 +39,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
     found: list[dict[str, Any]] = []
     lines: list[str] = []
-    for name in space_names():
-        try:
-            space = get_space(name)
-        except InputError as error:  # a plug-in that does not load must not hide the others
-            console.note(f"warning: {error}")
-            continue
+    for _, space in loaded(space_names(), get_space, console):
         entry = _fields(space)
         found.append(entry)
         lines += _lines(space, entry)

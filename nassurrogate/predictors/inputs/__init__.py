@@ -1,1 +1,1 @@
-"""What predictors read of an architecture: path features, padded graphs, zero-cost proxies, features of any space."""
+"""The inputs of predictors: path features, padded graphs, zero-cost proxies, features of any space."""

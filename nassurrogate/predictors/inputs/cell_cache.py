@@ -1,4 +1,4 @@
-"""Cells that were read once: found by their string, and scored without reading them again."""
+"""A cache of encoded cells, found by their string."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from threading import Lock
 
 import numpy as np
 
-from nassurrogate.architecture import Architecture, CellGraph
+from nassurrogate.architecture import Architecture
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.predictors.inputs.graph_batch import GraphBatch, encode
 from nassurrogate.spaces import CellSpace
 
@@ -18,12 +19,12 @@ _string = attrgetter("string")
 
 
 class CellTable:
-    """The cells met so far as a `GraphBatch` that grows, a row for every different graph.
+    """The cells seen so far as a `GraphBatch` that grows, with a row for every different graph.
 
     Args:
-        graph: what is read of an architecture; equal graphs share a row.
+        graph: the graph to read of an architecture; equal graphs share a row.
         vocabulary: names of the operations.
-        n_nodes: N, of the largest cell that is expected; a larger one widens the table.
+        n_nodes: N, of the largest cell expected; a larger one widens the table.
         depth_as_position: see `encode`.
     """
 
@@ -68,7 +69,7 @@ class CellTable:
         fresh = [graph for graph in dict.fromkeys(graphs) if graph not in self._row_of_graph]
         self._n_nodes = max([self._n_nodes, *(graph.n_nodes for graph in fresh)])
         self._write(encode(fresh, self._vocabulary, self._n_nodes, depth_as_position=self._by_depth), first_new)
-        # Rows are told of once they are written: another thread may read meanwhile.
+        # Rows are listed only once they are written: other threads may be reading.
         for row, graph in enumerate(fresh, start=first_new):
             self._row_of_graph[graph] = row
         for arch, graph in zip(archs, graphs, strict=True):
@@ -89,8 +90,8 @@ class CellTable:
 
 
 @lru_cache(maxsize=8)
-def cell_table(space: CellSpace, vocabulary: tuple[str, ...], *, reduced: bool) -> CellTable:
-    """The table that all predictors of a space share; of reduced cells (with depths as positions) or wired ones."""
+def cell_table(space: CellSpace, vocabulary: tuple[str, ...], *, canonical: bool) -> CellTable:
+    """The table that all predictors of a space share; of canonical graphs (with depths as positions) or raw ones."""
     return CellTable(
-        lambda arch: space.graph(arch, reduced=reduced), vocabulary, space.max_nodes, depth_as_position=reduced
+        lambda arch: space.graph(arch, canonical=canonical), vocabulary, space.max_nodes, depth_as_position=canonical
     )

@@ -1,4 +1,4 @@
-"""What a predictor reads of the cells of a space: graphs, path features and probes, by the numbers of their classes.
+"""The inputs of predictors of cells: graphs, path features and probes, by class number.
 
 Shapes: D cells of different classes, N nodes, F path features, P probes.
 """
@@ -13,13 +13,14 @@ import numpy as np
 
 from nassurrogate.predictors.inputs.graph_batch import GraphBatch, from_codes
 from nassurrogate.predictors.inputs.path_features import class_path_features
-from nassurrogate.proxies.table import has_probes, normal_scores, probe_features
+from nassurrogate.proxies.normal_scores import normal_scores
+from nassurrogate.proxies.table import has_probes, probe_features
 from nassurrogate.spaces import CellSpace
 
 LARGEST_TABLE = 1 << 14
-"""Classes of a space up to which all of them are read, and scored, at once."""
+"""In a space of at most this many classes, all of them are read, and scored, at once."""
 CHUNK = 256
-"""Cells that are scored together: what is computed of them fits in a core's cache."""
+"""Cells that are scored together: the intermediate results fit in a core's cache."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class ReadCells:
     """D different cells.
 
     Args:
-        graph: of the reduced cells, with depths as positions.
+        graph: the canonical graphs, with depths as positions.
         paths: (D, F), see `path_features`.
-        probes: (D, P) float32 normal scores of probes and of costs (see `class_scores`), or None where there are none.
+        probes: (D, P) float32 normal scores of probes and of costs (see `class_scores`), or None without any.
     """
 
     graph: GraphBatch
@@ -40,21 +41,21 @@ class ReadCells:
         return len(self.paths)
 
     def take(self, rows: np.ndarray) -> ReadCells:
-        """Some of them."""
+        """The cells in these rows."""
         graph = GraphBatch(*(part[rows] for part in vars(self.graph).values()))
         return ReadCells(graph, self.paths[rows], None if self.probes is None else self.probes[rows])
 
 
 def is_tabulated(space: CellSpace) -> bool:
-    """Whether the space is so small that its classes are read once and for all."""
+    """Whether the space is small enough to read all its classes once and for all."""
     return space.n_classes <= LARGEST_TABLE
 
 
 @lru_cache(maxsize=4)
 def class_scores(space: CellSpace) -> np.ndarray:
-    """(n_classes, P) float32, read-only: normal scores of what is told of a class beside its graph.
+    """(n_classes, P) float32, read-only: normal scores of what is known of a class besides its graph.
 
-    The probes, where a table of them is shipped, and what networks cost, where that belongs to the class.
+    These are the probes, if a table of them ships, and the costs of its networks, if all of a class cost the same.
     """
     probes = probe_features(space) if has_probes(space) else np.empty((space.n_classes, 0), np.float32)
     scores = np.hstack([probes, normal_scores([space.class_costs]).astype(np.float32)])
@@ -63,7 +64,7 @@ def class_scores(space: CellSpace) -> np.ndarray:
 
 
 def read_parts(space: CellSpace, *, probes: bool) -> list[str]:
-    """What is read of a space, in words; `probes` says whether more than the graph is."""
+    """A description of what is read of a space; without `probes`, only the graph is."""
     parts = ["canonical graph", "path counts"]
     if probes and has_probes(space):
         parts.append("zero-cost proxies")
@@ -73,7 +74,7 @@ def read_parts(space: CellSpace, *, probes: bool) -> list[str]:
 
 
 def read(space: CellSpace, classes: np.ndarray) -> ReadCells:
-    """The cells of D classes, by their numbers."""
+    """The cells of D class numbers."""
     return _read_all(space).take(classes) if is_tabulated(space) else _read(space, classes)
 
 
@@ -89,12 +90,12 @@ def _read(space: CellSpace, classes: np.ndarray) -> ReadCells:
 
 
 def chunks(sizes: np.ndarray) -> Iterator[np.ndarray]:
-    """(`CHUNK`,) rows of cells of one size that are scored together; the last of a size is filled up with its first.
+    """(`CHUNK`,) rows of cells of one size to score together; the last chunk of a size is padded.
 
-    The last digits of a score depend on how many are scored, not on which, so there are always as many.
+    Chunks have a fixed size because the last digits of a score depend on how many cells are scored, not on which.
 
     Args:
-        sizes: (D,) how many nodes each cell has.
+        sizes: (D,) number of nodes of each cell.
     """
     for size in np.unique(sizes):
         alike = np.flatnonzero(sizes == size)

@@ -1,4 +1,4 @@
-"""What a predictor of rows of features reads of an architecture: paths of a canonical cell, or what any space offers.
+"""Architectures as rows of features: paths of the canonical cell, or the features that any space offers.
 
 Shapes: B architectures, D different rows of F features, n labels.
 """
@@ -22,8 +22,8 @@ class FeatureReading(ABC):
     """Turns architectures into rows of features.
 
     Attributes:
-        is_canonical: whether equal functions have equal rows.
-        uses: what is read, for a person.
+        is_canonical: whether equivalent architectures have equal rows.
+        uses: what is read, in words.
     """
 
     is_canonical: bool
@@ -31,7 +31,7 @@ class FeatureReading(ABC):
 
     @abstractmethod
     def distinct(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """(D, F) rows, and (B,) the row of each architecture."""
+        """(D, F) distinct rows, and (B,) the row number of each architecture."""
 
     def rows(self, archs: Sequence[Architecture]) -> np.ndarray:
         """(B, F)."""
@@ -40,19 +40,19 @@ class FeatureReading(ABC):
 
     @abstractmethod
     def raw(self, rows: np.ndarray) -> np.ndarray:
-        """(D, F) rows as a linear model or a distance reads them, not standardised yet."""
+        """(D, F) rows transformed for a linear model or a distance, not standardised yet."""
 
     def standardiser(self, features: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """Map rows to their deviation from these (n, F) ones' mean, in standard deviations."""
+        """A function that standardises rows by the mean and standard deviation of these (n, F) ones."""
         columns = self.raw(features)
         mean, deviation = columns.mean(axis=0), columns.std(axis=0)
-        deviation[deviation < 1e-9] = 1.0  # constant in the labels: one that differs differs by its plain number
+        deviation[deviation < 1e-9] = 1.0  # constant among the labels: deviations from it are not scaled
         return _Standardiser(self.raw, mean, deviation)
 
 
 @dataclass(frozen=True)
 class _Standardiser:
-    """(D, F) rows → their distances from the mean, in standard deviations; pickled with its predictor."""
+    """(D, F) rows → their deviations from the mean, in standard deviations; pickled with its predictor."""
 
     raw: Callable[[np.ndarray], np.ndarray]
     mean: np.ndarray
@@ -63,7 +63,7 @@ class _Standardiser:
 
 
 class PathReading(FeatureReading):
-    """Path counts of the canonical cell: what an accuracy depends on."""
+    """Path counts of the canonical cell, which determine its accuracy."""
 
     is_canonical = True
 
@@ -75,13 +75,13 @@ class PathReading(FeatureReading):
         return distinct_path_features(self._space, archs)
 
     def raw(self, rows: np.ndarray) -> np.ndarray:
-        """A path counts twice: by how often it occurs, in logarithms, and by whether it does."""
-        # The longest path is −1 in a cell that has none.
+        """Two columns per path: the logarithm of its count, and whether it occurs."""
+        # The longest path is −1 in a cell without a path.
         return np.hstack([np.log1p(np.maximum(rows, 0.0)), rows > 0.0])
 
 
 class SpaceReading(FeatureReading):
-    """Whatever the space offers for this metric (see `SpaceFeatures`): of a cost the raw architecture."""
+    """The features that the space offers for this metric (see `SpaceFeatures`); for a cost, of the raw architecture."""
 
     def __init__(self, space: Space, metric: Metric) -> None:
         self._features = space_features(space, metric.belongs_to)
@@ -96,12 +96,12 @@ class SpaceReading(FeatureReading):
 
 
 def feature_reading(space: Space, metric: Metric, *, paths_alone: bool) -> FeatureReading:
-    """Paths of a cell's canonical graph for what belongs to its function; for all else what the space offers.
+    """Paths of the canonical cell for metrics of the function; for all others, the features that the space offers.
 
     Args:
         space: the space.
-        metric: what is predicted.
-        paths_alone: whether nothing but paths can be read.
+        metric: to predict.
+        paths_alone: whether the predictor can read only paths.
     """
     if isinstance(space, CellSpace) and (paths_alone or metric.belongs_to == "function"):
         return PathReading(space)

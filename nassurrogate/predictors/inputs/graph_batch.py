@@ -1,4 +1,4 @@
-"""Cells of any size as padded arrays, one row a cell."""
+"""Cells of any size as padded arrays, one row per cell."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from nassurrogate.architecture import CellGraph
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.graphs.codes import GraphCodes
 
 
@@ -18,9 +18,9 @@ class GraphBatch:
 
     Args:
         op: (B, N) int64, position of each node's operation in the vocabulary; 0 at padding.
-        adjacency: (B, N, N) float32, entry (x, y) says how many times y adds x.
-        position: (B, N) int64, what tells nodes apart: their number, or their depth (see `encode`).
-        mask: (B, N) bool, true where there is a node.
+        adjacency: (B, N, N) float32, entry (x, y) is how many times y adds x.
+        position: (B, N) int64, the number of each node, or its depth (see `encode`).
+        mask: (B, N) bool, true for nodes, false for padding.
     """
 
     op: np.ndarray
@@ -37,8 +37,8 @@ def encode(
 ) -> GraphBatch:
     """Pad graphs to `n_nodes`.
 
-    The position of a node is its number, or, with `depth_as_position`, the most operations on a way from the input to
-    it: then equal cells in another order of nodes differ in nothing but that order.
+    The position of a node is its number or, with `depth_as_position`, the most operations on a path from the input to
+    it: then isomorphic cells differ only in the order of their nodes.
     """
     batch = GraphBatch(
         np.zeros((len(graphs), n_nodes), np.int64),
@@ -53,7 +53,7 @@ def encode(
 
 
 def from_codes(codes: GraphCodes) -> GraphBatch:
-    """`encode` of reduced cells with depths as positions, in the vocabulary of their space."""
+    """`encode` of canonical graphs with depths as positions, in the vocabulary of their space."""
     adjacency = codes.adjacency.astype(np.float32)
     depth = np.zeros(codes.ops.shape, np.int64)
     for node in range(1, codes.ops.shape[1]):
@@ -78,7 +78,7 @@ def _encoded(
 
 
 def node_depths(graph: CellGraph) -> list[int]:
-    """For every node the number of edges on the longest way from the input; 0 where none leads there."""
+    """The number of edges on the longest path from the input to each node; 0 without a path."""
     depths: list[int] = []
     for node in range(graph.n_nodes):
         sources = np.flatnonzero(graph.adjacency[:, node])
@@ -89,8 +89,7 @@ def node_depths(graph: CellGraph) -> list[int]:
 def relabelled(batch: GraphBatch, rng: np.random.Generator, *, depth_as_position: bool) -> GraphBatch:
     """Every cell with its inner nodes in another order that keeps the adjacency upper triangular.
 
-    A number stays with the place: an isomorphic cell, as a reader of the wiring would number it. A depth goes with its
-    node. Padding stays where it is.
+    Positions that are numbers stay in place, as in any raw graph; depths move with their nodes. Padding stays in place.
     """
     sizes = batch.mask.sum(axis=1)
     order = np.stack([_random_topological_order(a, n, rng) for a, n in zip(batch.adjacency, sizes, strict=True)])

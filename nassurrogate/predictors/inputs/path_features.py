@@ -1,6 +1,6 @@
-"""Features of a reduced cell: how often each sequence of operations leads from input to output.
+"""Path features of a canonical cell: how many paths from input to output have each sequence of operations.
 
-The idea is BANANAS's path encoding (arXiv 1910.11858, section 4), here on the canonical cell and with counts.
+This is BANANAS's path encoding (arXiv 1910.11858, section 4), but of the canonical cell and with counts.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.spaces import CellSpace
 
 _LARGEST_TABLE = 1 << 14
-"""Classes of a space up to which the features of all of them are computed once and kept."""
+"""In a space of at most this many classes, the features of all of them are computed once and kept."""
 _CHUNK = 512
-"""Graphs whose paths are counted together: bounds the memory."""
+"""Graphs whose paths are counted together, to bound the memory."""
 
 
 def path_names(space: CellSpace) -> list[tuple[str, ...]]:
@@ -37,7 +37,7 @@ def feature_names(space: CellSpace) -> list[str]:
 
 
 def path_features(space: CellSpace, archs: Sequence[Architecture]) -> np.ndarray:
-    """(B, F) path counts, node counts per operation, number of nodes and edges, longest path (−1: no path).
+    """(B, F) path counts, node counts per operation, numbers of nodes and edges, longest path (−1: no path).
 
     Cells of equal canonical key have equal features.
 
@@ -52,19 +52,19 @@ def path_features(space: CellSpace, archs: Sequence[Architecture]) -> np.ndarray
 
 
 def distinct_path_features(space: CellSpace, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-    """`path_features` with isomorphic cells once: (D, F) rows, and (B,) the row of each architecture."""
+    """`path_features` without repetitions: (D, F) rows, and (B,) the row number of each architecture."""
     classes, place = np.unique(class_numbers(space, archs), return_inverse=True)
     return class_path_features(space, classes), place
 
 
 def class_numbers(space: CellSpace, archs: Sequence[Architecture]) -> np.ndarray:
-    """(B,) the number of every architecture's class."""
+    """(B,) the class number of every architecture."""
     numbers: np.ndarray = space.class_ids()[space.indices(archs)]
     return numbers
 
 
 def class_path_features(space: CellSpace, classes: np.ndarray) -> np.ndarray:
-    """(D, F) `path_features` of the classes of these numbers, read-only where they are kept."""
+    """(D, F) `path_features` of these class numbers."""
     if space.n_classes <= _LARGEST_TABLE:
         features: np.ndarray = _features_of_all(space)[classes]
         return features
@@ -73,14 +73,14 @@ def class_path_features(space: CellSpace, classes: np.ndarray) -> np.ndarray:
 
 @cache
 def _features_of_all(space: CellSpace) -> np.ndarray:
-    """(n_classes, F): the features of every class of a small space."""
+    """(n_classes, F), read-only: the features of all classes of a small space."""
     features = _features(space, np.arange(space.n_classes))
     features.flags.writeable = False
     return features
 
 
 def _features(space: CellSpace, classes: np.ndarray) -> np.ndarray:
-    """(D, F), some at a time; those of equal size are counted together."""
+    """(D, F), in chunks of classes of equal size."""
     features = np.empty((len(classes), len(feature_names(space))))
     sizes = space.class_graphs.n_nodes[classes]
     for size in np.unique(sizes):
@@ -103,20 +103,20 @@ def _columns(ops: np.ndarray, adjacency: np.ndarray, n_ops: int, max_depth: int)
 
 
 def _path_counts(does: np.ndarray, adjacency: np.ndarray, max_depth: int) -> np.ndarray:
-    """(B, P): how many ways from input to output spell each sequence of `path_names`.
+    """(B, P): how many paths from input to output have each sequence of `path_names`.
 
     The sequences are a complete tree in breadth-first order: sequence i followed by operation o is n_ops·i + 1 + o. So
-    to pass a node moves the counts of all prefixes to one child each. A way to a node passes no more operations than
-    there are nodes before it: for longer sequences nothing is counted.
+    passing a node moves the count of each prefix to one of its children. A path to a node has at most as many
+    operations as there are nodes before it, so longer sequences are not counted.
 
     Args:
-        does: (B, N − 2, n_ops) float32, 1 where an inner node does that operation.
+        does: (B, N − 2, n_ops) float32, 1 for the operation of each inner node.
         adjacency: (B, N, N) float32.
         max_depth: most operations of a sequence.
     """
     n_graphs, n_nodes = adjacency.shape[:2]
     n_ops = does.shape[2]
-    up_to = np.cumsum(n_ops ** np.arange(max_depth + 1))  # sequences of at most so many operations
+    up_to = np.cumsum(n_ops ** np.arange(max_depth + 1))  # the number of sequences of at most this many operations
     leading = [np.ones((n_graphs, 1), np.float32)]
 
     def arriving(node: int, length: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What Space-Process reads of an architecture: blocks of features, each scaled on random architectures of the space.
+"""The features of any space: blocks, each scaled on random architectures of the space.
 
 Shapes: m architectures, s genes of one group, k choices of each, B blocks, F features of all blocks together.
 """
@@ -14,17 +14,17 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
-from nassurrogate.metric import BelongsTo
+from nassurrogate.metric_names import BelongsTo
 from nassurrogate.predictors.inputs.path_features import path_features
 from nassurrogate.proxies.table import has_probes, probe_features
 from nassurrogate.spaces import CellSpace, Space
 
 _FAR_BELOW = 1000.0
-"""A cost this many times smaller than all that were seen is read as one so small."""
+"""A cost this many times below the smallest one seen is raised to that bound."""
 _SAMPLE = 2000
 """Random architectures on which features are scaled."""
 _NEIGHBOURS = 4.0
-"""Genes over which the correlation of two genes of a chain falls by the factor e."""
+"""Distance of two genes of a chain over which their correlation falls by a factor of e."""
 _TOTALS = {"choice": "choice count", "level": "level total"}
 BLOCKS = {
     "choice": "choices of every slot",
@@ -38,7 +38,7 @@ BLOCKS = {
     "operation": "operation counts of the graph",
     "proxy": "zero-cost proxies",
 }
-"""What a block is, for a person."""
+"""Block → its description."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class _Group:
     """Genes of equal choices.
 
     Args:
-        places: (s,) which genes.
+        places: (s,) positions of the genes.
         n_choices: k.
-        levels: (k,) numbers from 0 to 1, where the choices have an order.
+        levels: (k,) numbers from 0 to 1 if the choices have an order.
     """
 
     places: list[int]
@@ -60,7 +60,7 @@ class _Group:
 class _Cost:
     """One exact cost: log(cost), or log(1 + cost) if it can be 0, divided by its standard deviation.
 
-    Whatever is far below the least that was seen is taken to be there, so that an unseen 0 has a logarithm.
+    Costs far below the smallest one seen are raised to a bound, so that an unseen 0 has a logarithm.
     """
 
     least: float
@@ -74,19 +74,20 @@ class _Cost:
 class SpaceFeatures:
     """Reads architectures of one space for one kind of metric.
 
-    A metric that belongs to the function is read off the canonical form, so equal functions get equal features: choices
-    of that form, paths of the canonical graph of cells, zero-cost proxies. One that belongs to the architecture is read
-    off the raw one. Exact costs are read for both, for a function only if all its architectures have equal costs.
+    For a metric of the function, the canonical form is read, so equivalent architectures get equal features: its
+    choices, paths of the canonical graph of cells, zero-cost proxies. For a metric of the architecture, the
+    architecture itself is read. Exact costs are read for both; for the function, only costs that equivalent
+    architectures share.
 
     Args:
         space: the space.
-        belongs_to: what the metric belongs to.
+        belongs_to: what the metric belongs to, function or architecture.
 
     Attributes:
-        names: (B,) the blocks that are there, a key of `BLOCKS` each.
-        widths: (B,) features in each.
+        names: (B,) the blocks in use, keys of `BLOCKS`.
+        widths: (B,) number of features of each.
 
-    Raises `InputError` for a space that offers nothing to read.
+    Raises `InputError` for a space that offers no features.
     """
 
     def __init__(self, space: Space, belongs_to: BelongsTo) -> None:
@@ -100,7 +101,7 @@ class SpaceFeatures:
         self.is_canonical = self._of_function and space.canonical_forms(sample) is not None
         self._learn_costs(sample)
         if not self._groups and not self._is_cell and _has_graphs(space, sample[0]):
-            counts = Counter(op for arch in sample for op in space.graph(arch, reduced=self._of_function).ops)
+            counts = Counter(op for arch in sample for op in space.graph(arch, canonical=self._of_function).ops)
             self._operations = sorted(counts)
         blocks = self._blocks(sample)
         if not blocks:
@@ -110,9 +111,9 @@ class SpaceFeatures:
         self.names = list(blocks)
         self.widths = [block.shape[1] for block in blocks.values()]
         self._centres = [block.mean(axis=0) for block in blocks.values()]
-        # An average architecture then lies at distance 1 from the mean in every block: one prior fits all spaces.
+        # An average architecture then has distance 1 from the mean in every block: one prior fits all spaces.
         sizes = [np.square(b - c).sum(axis=1).mean() for b, c in zip(blocks.values(), self._centres, strict=True)]
-        # A block that never varies says nothing; dividing by its size would make noise of it.
+        # A block that never varies is left out; dividing by its size would amplify noise.
         self._factors = [size**-0.5 if size > 1e-18 else 0.0 for size in sizes]
 
     @property
@@ -125,7 +126,7 @@ class SpaceFeatures:
         found = self._blocks(archs)
         parts = zip(found.values(), self._centres, self._factors, strict=True)
         scaled = np.concatenate([(block - centre) * factor for block, centre, factor in parts], axis=1)
-        # Rounded, as in some linear-algebra libraries a row's last digits depend on its position.
+        # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
         return np.round(scaled, 9)
 
     def _blocks(self, archs: Sequence[Architecture]) -> dict[str, np.ndarray]:
@@ -152,7 +153,7 @@ class SpaceFeatures:
         return {name: np.concatenate(found, axis=1) for name, found in parts.items()}
 
     def _learn_costs(self, sample: Sequence[Architecture]) -> None:
-        """Which costs are read: those that are finite and vary; off canonical forms only what equal functions share."""
+        """Choose the costs to read: finite, not constant, and for the function equal for equivalent architectures."""
         forms = self._space.canonical_forms(sample) if self._of_function else None
         costs = self._space.costs(sample)
         others = self._space.costs(forms) if forms is not None and costs else costs
@@ -163,10 +164,10 @@ class SpaceFeatures:
                 self._costs[name] = _Cost(least, float(_Cost(least)(values).std()))
 
     def _operation_counts(self, archs: Sequence[Architecture]) -> np.ndarray:
-        """(m, O + 2): how often the graph has each operation, nodes, edges; in logarithms."""
+        """(m, O + 2): logarithms of the counts of each operation, of nodes and of edges."""
         rows = []
         for arch in archs:
-            graph = self._space.graph(arch, reduced=self._of_function)
+            graph = self._space.graph(arch, canonical=self._of_function)
             count = Counter(graph.ops)
             rows.append([*(count[op] for op in self._operations), graph.n_nodes, len(graph.edges())])
         return np.log1p(np.array(rows, dtype=np.float64).reshape(len(rows), len(self._operations) + 2))
@@ -175,13 +176,13 @@ class SpaceFeatures:
 def _has_graphs(space: Space, arch: Architecture) -> bool:
     try:
         space.graph(arch)
-    except InputError:  # what a space says that has none
+    except InputError:  # the space has no graphs
         return False
     return True
 
 
 def space_features(space: Space, belongs_to: BelongsTo) -> SpaceFeatures:
-    """`SpaceFeatures`, made once for a space object: one that is declared again may cost otherwise."""
+    """`SpaceFeatures`, made once per space object: a space declared again may have other costs."""
     return _made(_Same(space), belongs_to)
 
 
@@ -191,7 +192,7 @@ def _made(space: _Same, belongs_to: BelongsTo) -> SpaceFeatures:
 
 
 class _Same:
-    """Equal to itself alone, as a space object need not be."""
+    """Compares space objects by identity."""
 
     def __init__(self, space: Space) -> None:
         self.space = space
@@ -206,7 +207,7 @@ class _Same:
 def _groups(space: Space) -> list[_Group]:
     alike: dict[tuple[object, ...], list[int]] = {}
     for place, gene in enumerate(space.genes):
-        # To Python 1, 1.0 and True are one choice; to who declared them they are not.
+        # 1, 1.0 and True are equal in Python, but are different choices here.
         alike.setdefault((tuple(map(repr, gene.choices)), gene.levels), []).append(place)
     found = []
     for places in alike.values():
@@ -218,21 +219,21 @@ def _groups(space: Space) -> list[_Group]:
 
 
 def _add_group(parts: dict[str, list[np.ndarray]], group: _Group, codes: np.ndarray, *, chain: bool) -> None:
-    """Add the readings of the (m, s) codes of a group; a gene that is not active is none of its choices."""
+    """Add the features of the (m, s) codes of a group; an inactive gene has none of its choices."""
     one_hot = (codes[:, :, None] == np.arange(group.n_choices)).astype(np.float64)
     _add(parts, "choice", one_hot, chain)
     if group.levels is not None:
-        # An inactive gene is put at the mean level, the most neutral value.
+        # An inactive gene gets the mean level, the most neutral value.
         levels = np.where(codes >= 0, group.levels[codes], group.levels.mean())
         _add(parts, "level", levels[:, :, None], chain)
 
 
 def _add(parts: dict[str, list[np.ndarray]], name: str, features: np.ndarray, chain: bool) -> None:
-    """Three readings of (m, s, f) features: each gene by itself, like its neighbours, and all alike."""
+    """Three versions of (m, s, f) features: of each gene, smoothed over its neighbours, and summed over all."""
     n_archs, n_genes, n_each = features.shape
     parts.setdefault(name, []).append(features.reshape(n_archs, n_genes * n_each))
     if n_genes > 1:
-        # Divided so that a total varies as much as one gene does: groups of many genes do not drown the others.
+        # Divided so that a sum varies as much as one gene: large groups do not dominate the others.
         parts.setdefault(_TOTALS[name], []).append(features.sum(axis=1) / np.sqrt(n_genes))
     if n_genes > 2 and chain:
         near = np.tensordot(features, _neighbour_root(n_genes), axes=([1], [0]))
@@ -241,7 +242,7 @@ def _add(parts: dict[str, list[np.ndarray]], name: str, features: np.ndarray, ch
 
 @lru_cache(maxsize=64)
 def _neighbour_root(n_genes: int) -> np.ndarray:
-    """(s, s) R with R Rᵀ the correlation exp(−|i − j| / `_NEIGHBOURS`): a linear model on x R has such weights."""
+    """(s, s) R with R Rᵀ = exp(−|i − j| / `_NEIGHBOURS`), the prior correlation of a linear model's weights on x R."""
     places = np.arange(n_genes)
     values, vectors = np.linalg.eigh(np.exp(-np.abs(places[:, None] - places) / _NEIGHBOURS))
     root: np.ndarray = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T

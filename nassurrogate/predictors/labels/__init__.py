@@ -1,1 +1,1 @@
-"""The labels of a fit: their scale, how they are saved with a model, and what they do not show."""
+"""The labels of a fit: their scale, how they are saved with a model, and notes for the user."""

@@ -1,4 +1,4 @@
-"""Labels inside a saved predictor, which learns again from them when it is loaded."""
+"""Labels in the file of a predictor, which is refitted to them when it is loaded."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def label_arrays(space: Space, archs: Sequence[Architecture], targets: np.ndarra
 
 
 def holds_labels(tensors: Mapping[str, np.ndarray]) -> bool:
-    """Whether a saved predictor learns again from its labels."""
+    """Whether the arrays of a saved predictor include its labels."""
     return TARGET in tensors
 
 
 def read_labels(space: Space, tensors: Mapping[str, np.ndarray]) -> tuple[list[Architecture], np.ndarray]:
-    """The inverse of `label_arrays`. Raises `InputError` for arrays that it cannot have written."""
+    """The inverse of `label_arrays`. Raises `InputError` for arrays that it cannot return."""
     if not isinstance(space, CellSpace):
         return _read_strings(space, tensors[STRINGS], tensors[TARGET])
     index, target = tensors[INDEX], tensors[TARGET]

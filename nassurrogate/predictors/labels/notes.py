@@ -1,4 +1,4 @@
-"""What labels do not show to any predictor: the spread of others around a single one, and their unit."""
+"""Notes on labels that no predictor can learn from alone: too few of them, or perhaps in another unit."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from nassurrogate.metric import Metric
 
 _RATIO = 2.0
-"""Deviation relative to a single label: mean ± 1.645 deviations covers 90 % of the other architectures in every latency
-and energy table of NAS-Bench-201 and FBNet."""
+"""Deviation relative to a single label: mean ± 1.645 deviations covers 90 % of the other architectures in all latency
+and energy tables of NAS-Bench-201 and FBNet."""
 
 
 def deviation_of_unknown(label: float, metric: Metric) -> float:
-    """How far the value of any architecture may be from the only known one, as a standard deviation.
+    """How far the values of other architectures may be from the only known one, as a standard deviation.
 
-    For a percentage, it is the root mean square distance from the label to a uniform value in 0 to 100; otherwise twice
-    the label's size (for 0, one unit).
+    For a percentage it is the root mean square distance of the label to a uniform value from 0 to 100, otherwise twice
+    the size of the label (one unit for 0).
 
     >>> from nassurrogate.metric import known_metric
     >>> round(deviation_of_unknown(90.0, known_metric("val_accuracy_pct")), 1)
@@ -30,7 +30,7 @@ def deviation_of_unknown(label: float, metric: Metric) -> float:
 
 
 def label_notes(metric: Metric, stats: Mapping[str, float], n_architectures: int) -> dict[str, str]:
-    """Notes for whoever gave the labels: topic → one line.
+    """Notes for the user: topic → one line.
 
     Args:
         metric: the metric of the labels.

@@ -1,4 +1,4 @@
-"""Between labels in their unit and what a network learns."""
+"""Scales of labels: between their unit and the values that predictors learn."""
 
 from __future__ import annotations
 
@@ -7,26 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from nassurrogate.errors import InputError
-
-
-def mean_ranks(values: np.ndarray) -> np.ndarray:
-    """(n,) ranks from 1 of (n,) values; equal ones share their mean rank. It is SciPy's `rankdata`.
-
-    Written out because importing `scipy.stats` for it takes a second, as long as a search.
-
-    >>> mean_ranks(np.array([7.0, 5.0, 7.0, 9.0])).tolist()
-    [2.5, 1.0, 2.5, 4.0]
-    """
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: np.ndarray = (np.cumsum(count) - (count - 1) / 2)[place]
-    return ranks
+from nassurrogate.proxies.normal_scores import mean_ranks
 
 
 @dataclass(frozen=True)
 class RankScale:
-    """Labels as normal scores of their ranks, and back by interpolation between the labels.
+    """Labels as normal scores of their ranks; the inverse interpolates between the labels.
 
-    Ranks make the few very bad cells harmless, and a ranking is what a search needs.
+    Ranks make the few very bad cells harmless, and a search needs only a ranking.
 
     Args:
         scores: (k,) ascending normal scores of the k different labels.
@@ -52,11 +40,11 @@ class RankScale:
         return cls(ndtri((mean_ranks(labels)[first] - 0.5) / len(labels)), values)
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
-        """(n,) labels that the scale was made of → (n,) scores."""
+        """(n,) labels of this scale → (n,) scores."""
         return self.scores[np.searchsorted(self.values, labels)]
 
     def decode(self, scores: np.ndarray) -> np.ndarray:
-        """Scores → values, strictly increasing; beyond the labels on the line through the outermost tenth of them."""
+        """Scores → values, strictly increasing; extrapolates on the line through the outermost tenth of the labels."""
         inside = np.interp(scores, self.scores, self.values)
         below = np.minimum(scores - self.scores[0], 0.0) * self._slope(slice(0, self._tail))
         above = np.maximum(scores - self.scores[-1], 0.0) * self._slope(slice(-self._tail, None))
@@ -75,7 +63,7 @@ class RankScale:
 
 @dataclass(frozen=True)
 class FractionScale:
-    """Percentages as fractions: what NAR-Former V2 learns."""
+    """Percentages as fractions, as NAR-Former V2 learns them."""
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
         """(n,) percentages → (n,) fractions."""
@@ -88,7 +76,7 @@ class FractionScale:
 
 @dataclass(frozen=True)
 class StandardScale:
-    """Labels as deviations from their mean, in their standard deviation.
+    """Labels as deviations from their mean, in standard deviations.
 
     Args:
         centre: the mean.

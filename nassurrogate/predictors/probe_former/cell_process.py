@@ -1,6 +1,6 @@
-"""A Gaussian process whose kernel is fixed: see `cell_kernel`.
+"""A Gaussian process with the fixed kernel of `cell_kernel`.
 
-PyTorch computes it, on the threads that it is given: those of NumPy's linear algebra cannot be told how many to be.
+It runs in PyTorch, whose number of threads can be set from each thread; that of NumPy's linear algebra cannot.
 
 Shapes: n labels, B cells, F features.
 """
@@ -17,21 +17,21 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors.calibration import HeldOut
 from nassurrogate.predictors.cell_kernel import KERNEL, Kernel
 
-_ALL_SAY_UP_TO, _SOME_LABELS = 511, 256
-"""Labels up to which all say how wide the posterior is, which takes quadratic time a cell; of more so many do."""
+_ALL_UP_TO, _SOME_LABELS = 511, 256
+"""Up to 511 labels, all determine the posterior variance (quadratic time per cell); of more, 256 do."""
 _WEIGHTS, _SOME = "process.weights", "process.some"
 _LARGEST = 1e6
-"""Largest number accepted from a file; for standard normal labels, a posterior's numbers are a few hundred at most."""
+"""Largest number accepted from a file; for standard normal labels, those of a posterior are at most a few hundred."""
 
 
 class CellPosterior:
-    """The posterior of any cell given n labels, of which the first k determine its width.
+    """The posterior of any cell given n labels, of which the first k determine its variance.
 
     Args:
         inputs: (n, F) rows of `kernel_inputs`.
         weights: (n,) of the labels in the mean.
         some: (k, k) inverse of the lower Cholesky factor of the first k labels' covariance.
-        kernel: the kernel and its variances.
+        kernel: with its variances.
     """
 
     def __init__(self, inputs: np.ndarray, weights: np.ndarray, some: np.ndarray, kernel: Kernel = KERNEL) -> None:
@@ -54,7 +54,7 @@ class CellPosterior:
         return cls(inputs, tensors[_WEIGHTS].copy(), tensors[_SOME].copy())
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(B, F) → (B,) means and (B,) standard deviations, the noise of one label included."""
+        """(B, F) → (B,) means and (B,) standard deviations, including the noise of one label."""
         covariance = _covariances(self._kernel, inputs, self._inputs)
         mean = covariance @ torch.from_numpy(self._weights)
         return mean.numpy(), self._spread(covariance[:, : len(self._some)])
@@ -66,12 +66,12 @@ class CellPosterior:
 
 
 class CellProcess(CellPosterior):
-    """The posterior given n labels in random order, of which the first ones say how wide it is.
+    """The posterior given n labels in random order, of which the first ones determine its variance.
 
     Args:
         inputs: (n, F) rows of `kernel_inputs`.
-        scores: (n,) what is learned, about standard normal.
-        kernel: has the variances.
+        scores: (n,) to learn, about standard normal.
+        kernel: with its variances.
     """
 
     def __init__(self, inputs: np.ndarray, scores: np.ndarray, kernel: Kernel = KERNEL) -> None:
@@ -90,8 +90,8 @@ class CellProcess(CellPosterior):
     def held_out(self) -> HeldOut:
         """Every label's prediction from all the others (equations 5.10 to 5.12).
 
-        Where not all labels say how wide the posterior is, those that do are left out: of them the spread of a cell
-        that is not among them is not known.
+        If only some labels determine the variance, those are left out: their variance without their own label is not
+        known.
         """
         n_some = len(self._some)
         precision = np.square(self._root_inverse).sum(axis=0)
@@ -104,8 +104,8 @@ class CellProcess(CellPosterior):
 
 
 def _n_some(n: int) -> int:
-    """How many of n labels determine the width of the posterior."""
-    return n if n <= _ALL_SAY_UP_TO else _SOME_LABELS
+    """How many of n labels determine the variance of the posterior."""
+    return n if n <= _ALL_UP_TO else _SOME_LABELS
 
 
 def _covariances(kernel: Kernel, inputs: np.ndarray, others: np.ndarray) -> Tensor:

@@ -17,10 +17,10 @@ _LARGEST = 1e9
 
 @dataclass(frozen=True)
 class PartAverage:
-    """Parts, standardised by how they are distributed over the space, averaged, and put on the average of their scales.
+    """The average of parts that are standardised over the space, on the average of their scales.
 
     Args:
-        weights: of the parts; they add up to 1.
+        weights: of the parts; their sum is 1.
         standards: mean and standard deviation of each part over the space.
     """
 
@@ -29,7 +29,7 @@ class PartAverage:
 
     @classmethod
     def over(cls, reference: Sequence[np.ndarray], weights: Sequence[float]) -> PartAverage:
-        """Of parts that predict this of cells that stand for the space. A constant part counts as of scale 1.
+        """The average of parts with these predictions for a sample of the space. A constant part has scale 1.
 
         >>> both = PartAverage.over([np.array([0.0, 2.0]), np.array([0.0, 4.0])], weights=(0.5, 0.5))
         >>> both([np.array([1.0, 2.0]), np.array([2.0, 2.0])])
@@ -45,7 +45,7 @@ class PartAverage:
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, Any], weights: Sequence[float]) -> PartAverage:
-        """Read what `as_dict` returned, perhaps from an untrusted file. Raises `InputError` for anything else.
+        """The inverse of `as_dict`, perhaps from an untrusted file. Raises `InputError` for anything else.
 
         >>> PartAverage.from_dict({"standards": [[0.0, 1.0], [0.5, 2.0]]}, weights=(0.25, 0.75)).standards
         [(0.0, 1.0), (0.5, 2.0)]
@@ -71,7 +71,7 @@ class PartAverage:
         """(B,) each → (B,)."""
         centre = sum(weight * mean for weight, (mean, _) in zip(self.weights, self.standards, strict=True))
         scale = sum(weight * deviation for weight, (_, deviation) in zip(self.weights, self.standards, strict=True))
-        # One by one: a product with a matrix would round a row by how many there are.
+        # One by one: the rounding of a matrix product would depend on the number of rows.
         standard = np.zeros(len(parts[0]))
         for weight, part, (mean, deviation) in zip(self.weights, parts, self.standards, strict=True):
             standard += weight * (part - mean) / deviation

@@ -1,21 +1,21 @@
-"""Probe-Former: a transformer along the relations of the canonical cell and a Gaussian process, both told by probes.
+"""Probe-Former: a transformer along the relations of the canonical cell and a Gaussian process, both reading probes.
 
-What it is made of, and what NAR-Former V2 (arXiv 2306.10792), from which it set out, has instead:
+It started from NAR-Former V2 (arXiv 2306.10792) and differs from it as follows:
 
-- Cells are canonical and directed, an edge counts as often as it is there; V2 reads the wiring, without directions.
-- *Probes*: how signals and gradients travel through networks of the cell with random weights (`random_networks`). No
-  training, no data, no label is needed for them. Where all cells of equal function cost the same (NAS-Bench-101), the
-  parameters and FLOPs of the network stand beside them. V2 has nothing of the kind.
-- Heads for parents, children, ancestors and descendants, with softmax (`relation_transformer`); V2 has one undirected
-  attention without softmax and grouped feed-forward networks.
-- Labels are learned as normal scores of their ranks, by squared error and a pairwise logistic loss; V2 learns fractions
-  by relative error, sequence ranking and consistency with a relabelled view.
-- An ensemble, trained as one batched model, averaged with a Gaussian process of fixed kernel (`cell_process`) by a
-  weight that grows with the labels; V2 is one network.
-- The deviation is calibrated on labels that a part has not seen: the process predicts each without itself, and from
-  some hundred labels on every member of the ensemble leaves some out, which it learns at the end.
+- It reads the canonical graph, directed, with multiplicities; V2 reads the raw graph, undirected.
+- It reads probes: statistics of the signals and gradients in networks of the cell with random weights
+  (`random_networks`), which need no training, data or label. If all cells of equal function have equal costs
+  (NAS-Bench-101), it also reads the network's parameters and FLOPs. V2 reads neither.
+- It has heads for parents, children, ancestors and descendants, with softmax (`relation_transformer`); V2 has one
+  undirected attention without softmax, and grouped feed-forward networks.
+- It learns normal scores of the labels' ranks, by squared error and a pairwise logistic loss; V2 learns fractions by
+  relative error, sequence ranking and consistency with a relabelled view.
+- It is an ensemble, trained as one batched model and averaged with a Gaussian process of fixed kernel (`cell_process`),
+  with a weight that grows with the number of labels; V2 is a single network.
+- Its deviation is calibrated on unseen labels: the process predicts each label without it, and from a few hundred
+  labels on every member of the ensemble leaves some out, which it learns at the end.
 
-A fit sees its labels; the space it belongs to gives probes and path counts, which are computed and not measured.
+A fit uses its labels, and of the space the probes and path counts, which are computed and not measured.
 
 Shapes: n labels, B cells, D different ones, M members.
 """
@@ -47,13 +47,13 @@ from nassurrogate.spaces import CellSpace, Space
 
 @dataclass(frozen=True)
 class ProbeFormerConfig(RelationConfig):
-    """Hyper-parameters, chosen on a third of cifar10's classes; the ablation switches parts of it off.
+    """Hyper-parameters, chosen on a third of cifar10's classes; an ablation switches parts off.
 
-    network_share: weight of the transformers in the average with the process after endless labels; 0 leaves them out.
-    even_labels: labels after which they have half of that weight.
-    cross_fit_labels: labels from which on each member leaves some out at first, so that its errors there set the
+    network_share: limit of the transformers' weight in the average with the process for many labels; 0 leaves them out.
+    even_labels: number of labels at which they have half of that weight.
+    cross_fit_labels: from this many labels on, each member at first leaves some out, whose errors calibrate the
         deviation.
-    process_labels: labels that the process learns at most, a random choice.
+    process_labels: most labels that the process learns, a random choice.
     """
 
     network_share: float = 1.0
@@ -75,7 +75,7 @@ _RANGES = {
 _Parts: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 """In normal scores: the process's means (B,), the members' predictions (M, B), the process's spreads (B,)."""
 _MOST_UNSEEN = 64
-"""Labels that a member leaves out at most: four members' tell the coverage to 2 points."""
+"""Most labels that a member leaves out: those of four members determine the coverage to within 2 points."""
 _REFERENCE_CELLS = 2000
 _SCALE = "labels.scores"
 
@@ -88,7 +88,7 @@ class _Labels:
         archs: n architectures.
         targets: (n,) in the metric's unit.
         classes: (n,) their class numbers.
-        order: (k,) positions of those that the process learns, in its order.
+        order: (k,) positions of the labels that the process learns, in its order.
     """
 
     archs: list[Architecture]
@@ -97,7 +97,7 @@ class _Labels:
     order: np.ndarray
 
 
-class ProbeFormer(Predictor):
+class ProbeFormer(Predictor[ProbeFormerConfig]):
     """The default predictor.
 
     >>> from nassurrogate.spaces import get_space
@@ -110,8 +110,8 @@ class ProbeFormer(Predictor):
     """
 
     name = "probe-former"
-    description = "relation transformer and Gaussian process on canonical cells and random-network probes; seconds"
-    presets: ClassVar[Mapping[str, Any]] = {"default": ProbeFormerConfig()}
+    description = "relation transformer and Gaussian process on canonical cells and zero-cost proxies; seconds"
+    presets: ClassVar[Mapping[str, ProbeFormerConfig]] = {"default": ProbeFormerConfig()}
     requires = CellSpace
     space: CellSpace
     _labels: _Labels
@@ -120,7 +120,7 @@ class ProbeFormer(Predictor):
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
-        torch_device(self.device)  # a device that is not there is refused now, not after labels were paid for
+        torch_device(self.device)  # a missing device is refused now, not after labels have been evaluated
 
     def uses(self) -> list[str]:
         return read_parts(self.space, probes=self.config.probes)
@@ -212,11 +212,11 @@ class ProbeFormer(Predictor):
     # --- deviations ----------------------------------------------------------------------------------------------
 
     def _unseen(self, known: np.ndarray) -> np.ndarray:
-        """(M, k) labels that each member leaves out, among those that the process predicts as if unknown.
+        """(M, k) labels that each member leaves out, among those that the process can predict without themselves.
 
-        With few labels every one counts, and the process weighs most: k is 0, and its errors stand for the average's.
+        With few labels, all are needed and the process has most of the weight: k is 0, and its errors are used alone.
         """
-        config: ProbeFormerConfig = self.config
+        config = self.config
         n = len(self._labels.targets)
         cross_fit = config.network_share > 0 and n >= config.cross_fit_labels
         k = min(n // 8, _MOST_UNSEEN, len(known) // config.members) if cross_fit else 0
@@ -224,7 +224,7 @@ class ProbeFormer(Predictor):
         return unseen
 
     def _calibrated(self, held: HeldOut, unseen: np.ndarray) -> Calibration:
-        """From the labels that a member has not seen, or where all members saw all, from those the process left out."""
+        """Calibrate on the labels that a member has not seen, or if there are none, on those the process left out."""
         label, process, spread = self._labels.order[held.place], held.mean, held.spread
         if unseen.size:
             label, process, spread = (part[len(part) - unseen.size :] for part in (label, process, spread))
@@ -237,7 +237,7 @@ class ProbeFormer(Predictor):
     # --- both ----------------------------------------------------------------------------------------------------
 
     def _freeze(self) -> None:
-        """Score what later scores are relative to: all classes of a small space, some cells of a large one."""
+        """Standardise the parts over the space: over all classes of a small one, over a sample of a large one."""
         self._forget_scores()
         if self._known is not None:
             reference = self.space.class_ids()
@@ -248,7 +248,7 @@ class ProbeFormer(Predictor):
         self._average = PartAverage.over((process, _member_mean(members)), self._shares(len(self._labels.targets)))
 
     def _shares(self, n: int) -> tuple[float, float]:
-        """Weights of the process and the networks after n labels: the networks need more labels."""
+        """The weights of the process and the networks after n labels; the networks need more labels."""
         share = self.config.network_share * n / (n + self.config.even_labels)
         return 1 - share, share
 
@@ -260,11 +260,10 @@ class ProbeFormer(Predictor):
     @property
     def _n_members(self) -> int:
         """M; without networks, a single member that always predicts 0."""
-        members: int = 1 if self._network is None else self.config.members
-        return members
+        return 1 if self._network is None else self.config.members
 
     def _parts(self, classes: np.ndarray) -> _Parts:
-        """What is known of (B,) classes."""
+        """The parts' predictions for (B,) classes."""
         if self._known is not None:
             scores = self._known.take(classes, self._scored)
         else:
@@ -273,14 +272,14 @@ class ProbeFormer(Predictor):
         return scores[0], scores[1:-1], scores[-1]
 
     def _scored(self, classes: np.ndarray) -> np.ndarray:
-        """(M + 2, D) what is computed of D different classes, as in `_Parts`; of none does it depend on the others."""
+        """(M + 2, D) predictions for D different classes, in the order of `_Parts`; each independent of the others."""
         scores = np.zeros((self._n_members + 2, len(classes)))
         scorer = None if self._network is None else self._network.scorer()
 
         def score(rows: np.ndarray) -> None:
             cells = read(self.space, classes[rows])
             mean, spread = self._process.predict(self._kernel_inputs(cells))
-            # Rounded, for libraries of linear algebra that compute a row by its place.
+            # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
             scores[0, rows], scores[-1, rows] = np.round(mean, 9), np.round(spread, 9)
             if scorer is not None:
                 scores[1:-1, rows] = scorer(cells)
@@ -289,11 +288,11 @@ class ProbeFormer(Predictor):
         return scores
 
     def _decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Normal scores and spreads in the labels' unit."""
+        """Convert normal scores and spreads to the labels' unit."""
         high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
         return self._scale.decode(mean), (high - low) / 2
 
 
 def _member_mean(members: np.ndarray) -> np.ndarray:
-    """(M, B) → (B,), added up member by member: NumPy's mean rounds a single column otherwise than one of many."""
+    """(M, B) → (B,), summed member by member: NumPy's mean rounds a single column differently from one of many."""
     return np.asarray(sum(members[1:], start=members[0]) / len(members))

@@ -1,4 +1,4 @@
-"""The relation transformers of Probe-Former, trained together, and what they say of cells.
+"""The relation transformers of Probe-Former, trained together, and their scores.
 
 Shapes: n labels, D different cells, M members, k labels that a member leaves out at first.
 """
@@ -25,17 +25,19 @@ from nassurrogate.runtime.device import one_thread, torch_device
 from nassurrogate.spaces import CellSpace
 
 _PREFIX = "weights."
+_SCALE, _SCALE_IN_FILES = "norm.weight", "norm.scale"
+"""Weights of the norms: their name in PyTorch, and in model files."""
 
 
 @dataclass(frozen=True)
 class RelationConfig(EnsembleConfig):
     """Hyper-parameters of the networks and their training.
 
-    probes: whether they are told the probes, where the space has them.
-    relations: whether a head sees its relation only; otherwise all nodes.
-    pairwise: whether the loss has its pairwise part.
-    closing_epochs: further epochs at the end, in which every member learns what it left out before.
-    closing_rate: their peak learning rate.
+    probes: whether they read the probes, if the space has them.
+    relations: whether each head attends along its relation only; otherwise to all nodes.
+    pairwise: whether the loss has its pairwise term.
+    closing_epochs: additional epochs at the end, in which every member also learns the labels it left out before.
+    closing_rate: peak learning rate of these epochs.
     """
 
     members: int = 6
@@ -55,12 +57,12 @@ class RelationConfig(EnsembleConfig):
         super().__post_init__()
         check_ranges(self, _RANGES)
         if self.width % 4:
-            raise InputError(f"width must be a multiple of 4, one part a head, got {self.width}")
+            raise InputError(f"width must be a multiple of 4, the number of heads, got {self.width}")
         if self.members * self.width * self.ffn_ratio > _MAX_BREADTH:
             raise InputError(f"members * width * ffn_ratio must be at most {_MAX_BREADTH}")
 
 
-# The upper bounds keep a file from asking for more memory or time than there is.
+# The upper bounds keep a model file from demanding more memory or time than there is.
 _MAX_BREADTH = 1 << 16
 _RANGES = {
     "width": (4, 1024),
@@ -75,9 +77,9 @@ class RelationEnsemble:
     """M transformers on one device.
 
     Args:
-        space: where the cells come from.
-        config: what they are and how they learn.
-        ensemble: their weights.
+        space: of the cells.
+        config: of the networks and their training.
+        ensemble: the networks.
     """
 
     def __init__(self, space: CellSpace, config: RelationConfig, ensemble: Ensemble) -> None:
@@ -85,7 +87,7 @@ class RelationEnsemble:
 
     @classmethod
     def untrained(cls, space: CellSpace, config: RelationConfig, seed: int, device: str) -> RelationEnsemble:
-        """Members that start at random."""
+        """Members with random weights."""
         build = partial(_network, space, config)
         return cls(space, config, Ensemble.untrained(build, config.members, seed, torch_device(device)))
 
@@ -93,30 +95,37 @@ class RelationEnsemble:
     def restored(
         cls, space: CellSpace, config: RelationConfig, tensors: Mapping[str, np.ndarray], seed: int, device: str
     ) -> RelationEnsemble:
-        """The inverse of `state`. Raises `InputError` for tensors that are not the weights of such networks."""
-        saved = {name.removeprefix(_PREFIX): part for name, part in tensors.items() if name.startswith(_PREFIX)}
+        """The inverse of `state`. Raises `InputError` for tensors that do not fit these networks."""
+        saved = {
+            name.removeprefix(_PREFIX).replace(_SCALE_IN_FILES, _SCALE): part
+            for name, part in tensors.items()
+            if name.startswith(_PREFIX)
+        }
         build = partial(_network, space, config)
         return cls(space, config, Ensemble.restored(build, config.members, saved, seed, torch_device(device)))
 
     def state(self) -> dict[str, np.ndarray]:
         """The weights as named arrays."""
-        return {_PREFIX + name: value.cpu().numpy() for name, value in self._ensemble.weights.items()}
+        return {
+            _PREFIX + name.replace(_SCALE, _SCALE_IN_FILES): value.cpu().numpy()
+            for name, value in self._ensemble.weights.items()
+        }
 
     def learn(self, cells: ReadCells, scores: np.ndarray, unseen: np.ndarray, progress: Progress | None) -> None:
-        """Learn n labels from the start.
+        """Learn n labels from scratch.
 
         Args:
             cells: n cells.
-            scores: (n,) what is learned of them, about standard normal.
+            scores: (n,) to learn, about standard normal.
             unseen: (M, k) labels that each member leaves out.
-            progress: called with (epochs done, epochs in all); `learn_all` counts on.
+            progress: called with (epochs done, total epochs); `learn_all` continues the count.
         """
         epochs, closing = self._config.epochs, self._config.closing_epochs
         pools = np.stack([np.setdiff1d(np.arange(len(scores)), part) for part in unseen])
         self._fit(cells, scores, pools, progress and (lambda done, _: progress(done, epochs + closing)))
 
     def learn_all(self, cells: ReadCells, scores: np.ndarray, progress: Progress | None) -> None:
-        """Go on from what was learned, with the labels that were left out too."""
+        """Continue training with all labels, including those that were left out."""
         epochs, closing = self._config.epochs, self._config.closing_epochs
         counted = progress and (lambda done, _: progress(epochs + done, epochs + closing))
         self._fit(cells, scores, None, counted, closing=True)
@@ -142,7 +151,7 @@ class RelationEnsemble:
             self._ensemble.fit(Labelled(inputs, targets), schedule, loss, pools=pools, progress=progress)
 
     def scorer(self) -> Callable[[ReadCells], np.ndarray]:
-        """What the members, as they are now, say of D different cells of one size: (M, D)."""
+        """A function that gives the (M, D) scores of the present members for D cells of one size."""
         names = self._ensemble.weights
         members = [
             RelationScorer({name: names[name][number] for name in names}) for number in range(self._config.members)
@@ -152,9 +161,9 @@ class RelationEnsemble:
         def scores(cells: ReadCells) -> np.ndarray:
             feature, bias, mask, probe = self._inputs(cells)
             n_nodes = int(mask[0].sum())
-            # Cells are the innermost dimension of what a scorer reads.
-            told = (feature[:, :n_nodes].permute(2, 1, 0), bias[..., :n_nodes, :n_nodes].movedim(0, -1), probe.T)
-            on_device = [part.contiguous().to(device) for part in told]
+            # Cells are the innermost dimension of a scorer's inputs.
+            inputs = (feature[:, :n_nodes].permute(2, 1, 0), bias[..., :n_nodes, :n_nodes].movedim(0, -1), probe.T)
+            on_device = [part.contiguous().to(device) for part in inputs]
             with torch.no_grad():
                 each = torch.stack([member(*on_device) for member in members])
             return np.round(each.double().cpu().numpy(), 5)
@@ -162,15 +171,15 @@ class RelationEnsemble:
         return scores
 
     def _inputs(self, cells: ReadCells) -> Inputs:
-        """What the network reads: features, bias, mask and probes, rows in front."""
+        """The inputs of the network: features, bias, mask and probes, rows first."""
         graph = cells.graph
         op, adjacency, depth, mask = (
             torch.from_numpy(part) for part in (graph.op, graph.adjacency, graph.position, graph.mask)
         )
         feature = node_features(op, adjacency, depth, mask, len(op_vocabulary(self._space.computing_ops)))
         bias = relation_bias(adjacency, mask, masked=self._config.relations)
-        told = cells.probes if self._config.probes and cells.probes is not None else np.empty((len(cells), 0))
-        return feature, bias, mask, torch.tensor(told, dtype=torch.float32)
+        probes = cells.probes if self._config.probes and cells.probes is not None else np.empty((len(cells), 0))
+        return feature, bias, mask, torch.tensor(probes, dtype=torch.float32)
 
 
 def _network(space: CellSpace, config: RelationConfig) -> RelationTransformer:

@@ -1,4 +1,4 @@
-"""The scores of the classes of a small space, computed when first asked for.
+"""The scores of all classes of a small space, computed on demand.
 
 Shapes: C classes of the space, D different ones, K scores each.
 """
@@ -16,7 +16,7 @@ class ScoredClasses:
     """A lazy cache of a fitted predictor's scores of all classes of a space.
 
     Scoring one class does not wait for all the others, and scoring all of them a few at a time takes no more work than
-    at once: cells are scored `CHUNK` at a time, and chunks are filled up with classes that may be asked for next.
+    at once: cells are scored `CHUNK` at a time, and chunks are padded with unknown classes that may be needed next.
 
     Args:
         sizes: (C,) number of nodes in the graph of a class; cells of one size are scored together.
@@ -33,18 +33,18 @@ class ScoredClasses:
 
         Args:
             classes: their numbers.
-            score: (D,) ascending classes → (K, D), always the same for one class.
+            score: (D,) ascending classes → (K, D); the scores of a class must not depend on the others.
         """
         missing = np.unique(classes[~self._is_known[classes]])
         if missing.size:
             chosen = np.union1d(missing, self._fillers(missing))
             self._scores[:, chosen] = score(chosen)
-            # Marked only once written, as other threads may read them, or write the same, meanwhile.
+            # Marked only once written: other threads may be reading, or writing the same scores.
             self._is_known[chosen] = True
         return np.asarray(self._scores[:, classes])
 
     def _fillers(self, missing: np.ndarray) -> np.ndarray:
-        """Further unknown classes, as many as fill up the chunks of the missing ones."""
+        """Unknown classes to pad the chunks of the missing ones."""
         is_spare = ~self._is_known
         is_spare[missing] = False
         parts = [np.empty(0, missing.dtype)]

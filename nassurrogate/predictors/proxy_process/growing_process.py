@@ -1,11 +1,11 @@
-"""A Gaussian process whose labels and candidates both grow: a step costs only what is new.
+"""A Gaussian process with growing sets of labels and candidates: only new ones are computed.
 
 With L the lower Cholesky factor of the labels' covariance, a candidate c is kept as the column L⁻¹ k(labels, c): its
 posterior variance is k(c, c) less the column's square, its mean the product with L⁻¹ of the labels (Rasmussen &
-Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 2.1). A further label adds a row to L and to every
-column. NumPy computes it: at this size PyTorch would take longer to be imported.
+Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 2.1). Another label adds a row to L and to every
+column. It uses NumPy: at this size, importing PyTorch would take longer than computing.
 
-Shapes: n labels, k further ones, C candidates, m further ones, F features.
+Shapes: n labels, k new ones, C candidates, m new ones, F features.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class GrowingProcess:
 
     Args:
         covariances: the kernel.
-        variances: (B, F) → (B,), the kernel of every input with itself.
+        variances: (B, F) → (B,), the variance of every input.
         noise: variance of a label.
         n_features: F.
     """
@@ -48,15 +48,15 @@ class GrowingProcess:
 
     @property
     def n_labels(self) -> int:
-        """Labels observed."""
+        """The number of labels."""
         return len(self._labelled)
 
     def label(self, keys: np.ndarray, inputs_of: Callable[[np.ndarray], np.ndarray]) -> None:
-        """Have exactly the labels of (n,) keys, in this order; those that stand in front already are kept.
+        """Set the labels to those of (n,) keys, in this order; known ones are kept if they come first.
 
         Args:
-            keys: whole numbers that tell inputs apart.
-            inputs_of: (k,) keys → (k, F) inputs, asked for those that are new.
+            keys: whole numbers that identify inputs.
+            inputs_of: (k,) new keys → (k, F) inputs.
         """
         known = len(self._keys)
         if not np.array_equal(self._keys, keys[:known]):
@@ -90,7 +90,7 @@ class GrowingProcess:
             self._variance[at] -= np.square(new).sum(axis=0)
 
     def add_candidates(self, inputs: np.ndarray) -> None:
-        """(m, F) further candidates, behind those that are there."""
+        """Append candidates with (m, F) inputs."""
         first, last = self.n_candidates, self.n_candidates + len(inputs)
         self._reserve(self.n_labels, last)
         self._candidates[first:last] = inputs
@@ -100,14 +100,14 @@ class GrowingProcess:
         self.n_candidates = last
 
     def candidates_posterior(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(C,) means and (C,) variances of all candidates, without the noise of a label, given (n,) labels."""
+        """(C,) means and (C,) variances of all candidates, without the noise of a label, given the (n,) labels."""
         at = slice(self.n_candidates)
         if not self.n_candidates:
             return np.empty(0), np.empty(0)
         return self._solve(values) @ self._whitened[: self.n_labels, at], np.maximum(self._variance[at], 0.0)
 
     def posterior(self, inputs: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The same of (B, F) inputs that are no candidates, once."""
+        """(B,) means and (B,) variances of (B, F) inputs that are not candidates."""
         column = self._whiten(inputs)
         variance = self._variances(inputs) - np.square(column).sum(axis=0)
         return self._solve(values) @ column, np.maximum(variance, 0.0)
@@ -131,7 +131,7 @@ class GrowingProcess:
         return solved
 
     def _reserve(self, n_labels: int, n_candidates: int) -> None:
-        """Room for so many; it doubles each time, so that columns are copied a few times only."""
+        """Allocate for this many; the size doubles each time, so that columns are copied only a few times."""
         rows, columns = self._whitened.shape
         if n_labels <= rows and n_candidates <= columns:
             return

@@ -4,11 +4,11 @@ A label is learned as the normal score of its rank, s, and modelled as
 
     s = z · w + f + noise,   w ~ N(slope, slope_std²),   f ~ the process of `cell_kernel`,
 
-where z is `proxy_scores`, computed for the whole space without a label. Ranks are those among the labels and z is
-relative to the space, so after many good labels the two are offset; the slope's deviation and f take that up. The
-kernel's lengths are those of Probe-Former. The noise is far larger than there: every label is treated as noisy, as the
-highest of some dozens is as often as not a lucky one. Slope and noise were chosen on cifar10 inside `development_split`
-by what a search finds (see `examples/choose_search.py`). For a loss, which falls with accuracy, the slope is negative.
+where z is `proxy_scores`, computed for the whole space without a label. Ranks are among the labels, while z is relative
+to the space, so after many good labels the two are offset; the slope's deviation and f absorb that. The kernel's
+lengths are those of Probe-Former. The noise is far larger than there: every label is treated as noisy, as the best of a
+few dozen is often just lucky. Slope and noise were chosen on cifar10 inside `development_split` by what a search finds
+(see `examples/choices/choose_search.py`). For a loss, which falls with accuracy, the slope is negative.
 
 Shapes: n labels, B architectures.
 """
@@ -40,10 +40,10 @@ from nassurrogate.spaces import CellSpace, Space
 class ProxyProcessConfig:
     """Hyper-parameters.
 
-    slope: expected gain of normal score per unit of the proxies' score; 0 with `slope_std` 0 leaves the prior out.
-    slope_std: standard deviation of that gain.
+    slope: expected normal score per unit of the proxies' score; 0 with `slope_std` 0 leaves the prior out.
+    slope_std: standard deviation of the slope.
     noise: variance of a label, in squared normal scores.
-    most_labels: labels learned at most, a random choice.
+    most_labels: most labels to learn, a random choice.
     """
 
     slope: float = 0.4
@@ -57,10 +57,10 @@ class ProxyProcessConfig:
 
 _RANGES = {"slope": (-10.0, 10.0), "slope_std": (0.0, 10.0), "noise": (1e-6, 100.0), "most_labels": (1, 10_000)}
 _PIECE = 1 << 13
-"""Architectures whose features are held at a time: bounds the memory."""
+"""Architectures whose features are in memory at a time."""
 
 
-class ProxyProcess(Predictor):
+class ProxyProcess(Predictor[ProxyProcessConfig]):
     """The default predictor of a search: a fit takes milliseconds.
 
     >>> from nassurrogate.spaces import get_space
@@ -74,7 +74,7 @@ class ProxyProcess(Predictor):
 
     name = "proxy-process"
     description = "Gaussian process on canonical cells and zero-cost proxies, the default of a search; milliseconds"
-    presets: ClassVar[Mapping[str, Any]] = {"default": ProxyProcessConfig()}
+    presets: ClassVar[Mapping[str, ProxyProcessConfig]] = {"default": ProxyProcessConfig()}
     requires = CellSpace
     space: CellSpace
     initial_labels = 3
@@ -87,15 +87,15 @@ class ProxyProcess(Predictor):
 
     @property
     def _slope(self) -> float:
-        """Expected gain per unit of the proxies' score, which is higher for what is likely more accurate.
+        """Expected normal score per unit of the proxies' score, which is higher for more accurate architectures.
 
-        Below 0 for a loss, which falls with accuracy, and for a throughput: larger networks score higher and cost more.
-        Where the direction is unknown nothing is expected.
+        It is negative for a loss, which falls with accuracy, and for a throughput, as networks with a higher score cost
+        more. It is 0 if the metric's direction is unknown.
         """
         if self.metric.direction is None:
             return 0.0
         sign = self.metric.sign if self.metric.belongs_to == "function" else -self.metric.sign
-        return sign * float(self.config.slope)
+        return sign * self.config.slope
 
     def uses(self) -> list[str]:
         return read_parts(self.space, probes=True)
@@ -103,7 +103,7 @@ class ProxyProcess(Predictor):
     @one_blas_thread()
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         cells, labels = list(archs), np.array(targets, dtype=np.float64)
-        # Labels that come later rarely displace those that were chosen before.
+        # With random keys, later labels rarely displace those chosen before.
         keys = np.random.default_rng(self.seed).random(len(labels))
         order = np.sort(np.argsort(keys)[: self.config.most_labels])
         classes, scale = class_numbers(self.space, cells)[order], RankScale.of(labels)
@@ -130,7 +130,7 @@ class ProxyProcess(Predictor):
         different, place = np.unique(class_numbers(self.space, archs), return_inverse=True)
         pieces = np.split(different, range(_PIECE, len(different), _PIECE))
         mean, variance = (np.concatenate(part) for part in zip(*(score(self._inputs(p)) for p in pieces), strict=True))
-        # Rounded, for libraries of linear algebra that compute a row by its place.
+        # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
         return np.round(mean + self._prior[different], 9)[place], np.round(np.sqrt(variance), 9)[place]
 
     def encoded(self, targets: np.ndarray) -> np.ndarray:
@@ -150,7 +150,7 @@ class ProxyProcess(Predictor):
 
     @one_blas_thread()
     def _calibrated(self) -> Calibration:
-        """From every label's prediction by all the others; found when it is first asked for."""
+        """The calibration, by the prediction of every label from all the others; computed on demand."""
         if self._calibration is None:
             learned = self._learned
             mean, variance = self._process.leave_one_out(learned.residuals)
@@ -159,7 +159,7 @@ class ProxyProcess(Predictor):
         return self._calibration
 
     def _new_process(self) -> GrowingProcess:
-        """Inputs are the kernel's, and behind them the proxies' score times the slope's deviation."""
+        """A process on the kernel's inputs, followed by the proxies' score times the slope's deviation."""
         return GrowingProcess(
             _covariances,
             _variances,
@@ -186,15 +186,15 @@ def _variances(x: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What the last fit saw.
+    """The result of the last fit.
 
     Args:
         archs: n architectures.
         labels: (n,) in their unit.
-        order: (k,) places of those that are learned.
+        order: (k,) positions of the labels that are learned.
         classes: (k,) their class numbers.
         scale: between labels and normal scores.
-        residuals: (k,) normal scores less the prior mean.
+        residuals: (k,) normal scores minus the prior mean.
     """
 
     archs: list[Architecture]
@@ -205,13 +205,13 @@ class _Learned:
     residuals: np.ndarray
 
     def decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Normal scores and spreads in the labels' unit."""
+        """Convert normal scores and spreads to the labels' unit."""
         high, low = self.scale.decode(mean + spread), self.scale.decode(mean - spread)
         return self.scale.decode(mean), (high - low) / 2
 
 
 class _GrowingPosterior(CandidatePosterior):
-    """Candidates of which a fit that adds a label updates what is known, instead of computing it again."""
+    """Candidates whose posterior is updated, not recomputed, after a fit that adds labels."""
 
     def __init__(self, predictor: ProxyProcess) -> None:
         self._owner = predictor

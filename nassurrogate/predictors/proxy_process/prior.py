@@ -1,12 +1,12 @@
-"""What is expected of an architecture before any training: a sum of zero-cost proxies over the whole space.
+"""The prior score of an architecture before any training: a sum of zero-cost proxies.
 
-The proxies are columns of the table that ships with a space (see `probe_names`): statistics of networks with random
-weights. Which five was chosen with the labels of cifar10 inside `development_split`: of the 2,431 sums of three to six
+The proxies are columns of the table that ships with a space (see `proxies.names`): statistics of networks with random
+weights. The five were chosen with the labels of cifar10 inside `development_split`: of the 2,431 sums of three to six
 columns that rise with accuracy there, this one has the fourth highest Kendall's τ (0.707; the highest, 0.715, is the
 same without the first stage, and treating all stages alike seemed sounder). Using it takes no label.
 
-Logarithms of ranks are summed, as in AZ-NAS (Lee & Ham, CVPR 2024, arXiv 2403.19232): a network that is among the worst
-by one proxy is not made good by the others.
+Logarithms of ranks are summed, as in AZ-NAS (Lee & Ham, CVPR 2024, arXiv 2403.19232): the other
+proxies cannot make up for one that is among the worst.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from nassurrogate.predictors.labels.scale import mean_ranks
 from nassurrogate.proxies.names import PROBE_NAMES
+from nassurrogate.proxies.normal_scores import mean_ranks
 from nassurrogate.proxies.table import has_probes, probe_features
 from nassurrogate.spaces import CellSpace
 
@@ -27,12 +27,12 @@ PROXIES = (
     "log-determinant of the activation patterns",
     "jacobian covariance",
 )
-"""Columns that are summed; of each, more is better."""
+"""Columns to sum; higher is better in all of them."""
 
 
 @lru_cache(maxsize=4)
 def proxy_scores(space: CellSpace) -> np.ndarray:
-    """(n_classes,) float64, read-only: normal scores of the sum of log-ranks; zeros where no table ships.
+    """(n_classes,) float64, read-only: normal scores of the sum of log-ranks; zeros if no table ships.
 
     >>> from nassurrogate.spaces import get_space
     >>> proxy_scores(get_space("nb201")).shape

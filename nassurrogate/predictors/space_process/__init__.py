@@ -1,4 +1,4 @@
-"""Space-Process: a Gaussian process on whatever a search space offers, for any metric."""
+"""Space-Process: a Gaussian process on the features that any search space offers, for any metric."""
 
 from nassurrogate.predictors.space_process.predictor import SpaceProcess, SpaceProcessConfig
 

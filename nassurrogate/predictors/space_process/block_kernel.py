@@ -1,11 +1,11 @@
-"""The kernel of Space-Process, and its hyper-parameters as fitted to a few labels.
+"""The kernel of Space-Process, and its hyper-parameters fitted to a few labels.
 
-A linear model plus a Matérn 5/2 function plus a constant, each block of features with numbers of its own:
+A linear model plus a Matérn 5/2 function plus a constant, with hyper-parameters for each block of features:
 
     k(x, y) = constant + Σ_b linear_b · x_b·y_b + rough · matern(√ Σ_b near_b · |x_b − y_b|²)
 
-The numbers are those that maximise the likelihood of the labels times a log-normal prior: few labels leave them near
-its centre, and a block that does not matter is switched off by many. Rasmussen & Williams, "Gaussian Processes for
+The hyper-parameters maximise the likelihood of the labels times a log-normal prior: few labels leave them near its
+centre, and many labels switch off a block that does not matter. Rasmussen & Williams, "Gaussian Processes for
 Machine Learning", 2006: equation 5.9 is the gradient.
 
 Shapes: n labels, m architectures, B blocks, F features of all blocks together. Scores are labels of about standard
@@ -20,24 +20,24 @@ from dataclasses import dataclass
 import numpy as np
 
 CONSTANT = 0.1
-"""Variance of the scores' unknown mean: they are centred, but of a sample."""
+"""Variance of the scores' unknown mean: only the sample is centred."""
 JITTER = 1e-8
-"""Added to the diagonal: equal architectures stay invertible without noise."""
+"""Added to the diagonal, so that the covariance of equal architectures is invertible without noise."""
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Log-normal prior of the kernel's numbers.
+    """Log-normal prior of the kernel's hyper-parameters.
 
-    A new space has other blocks, so totals are given: every block has an equal part of them.
+    Spaces have different blocks, so it is given as totals, of which every block has an equal share.
 
     Args:
         linear: total variance of the linear part, in squared scores.
         rough: variance of the rough part.
         near: total of the blocks' inverse squared length scales; two random architectures are √2 apart in each block.
         noise: variance of the labels' noise.
-        spread: standard deviation of each number's natural logarithm. A wide one lets unneeded blocks go.
-        furthest: how far a number may go from the centre, in units of `spread`.
+        spread: standard deviation of the natural logarithm of each. A wide prior lets unneeded blocks vanish.
+        furthest: bound on the distance from the centre, in units of `spread`.
     """
 
     linear: float = 0.5
@@ -55,13 +55,13 @@ class Prior:
 
 @dataclass(frozen=True)
 class BlockKernel:
-    """The kernel with its numbers; see the module.
+    """The kernel with its hyper-parameters; see the module.
 
     Args:
-        linear: (B,) variance that each block's linear part gives an average architecture.
+        linear: (B,) variance of each block's linear part for an average architecture.
         near: (B,) inverse squared length scales.
         rough: variance of the Matérn part.
-        noise: variance of the labels' noise; `covariances` is without it.
+        noise: variance of the labels' noise, which `covariances` leaves out.
         widths: (B,) features in each block.
     """
 
@@ -81,7 +81,7 @@ class BlockKernel:
     def covariances(self, x: np.ndarray, x_squares: np.ndarray, y: np.ndarray, y_squares: np.ndarray) -> np.ndarray:
         """(m, F) and (n, F) features with their (m, B) and (n, B) `block_squares` → (m, n)."""
         linear, near = (np.repeat(weights, self.widths) for weights in (self.linear, self.near))
-        # Both products in one: only the smaller side is weighted.
+        # Both products in one; only the smaller side is weighted.
         products = x @ np.concatenate([y * linear, y * (-2.0 * near)]).T
         covariance, squared = products[:, : len(y)], products[:, len(y) :]
         squared += (x_squares @ self.near)[:, None]
@@ -93,7 +93,7 @@ class BlockKernel:
         return rough
 
     def variances(self, squares: np.ndarray) -> np.ndarray:
-        """(m, B) `block_squares` → (m,): each architecture's covariance with itself."""
+        """(m, B) `block_squares` → (m,): the variance of each architecture."""
         return np.asarray(CONSTANT + self.rough + squares @ self.linear)
 
 
@@ -114,7 +114,7 @@ def _matern(squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Posterior:
-    """Minus the log of likelihood times prior, and its gradient, as a function of the numbers' logarithms."""
+    """Negative log of likelihood times prior, with its gradient, as a function of the hyper-parameters' logarithms."""
 
     def __init__(self, features: np.ndarray, widths: Sequence[int], scores: np.ndarray, prior: Prior) -> None:
         ends = np.cumsum(widths)
@@ -140,7 +140,7 @@ class _Posterior:
         inverse = dpotri(root, lower=1)[0]
         inverse = np.tril(inverse) + np.tril(inverse, -1).T
         weights = inverse @ self._scores
-        # The gradient by the covariance; by the logarithm of a factor, times the part that it multiplies.
+        # The gradient by the covariance; by the logarithm of a factor, it is times the term with that factor.
         pull = (0.5 * (inverse - np.outer(weights, weights))).ravel()
         gradient = np.concatenate(
             [
@@ -155,13 +155,13 @@ class _Posterior:
 
 
 def likely_kernel(features: np.ndarray, widths: Sequence[int], scores: np.ndarray, prior: Prior) -> BlockKernel:
-    """The kernel of the most probable numbers; deterministic.
+    """The kernel with the most probable hyper-parameters; deterministic.
 
     Args:
         features: (n, F).
         widths: (B,) features in each block.
         scores: (n,).
-        prior: of the numbers.
+        prior: of the hyper-parameters.
 
     >>> kernel = likely_kernel(np.array([[-1.0], [0.0], [1.0]]), [1], np.array([-1.0, 0.0, 1.0]), Prior())
     >>> kernel.linear.shape, kernel.near.shape
@@ -169,12 +169,12 @@ def likely_kernel(features: np.ndarray, widths: Sequence[int], scores: np.ndarra
     """
     centre = prior.centre(len(widths))
     if len(scores) < 2 or np.ptp(scores) == 0.0:
-        return BlockKernel.from_logs(centre, widths)  # equal labels would only tell that nothing matters
+        return BlockKernel.from_logs(centre, widths)  # equal labels carry no information
     from scipy.optimize import minimize
 
     reach = prior.furthest * prior.spread
     bounds = list(zip(centre - reach, centre + reach, strict=True))
-    # The posterior is flat about its top: more steps than these change no prediction that matters.
+    # The posterior is flat around its maximum: more steps hardly change the predictions.
     options = {"maxiter": 40, "ftol": 1e-6}
     of = _Posterior(features, widths, scores, prior)
     found = minimize(of, centre, jac=True, method="L-BFGS-B", bounds=bounds, options=options)

@@ -1,7 +1,7 @@
 """The posterior of a Gaussian process with a `BlockKernel`.
 
-Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006: equations 2.25 and 2.26 are the posterior, 5.10
-to 5.12 the labels held out.
+Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006: equations 2.25 and 2.26 for the posterior,
+5.10 to 5.12 for held-out labels.
 
 Shapes: n labels, m architectures, F features.
 """
@@ -12,17 +12,17 @@ import numpy as np
 
 from nassurrogate.predictors.space_process.block_kernel import JITTER, BlockKernel, block_squares
 
-_ALL_SAY_UP_TO, _SOME = 511, 256
+_ALL_UP_TO, _SOME = 511, 256
 """Up to 511 labels, all determine the posterior variance (quadratic time); of more, 256 do."""
 
 
 class BlockProcess:
-    """The posterior given n labels in random order, of which the first ones say how wide it is.
+    """The posterior given n labels in random order, of which the first ones determine its variance.
 
     Args:
         features: (n, F).
-        scores: (n,) what is learned, of about standard deviation 1.
-        kernel: with its numbers.
+        scores: (n,) to learn, of about standard deviation 1.
+        kernel: with its hyper-parameters.
     """
 
     def __init__(self, features: np.ndarray, scores: np.ndarray, kernel: BlockKernel) -> None:
@@ -33,10 +33,10 @@ class BlockProcess:
         covariance = kernel.covariances(features, self._squares, features, self._squares)
         covariance.flat[:: len(scores) + 1] += kernel.noise + JITTER
         root = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
-        # An explicit inverse turns every later solution into a matrix product, which is several times faster.
+        # With an explicit inverse, every later solution is a matrix product, which is several times faster.
         self._root_inverse = solve_triangular(root, np.eye(len(scores)), lower=True, check_finite=False)
         self._weights = self._root_inverse.T @ (self._root_inverse @ scores)
-        n_some = len(scores) if len(scores) <= _ALL_SAY_UP_TO else _SOME
+        n_some = len(scores) if len(scores) <= _ALL_UP_TO else _SOME
         # The leading block of a Cholesky factor, and of its inverse, is that of the leading block.
         self._some = self._root_inverse[:n_some, :n_some]
 
@@ -51,10 +51,10 @@ class BlockProcess:
         return np.asarray(np.maximum(variance, 0.0))
 
     def held_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of labels predicted from all the others: their (k,) places, means and variances, the noise included.
+        """Predictions of labels from all the others: (k,) positions, means and variances, including the noise.
 
-        If only some labels determine the variance, those are left out: for them the variance without their own label is
-        not known.
+        If only some labels determine the variance, those are left out: their variance without their own label is not
+        known.
         """
         n, n_some = len(self._scores), len(self._some)
         precision = np.square(self._root_inverse).sum(axis=0)

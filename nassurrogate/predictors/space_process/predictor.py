@@ -1,11 +1,12 @@
-"""A Gaussian process for few labels on whatever a space offers, for any metric.
+"""A Gaussian process for few labels on the features that any space offers, for any metric.
 
-It reads choices, ordered choices as numbers, how often each is taken, exact costs, paths and proxies of cells (see
-`features`); the numbers of its kernel are fitted to the labels under a prior (see `block_kernel`). The prior was chosen
-on NAS-Bench-Macro's accuracy, latencies of NAS-Bench-201 and FBNet, and made-up spaces; the optimum is flat.
+It reads choices, ordered choices as numbers, counts of choices, exact costs, paths and proxies of cells (see
+`space_features`); the hyper-parameters of its kernel are fitted to the labels under a prior (see `block_kernel`). The
+prior was chosen on NAS-Bench-Macro's accuracy, latencies of NAS-Bench-201 and FBNet, and made-up spaces; the optimum is
+flat.
 
-A label of what belongs to the function is learned as the normal score of its rank: the few that hardly train do no
-harm. What belongs to the architecture, such as a latency, is learned as it is, standardised.
+A metric of the function is learned as the normal scores of the labels' ranks, so that the few architectures that
+hardly train do no harm. A metric of the architecture, such as a latency, is standardised.
 
 Shapes: n labels, B architectures, F features.
 """
@@ -32,15 +33,15 @@ from nassurrogate.spaces import Space
 
 @dataclass(frozen=True)
 class SpaceProcessConfig:
-    """Hyper-parameters: the centre of the prior of the kernel's numbers, in squared scores but for `near` and `spread`.
+    """Hyper-parameters: the centre of the kernel's prior, in squared scores except for `near` and `spread`.
 
     linear: total variance of the linear part.
     rough: variance of the Matérn part.
     near: total of the blocks' inverse squared length scales.
     noise: variance of the labels' noise.
-    spread: standard deviation of each number's natural logarithm.
-    tuning_labels: labels that the numbers are fitted to at most, a random choice.
-    most_labels: labels learned at most, a random choice.
+    spread: standard deviation of the natural logarithm of each.
+    tuning_labels: most labels that the kernel is fitted to, a random choice.
+    most_labels: most labels to learn, a random choice.
     """
 
     linear: float = 0.5
@@ -60,13 +61,13 @@ _RANGES = {
     "tuning_labels": (1, 2000), "most_labels": (1, 10_000),
 }  # fmt: skip
 _CHUNK = 512
-"""Architectures that are scored at a time, always as many: linear algebra rounds differently for other numbers."""
+"""Architectures per call of linear algebra, always the same number: rounding depends on it."""
 _PIECE = 1 << 13
-"""Candidates whose covariances are held at a time."""
+"""Candidates whose covariances are in memory at a time."""
 
 
-class SpaceProcess(Predictor):
-    """The default predictor of every space and metric that has no better one.
+class SpaceProcess(Predictor[SpaceProcessConfig]):
+    """The default predictor of all spaces and metrics without a better one.
 
     >>> from nassurrogate.spaces import CategoricalSpace
     >>> space = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
@@ -80,7 +81,7 @@ class SpaceProcess(Predictor):
 
     name = "space-process"
     description = "Gaussian process on choices, graphs and exact costs of any space, for any metric; milliseconds"
-    presets: ClassVar[Mapping[str, Any]] = {"default": SpaceProcessConfig()}
+    presets: ClassVar[Mapping[str, SpaceProcessConfig]] = {"default": SpaceProcessConfig()}
     initial_labels = 3
     uses_device = False
     refits_at_once = True
@@ -99,7 +100,7 @@ class SpaceProcess(Predictor):
     @one_blas_thread()
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         self._archs, self._labels = list(archs), np.array(targets, dtype=np.float64)
-        # Labels that come later rarely displace those that were chosen before.
+        # With random keys, later labels rarely displace those chosen before.
         keys = np.random.default_rng(self.seed).random(len(self._labels))
         self._order = np.argsort(keys)[: self.config.most_labels]
         by_rank = self.metric.belongs_to == "function"
@@ -112,7 +113,7 @@ class SpaceProcess(Predictor):
             progress(1, 1)
 
     def _kernel(self, features: np.ndarray, scores: np.ndarray) -> BlockKernel:
-        config: SpaceProcessConfig = self.config
+        config = self.config
         prior = Prior(config.linear, config.rough, config.near, config.noise, config.spread)
         some = slice(config.tuning_labels)
         return likely_kernel(features[some], self._read.widths, scores[some], prior)
@@ -125,7 +126,7 @@ class SpaceProcess(Predictor):
             n = len(features)
             parts = self._score(features[np.arange(_CHUNK) % n])
             mean[start : start + n], variance[start : start + n] = (part[:n] for part in parts)
-        # Rounded, as in some linear-algebra libraries a row's last digits depend on its position.
+        # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
         mean, raw = self._decoded(np.round(mean, 9), np.round(np.sqrt(variance + self._process.kernel.noise), 9))
         return mean, self._calibrated().std(raw)
 
@@ -156,7 +157,7 @@ class SpaceProcess(Predictor):
 
     @one_blas_thread()
     def _calibrated(self) -> Calibration:
-        """From every label's prediction by all the others; found when it is first asked for."""
+        """The calibration, by the prediction of every label from all the others; computed on demand."""
         if self._calibration is None:
             place, mean, variance = self._process.held_out()
             mean, raw = self._decoded(mean, np.sqrt(variance))
@@ -164,13 +165,13 @@ class SpaceProcess(Predictor):
         return self._calibration
 
     def _decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and spreads in the labels' unit."""
+        """Convert scores and spreads to the labels' unit."""
         high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
         return self._scale.decode(mean), (high - low) / 2
 
 
 class _KeptCandidates(CandidatePosterior):
-    """Candidates whose features are kept, and of whose posterior only what is new is computed between two fits."""
+    """Candidates whose features are kept; between two fits, only new ones are computed."""
 
     def __init__(self, predictor: SpaceProcess) -> None:
         self._owner = predictor

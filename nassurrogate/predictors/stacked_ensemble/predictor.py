@@ -1,7 +1,7 @@
-"""A stack of peers: their weighted mean, the weights chosen by cross-validation on the training labels.
+"""A stack of predictors: their weighted mean, with weights chosen by cross-validation on the training labels.
 
-See `stack_weights` for the weights. One set of folds serves for these and for the calibration; the members' own
-deviations are not calibrated, which would take folds in folds.
+One set of folds serves both the weights (see `weights`) and the calibration; the members' own deviations are not
+calibrated, which would take folds within folds.
 
 Shapes: n labels, D different rows of F features, M members.
 """
@@ -29,7 +29,7 @@ _MOST_MEMBERS = 16
 
 @dataclass(frozen=True)
 class StackConfig:
-    """Hyper-parameters: `members`, names (or name:preset) joined by commas; `folds` that choose their weights."""
+    """Hyper-parameters: `members`, names (or name:preset) joined by commas; `folds` for their weights."""
 
     members: str = "gaussian-process,gradient-boosting,random-forest,ridge"
     folds: int = 5
@@ -50,8 +50,8 @@ class StackConfig:
         return [name.strip() for name in self.members.split(",")]
 
 
-class StackedEnsemble(FeaturePredictor):
-    """The weighted mean of several predictors that read path features; where they disagree or are unsure, so is it.
+class StackedEnsemble(FeaturePredictor[StackConfig]):
+    """The weighted mean of several predictors of path features; it is unsure where they disagree or are unsure.
 
     Raises `InputError` for a member that does not read path features.
 
@@ -68,7 +68,7 @@ class StackedEnsemble(FeaturePredictor):
 
     name = _NAME
     description = "stack of Gaussian process, boosting, forest and ridge, weights cross-validated; CPU, seconds"
-    presets: ClassVar[Mapping[str, Any]] = {"default": StackConfig()}
+    presets: ClassVar[Mapping[str, StackConfig]] = {"default": StackConfig()}
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
@@ -76,16 +76,16 @@ class StackedEnsemble(FeaturePredictor):
 
     @property
     def weights(self) -> dict[str, float]:
-        """What share each member has, by name, after a fit."""
+        """The weight of each member, by name, after a fit."""
         return dict(zip(self.config.names, self._stack.weight, strict=True))
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
-        tell = progress if progress is not None else _say_nothing
+        report = progress if progress is not None else _ignore
         cells, labels = list(archs), np.array(targets, dtype=np.float64)
         features = self._reading.rows(cells)
         whole = self._model(features, labels)
         stack = StackWeights.equal(len(self._members))
-        tell(1, 2)
+        report(1, 2)
 
         def fits(folds: Sequence[Fold]) -> list[tuple[np.ndarray, np.ndarray]]:
             nonlocal stack
@@ -100,7 +100,7 @@ class StackedEnsemble(FeaturePredictor):
         held_out = out_of_fold(fits, len(labels), self.seed, folds=self.config.folds)
         self._stack = stack
         self._keep(cells, labels, whole, Calibration.of(held_out, labels))
-        tell(2, 2)
+        report(2, 2)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors, meta = super().state()
@@ -121,13 +121,13 @@ class StackedEnsemble(FeaturePredictor):
         return iter(self.learn(tasks, like))
 
     def learn(self, tasks: Sequence[Task], like: Scorer | None = None) -> list[Scorer]:
-        """A plain mean of the members' models for each task."""
+        """The plain mean of the members' models for each task."""
         likes = like.scorers if isinstance(like, _Stack) else [None] * len(self._members)
         of_each = [member.learn(tasks, one) for member, one in zip(self._members, likes, strict=True)]
         return [_Stack(scorers, StackWeights.equal(len(scorers))) for scorers in zip(*of_each, strict=True)]
 
     def _each(self, model: LabelModel, features: np.ndarray) -> np.ndarray:
-        """(D, M) scores of the members; where the model knows one value only, that value's."""
+        """(D, M) scores of the members; if the labels have one value only, its score."""
         if isinstance(model.scorer, _Stack):
             return model.scorer.each(features)[0]
         return np.full((len(features), len(self._members)), model.scale.scores[0])
@@ -163,11 +163,11 @@ class _Stack:
 
 
 def _stacked(model: LabelModel, stack: StackWeights) -> LabelModel:
-    """The same models of the members, in other shares."""
+    """The same models of the members with other weights."""
     if not isinstance(model.scorer, _Stack):
         return model
     return replace(model, scorer=replace(model.scorer, stack=stack))
 
 
-def _say_nothing(done: int, total: int) -> None:
-    """Where nobody asks for the progress."""
+def _ignore(done: int, total: int) -> None:
+    """Progress that nobody asked for."""

@@ -1,7 +1,8 @@
-"""How much each of several models counts in their mean, learned from predictions of labels that they had not seen.
+"""The weights of several models in their mean, learned from predictions of unseen labels.
 
-Stacked regressions: Breiman, Machine Learning 24 (1996), sections 2 and 3: non-negative weights, least squares on
-out-of-fold predictions. Every number is frozen at the fit, so that a cell's score never depends on its batch.
+Stacked regressions (Breiman, Machine Learning 24, 1996, sections 2 and 3): non-negative least squares on out-of-fold
+predictions. scikit-learn's `StackingRegressor` neither shrinks towards equal weights nor combines the models' spreads.
+All numbers are fixed by the fit, so the score of a cell does not depend on its batch.
 
 Shapes: m held-out labels, M members, B cells. All scores are normal scores of ranks.
 """
@@ -17,8 +18,8 @@ import numpy as np
 from nassurrogate.errors import InputError, brief
 
 _PRIOR = 10.0
-"""Labels' worth of belief in equal weights of scores with mean 0 and deviation 1. Breiman has none, but he has hundreds
-of labels: from 40 predictions that correlate at .9 least squares reads noise."""
+"""Weight, in labels, of a prior of equal weights and of scores with mean 0 and deviation 1. Breiman has no prior, but
+hundreds of labels: on 40 predictions that correlate at 0.9, least squares fits noise."""
 _LARGEST = 1e6
 
 
@@ -30,8 +31,8 @@ class StackWeights:
         weight: M of them, ≥ 0, sum 1.
         centre: M means that are subtracted.
         deviation: M standard deviations, > 0, that are divided by.
-        offset: what the average is shifted by.
-        slope: what it is stretched by, ≥ 0.
+        offset: added to the average.
+        slope: factor of the average, ≥ 0.
     """
 
     weight: tuple[float, ...]
@@ -44,7 +45,7 @@ class StackWeights:
         each = (self.weight, self.centre, self.deviation)
         numbers = [number for numbers in each for number in numbers] + [self.offset, self.slope]
         if not self.weight or len({len(numbers) for numbers in each}) > 1:
-            raise InputError("a stack has a weight, a centre and a deviation of every member")
+            raise InputError("a stack has a weight, a centre and a deviation for every member")
         if not all(type(number) is float and abs(number) <= _LARGEST for number in numbers):
             raise InputError(f"the numbers of a stack must lie in [-{_LARGEST:g}, {_LARGEST:g}]")
         if min(self.weight) < 0 or abs(sum(self.weight) - 1) > 1e-9 or min(self.deviation) < 1e-9 or self.slope < 0:
@@ -55,7 +56,7 @@ class StackWeights:
 
     @classmethod
     def equal(cls, members: int) -> StackWeights:
-        """The plain mean: what is left where nothing can be learned.
+        """The plain mean, for when nothing can be learned.
 
         >>> StackWeights.equal(2).combine(np.array([[1.0, 3.0]]), np.zeros((1, 2)))
         (array([2.]), array([1.]))
@@ -66,9 +67,9 @@ class StackWeights:
     def of(cls, each: np.ndarray, scores: np.ndarray) -> StackWeights:
         """Non-negative least squares of the scores on the members' standardised predictions.
 
-        All is drawn towards the plain mean as if by `_PRIOR` more labels: the statistics towards mean 0 and deviation
-        1, the coefficients towards equal ones. So from two labels it is nearly the plain mean, from a thousand it is
-        nearly least squares.
+        Everything shrinks towards the plain mean as if by `_PRIOR` more labels: the statistics towards mean 0 and
+        deviation 1, the coefficients towards equal ones. With two labels the result is nearly the plain mean, with a
+        thousand nearly least squares.
 
         Args:
             each: (m, M) predictions of held-out labels.
@@ -91,7 +92,7 @@ class StackWeights:
         prior = deviation / members  # the coefficients of the plain mean
         inputs = np.vstack([(moved - centre) / deviation, _PRIOR**0.5 * np.eye(members)])
         found, _ = nnls(inputs, np.concatenate([scores - offset, _PRIOR**0.5 * prior]))
-        if not found.any():  # every member ranks the labels the wrong way round: that is chance
+        if not found.any():  # every member ranks the labels in reverse: that is chance
             found = prior
         slope = found.sum()
         return cls(
@@ -105,11 +106,11 @@ class StackWeights:
     def combine(self, each: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scores and spreads (B, M) of the members → (B,) weighted means and (B,) spreads of the mixture.
 
-        Its variance is what the members' own are on average, and how far their means lie apart.
+        Its variance is the average of the members' variances plus the variance of their means.
         """
         weight, deviation = np.array(self.weight), np.array(self.deviation)
         standard = (each - np.array(self.centre)) / deviation
-        # Members in the last axis: sums along it do not depend on how many rows there are.
+        # Members are the last axis: sums along it do not depend on the number of rows.
         mean = (standard * weight).sum(axis=1)
         variance = ((np.square(standard - mean[:, None]) + np.square(spread / deviation)) * weight).sum(axis=1)
         return self.offset + self.slope * mean, self.slope * np.sqrt(variance)
@@ -120,7 +121,7 @@ class StackWeights:
 
     @classmethod
     def from_dict(cls, numbers: Mapping[str, Any], members: int) -> StackWeights:
-        """Read what `as_dict` gave, perhaps from a hostile file. Raises `InputError` for anything else.
+        """The inverse of `as_dict`, perhaps from a hostile file. Raises `InputError` for anything else.
 
         >>> StackWeights.from_dict(StackWeights.equal(4).as_dict(), members=4) == StackWeights.equal(4)
         True

@@ -1,1 +1,1 @@
-"""How networks are trained and run: ensembles, losses, checkpoints, devices, threads."""
+"""Training and running networks: ensembles, losses, checkpoints, devices, threads."""

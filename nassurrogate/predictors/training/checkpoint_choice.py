@@ -1,4 +1,4 @@
-"""What the weights of an epoch are chosen by, where the literature's model selection is replayed."""
+"""The criterion that chooses a checkpoint, where a published model selection is reproduced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nassurrogate.prediction_quality import kendall_tau
 
 
 def minus_tau(prediction: Tensor, target: Tensor) -> Tensor:
-    """Kendall's τ-b of each member's first view, negated; 1 where it is constant. (M, B, V), (M, B) → (M,).
+    """Negated Kendall's τ-b of each member's first view; 1 where it is constant. (M, B, V), (M, B) → (M,).
 
     >>> minus_tau(torch.tensor([[[1.0], [2.0]], [[2.0], [1.0]]]), torch.tensor([[90.0, 91.0]]).expand(2, 2)).tolist()
     [-1.0, 1.0]

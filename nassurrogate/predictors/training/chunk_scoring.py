@@ -1,4 +1,4 @@
-"""Scores that do not depend on what else is scored."""
+"""Scores of rows, each independent of the other rows."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nassurrogate.predictors.training.cuda_graph import Recorded
+from nassurrogate.predictors.training.cuda_graph import CudaGraph
 
 
 class ChunkScorer:
-    """A function of rows that is always given the same number of them; on a GPU it is recorded and repeated.
+    """Calls a function with the same number of rows each time; on a GPU it replays a CUDA graph.
 
-    The last digits of a row's score depend on how many rows there are, not on which.
+    The last digits of a row's score depend on the number of rows, not on the other rows.
 
     Args:
-        function: one tensor an argument, (chunk, …) each → (M, chunk).
-        chunk: rows at a time.
-        device: where the function computes.
+        function: takes tensors of shape (chunk, …), returns (M, chunk).
+        chunk: the number of rows.
+        device: where the function runs.
     """
 
     def __init__(self, function: Callable[..., Tensor], chunk: int, device: torch.device) -> None:
@@ -27,14 +27,14 @@ class ChunkScorer:
         self._chunk = chunk
         self._device = device
         self._buffers: tuple[Tensor, ...] = ()
-        self._recorded: Recorded[Tensor] | None = None
+        self._graph: CudaGraph[Tensor] | None = None
 
     def __call__(self, *parts: np.ndarray) -> np.ndarray:
         """(n, …) arrays with n > 0 → (M, n)."""
         n = len(parts[0])
         scores = []
         for start in range(0, n, self._chunk):
-            # Filled up with the first row.
+            # Padded with the first row.
             rows = np.arange(start, start + self._chunk)
             rows[rows >= n] = 0
             scores.append(self._score(tuple(torch.from_numpy(part[rows]) for part in parts)))
@@ -44,9 +44,9 @@ class ChunkScorer:
         with torch.no_grad():
             if self._device.type != "cuda":
                 return self._function(*chunk)
-            if self._recorded is None:
+            if self._graph is None:
                 self._buffers = tuple(part.to(self._device) for part in chunk)
-                self._recorded = Recorded(lambda: self._function(*self._buffers), self._device)
+                self._graph = CudaGraph(lambda: self._function(*self._buffers), self._device)
             for buffer, part in zip(self._buffers, chunk, strict=True):
                 buffer.copy_(part)
-            return self._recorded().clone()
+            return self._graph().clone()

@@ -1,4 +1,4 @@
-"""Hyper-parameters that every ensemble of networks has."""
+"""Hyper-parameters common to all ensembles of networks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from nassurrogate.predictors.training.steps import Schedule, growing_batch
 
 @dataclass(frozen=True)
 class EnsembleConfig:
-    """How many networks, and how long and how fast they learn; see `Schedule`.
+    """The number of networks, and how long and how fast they learn; see `Schedule`.
 
-    max_steps: batches grow where more steps than this would be needed; 0 never.
+    max_steps: batches grow so that training takes at most this many steps; 0: they never grow.
     """
 
     members: int = 4
@@ -29,7 +29,7 @@ class EnsembleConfig:
         check_ranges(self, _RANGES)
 
     def schedule(self, labels: int) -> Schedule:
-        """How to train on so many labels."""
+        """The schedule for this many labels."""
         return Schedule(
             epochs=self.epochs,
             batch=growing_batch(self.batch, labels, self.epochs, self.max_steps),
@@ -40,7 +40,7 @@ class EnsembleConfig:
         )
 
 
-# The upper bounds keep a file from asking for more memory than there is.
+# The upper bounds keep a model file from demanding more memory than a machine has.
 _RANGES = {
     "members": (1, 100),
     "epochs": (1, 10_000_000),
@@ -53,7 +53,7 @@ _RANGES = {
 
 
 def check_choices(config: object, choices: Mapping[str, tuple[str, ...]]) -> None:
-    """Raise `InputError` for the first field of a configuration that is none of its choices."""
+    """Raise `InputError` for the first field of a configuration whose value is not among its choices."""
     for name, known in choices.items():
         if getattr(config, name) not in known:
             raise InputError(f"{name} is one of {', '.join(known)}, got {brief(getattr(config, name))}")

@@ -1,4 +1,8 @@
-"""Work that a GPU repeats many times, recorded once: the launches of its kernels cost more than the kernels."""
+"""CUDA graphs for work that a GPU repeats many times: its kernels are cheaper than their launches.
+
+`torch.cuda.make_graphed_callables` captures the forward and backward pass of a module. Here a whole training step is
+captured, optimizer and learning rate included, of weights that belong to no module; so `torch.cuda.graph` is used.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +16,24 @@ import torch
 
 Result = TypeVar("Result")
 _WARM_UP = 3
-"""Libraries choose kernels and take workspace in the first calls, which a recording must not contain."""
+"""In the first calls libraries choose kernels and allocate workspace, which a CUDA graph must not contain."""
 
 
-class Recorded(Generic[Result]):
-    """A function without arguments, recorded as a CUDA graph; calling it repeats the kernels.
+class CudaGraph(Generic[Result]):
+    """A function without arguments, captured as a CUDA graph; a call replays its kernels.
 
-    The function reads and writes tensors that stay where they are; new values are copied into them between the calls.
-    What it returns is written again by every call. It is run three times before it is recorded: the caller restores
-    what it changes. Random numbers go on from the generator's state at each call.
+    The function reads and writes tensors at fixed addresses; new values are copied into them between calls. Each call
+    overwrites the result of the one before. The function runs three times before it is captured: the caller restores
+    what these runs change. Random numbers continue from the generator's state at each call.
     """
 
     def __init__(self, function: Callable[[], Result], device: torch.device) -> None:
-        self._function = function  # the recording reads its tensors: freed, their memory would be somebody else's
+        self._function = function  # keeps the tensors alive that the graph reads
         with torch.cuda.device(device):
             stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream), warnings.catch_warnings():
-                # The optimizer wonders why it is made for recording and not recorded.
+                # The optimizer warns that it was made for capture and is run without.
                 warnings.filterwarnings("ignore", message="This instance was constructed with capturable=True")
                 for _ in range(_WARM_UP):
                     function()
@@ -45,7 +49,7 @@ class Recorded(Generic[Result]):
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """An earlier recording that is thrown away meanwhile would spoil this one."""
+    """Collecting an older CUDA graph during a capture would invalidate the capture."""
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()
@@ -58,14 +62,14 @@ def _without_garbage_collection() -> Iterator[None]:
 
 @contextmanager
 def tensor_float_32() -> Iterator[None]:
-    """Matrix products of single precision on a GPU's tensor cores inside: inputs keep 10 bits of the mantissa."""
+    """Single-precision matrix products run on a GPU's tensor cores inside: inputs keep 10 bits of the mantissa."""
     matmul = torch.backends.cuda.matmul
     newer = hasattr(matmul, "fp32_precision")
     before = matmul.fp32_precision if newer else ("tf32" if matmul.allow_tf32 else "ieee")
     if before == "tf32":
         yield
         return
-    # The older name sets both; were only the newer one set, what reads the older one would fail.
+    # The older setting changes both; code that reads it would fail if only the newer one were set.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         matmul.allow_tf32 = True

@@ -1,6 +1,6 @@
-"""Train the members of a small ensemble as one batched model: each has its own weights, order of batches and dropout.
+"""Trains the members of a small ensemble as one batched model: each has its own weights, batches and dropout.
 
-Shapes: M members, n labels, B labels a batch, V views of each cell (the cell itself, then relabelled ones).
+Shapes: M members, n labels, B labels per batch, V views of each cell (the cell itself, then relabelled ones).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from nassurrogate.errors import InputError
-from nassurrogate.predictors.training.cuda_graph import Recorded, tensor_float_32
+from nassurrogate.predictors.training.cuda_graph import CudaGraph, tensor_float_32
 from nassurrogate.predictors.training.steps import Schedule, Steps
 
 __all__ = ["Ensemble", "Inputs", "Labelled", "Loss", "Schedule"]
 
 logger = logging.getLogger(__name__)
 _STEPS_WORTH_COMPILING = 50_000
-"""Compiling takes about half a minute, and saves 1 ms a step of NAR-Former V2's preset `paper`."""
+"""Compiling takes about half a minute and saves 1 ms per step of NAR-Former V2's preset `paper`."""
 Inputs: TypeAlias = tuple[Tensor, ...]
-"""What a network reads, one tensor an argument, rows in front."""
+"""The arguments of a network: tensors, rows first."""
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""Predictions (M, B, V) and targets (M, B) → one loss a member, (M,)."""
+"""Predictions (M, B, V) and targets (M, B) → one loss per member, (M,)."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Labelled:
 
 
 class Ensemble:
-    """M copies of a network, run together; their weights have the members as leading dimension.
+    """M copies of a network that run together; the members are the leading dimension of their weights.
 
     Args:
         build: makes one network.
         weights: by name, (M, …) each, on the device.
         seed: of the batches and the dropout.
-        device: where the weights live.
+        device: of the weights.
     """
 
     def __init__(
@@ -69,11 +69,11 @@ class Ensemble:
 
     @cached_property
     def _network(self) -> nn.Module:
-        """The network that each member's weights are put into."""
+        """The network without weights; those of a member are put into it."""
         return _structure(self._build)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Plain arrays, as every tensor sent to another process takes a file descriptor.
+        # Plain arrays: every tensor sent to another process takes a file descriptor.
         kept = {name: value for name, value in vars(self).items() if name != "_network"}
         return {**kept, "weights": {name: value.cpu().numpy() for name, value in self.weights.items()}}
 
@@ -83,7 +83,7 @@ class Ensemble:
 
     @classmethod
     def untrained(cls, build: Callable[[], nn.Module], members: int, seed: int, device: torch.device) -> Ensemble:
-        """Members that start as `build` draws them from torch's generator, seeded here."""
+        """Members with the random weights of `build`, from PyTorch's generator seeded with `seed`."""
         with _seeded(seed, device):
             stacked, _ = stack_module_state([build() for _ in range(members)])
         return cls(build, {name: value.detach().to(device) for name, value in stacked.items()}, seed, device)
@@ -97,14 +97,14 @@ class Ensemble:
         seed: int,
         device: torch.device,
     ) -> Ensemble:
-        """Members with saved weights. Raises `InputError`, before it takes memory, where they are not what is built."""
+        """Members with saved weights. Raises `InputError`, before it allocates, for weights that do not fit `build`."""
         weights = {}
         for name, wanted in _structure(build).state_dict().items():
             shape = (members, *wanted.shape)
             value = saved.get(name)
             if value is None or value.shape != shape or value.dtype != np.float32:
-                given = "missing" if value is None else f"{value.dtype}{value.shape}"
-                raise InputError(f"weights {name!r} are {given}, expected float32{shape}")
+                found = "missing" if value is None else f"{value.dtype}{value.shape}"
+                raise InputError(f"weights {name!r} are {found}, expected float32{shape}")
             if not np.isfinite(value).all():
                 raise InputError(f"weights {name!r} are not finite")
             weights[name] = torch.from_numpy(value.copy()).to(device)
@@ -119,17 +119,17 @@ class Ensemble:
             return self.frozen(torch.float64)(*inputs)
 
     def frozen(self, dtype: torch.dtype) -> Callable[..., Tensor]:
-        """What `predict` computes, with the weights as they are now, in another precision."""
+        """A function that computes `predict` with the present weights, in another precision."""
         weights = {name: value.to(dtype) for name, value in self.weights.items()}
         return lambda *inputs: self._run(weights, inputs, shared=True)
 
     def _run(self, weights: dict[str, Tensor], inputs: Inputs, *, shared: bool) -> Tensor:
-        network = self._network  # built outside vmap, which would draw its weights for every member
+        network = self._network  # built here: inside vmap, every member would initialise it
 
         def one(member: dict[str, Tensor], *parts: Tensor) -> Tensor:
             return cast(Tensor, functional_call(network, member, parts))
 
-        if self.members == 1:  # nothing to batch, so none of vmap's overhead
+        if self.members == 1:  # nothing to batch: skip vmap's overhead
             alone = {name: value.squeeze(0) for name, value in weights.items()}
             return one(alone, *(inputs if shared else (part[0] for part in inputs))).unsqueeze(0)
         in_dims = (0, *((None if shared else 0) for _ in inputs))
@@ -152,18 +152,18 @@ class Ensemble:
         pools: np.ndarray | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Minimise the members' losses, each over its own random batches; see `Schedule` for when it ends.
+        """Minimise each member's loss over its own random batches; see `Schedule` for when training stops.
 
         Args:
-            data: what the members learn.
-            schedule: how long and how fast.
-            loss: what a member minimises over a batch.
-            held_out: labels that no member learns; every member keeps the weights that do best on them.
-            criterion: what is low where a member does well on them; by default the loss.
-            pools: (M, n) rows of `data`, those that each member learns; by default all rows.
+            data: the labels.
+            schedule: how long and how fast to train.
+            loss: of a batch.
+            held_out: labels that no member learns; each member keeps the checkpoint that is best on them.
+            criterion: of the held-out labels, lower is better; by default the loss.
+            pools: (M, n) rows of `data` that each member learns; by default all rows.
             progress: called with (epochs done, epochs in all).
 
-        Raises `InputError` where a weight is no longer finite at the end.
+        Raises `InputError` if a weight is not finite at the end.
         """
         rng = np.random.default_rng(self.seed)
         rows = np.tile(np.arange(len(data)), (self.members, 1)) if pools is None else _checked(pools, self, data)
@@ -183,11 +183,11 @@ class Ensemble:
                     rows.shape[1],
                     self.device,
                     members=self.members,
-                    record=Recorded if on_gpu else None,
+                    capture=CudaGraph if on_gpu else None,
                 )
             learned = steps.learned
-            judge = None if held_out is None else self._judge(learned, held_out, criterion or loss)
-            watch = _Watch(schedule.patience, self.members, self.device)
+            held_out_loss = None if held_out is None else self._held_out_loss(learned, held_out, criterion or loss)
+            stopping = _EarlyStopping(schedule.patience, self.members, self.device)
             with _seeded(self.seed, self.device):
                 for epoch in range(schedule.epochs):
                     order = np.stack([pool[rng.permutation(len(pool))] for pool in rows])
@@ -195,11 +195,11 @@ class Ensemble:
                         steps.epoch(order)
                     if progress is not None:
                         progress(epoch + 1, schedule.epochs)
-                    if judge is not None and watch.should_stop(judge(), learned):
+                    if held_out_loss is not None and stopping.should_stop(held_out_loss(), learned):
                         if progress is not None and epoch + 1 < schedule.epochs:
                             progress(schedule.epochs, schedule.epochs)
                         break
-        kept = watch.best if held_out is not None else learned
+        kept = stopping.checkpoint if held_out is not None else learned
         if not all(bool(value.isfinite().all()) for value in kept.values()):
             raise InputError(
                 f"training diverged: a weight is no longer finite; the learning rate of {schedule.learning_rate:g} "
@@ -209,34 +209,34 @@ class Ensemble:
 
     @contextmanager
     def _training(self) -> Iterator[None]:
-        """The network drops out inside."""
+        """Dropout is on inside."""
         self._network.train()
         try:
             yield
         finally:
             self._network.eval()
 
-    def _judge(self, weights: dict[str, Tensor], held_out: Labelled, criterion: Loss) -> Callable[[], Tensor]:
-        """What gives every member's (M,) criterion on the held-out labels, with the weights as they are then."""
+    def _held_out_loss(self, weights: dict[str, Tensor], held_out: Labelled, criterion: Loss) -> Callable[[], Tensor]:
+        """A function that evaluates each member's (M,) criterion on the held-out labels with the present weights."""
         inputs, targets = held_out.rows(torch.arange(len(held_out), device=self.device).expand(self.members, -1))
 
         def outputs() -> Tensor:
             with torch.no_grad():
                 return self._outputs(weights, inputs)
 
-        predictions = Recorded(outputs, self.device) if self.device.type == "cuda" else outputs
+        predictions = CudaGraph(outputs, self.device) if self.device.type == "cuda" else outputs
 
-        def judged() -> Tensor:
+        def held_out_loss() -> Tensor:
             with torch.no_grad():
                 return criterion(predictions(), targets)
 
-        return judged
+        return held_out_loss
 
 
 def _fused(batch_loss: Callable[[Tensor], Tensor], schedule: Schedule, rows: Tensor) -> Callable[[Tensor], Tensor]:
-    """The loss with its kernels fused by a compiler, where a fit is long enough to pay for that.
+    """The loss with its kernels fused by the compiler, if the fit is long enough to be worth it.
 
-    Only batches of the commonest size are compiled; where the compiler fails, none.
+    Only batches of the commonest size are compiled; none if the compiler fails.
     """
     sizes = Counter(schedule.batch_sizes(rows.shape[1]))
     size = sizes.most_common(1)[0][0]
@@ -246,8 +246,8 @@ def _fused(batch_loss: Callable[[Tensor], Tensor], schedule: Schedule, rows: Ten
     try:
         compiled(rows[:, :size]).backward()  # type: ignore[no-untyped-call]
     except RuntimeError as error:  # no C compiler or no Triton on this machine, most often
-        told = " ".join(str(error).split())
-        logger.warning("the training step is not compiled and will take longer: %s", told[:200])
+        reason = " ".join(str(error).split())
+        logger.warning("the training step is not compiled and will take longer: %s", reason[:200])
         return batch_loss
     return lambda picked: compiled(picked) if picked.shape[1] == size else batch_loss(picked)
 
@@ -255,38 +255,38 @@ def _fused(batch_loss: Callable[[Tensor], Tensor], schedule: Schedule, rows: Ten
 def _checked(pools: np.ndarray, ensemble: Ensemble, data: Labelled) -> np.ndarray:
     if pools.ndim != 2 or len(pools) != ensemble.members or pools.shape[1] == 0 or pools.dtype.kind not in "iu":
         raise InputError(
-            f"pools name rows for {ensemble.members} members, (M, n) whole numbers, got {pools.dtype}{pools.shape}"
+            f"pools hold the rows of {ensemble.members} members, (M, n) whole numbers, got {pools.dtype}{pools.shape}"
         )
     if pools.min() < 0 or pools.max() >= len(data):
-        raise InputError(f"pools name rows from 0 to {len(data) - 1}, got {pools.min()} to {pools.max()}")
+        raise InputError(f"pools hold rows from 0 to {len(data) - 1}, got {pools.min()} to {pools.max()}")
     return pools.astype(np.int64)
 
 
 def _structure(build: Callable[[], nn.Module]) -> nn.Module:
-    """A network without memory for its weights, in evaluation mode."""
+    """A network in evaluation mode whose weights have no memory."""
     with torch.device("meta"):
         return build().eval()
 
 
-class _Watch:
-    """Keeps every member's best weights, and says when none has improved for `patience` epochs."""
+class _EarlyStopping:
+    """Keeps the best weights of each member, and stops once none has improved for `patience` epochs."""
 
     def __init__(self, patience: int, members: int, device: torch.device) -> None:
         self.patience = patience
         self.lowest = torch.full((members,), torch.inf, device=device)
-        self.best: dict[str, Tensor] = {}
+        self.checkpoint: dict[str, Tensor] = {}
         self.waited = 0
 
     def should_stop(self, losses: Tensor, weights: dict[str, Tensor]) -> bool:
         losses = losses.to(self.lowest.device)
         better = losses < self.lowest
         any_better = bool(better.any())
-        if not self.best:
-            self.best = {name: value.detach().clone() for name, value in weights.items()}
+        if not self.checkpoint:
+            self.checkpoint = {name: value.detach().clone() for name, value in weights.items()}
         elif any_better:
             for name, value in weights.items():
                 chosen = better.view(-1, *(1 for _ in value.shape[1:]))
-                self.best[name] = torch.where(chosen, value.detach(), self.best[name])
+                self.checkpoint[name] = torch.where(chosen, value.detach(), self.checkpoint[name])
         self.lowest = torch.where(better, losses, self.lowest)
         self.waited = 0 if any_better else self.waited + 1
         return self.waited >= self.patience
@@ -294,9 +294,9 @@ class _Watch:
 
 @contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's generators start from `seed` inside, and go on as before afterwards."""
+    """PyTorch's generators start from `seed` inside, and resume afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        # Not torch.manual_seed: that would seed the generators of all GPUs, used or not.
+        # Not torch.manual_seed, which would seed the generators of all GPUs.
         torch.default_generator.manual_seed(seed)
         if device.type == "cuda":
             torch.cuda.manual_seed(seed)

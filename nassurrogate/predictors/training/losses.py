@@ -32,7 +32,7 @@ def relative_loss(prediction: Tensor, target: Tensor, *, ranking: float = 0.1, c
 
 
 def squared_loss(prediction: Tensor, target: Tensor, *, ranking: float = 0.1, consistency: float = 0.5) -> Tensor:
-    """NAR-Former's loss (arXiv 2211.08024): `relative_loss` with the mean of (ŷ − y)² in front. (M, B, V) → (M,)."""
+    """NAR-Former's loss (arXiv 2211.08024): `relative_loss`, its first term the mean of (ŷ − y)². (M, B, V) → (M,)."""
     error = (prediction - target.unsqueeze(-1)).square().mean(dim=(-1, -2))
     return error + ranking * sequence_ranking(prediction, target) + consistency * inconsistency(prediction)
 
@@ -51,11 +51,11 @@ def sequence_ranking(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def inconsistency(prediction: Tensor) -> Tensor:
-    """Mean difference between a cell and its isomorphic relabellings; 0 without any. (M, B, V) → (M,)."""
+    """Mean difference between a cell and its relabellings, 0 if it has none. (M, B, V) → (M,)."""
     drift = prediction[..., 1:] - prediction[..., :1]
     return drift.abs().mean(dim=(-1, -2)) if drift.shape[-1] else torch.zeros_like(prediction[:, 0, 0])
 
 
 def _random_order(n: int, device: torch.device) -> Tensor:
-    """(n,) a random permutation. Sorting is what a CUDA graph can record."""
+    """(n,) a random permutation; on a GPU by sorting, which a CUDA graph can capture."""
     return torch.randperm(n) if device.type == "cpu" else torch.rand(n, device=device).argsort()

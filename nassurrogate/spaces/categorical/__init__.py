@@ -1,4 +1,4 @@
-"""Spaces that are declared by their choices."""
+"""Search spaces declared by their choices."""
 
 from nassurrogate.spaces.categorical.enumerable import EnumerableCategoricalSpace
 from nassurrogate.spaces.categorical.slots import Slot

@@ -1,27 +1,27 @@
-"""Architectures of a `CategoricalSpace` as codes: which slots are active, how many there are, and moves between them.
+"""Architectures of a `CategoricalSpace` as codes: which slots are active, counting and listing them, single edits.
 
-Shapes: G slots. A code is the position of a slot's choice; −1 where the slot is not active.
+Shapes: G slots. A code is the position of a slot's choice; −1 if the slot is inactive.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 import numpy as np
 
 Conditions: TypeAlias = "tuple[tuple[tuple[int, frozenset[int]], ...], ...]"
-"""For each of G slots: the slots that it depends on, all before it, and the codes there that make it active."""
+"""For each of G slots: the earlier slots that it depends on, each with the codes that make it active."""
 ABSENT: Final = -1
-"""The code of a slot that is not active."""
+"""The code of an inactive slot."""
 _MOST_STATES: Final = 1 << 16
-"""Joint choices of slots that later ones depend on, up to which architectures are counted."""
+"""The most joint choices, of slots that later ones depend on, for which architectures are counted."""
 
 
 def activated(codes: Sequence[int], conditions: Conditions) -> list[int]:
-    """(G,) codes with inactive slots absent, and absent ones that are active at their first choice."""
+    """(G,) codes in which inactive slots are `ABSENT`, and active ones that were absent have their first choice."""
     found = list(codes)
     for slot, of_slot in enumerate(conditions):
         if not all(found[other] in wanted for other, wanted in of_slot):
@@ -32,25 +32,25 @@ def activated(codes: Sequence[int], conditions: Conditions) -> list[int]:
 
 
 def count_members(sizes: Sequence[int], conditions: Conditions) -> int | None:
-    """How many architectures differ in an active slot; None where too many slots depend on too many to count them.
+    """Number of architectures that differ in an active slot; None if there are too many dependencies to count.
 
     Args:
-        sizes: (G,) choices of every slot.
+        sizes: (G,) number of choices of every slot.
         conditions: of every slot.
 
     >>> count_members([2, 3], (((), ((0, frozenset({1})),))))
     4
     """
-    last_asked = {other: slot for slot, of_slot in enumerate(conditions) for other, _ in of_slot}
-    # From what later slots ask of the earlier ones to the number of ways to get there.
+    last_needed = {other: slot for slot, of_slot in enumerate(conditions) for other, _ in of_slot}
+    # The choices that later slots depend on → the number of architectures so far that have them.
     states: dict[tuple[tuple[int, int], ...], int] = {(): 1}
     for slot, (size, of_slot) in enumerate(zip(sizes, conditions, strict=True)):
         reached: dict[tuple[tuple[int, int], ...], int] = defaultdict(int)
         for state, ways in states.items():
             held = dict(state)
             is_active = all(held[other] in wanted for other, wanted in of_slot)
-            kept = tuple(pair for pair in state if last_asked[pair[0]] > slot)
-            if slot not in last_asked:
+            kept = tuple(pair for pair in state if last_needed[pair[0]] > slot)
+            if slot not in last_needed:
                 reached[kept] += ways * (size if is_active else 1)
             else:
                 for code in range(size) if is_active else (ABSENT,):
@@ -62,7 +62,7 @@ def count_members(sizes: Sequence[int], conditions: Conditions) -> int | None:
 
 
 def products(sizes: Sequence[int], conditions: Conditions) -> Iterator[Sequence[int]]:
-    """(G,) codes of every architecture once, the last slot changing fastest.
+    """(G,) codes of every architecture; the last slot changes fastest.
 
     >>> list(products([2, 2], (((), ((0, frozenset({1})),)))))
     [[0, -1], [1, 0], [1, 1]]
@@ -81,7 +81,7 @@ def _products(sizes: Sequence[int], conditions: Conditions, codes: list[int]) ->
 
 
 def edits(codes: Sequence[int], sizes: Sequence[int]) -> list[tuple[int, int]]:
-    """Every active slot with each code that it does not have."""
+    """Every active slot, with each code other than its own."""
     return [
         (slot, other)
         for slot, (code, size) in enumerate(zip(codes, sizes, strict=True))
@@ -91,15 +91,7 @@ def edits(codes: Sequence[int], sizes: Sequence[int]) -> list[tuple[int, int]]:
     ]
 
 
-def cross(first: Iterable[int], second: Iterable[int], takes_first: Iterable[bool]) -> list[int]:
-    """(G,) each code of one parent or the other; where a slot is active in one alone, of that one."""
-    return [
-        (one if take else other) if ABSENT not in (one, other) else max(one, other)
-        for take, one, other in zip(takes_first, first, second, strict=True)
-    ]
-
-
 def draw(n: int, sizes: Sequence[int], rng: np.random.Generator) -> list[list[int]]:
-    """(n, G) codes, each slot drawn uniformly, whether active or not."""
+    """(n, G) codes, every slot drawn uniformly, including inactive ones."""
     codes: list[list[int]] = rng.integers(sizes, size=(n, len(sizes))).tolist()
     return codes

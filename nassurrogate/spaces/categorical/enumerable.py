@@ -1,4 +1,4 @@
-"""Spaces declared by their choices that are small enough to be listed."""
+"""Spaces that are declared by their choices and small enough to be listed."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MOST_LISTED: Final = 1 << 20
 
 
 class EnumerableCategoricalSpace(CategoricalSpace, EnumerableSpace):
-    """A `CategoricalSpace` with an official order: that of `itertools.product` over the slots.
+    """A `CategoricalSpace` with an official order, that of `itertools.product` over the slots.
 
-    The index is the number whose digits are the positions of the choices, the first slot's the most significant.
+    The positions of the choices are the digits of the index; the first slot's is the most significant.
 
-    Raises `InputError` for a declaration with conditional slots, or of over a million architectures.
+    Raises `InputError` for a declaration with conditional slots, or with over a million architectures.
 
     >>> space = EnumerableCategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
     >>> space.index(space.from_choices({"kernel": 5, "width": 32}))
@@ -35,8 +35,10 @@ class EnumerableCategoricalSpace(CategoricalSpace, EnumerableSpace):
         super().__init__(name, *arguments, **named)
         sizes = self._sizes
         if self.is_conditional:
-            raise InputError(f"space {name!r} has conditional slots, so its architectures have no official order; "
-                             "declare it as a CategoricalSpace")  # fmt: skip
+            raise InputError(
+                f"space {name!r} has conditional slots, so its architectures have no official order; declare it as a "
+                "CategoricalSpace"
+            )
         if math.prod(sizes) > MOST_LISTED:
             raise InputError(
                 f"space {name!r} has {math.prod(sizes):.3g} architectures; at most {MOST_LISTED:,} are listed: declare "
@@ -87,7 +89,7 @@ class EnumerableCategoricalSpace(CategoricalSpace, EnumerableSpace):
 
     @cached_property
     def n_classes(self) -> int:  # type: ignore[override]
-        """How many different functions there are."""
+        """Number of different canonical keys."""
         return int(self._class_ids.max()) + 1
 
     def free_metrics(self, dataset: str) -> dict[str, np.ndarray]:

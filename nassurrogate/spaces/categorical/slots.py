@@ -1,4 +1,4 @@
-"""What a slot of a `CategoricalSpace` is, and whether a declaration of slots is one.
+"""The slots of a `CategoricalSpace`, and the validation of their declaration.
 
 Shapes: G slots, C choices of a slot.
 """
@@ -16,20 +16,20 @@ from nassurrogate.spaces.categorical.codes import Conditions
 
 Value: TypeAlias = "str | int | float | bool | None"
 _LOG_FACTOR = 4.0
-"""Numbers that span this factor are compared by their logarithms."""
+"""Choices that span this factor are placed by their logarithms."""
 _LARGEST = 1e100
 
 
 @dataclass(frozen=True)
 class Slot:
-    """The choices of one slot, where more is to be said than a list can.
+    """The choices of one slot, for cases where a plain list does not say enough.
 
     Args:
-        choices: at least one, all different: texts, numbers, True, False or None.
-        ordered: whether the choices have an order. None: if all are numbers. Numbers are placed on the scale by their
-            value, by its logarithm where they span a factor of 4 or more; others by their place in the list.
-        when: earlier slot → the value or values of it for which this slot is active; all entries must hold. What an
-            inactive slot holds makes no difference.
+        choices: at least one, all different: strings, numbers, True, False or None.
+        ordered: whether the choices have an order; None: if all are numbers. Numbers are placed on the scale by their
+            value, or its logarithm if they span a factor of 4 or more; other choices by their position in the list.
+        when: earlier slot → its value or values for which this slot is active; all entries must hold. The value of an
+            inactive slot makes no difference.
 
     >>> Slot([3, 5], when={"operation": "convolution"}).when
     {'operation': 'convolution'}
@@ -41,9 +41,9 @@ class Slot:
 
 
 def checked_slots(space: str, slots: Mapping[str, Sequence[Value] | Slot]) -> dict[str, Slot]:
-    """Every slot with its choices as a tuple of Python's own values, and a `when` of tuples.
+    """The slots, with choices and the values of `when` as tuples of plain Python values.
 
-    Raises `InputError` for a declaration that is none.
+    Raises `InputError` for an invalid declaration.
     """
     if not isinstance(slots, Mapping) or not slots:
         raise InputError(
@@ -69,11 +69,11 @@ def _checked_choices(place: str, choices: object) -> tuple[Value, ...]:
         if not isinstance(value, str | int | float | None) or not _is_finite(value):
             raise InputError(
                 f"a choice of {place} must be a string, a finite number, True, False or None, got {brief(value)}; "
-                "give other values a name, and look them up by name in build"
+                "give other values a name, and look them up by name in `build`"
             )
         if isinstance(value, str) and (value.split() != [value] or not value.isprintable()):
             raise InputError(f"a choice of {place} must be a string without spaces, got {brief(value)}")
-    # 1 and 1.0 are one value; 1 and "1" are printed alike.
+    # 1 and 1.0 are equal; 1 and "1" print alike.
     if not values or any(
         text_of(value) == text_of(other) or find_choice([other], value) is not None
         for number, value in enumerate(values)
@@ -94,7 +94,7 @@ def _is_finite(value: str | int | float | None) -> bool:
 
 
 def _checked_when(name: str, slot: Slot, before: Mapping[str, Slot]) -> dict[str, tuple[Value, ...]] | None:
-    """The condition with the declared values, a tuple for each slot that it names."""
+    """The condition of a slot: a tuple of declared values for each slot that it depends on."""
     if slot.when is None:
         return None
     if not isinstance(slot.when, Mapping):
@@ -115,7 +115,7 @@ def _checked_when(name: str, slot: Slot, before: Mapping[str, Slot]) -> dict[str
 
 
 def conditions_of(slots: Mapping[str, Slot]) -> Conditions:
-    """The conditions of checked slots, by number."""
+    """The conditions of checked slots, by slot number and code."""
     names = list(slots)
     return tuple(
         tuple(
@@ -127,7 +127,7 @@ def conditions_of(slots: Mapping[str, Slot]) -> Conditions:
 
 
 def levels_of(slot: Slot) -> tuple[float, ...] | None:
-    """(C,) where each choice stands between 0 and 1; None for choices without an order."""
+    """(C,) position of each choice on the slot's scale, from 0 to 1; None if the choices have no order."""
     numbers = [value for value in slot.choices if isinstance(value, int | float) and not isinstance(value, bool)]
     are_numbers = len(numbers) == len(slot.choices)
     if not (are_numbers if slot.ordered is None else slot.ordered):
@@ -140,25 +140,25 @@ def levels_of(slot: Slot) -> tuple[float, ...] | None:
 
 
 def text_of(value: Value) -> str:
-    """How a choice is printed."""
+    """A choice as it is printed."""
     return value if isinstance(value, str) else repr(value)
 
 
 def find_choice(choices: Sequence[Value], value: object) -> int | None:
-    """The code of a value; NumPy's are those of Python. None for what is no choice."""
+    """The code of a value, which may be a NumPy scalar; None if it is not a choice."""
     if isinstance(value, np.generic):
         value = value.item()
     if not isinstance(value, str | int | float | None):
         return None
     for code, choice in enumerate(choices):
-        # True is 1 to Python, but not to whoever wrote it.
+        # True == 1 in Python, but they are different choices.
         if value == choice and isinstance(value, bool) == isinstance(choice, bool):
             return code
     return None
 
 
 def require_choice(choices: Sequence[Value], value: object, place: str) -> int:
-    """The code of a value. Raises `InputError`, with the nearest choice, for what is none."""
+    """The code of a value. Raises `InputError`, with the nearest choice, if it is not a choice."""
     code = find_choice(choices, value)
     if code is not None:
         return code

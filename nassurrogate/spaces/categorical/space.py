@@ -1,4 +1,4 @@
-"""Spaces that are declared by their choices: a value out of a few in each of a fixed number of slots.
+"""Spaces that are declared by their choices: a fixed number of slots, each holding one of several values.
 
 Shapes: n architectures, G slots, C choices of a slot.
 """
@@ -9,16 +9,17 @@ import hashlib
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
-from nassurrogate.errors import InputError, brief, one_line, unknown_choice
+from nassurrogate.architecture import Architecture
+from nassurrogate.errors import InputError, brief, unknown_choice
+from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
 from nassurrogate.spaces.base import ArchLike, Gene, Space
-from nassurrogate.spaces.categorical.codes import ABSENT, activated, count_members, cross, draw, edits, products
+from nassurrogate.spaces.categorical.codes import ABSENT, activated, count_members, draw, edits, products
+from nassurrogate.spaces.categorical.functions import DeclaredFunctions
 from nassurrogate.spaces.categorical.slots import (
     Slot,
     Value,
@@ -39,30 +40,30 @@ _CACHED: Final = 1 << 16
 _MOST_LISTED: Final = 1 << 20
 _LEAST_DRAWN: Final = 64
 _MOST_ROUNDS: Final = 100
-"""Draws without a new architecture, after which drawing is given up."""
-_REMEMBERED = ("_code_of", "_codes", "_known_choices", "_known_costs")
-"""What is computed again in another process."""
+"""Rounds of sampling without a new architecture, after which it stops."""
+_NOT_PICKLED = ("_code_of", "_codes", "_known_choices", "_known_costs")
+"""Lookups and caches that a copy in another process computes again."""
 
 
 class CategoricalSpace(Space):
-    """A space of one's own, of any size, from a name and its slots.
+    """A user's own space, of any size, declared by a name and its slots.
 
-    An architecture is named by its choices, as text: `kernel=3 width=32`.
+    An architecture is named by its choices as text, such as `kernel=3 width=32`.
 
     Args:
         name: of the space.
         slots: name → choices, or a `Slot`.
-        canonical: architecture → what equivalent ones share: a string, a dict of choices or an architecture. None: all
-            architectures differ, apart from values of inactive slots.
-        costs: architecture → exact costs by metric, such as `{"params_m": 1.2}`. A search asks for those of thousands,
-            so compute them without building a network.
+        canonical: architecture → the canonical form that equivalent architectures share: a string, a dict of choices or
+            an architecture. None: all architectures differ, apart from values of inactive slots.
+        costs: architecture → exact costs by metric, such as `{"params_m": 1.2}`. A search calls it thousands of times,
+            so it should not build a network.
         build: architecture → `torch.nn.Module`.
         input_shape: of one example that the module takes, such as `(3, 32, 32)`.
         description: one line.
 
-    To send a space to other processes, define its functions with `def` at module level.
+    To use a space in several processes, define its functions with `def` at module level.
 
-    Raises `InputError` for a declaration that is none.
+    Raises `InputError` for an invalid declaration.
 
     >>> space = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
     >>> arch = space.from_choices({"kernel": 3, "width": 32})
@@ -83,25 +84,20 @@ class CategoricalSpace(Space):
     ) -> None:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise InputError(f"a space needs a name of printable text, got {brief(name)}")
-        for what, function in (("canonical", canonical), ("costs", costs), ("build", build)):
-            if function is not None and not callable(function):
-                raise InputError(
-                    f"{what} of space {name!r} must be a function of an architecture, got {brief(function)}"
-                )
+        self._functions = DeclaredFunctions(name, canonical, costs, build)
         self.name = name
         self.slots = checked_slots(name, slots)
         self.description = description or f"{len(self.slots)} slots: {', '.join(self.slots)}"
         self.input_shape = _checked_shape(name, input_shape)
-        self._canonical, self._costs, self._build = canonical, costs, build
         self._names = tuple(self.slots)
         self._conditions = conditions_of(self.slots)
         self._genes = tuple(Gene(n, tuple(slot.choices), levels_of(slot)) for n, slot in self.slots.items())
         self._texts = [[text_of(value) for value in slot.choices] for slot in self.slots.values()]
         self._parts = [[f"{n}={text}" for text in texts] for n, texts in zip(self._names, self._texts, strict=True)]
         self._sizes = [len(parts) for parts in self._parts]
-        self._remember()
+        self._make_caches()
 
-    def _remember(self) -> None:
+    def _make_caches(self) -> None:
         self._code_of = [{part: code for code, part in enumerate(parts)} for parts in self._parts]
         self._codes = lru_cache(_CACHED)(self._read)
         self._known_choices = lru_cache(_CACHED)(self._read_choices)
@@ -127,36 +123,26 @@ class CategoricalSpace(Space):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        from multiprocessing.reduction import ForkingPickler
-
-        for what in ("canonical", "costs", "build"):
-            try:
-                ForkingPickler.dumps(getattr(self, f"_{what}"))
-            except Exception as error:  # pickle raises whatever the function's parts raise
-                raise InputError(
-                    f"space {self.name!r} cannot be sent to another process: its {what} is a lambda or a local "
-                    "function, or holds an object that cannot be pickled; define it at module level, or use one process"
-                ) from error
-        return {key: value for key, value in vars(self).items() if key not in _REMEMBERED}
+        return {key: value for key, value in vars(self).items() if key not in _NOT_PICKLED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._remember()
+        self._make_caches()
 
     @cached_property
     def size(self) -> int | None:  # type: ignore[override]
-        """How many differ in an active slot; None where conditions are too many to count them."""
+        """Number of architectures that differ in an active slot; None if there are too many conditions to count."""
         return count_members(self._sizes, self._conditions)
 
     @cached_property
     def is_conditional(self) -> bool:
-        """Whether some slot is active only where others hold certain values."""
+        """Whether some slot is active only for certain values of other slots."""
         return any(self._conditions)
 
     # --- names ---------------------------------------------------------------------------------------------------
 
     def from_choices(self, choices: Mapping[str, Any]) -> Architecture:
-        """The architecture of a value for every active slot. Raises `InputError` for what is unknown or missing."""
+        """The architecture with these values in its active slots. Raises `InputError` for unknown or missing ones."""
         if not isinstance(choices, Mapping):
             raise InputError(f"choices of space {self.name!r} map slots to values, got {brief(choices)}")
         for name in choices:
@@ -203,8 +189,8 @@ class CategoricalSpace(Space):
         return " ".join([parts[code] for parts, code in zip(self._parts, codes, strict=True) if code != ABSENT])
 
     def _read(self, string: str) -> tuple[int, ...]:
-        """The inverse of `_print`. Raises `InputError` for what is no architecture."""
-        try:  # as it is printed, all slots active
+        """The inverse of `_print`. Raises `InputError` if it is not an architecture."""
+        try:  # fast path: exactly as printed, with all slots active
             return tuple([codes[part] for codes, part in zip(self._code_of, string.split(" "), strict=True)])
         except (KeyError, ValueError):
             return self._read_parts(string)
@@ -241,39 +227,31 @@ class CategoricalSpace(Space):
     # --- identity ------------------------------------------------------------------------------------------------
 
     def canonical_key(self, arch: Architecture) -> str:
-        """What `canonical` returns; without it, the active choices."""
-        found = self._reduced(arch)
+        """The result of `canonical`; without one, the active choices."""
+        found = self._canonical_codes(arch)
         return found if isinstance(found, str) else self._print(found)
 
     def canonical_keys(self, archs: Sequence[Architecture]) -> list[str]:
-        if self._canonical is None and not self.is_conditional:  # every string is a function of its own
+        if self._functions.canonical is None and not self.is_conditional:  # every string has a class of its own
             return [self._own(arch).string for arch in archs]
         return super().canonical_keys(archs)
 
     def canonical_forms(self, archs: Sequence[Architecture]) -> list[Architecture] | None:
-        if self._canonical is None and not self.is_conditional:
+        if self._functions.canonical is None and not self.is_conditional:
             return list(archs)
-        found = [self._reduced(arch) for arch in archs]
+        found = [self._canonical_codes(arch) for arch in archs]
         forms = [self._named(codes) for codes in found if not isinstance(codes, str)]
         return forms if len(forms) == len(found) else None
 
-    def _reduced(self, arch: Architecture) -> str | list[int]:
-        """The active codes of the equivalent architecture that `canonical` names, or the text that it returns."""
+    def _canonical_codes(self, arch: Architecture) -> str | list[int]:
+        """The active codes of the architecture that `canonical` returns, or the string if it returns one."""
         active = self._active_codes(arch)
-        if self._canonical is None:
+        if self._functions.canonical is None:
             return active
-        with self._says_which("canonical", self._print(active)):
-            found = self._canonical(self._named(active))
+        found = self._functions.canonical_form(self._named(active))
         if isinstance(found, Mapping):
             found = self.from_choices(found)
-        if isinstance(found, Architecture):
-            return self._active_codes(found)
-        if not isinstance(found, str):
-            raise InputError(
-                f"canonical of space {self.name!r} must return a string, a dict of choices or an architecture, "
-                f"got {brief(found)}"
-            )
-        return found
+        return self._active_codes(found) if isinstance(found, Architecture) else found
 
     # --- moves ---------------------------------------------------------------------------------------------------
 
@@ -282,12 +260,12 @@ class CategoricalSpace(Space):
         return map(self._named, products(self._sizes, self._conditions))
 
     def sample(self, n: int, rng: np.random.Generator) -> list[Architecture]:
-        """`n` different ones. Every slot is drawn uniformly, and those that turn out inactive are left out.
+        """`n` different architectures: every slot is drawn uniformly, then inactive slots are left out.
 
-        So a choice that switches other slots off is as likely as one that does not, however few architectures have it.
+        So a choice that makes other slots inactive is as likely as any other, even if few architectures have it.
         """
         self._check_sample_size(n)
-        if self.size is not None and n > self.size // 2:  # drawing would mostly meet what is there already
+        if self.size is not None and n > self.size // 2:  # most draws would repeat earlier ones
             every = list(self.members())
             return [every[place] for place in rng.choice(len(every), n, replace=False)]
         found: dict[str, None] = {}
@@ -304,8 +282,8 @@ class CategoricalSpace(Space):
     def _add_unlikely(self, n: int, found: dict[str, None], rng: np.random.Generator) -> None:
         if self.size is None or self.size > _MOST_LISTED:
             raise InputError(
-                f"cannot sample {n} different architectures of {self.name}: only {len(found)} were found; the others "
-                "are too unlikely"
+                f"cannot sample {n} different architectures of {self.name}: found only {len(found)}; the others are "
+                "too unlikely"
             )
         others = [arch.string for arch in self.members() if arch.string not in found]
         found.update(dict.fromkeys(rng.permutation(others).tolist()))
@@ -319,7 +297,7 @@ class CategoricalSpace(Space):
             )
 
     def neighbours(self, arch: Architecture) -> list[Architecture]:
-        """One slot changed; slots that this makes active take their first choice."""
+        """The architectures with one slot changed; slots that become active take their first choice."""
         codes = self._active_codes(arch)
         return [self._changed(codes, slot, code) for slot, code in edits(codes, self._sizes)]
 
@@ -334,16 +312,7 @@ class CategoricalSpace(Space):
     def _changed(self, codes: Sequence[int], slot: int, code: int) -> Architecture:
         return self._named(self._activated([*codes[:slot], code, *codes[slot + 1 :]]))
 
-    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
-        """Each slot of one parent or the other, drawn uniformly; where it is active in one alone, of that one.
-
-        Slots that are active in the child but in neither parent take their first choice.
-        """
-        takes_first = rng.random(len(self._names)) < 0.5
-        codes = cross(self._active_codes(first), self._active_codes(second), takes_first.tolist())
-        return self._named(self._activated(codes))
-
-    # --- what it is made of --------------------------------------------------------------------------------------
+    # --- structure -----------------------------------------------------------------------------------------------
 
     @property
     def genes(self) -> tuple[Gene, ...]:
@@ -352,7 +321,7 @@ class CategoricalSpace(Space):
 
     @property
     def genes_form_a_chain(self) -> bool:
-        """Slots of equal choices are taken to stand in the order in which they are declared."""
+        """True: slots with the same choices are assumed to be declared in network order."""
         return True
 
     def gene_codes(self, archs: Sequence[Architecture]) -> np.ndarray:
@@ -360,25 +329,25 @@ class CategoricalSpace(Space):
         return np.array(codes, dtype=np.int64).reshape(-1, len(self._names))
 
     def from_gene_codes(self, codes: Sequence[int]) -> Architecture:
-        """The codes of inactive slots are ignored. Raises `InputError` for codes that are no choices."""
+        """The architecture; codes of inactive slots are ignored. Raises `InputError` for codes of no choice."""
         given = checked_codes(self, codes, least=ABSENT if self.is_conditional else 0)
         active = self._activated(given)
-        for name, code, told in zip(self._names, active, given, strict=True):
-            if code != ABSENT and told == ABSENT:
+        for name, code, given_code in zip(self._names, active, given, strict=True):
+            if code != ABSENT and given_code == ABSENT:
                 raise InputError(f"{name!r} of {self.name} is active with the other choices, but its code is {ABSENT}")
         return self._named(active)
 
-    def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
-        """A chain of the choices in declared order; reduced to the active ones of what `canonical` returns."""
-        codes = self._reduced(arch) if reduced else self._codes(self._own(arch).string)
+    def graph(self, arch: Architecture, *, canonical: bool = True) -> CellGraph:
+        """A chain of the choices in declared order; the canonical one: of the active choices of the canonical form."""
+        codes = self._canonical_codes(arch) if canonical else self._codes(self._own(arch).string)
         if isinstance(codes, str):
             codes = self._active_codes(arch)
         chosen = [parts[code] for parts, code in zip(self._parts, codes, strict=True) if code != ABSENT]
         return CellGraph((INPUT, *chosen, OUTPUT), np.eye(len(chosen) + 2, k=1, dtype=np.uint8))
 
     def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> dict[str, np.ndarray]:
-        """What the function `costs` returns, of every architecture: it must name the same metrics for all."""
-        if self._costs is None or not archs:
+        """The results of the function `costs`, which must have the same metrics for all architectures."""
+        if self._functions.costs is None or not archs:
             return {}
         each = [self._known_costs(self._own(arch).string) for arch in archs]
         for arch, costs in zip(archs, each, strict=True):
@@ -390,37 +359,14 @@ class CategoricalSpace(Space):
         return {metric: np.array([costs[metric] for costs in each]) for metric in each[0]}
 
     def _costs_of(self, string: str) -> dict[str, float]:
-        assert self._costs is not None
-        with self._says_which("costs", string):
-            returned = self._costs(Architecture(self, string))
-        try:
-            found = {metric: float(value) for metric, value in returned.items()}
-        except (AttributeError, TypeError, ValueError, OverflowError):
-            found = {}
-        if not found or not all(isinstance(metric, str) and math.isfinite(value) for metric, value in found.items()):
-            raise InputError(
-                f"costs of space {self.name!r} must return finite numbers by metric, such as {{'params_m': 1.2}}; of "
-                f"{brief(string)} it returned {brief(returned)}"
-            )
-        return found
-
-    @contextmanager
-    def _says_which(self, function: str, string: str) -> Iterator[None]:
-        """Turn whatever the user's function raises into an `InputError` that names it."""
-        try:
-            yield
-        except InputError:
-            raise
-        except Exception as error:  # a fault of the declaration, not of whoever asks
-            message = f"{function} of space {self.name!r} raised {one_line(error)} for {brief(string)}"
-            raise InputError(message) from error
+        return self._functions.costs_of(Architecture(self, string))
 
     def fingerprint(self) -> str:
-        """SHA-256 of the declared slots: tells spaces of one name apart."""
+        """SHA-256 of the declared slots, which distinguishes spaces of the same name."""
         return hashlib.sha256(repr((self._genes, self._parts, self._conditions)).encode()).hexdigest()
 
     def build(self, arch: Architecture) -> torch.nn.Module:
-        return super().build(arch) if self._build is None else self._build(self._own(arch))
+        return super().build(arch) if self._functions.build is None else self._functions.build(self._own(arch))
 
 
 def _checked_shape(space: str, shape: object) -> tuple[int, ...] | None:

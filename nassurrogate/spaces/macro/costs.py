@@ -1,4 +1,4 @@
-"""What a NAS-Bench-Macro network is made of (see `macro`), and what it costs exactly."""
+"""The layers of a NAS-Bench-Macro network (see `macro.space`), and its exact costs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 IDENTITY: Final = "identity"
 CHOICES: Final = (IDENTITY, "k3_e3", "k5_e6")
-"""Digit → block: nothing, or an inverted residual of a kernel and an expansion. Ordered: kernel, expansion and cost
-grow together."""
+"""The block of each digit: none, or an inverted residual with a kernel size and an expansion. Their order is that of
+kernel, expansion and cost."""
 BLOCKS: Final = {"k3_e3": (3, 3), "k5_e6": (5, 6)}
 """Kernel and expansion of a block."""
 STAGES: Final = (2, 3, 3)
@@ -17,7 +17,7 @@ STEM_CHANNELS, HEAD_CHANNELS, N_LABELS, IMAGE_SIDE = 32, 1280, 10, 32
 
 
 class Layer(NamedTuple):
-    """What is fixed of a layer: channels, stride, and the side of the image that it reads in pixels."""
+    """The fixed part of a layer: channels, stride, and the side of its input image in pixels."""
 
     channels_in: int
     channels_out: int
@@ -38,7 +38,7 @@ LAYERS: Final = _layers()
 
 
 def _layer_costs(layer: Layer, choice: str) -> tuple[int, int]:
-    """Parameters, batch norm's two a channel included, and multiply-accumulates of the convolutions."""
+    """Parameters, including two per channel of each batch norm, and multiply-accumulates of the convolutions."""
     read, made = layer.side**2, (layer.side // layer.stride) ** 2
     if choice == IDENTITY:
         weights = layer.channels_in * layer.channels_out
@@ -51,7 +51,7 @@ def _layer_costs(layer: Layer, choice: str) -> tuple[int, int]:
 
 
 def _fixed_costs() -> tuple[int, int]:
-    """Of the stem, the head and the classifier."""
+    """Parameters and multiply-accumulates of the stem, the head and the classifier."""
     channels, side = LAYERS[-1].channels_out, LAYERS[-1].side
     stem, head, classifier = 3 * 9 * STEM_CHANNELS, channels * HEAD_CHANNELS, HEAD_CHANNELS * N_LABELS
     params = stem + 2 * STEM_CHANNELS + head + 2 * HEAD_CHANNELS + classifier + N_LABELS

@@ -1,4 +1,4 @@
-"""The networks of NAS-Bench-Macro in PyTorch, by the structure that `macro` describes."""
+"""The networks of NAS-Bench-Macro in PyTorch; their structure is described in `macro.space`."""
 
 from __future__ import annotations
 

@@ -3,10 +3,10 @@
 The network, from the authors' code: a 3x3 convolution to 32 channels, three stages of 2, 3 and 3 layers, a 1x1
 convolution to 1,280 channels, global pooling, a linear classifier; batch norm and ReLU after convolutions. The first
 layer of a stage halves the image and doubles the channels (64, 128, 256); there `identity` is a strided 1x1 convolution
-with batch norm. In the others it is a true identity: `identity, A` and `A, identity` are the same network.
+with batch norm. In all other layers it is a true identity, so `identity, A` and `A, identity` are the same network.
 
-The published table agrees: its 6,561 parameters and FLOPs are those of `exact_costs` to the last digit, and its rows of
-accuracies are 3,969 different ones, one a canonical key: equivalent networks were trained once, and the values copied.
+The published table agrees: its parameters and FLOPs of all 6,561 networks equal `exact_costs` to the last digit, and
+it has 3,969 different rows of accuracies, one per canonical key: equivalent networks were trained only once.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self, cast
 
 import numpy as np
 
-from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
+from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief
+from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
 from nassurrogate.spaces.base import ArchLike
 from nassurrogate.spaces.categorical.enumerable import EnumerableCategoricalSpace
 from nassurrogate.spaces.categorical.space import Slot
@@ -32,10 +33,10 @@ _DIGITS = re.compile(r"[012]{8}")
 
 
 class Macro(EnumerableCategoricalSpace):
-    """Eight layers of a MobileNet-like network, each one of three blocks.
+    """Eight layers of a MobileNet-like network with a choice of three blocks each.
 
-    An architecture is named by eight digits, one a layer: 0 identity, 1 an inverted residual (MBConv) of kernel 3 and
-    expansion 3, 2 one of kernel 5 and expansion 6. The digits are text, never an index.
+    An architecture is named by eight digits, one per layer: 0 is the identity, 1 an inverted residual (MBConv) with
+    kernel 3 and expansion 3, 2 one with kernel 5 and expansion 6. The digits are text, never an index.
 
     >>> space = Macro()
     >>> arch = space.parse("01201201")
@@ -43,13 +44,13 @@ class Macro(EnumerableCategoricalSpace):
     ('k5_e6', '01210210', array([1.283434]))
     """
 
-    _the_only: ClassVar[Macro]
+    _instance: ClassVar[Macro]
 
     def __new__(cls) -> Self:
-        # One of it, as of the other built-in spaces: a copy from another process is the space itself.
-        if "_the_only" not in vars(cls):
-            cls._the_only = super().__new__(cls)
-        return cast("Self", vars(cls)["_the_only"])
+        # A singleton like the other built-in spaces: unpickling gives the same object.
+        if "_instance" not in vars(cls):
+            cls._instance = super().__new__(cls)
+        return cast("Self", vars(cls)["_instance"])
 
     def __init__(self) -> None:
         if "slots" not in vars(self):
@@ -57,7 +58,7 @@ class Macro(EnumerableCategoricalSpace):
                 "macro",
                 {f"layer{place}": Slot(CHOICES, ordered=True) for place in range(1, len(LAYERS) + 1)},
                 input_shape=(3, IMAGE_SIDE, IMAGE_SIDE),
-                description="NAS-Bench-Macro networks: 8 layers, 3 blocks in each",
+                description="NAS-Bench-Macro networks: 8 layers, each one of 3 blocks",
             )
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
@@ -93,7 +94,7 @@ class Macro(EnumerableCategoricalSpace):
     # --- identity ------------------------------------------------------------------------------------------------
 
     def canonical_key(self, arch: Architecture) -> str:
-        """The digits with the identities of every stage moved behind its blocks, its first layer apart."""
+        """The digits with every stage's identities moved to its end; its first layer stays."""
         digits = self.parse(arch).string
         key, start = "", 0
         for depth in STAGES:
@@ -102,27 +103,27 @@ class Macro(EnumerableCategoricalSpace):
             start += depth
         return key
 
-    # --- what it is made of --------------------------------------------------------------------------------------
+    # --- structure -----------------------------------------------------------------------------------------------
 
-    def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
-        """A chain of the layers, such as `layer3=k5_e6`; reduced: of the canonical key's, true identities left out."""
-        digits = self.canonical_key(arch) if reduced else self.parse(arch).string
+    def graph(self, arch: Architecture, *, canonical: bool = True) -> CellGraph:
+        """A chain of the layers, such as `layer3=k5_e6`; the canonical one, of the key's layers, omits identities."""
+        digits = self.canonical_key(arch) if canonical else self.parse(arch).string
         names = [
             f"layer{place}={CHOICES[int(digit)]}"
             for place, (digit, layer) in enumerate(zip(digits, LAYERS, strict=True), start=1)
-            if not (reduced and digit == "0" and layer.stride == 1)
+            if not (canonical and digit == "0" and layer.stride == 1)
         ]
         return CellGraph((INPUT, *names, OUTPUT), np.eye(len(names) + 2, k=1, dtype=np.uint8))
 
     def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> dict[str, np.ndarray]:
-        """Exact parameters and multiply-accumulates of the CIFAR-10 network, in millions; none of another data set."""
+        """Exact parameters and multiply-accumulates of the CIFAR-10 network, in millions; none for other data sets."""
         if dataset not in (None, DATASET):
             return {}
         params, macs = self.exact_costs(archs).T
         return {"params_m": params / 1e6, "flops_m": macs / 1e6}
 
     def exact_costs(self, archs: Sequence[Architecture]) -> np.ndarray:
-        """(n, 2) int64: parameters and multiply-accumulates, `params` and `flops` of the published table."""
+        """(n, 2) int64: parameters and multiply-accumulates; the published table calls them `params` and `flops`."""
         total: np.ndarray = FIXED_COSTS + LAYER_COSTS[np.arange(len(LAYERS)), self.gene_codes(archs)].sum(axis=1)
         return total
 

@@ -1,7 +1,7 @@
 """All NAS-Bench-101 cells in the order of their official hash: computed once, then kept in the user's cache.
 
-Nothing is downloaded: the cells are enumerated, hashed and counted (half a minute), and a checksum of the result that
-stands in this file tells that it is the known one, whenever it is computed or read.
+Nothing is downloaded. The cells are enumerated, hashed and their costs counted, which takes half a minute; the result
+is checked against the checksum in this file whenever it is computed or read.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ CELL: Final = np.dtype(
         ("macs", "<i8"),
     ]
 )
-"""One cell: as it was trained (`edge_bits`, `ops`), in canonical order, and what its network costs."""
+"""One cell: as it was trained (`edge_bits`, `ops`), in canonical order, and the costs of its network."""
 SHA256: Final = "0170c0596aff44a0608538661d77a5bf012457fa6abb38bedbf8739ab0430669"
-"""Of all records in order, as they lie in memory."""
+"""Of all records in order, as stored in memory."""
 LOCK_TIMEOUT_S: Final = 600.0
 
 _log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def load_cells() -> np.ndarray:
     cells = _read(path)
     if cells is None:
         with _locked(path.parent):
-            cells = _read(path)  # another process may have been faster
+            cells = _read(path)  # another process may have written it while this one waited
             if cells is None:
                 _log.warning("enumerating the %d cells of NAS-Bench-101; this takes half a minute, once", SIZE)
                 cells = compute_cells()
@@ -59,7 +59,7 @@ def load_cells() -> np.ndarray:
 
 
 def compute_cells() -> np.ndarray:
-    """`load_cells` without a cache."""
+    """`load_cells` without the cache."""
     parts = []
     for n_vertices in range(2, MAX_VERTICES + 1):
         found = all_cells(n_vertices)
@@ -77,7 +77,7 @@ def compute_cells() -> np.ndarray:
     high, low = np.ascontiguousarray(cells["hash"]).view(">u8").T
     cells = cells[np.lexsort((low, high))]
     if _checksum(cells.tobytes()) != SHA256:
-        raise RuntimeError("the enumeration of NAS-Bench-101 gave another result than the known one; numpy is at fault")
+        raise RuntimeError("the enumeration of NAS-Bench-101 has an unexpected checksum; the installed numpy is faulty")
     return cells
 
 
@@ -101,7 +101,7 @@ def _keep(path: Path, cells: np.ndarray) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Let one process compute while others wait; where that is not possible each computes for itself."""
+    """Let one process compute while the others wait; without a lock, each computes for itself."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".lock")

@@ -1,7 +1,7 @@
 """The canonical order of the vertices of many NAS-Bench-101 cells at once.
 
-The order is the one that `canonical.reduce_graph` finds, cell by cell, in fifty times the time: by depth and operation,
-then by what a vertex reads and feeds; what is equal in that is tried in every order, and the smallest edge list kept.
+The order is that of `graphs.canonical`, which takes fifty times as long, cell by cell: by depth and operation, then by
+what a vertex reads and feeds; what is equal in that is tried in every order, and the smallest edge list kept.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nassurrogate.spaces.nb101.cell_codes import OPS, CellCodes, adjacency_of, b
 
 _RANK_OF_OP = np.argsort(np.argsort(OPS))
 _DIGIT_BITS = 3
-"""A vertex's rank, from −1 (input) to 5 (output of seven vertices), plus 2 is one digit; 0 stands for no vertex."""
+"""Bits of a digit: a vertex's rank plus 2, from −1 (input) to 5 (output of seven vertices); 0 means no vertex."""
 
 
 def in_canonical_order(cells: CellCodes) -> CellCodes:
@@ -30,7 +30,7 @@ def in_canonical_order(cells: CellCodes) -> CellCodes:
 
 
 def _reordered(adjacency: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """(C, V, V): every adjacency with its inner vertices in another order (C, V − 2), numbered from 0."""
+    """(C, V, V): every adjacency with its inner vertices, numbered from 0, in the given order (C, V − 2)."""
     n, n_vertices = adjacency.shape[:2]
     ends = np.full((n, 1), n_vertices - 1)
     every = np.concatenate([np.zeros_like(ends), order + 1, ends], axis=1)
@@ -38,13 +38,13 @@ def _reordered(adjacency: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 
 def _refined_ranks(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
-    """(C, V − 2): equal for vertices that neither depth, operation nor neighbours tell apart, 0 for the first."""
+    """(C, V − 2): ranks from 0, equal for vertices that depth, operation and neighbours do not distinguish."""
     n, n_vertices = adjacency.shape[:2]
     depth = np.zeros((n, n_vertices), dtype=np.int64)
     for vertex in range(1, n_vertices):
         depth[:, vertex] = 1 + np.where(adjacency[:, :vertex, vertex], depth[:, :vertex], -1).max(axis=1)
     rank = _dense(depth[:, 1:-1] * len(OPS) + _RANK_OF_OP[ops])
-    for _ in range(n_vertices - 3):  # every round but the last tells at least one more apart
+    for _ in range(n_vertices - 3):  # every round but the last distinguishes at least one more vertex
         digits = np.concatenate([np.full((n, 1), 1), rank + 2, np.full((n, 1), n_vertices)], axis=1)
         reads = _digit_lists(digits, adjacency.transpose(0, 2, 1)[:, 1:-1])
         feeds = _digit_lists(digits, adjacency[:, 1:-1])
@@ -53,7 +53,7 @@ def _refined_ranks(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
 
 
 def _digit_lists(digits: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
-    """(C, V − 2): the digits of each vertex's neighbours, ascending, as one number that orders as the lists do."""
+    """(C, V − 2): the ascending digits of each vertex's neighbours as one number, which sorts like the lists."""
     listed = np.where(neighbours, digits[:, None, :], 1 << _DIGIT_BITS)
     listed.sort(axis=2)
     number = np.zeros(listed.shape[:2], dtype=np.int64)
@@ -63,7 +63,7 @@ def _digit_lists(digits: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
 
 
 def _dense(values: np.ndarray) -> np.ndarray:
-    """(C, K): for every value how many different smaller ones stand in its row."""
+    """(C, K): for every value, the number of distinct smaller values in its row."""
     order = np.argsort(values, axis=1, kind="stable")
     ascending = np.take_along_axis(values, order, axis=1)
     rank = np.zeros_like(values)
@@ -72,9 +72,9 @@ def _dense(values: np.ndarray) -> np.ndarray:
 
 
 def _smallest_edges(adjacency: np.ndarray, rank: np.ndarray) -> np.ndarray:
-    """(C, V − 2): of the orders that keep the ranks ascending, the one whose sorted list of edges is smallest."""
+    """(C, V − 2): the order with the smallest sorted edge list among those that keep the ranks ascending."""
     n, n_vertices = adjacency.shape[:2]
-    # Of two lists of equal length the smaller has the first edge (row by row) that the other lacks.
+    # Of two lists of equal length, the smaller one has the first edge, row by row, that the other lacks.
     weight = 1 << np.arange(n_vertices**2, dtype=np.int64)[::-1].reshape(n_vertices, n_vertices)
     best, best_order = np.full(n, -1), np.zeros_like(rank)
     for order in permutations(range(n_vertices - 2)):

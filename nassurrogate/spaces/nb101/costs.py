@@ -1,13 +1,13 @@
 """Exact parameters and multiply-accumulates of the networks that NAS-Bench-101 trains (arXiv 1902.09635, section 2).
 
 The network: 3×3 stem to 128 channels; three stages of three cells at 128, 256 and 512 channels, separated by 2×2
-pooling; global average pooling, linear classifier. Every convolution has no bias and is followed by batch-norm with
-scale and shift. Where the cell's input is read, a 1×1 convolution brings it to the reader's channels. What feeds the
-output is concatenated: those vertices share its channels, the first of them take what is left of the division. Any
-other vertex has as many channels as the widest it feeds (`model_builder.compute_vertex_channels` of the official
-package).
+pooling; global average pooling, linear classifier. No convolution has a bias; each is followed by batch-norm with scale
+and shift. A vertex that reads the cell's input gets it through a 1×1 convolution to its own number of channels. Inputs
+of the output are concatenated: those vertices share its channels equally, and the first ones take the remainder. Any
+other vertex has as many channels as the widest vertex that it feeds (`model_builder.compute_vertex_channels` of the
+official package).
 
-So the counts depend on the order of the vertices, for a few channels: they are of the cell as it was trained.
+So the counts depend slightly on the order of the vertices: they are those of the cell as it was trained.
 
 A multiply-accumulate (MAC) is one multiplication with the addition that follows it, of convolutions and the classifier.
 """
@@ -54,7 +54,7 @@ def network_costs(cells: CellCodes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def vertex_channels(adjacency: np.ndarray, channels: int) -> np.ndarray:
-    """(C, V − 2): channels of the inner vertices of cells of so many channels, from (C, V, V) of 0 and 1.
+    """(C, V − 2): channels of the inner vertices, from the (C, V, V) adjacency of 0 and 1 and the cells' channels.
 
     >>> diamond = np.zeros((1, 4, 4), dtype=np.int64)
     >>> diamond[0, [0, 0, 1, 2], [1, 2, 3, 3]] = 1

@@ -1,6 +1,7 @@
-"""MD5 (RFC 1321) of many messages of one length at once.
+"""MD5 (RFC 1321) of many messages of equal length at once.
 
-NAS-Bench-101 names its cells by some 20 million MD5 sums; one call of `hashlib` for each takes several times as long.
+The hashes of all NAS-Bench-101 cells need some 20 million MD5 sums; calling `hashlib` for each takes several times as
+long.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _SHIFTS = ((7, 12, 17, 22), (5, 9, 14, 20), (4, 11, 16, 23), (6, 10, 15, 21))
 _CONSTANTS = [np.uint32(int(abs(math.sin(step + 1)) * 2**32)) for step in range(64)]
 _START = (0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476)
 _ROWS = 1 << 14
-"""Messages that are worked on together: what a step touches stays in the processor's cache."""
+"""Messages per batch: the working set of a step stays in the processor's cache."""
 
 
 def md5_rows(messages: np.ndarray) -> np.ndarray:
@@ -44,7 +45,7 @@ def _digests(messages: np.ndarray) -> np.ndarray:
 
 
 def _compressed(state: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """What one block of 16 words (16, n) makes of the state (4, n), both uint32. No step allocates an array."""
+    """The MD5 compression of one block of words (16, n) with the state (4, n), both uint32, without allocations."""
     a, b, c, d = working = state.copy()
     mixed, rotated = np.empty_like(a), np.empty_like(a)
     for step in range(64):
@@ -77,5 +78,5 @@ def _compressed(state: np.ndarray, words: np.ndarray) -> np.ndarray:
         a |= rotated
         a += b
         a, b, c, d = d, a, b, c
-    # After 64 steps, a multiple of four, every word stands in its own place again.
+    # After 64 steps, a multiple of four, every word is back in its own place.
     return working

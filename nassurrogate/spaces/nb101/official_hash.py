@@ -1,8 +1,8 @@
 """The official name of a NAS-Bench-101 cell: a hash of its graph that does not depend on the order of its vertices.
 
-Every vertex starts from (edges out, edges in, operation) and takes in, as many times as there are vertices, the sums of
-what feeds it and of what it feeds; the sorted end results make the name (`graph_util.hash_module` of the official
-package; Ying et al., arXiv 1902.09635, section 2.1).
+Every vertex starts with the hash of (edges out, edges in, operation). As many times as there are vertices, it is hashed
+again together with the hashes of its inputs and outputs; the sorted final hashes make the name
+(`graph_util.hash_module` of the official package; Ying et al., arXiv 1902.09635, section 2.1).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nassurrogate.spaces.nb101.md5_rows import md5_rows
 
 _INPUT, _OUTPUT = -1, -2
 _CELLS = 1 << 15
-"""Cells that are hashed together: bounds the memory."""
+"""Cells per batch: bounds the memory."""
 
 
 def cell_hash(adjacency: list[list[int]], ops: list[int]) -> str:
@@ -67,7 +67,7 @@ def _hashes(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
     n_in, n_out = adjacency.sum(axis=1), adjacency.sum(axis=2)
     labels = np.concatenate([np.full((n, 1), _INPUT), ops, np.full((n, 1), _OUTPUT)], axis=1)
     sums = _first_sums(n_out, n_in, labels)
-    # Which vertices a vertex reads, and which it feeds: they come first in these orders.
+    # In these orders, the inputs of a vertex, or its outputs, come first.
     feeding = np.argsort(~adjacency.transpose(0, 2, 1), axis=2, kind="stable")
     fed = np.argsort(~adjacency, axis=2, kind="stable")
     degrees = n_in * n_vertices + n_out
@@ -87,10 +87,10 @@ def _hashes(adjacency: np.ndarray, ops: np.ndarray) -> np.ndarray:
 
 
 class _Names:
-    """The sums of all vertices, (C, V, 16) bytes, as text.
+    """The hashes of all vertices, (C, V, 16) bytes, as text.
 
-    They are ordered by their first half. No two different sums here share it: a test holds every name that is made
-    against the official one.
+    They are sorted by their first half, which differs for all hashes that occur here: a test compares every resulting
+    name with the official one.
     """
 
     def __init__(self, sums: np.ndarray) -> None:
@@ -99,7 +99,7 @@ class _Names:
         self._text = _hex(sums).view("V32").ravel()
 
     def ascending(self, cell: np.ndarray, vertices: np.ndarray) -> np.ndarray:
-        """(B, 32 K): of K vertices of B cells, in ascending order, one behind the other."""
+        """(B, 32 K): the hashes of K vertices of B cells, concatenated in ascending order."""
         place = cell[:, None] * self._n_vertices + vertices
         if place.shape[1] > 1:
             place = np.take_along_axis(place, np.argsort(self._rank[place], axis=1), axis=1)
@@ -107,7 +107,7 @@ class _Names:
 
 
 def _first_sums(n_out: np.ndarray, n_in: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(C, V, 16): MD5 of the printed triple of each vertex; there are few different ones."""
+    """(C, V, 16): MD5 of each vertex's printed triple; only a few different ones occur."""
     codes, place = np.unique((n_out * 100 + n_in) * 100 + labels - _OUTPUT, return_inverse=True)
     triples = [(code // 10_000, code // 100 % 100, code % 100 + _OUTPUT) for code in codes.tolist()]
     sums = b"".join(hashlib.md5(str(triple).encode(), usedforsecurity=False).digest() for triple in triples)
@@ -115,7 +115,7 @@ def _first_sums(n_out: np.ndarray, n_in: np.ndarray, labels: np.ndarray) -> np.n
 
 
 def _hex(digests: np.ndarray) -> np.ndarray:
-    """(…, 16) bytes → (…, 32) hexadecimal digits in ASCII. Both digits of a byte are worked on as one number."""
+    """(…, 16) bytes → (…, 32) hexadecimal digits in ASCII; both digits of a byte are computed as one number."""
     digits = digests.astype("<u2")
     digits = (digits >> 4) | ((digits & 15) << 8)
     over_nine = ((digits + 0x0606) >> 4) & 0x0101
@@ -123,7 +123,7 @@ def _hex(digests: np.ndarray) -> np.ndarray:
 
 
 def _as_printed_list(sums: np.ndarray) -> np.ndarray:
-    """(C, V, 32) → (C, L): what Python prints for the list of these strings, in ASCII."""
+    """(C, V, 32) → (C, L): the list of these strings as Python prints it, in ASCII."""
     n, n_vertices = sums.shape[:2]
     parts = np.full((n, n_vertices, 36), ord(" "), dtype=np.uint8)
     parts[:, :, 0] = parts[:, :, 33] = ord("'")

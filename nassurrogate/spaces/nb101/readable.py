@@ -1,4 +1,4 @@
-"""NAS-Bench-101 cells in readable form, as their hash says nothing about them."""
+"""NAS-Bench-101 cells in readable form, since their hash says nothing about them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def operations_of(cell: Architecture) -> str:
     >>> operations_of(get_space("nb101").parse("53cee42601ad14d661bb6878031d6acb"))
     '0 input, 1 maxpool3x3, 2 output'
     """
-    return ", ".join(f"{vertex} {op}" for vertex, op in enumerate(cell.space.graph(cell, reduced=False).ops))
+    return ", ".join(f"{vertex} {op}" for vertex, op in enumerate(cell.space.graph(cell, canonical=False).ops))
 
 
 def edges_of(cell: Architecture) -> str:
@@ -22,7 +22,7 @@ def edges_of(cell: Architecture) -> str:
     >>> edges_of(get_space("nb101").parse("53cee42601ad14d661bb6878031d6acb"))
     '0->1, 1->2'
     """
-    adjacency = cell.space.graph(cell, reduced=False).adjacency
+    adjacency = cell.space.graph(cell, canonical=False).adjacency
     return ", ".join(
         f"{source}->{target}" for source, row in enumerate(adjacency) for target, edge in enumerate(row) if edge
     )

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
+from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief
 from nassurrogate.graphs.canonical import graph_key, parse_key
+from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
 from nassurrogate.graphs.codes import GraphCodes
 from nassurrogate.spaces.base import ArchLike, Gene
 from nassurrogate.spaces.enumerable import CellSpace, check_sample_size
@@ -21,7 +22,7 @@ from nassurrogate.spaces.gene_codes import checked_codes
 from nassurrogate.spaces.nb101.all_cells import SHA256, SIZE, load_cells
 from nassurrogate.spaces.nb101.cell_codes import MAX_VERTICES, NO_OP, OPS, adjacency_of
 from nassurrogate.spaces.nb101.module_spec import ModuleSpec, checked_spec, parse_spec
-from nassurrogate.spaces.nb101.moves import cross, edits
+from nassurrogate.spaces.nb101.moves import edits
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -37,11 +38,11 @@ _FORMS = "its official hash, a module spec as JSON, its canonical key, or its in
 
 
 class NB101(CellSpace):
-    """Cells with an operation out of three on every inner vertex.
+    """Cells with one of three operations on every inner vertex.
 
-    An architecture is named by its official module hash, and given as that, as a module spec (JSON of the matrix and
-    the ops, pruned as the official `ModelSpec` does), as its canonical key, or as its index. The index order is that of
-    the hashes. Isomorphic modules are one cell, and two cells never compute the same function: each is its own class.
+    An architecture is named by its official module hash. It is also parsed from a module spec (JSON of the matrix and
+    the ops, pruned like the official `ModelSpec`), its canonical key, or its index in the order of the hashes.
+    Isomorphic modules are one cell, and no two cells compute the same function: each is a class of its own.
 
     >>> space = NB101()
     >>> cell = space.parse('{"matrix": [[0, 1, 0], [0, 0, 1], [0, 0, 0]], "ops": ["input", "maxpool3x3", "output"]}')
@@ -60,7 +61,7 @@ class NB101(CellSpace):
 
     @cached_property
     def cells(self) -> np.ndarray:
-        """(423624,) records of `nb101_tables.CELL`, in index order."""
+        """(423624,) records of `all_cells.CELL`, in index order."""
         return load_cells()
 
     # --- names ---------------------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ class NB101(CellSpace):
         return index if index < self.size and self._at(index).string == name else None
 
     def find(self, hashes: np.ndarray) -> np.ndarray:
-        """(n,) int64 indices of the cells with these hashes, (n, 16) uint8; −1 where no cell has it."""
+        """(n,) int64 indices of the cells with these hashes, (n, 16) uint8; −1 where there is no such cell."""
         known = self.cells["hash"]
         wanted = np.ascontiguousarray(hashes[:, :8]).view(">u8")[:, 0].astype(np.uint64)
         place = np.searchsorted(np.frombuffer(self._prefixes, np.uint64), wanted)
@@ -109,7 +110,7 @@ class NB101(CellSpace):
         return self.find(np.frombuffer(bytes.fromhex("".join(names)), np.uint8).reshape(-1, _HASH_BYTES))
 
     def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
-        """`parse` over a batch; one of nothing but cells is looked up at once."""
+        """`parse` over a batch; a list of `Architecture` values is looked up at once."""
         if isinstance(archs, list) and {type(arch) for arch in archs} == {Architecture}:
             cells: list[Architecture] = archs
             if all(cell.space is self for cell in cells) and (self._found(cells) >= 0).all():
@@ -152,15 +153,15 @@ class NB101(CellSpace):
         """The cell of a module spec, as the official `ModelSpec(matrix, ops)` takes it.
 
         Args:
-            matrix: (V, V) of 0 and 1, strictly upper triangular; V may exceed 7 if what is left after pruning does not.
+            matrix: (V, V) of 0 and 1, strictly upper triangular; V may exceed 7 if pruning leaves no more than 7.
             ops: V names, the first `"input"`, the last `"output"`.
 
-        Raises `InputError` for a spec that is none, with the reason.
+        Raises `InputError` with the reason if it is not a cell.
         """
         return self._of(checked_spec(matrix, ops))
 
     def to_spec(self, arch: Architecture) -> ModuleSpec:
-        """The spec with the vertices in the order in which the cell was trained; `to_json()` prints it."""
+        """The spec, with the vertices in the order of the trained cell; `to_json()` prints it."""
         return self._spec(self.index(arch), "")
 
     def _spec(self, index: int, prefix: str) -> ModuleSpec:
@@ -168,33 +169,33 @@ class NB101(CellSpace):
         return ModuleSpec(graph.adjacency.tolist(), list(graph.ops))
 
     def _graph(self, index: int, prefix: str) -> CellGraph:
-        adjacency, ops = self._wirings[prefix]
+        adjacency, ops = self._adjacency_and_ops[prefix]
         names = _names_of(ops[index].tobytes())
         return CellGraph.trusted(names, adjacency[index, : len(names), : len(names)])
 
     @cached_property
-    def _wirings(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def _adjacency_and_ops(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """(423624, 7, 7) uint8 adjacency, zero beyond a cell's vertices, and (423624, 5) uint8 operations."""
-        wirings = {}
+        found = {}
         for prefix in ("", "canonical_"):
-            # The bits of a wiring do not depend on how many vertices there are.
+            # The edge bits do not depend on the number of vertices.
             adjacency = adjacency_of(self.cells[f"{prefix}edge_bits"], MAX_VERTICES).view(np.uint8)
             adjacency.flags.writeable = False
-            wirings[prefix] = adjacency, np.ascontiguousarray(self.cells[f"{prefix}ops"])
-        return wirings
+            found[prefix] = adjacency, np.ascontiguousarray(self.cells[f"{prefix}ops"])
+        return found
 
     # --- graphs and identity -------------------------------------------------------------------------------------
 
-    def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
-        return self._graph(self.index(arch), "canonical_" if reduced else "")
+    def graph(self, arch: Architecture, *, canonical: bool = True) -> CellGraph:
+        return self._graph(self.index(arch), "canonical_" if canonical else "")
 
     def from_graph(self, graph: CellGraph) -> Architecture:
-        """The cell of a graph, whatever the order of its inner nodes. Raises `InputError` for what is no cell."""
+        """The cell of a graph, for any order of its inner nodes. Raises `InputError` if it is not a cell."""
         return self.from_spec(graph.adjacency, list(graph.ops))
 
     def to_networkx(self, arch: Architecture) -> nx.DiGraph[int]:
-        """Nodes 0 … V − 1 in the order in which the cell was trained, each with the attribute `op`."""
-        return self.graph(arch, reduced=False).to_networkx()
+        """Nodes 0 to V − 1 in the order of the trained cell, each with the attribute `op`."""
+        return self.graph(arch, canonical=False).to_networkx()
 
     def from_networkx(self, graph: nx.DiGraph[Any]) -> Architecture:
         return self.from_graph(CellGraph.from_networkx(graph))
@@ -213,7 +214,7 @@ class NB101(CellSpace):
 
     @cached_property
     def class_graphs(self) -> GraphCodes:
-        adjacency, ops = self._wirings["canonical_"]
+        adjacency, ops = self._adjacency_and_ops["canonical_"]
         sizes = self.cells["n_vertices"].copy()
         codes = np.zeros((self.size, MAX_VERTICES), dtype=np.uint8)
         codes[:, 1:-1] = np.where(ops == NO_OP, 0, ops + 1)
@@ -234,12 +235,12 @@ class NB101(CellSpace):
         return [self._at(int(index)) for index in rng.choice(self.size, size=n, replace=False)]
 
     def neighbours(self, arch: Architecture) -> list[Architecture]:
-        """All cells one edit away (see `nb101_moves`), in index order."""
+        """All cells one edit away (see `nb101.moves`), in index order."""
         edited = (edit() for edit in edits(self.to_spec(arch)))
         return [Architecture(self, name) for name in sorted({spec.hash() for spec in edited if spec is not None})]
 
     def mutate(self, arch: Architecture, rng: np.random.Generator) -> Architecture:
-        """A neighbour by an edit that is drawn uniformly from all that leave a cell."""
+        """A neighbour, by an edit drawn uniformly from those that result in a cell."""
         possible = edits(self.to_spec(arch))
         for place in rng.permutation(len(possible)):
             spec = possible[place]()
@@ -247,23 +248,18 @@ class NB101(CellSpace):
                 return self._of(spec)
         raise AssertionError("every cell has an edit")
 
-    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
-        """A child of both, vertex facing vertex in canonical order (see `nb101_moves.cross`)."""
-        one, other = (self._spec(self.index(parent), "canonical_") for parent in (first, second))
-        return self._of(cross(one, other, rng))
-
     @property
     def genes(self) -> tuple[Gene, ...]:
-        """21 possible edges of seven vertices, five operations: the encoding of the paper's own searches (section 4).
+        """The 21 possible edges of seven vertices and five operations, as the paper encodes them (section 4).
 
         Not every combination is a cell; see `from_gene_codes`.
         """
         return GENES
 
     def gene_codes(self, archs: Sequence[Architecture]) -> np.ndarray:
-        """A cell of fewer vertices leaves out the last ones before its output."""
+        """In a cell with fewer vertices, the last ones before the output are unused."""
         indices = self.indices(archs)
-        adjacency, ops = self._wirings[""]
+        adjacency, ops = self._adjacency_and_ops[""]
         codes = np.zeros((len(indices), len(GENES)), dtype=np.int64)
         for row, index in enumerate(indices.tolist()):
             last = int(self.cells["n_vertices"][index]) - 1
@@ -274,7 +270,7 @@ class NB101(CellSpace):
         return codes
 
     def from_gene_codes(self, codes: Sequence[int]) -> Architecture:
-        """Raises `InputError` for a graph of more than nine edges, or without a path from input to output."""
+        """The cell. Raises `InputError` for more than nine edges, or if there is no path from input to output."""
         codes = checked_codes(self, codes)
         matrix = np.zeros((MAX_VERTICES, MAX_VERTICES), dtype=np.int64)
         for (x, y), there in zip(EDGE_GENES, codes[: len(EDGE_GENES)], strict=True):
@@ -284,7 +280,7 @@ class NB101(CellSpace):
     # --- costs ---------------------------------------------------------------------------------------------------
 
     def free_metrics(self, dataset: str) -> dict[str, np.ndarray]:
-        """Exact costs of the networks as they were trained (see `nb101_costs`); none but for cifar10."""
+        """Exact costs of the networks as trained (see `nb101.costs`); only for cifar10."""
         if dataset != "cifar10":
             return {}
         return {"params_m": self.cells["params"] / 1e6, "flops_m": self.cells["macs"] / 1e6}
@@ -292,12 +288,12 @@ class NB101(CellSpace):
 
 @cache
 def _names_of(ops: bytes) -> tuple[str, ...]:
-    """The names of all vertices of a cell from the numbers of its inner ones; 364 different are possible."""
+    """The names of all vertices, from the numbers of the inner ones; there are 364 combinations."""
     return (INPUT, *(OPS[op] for op in ops if op != NO_OP), OUTPUT)
 
 
 class _AllCells(Sequence[Architecture]):
-    """Every cell, made when it is asked for."""
+    """Every cell, made on access."""
 
     def __init__(self, space: NB101) -> None:
         self._space = space

@@ -5,7 +5,7 @@ residual blocks of stride 2 (two 3×3 convolutions with batch-norm; shortcut of 
 batch-norm, global average pooling, linear classifier. A convolution of a cell is ReLU, convolution without bias,
 batch-norm with scale and shift.
 
-Every operation of the string counts, also those whose result is never used: the benchmark's own tables do so too.
+Every operation in the string counts, even if its result is never used, as in the benchmark's own tables.
 A multiply-accumulate (MAC) is one multiplication with the addition that follows it. Convolutions and the classifier are
 counted. Pooling, batch-norm, ReLU and the sums at nodes multiply no weight with an activation and count 0.
 """
@@ -23,7 +23,7 @@ CELLS_PER_STAGE = 5
 
 @dataclass(frozen=True, slots=True)
 class InputShape:
-    """What the data set decides about the network."""
+    """The properties of a data set that the network depends on."""
 
     image_px: int
     n_labels: int
@@ -37,7 +37,7 @@ INPUT_SHAPES = {
 
 
 def network_params(n_conv1x1: np.ndarray, n_conv3x3: np.ndarray, n_labels: int) -> np.ndarray:
-    """Trainable parameters of the network, from how many convolutions of each kind the cell's string has.
+    """Trainable parameters of the network, from the number of convolutions of each kind in the cell's string.
 
     >>> int(network_params(np.array(0), np.array(6), 10))
     1531546
@@ -53,7 +53,7 @@ def network_params(n_conv1x1: np.ndarray, n_conv3x3: np.ndarray, n_labels: int) 
 
 
 def network_macs(n_conv1x1: np.ndarray, n_conv3x3: np.ndarray, shape: InputShape) -> np.ndarray:
-    """Multiply-accumulates for one image, from how many convolutions of each kind the cell's string has.
+    """Multiply-accumulates for one image, from the number of convolutions of each kind in the cell's string.
 
     >>> int(network_macs(np.array(0), np.array(6), INPUT_SHAPES["cifar10"]))
     220119680

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nassurrogate.architecture import INPUT, OUTPUT, Architecture, CellGraph
+from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, nearest
-from nassurrogate.graphs.canonical import graph_key, reduce_wiring
+from nassurrogate.graphs.canonical import canonical_graph_of_lists, graph_key
+from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
 from nassurrogate.spaces.base import ArchLike, Gene
 from nassurrogate.spaces.enumerable import CellSpace, check_sample_size
 from nassurrogate.spaces.gene_codes import checked_codes
@@ -24,16 +25,14 @@ if TYPE_CHECKING:
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-"""The six edges in the order in which the official string names them."""
+"""The six edges in the order of the official string."""
 TEMPLATE = "|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|"
 GENES = tuple(Gene(f"op{edge}", OPS) for edge in range(len(EDGES)))
-STRINGS_SHA256 = "b24e2a8b6802be1326de041d81d564998ca8aa923055352f3a95c30d59ce7048"
-"""SHA-256 of all official strings in index order, each followed by a newline (UTF-8)."""
 _PATTERN = re.compile(r"\|([^|~+]*)~0\|\+\|([^|~+]*)~0\|([^|~+]*)~1\|\+\|([^|~+]*)~0\|([^|~+]*)~1\|([^|~+]*)~2\|")
 
 
-def _wiring() -> np.ndarray:
-    """(8, 8) adjacency of input, six edges as nodes, output: an edge's node feeds those that start where it ends."""
+def _adjacency() -> np.ndarray:
+    """(8, 8) adjacency of input, the six edges as nodes, output: an edge feeds those that start where it ends."""
     starts = [0, *(start for start, _ in EDGES), 3]
     ends = [0, *(end for _, end in EDGES), 3]
     adjacency = np.zeros((8, 8), dtype=np.uint8)
@@ -43,13 +42,13 @@ def _wiring() -> np.ndarray:
     return adjacency
 
 
-WIRING = _wiring()
+ADJACENCY = _adjacency()
 
 
 class NB201(CellSpace):
-    """Four nodes, an operation out of five on each of six edges; node 0 is the cell's input, node 3 its output.
+    """Four nodes with one of five operations on each of six edges; node 0 is the cell's input, node 3 its output.
 
-    An architecture is named by its official string or its official index. The index order is that of all cells of
+    An architecture is named by its official string or its official index. The indices number the cells of
     `itertools.product` over the six edges, shuffled by `random.seed(88); random.shuffle`.
 
     >>> space = NB201()
@@ -72,7 +71,7 @@ class NB201(CellSpace):
 
     @cached_property
     def op_codes(self) -> np.ndarray:
-        """(15625, 6) uint8: for every official index the position in `OPS` of the operation on each edge."""
+        """(15625, 6) uint8: the position in `OPS` of the operation on each edge, by official index."""
         cells = list(itertools.product(range(len(OPS)), repeat=len(EDGES)))
         random.Random(88).shuffle(cells)
         codes = np.array(cells, dtype=np.uint8)
@@ -98,7 +97,7 @@ class NB201(CellSpace):
 
     def indices(self, archs: Sequence[Architecture]) -> np.ndarray:
         known = self._index_of
-        if all(arch.space is self and arch.string in known for arch in archs):  # searches ask for thousands
+        if all(arch.space is self and arch.string in known for arch in archs):  # fast path for the batches of a search
             return np.array([known[arch.string] for arch in archs], dtype=np.int64)
         return super().indices(archs)
 
@@ -126,7 +125,7 @@ class NB201(CellSpace):
         return self.from_ops(match.groups())
 
     def from_ops(self, ops: Sequence[str]) -> Architecture:
-        """The cell with these six operations, in the order of the official string's edges."""
+        """The cell with these six operations, in the edge order of the official string."""
         if isinstance(ops, str) or not isinstance(ops, Sequence | np.ndarray) or len(ops) != len(EDGES):
             raise InputError(f"an nb201 cell has {len(EDGES)} operations, got {brief(ops)}")
         for edge, op in enumerate(ops, start=1):
@@ -139,35 +138,35 @@ class NB201(CellSpace):
         return self._all[self._index_of[TEMPLATE.format(*ops)]]
 
     def to_ops(self, arch: Architecture) -> tuple[str, ...]:
-        """The six operations, in the order of the official string's edges."""
+        """The six operations, in the edge order of the official string."""
         return tuple(OPS[code] for code in self.op_codes[self.index(arch)])
 
     # --- graphs and identity -------------------------------------------------------------------------------------
 
-    def graph(self, arch: Architecture, *, reduced: bool = True) -> CellGraph:
-        if reduced:
-            return self._reduced_graphs[self.index(arch)]
-        return CellGraph((INPUT, *self.to_ops(arch), OUTPUT), WIRING)
+    def graph(self, arch: Architecture, *, canonical: bool = True) -> CellGraph:
+        if canonical:
+            return self._canonical_graphs[self.index(arch)]
+        return CellGraph((INPUT, *self.to_ops(arch), OUTPUT), ADJACENCY)
 
     def from_graph(self, graph: CellGraph) -> Architecture:
-        """The cell of an unreduced operation-on-node graph, whatever the order of its six inner nodes."""
+        """The cell of a raw operation-on-node graph, whatever the order of its six inner nodes."""
         import networkx as nx
         from networkx.algorithms.isomorphism import DiGraphMatcher
 
         ends = (INPUT, OUTPUT)
-        pattern = CellGraph((INPUT, *OPS[:1] * 6, OUTPUT), WIRING).to_networkx()
+        pattern = CellGraph((INPUT, *OPS[:1] * 6, OUTPUT), ADJACENCY).to_networkx()
         matcher = DiGraphMatcher(
             pattern,
-            graph.to_networkx() if graph.n_nodes == len(WIRING) else nx.DiGraph(),
+            graph.to_networkx() if graph.n_nodes == len(ADJACENCY) else nx.DiGraph(),
             node_match=lambda a, b: a["op"] == b["op"] or (a["op"] not in ends and b["op"] not in ends),
             edge_match=lambda a, b: a["multiplicity"] == b["multiplicity"],
         )
         if not matcher.is_isomorphic():
-            raise InputError("not the wiring of an nb201 cell: expected input, six edges as nodes, output")
+            raise InputError("not the graph of an nb201 cell: expected input, six edges as nodes, output")
         return self.from_ops([graph.ops[matcher.mapping[node]] for node in range(1, 7)])
 
     def to_networkx(self, arch: Architecture) -> nx.DiGraph[int]:
-        """Nodes 0 … 3 and the six official edges, each with the attribute `op`."""
+        """Nodes 0 to 3 and the six official edges, each with the attribute `op`."""
         import networkx as nx
 
         graph: nx.DiGraph[int] = nx.DiGraph()
@@ -187,19 +186,22 @@ class NB201(CellSpace):
         return self.from_ops(ops)
 
     @cached_property
-    def _reduced_graphs(self) -> tuple[CellGraph, ...]:
-        wiring = WIRING.tolist()
+    def _canonical_graphs(self) -> tuple[CellGraph, ...]:
+        rows = ADJACENCY.tolist()
         seen: dict[CellGraph, CellGraph] = {}
-        graphs = (reduce_wiring((INPUT, *(OPS[c] for c in codes), OUTPUT), wiring) for codes in self.op_codes.tolist())
+        graphs = (
+            canonical_graph_of_lists((INPUT, *(OPS[c] for c in codes), OUTPUT), rows)
+            for codes in self.op_codes.tolist()
+        )
         return tuple(seen.setdefault(graph, graph) for graph in graphs)
 
     @cached_property
     def _keys(self) -> tuple[str, ...]:
         printed: dict[CellGraph, str] = {}
-        for graph in self._reduced_graphs:
+        for graph in self._canonical_graphs:
             if graph not in printed:
                 printed[graph] = graph_key(graph)
-        return tuple(printed[graph] for graph in self._reduced_graphs)
+        return tuple(printed[graph] for graph in self._canonical_graphs)
 
     @cached_property
     def _class_ids(self) -> np.ndarray:
@@ -235,14 +237,9 @@ class NB201(CellSpace):
         codes[edge] = (codes[edge] + rng.integers(1, len(OPS))) % len(OPS)
         return self.from_ops([OPS[code] for code in codes])
 
-    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
-        takes_first = rng.random(len(EDGES)) < 0.5
-        pairs = zip(takes_first, self.to_ops(first), self.to_ops(second), strict=True)
-        return self.from_ops([a if take else b for take, a, b in pairs])
-
     @property
     def genes(self) -> tuple[Gene, ...]:
-        """The operations on the six edges, in the order of the official string."""
+        """The operations on the six edges, in the edge order of the official string."""
         return GENES
 
     def gene_codes(self, archs: Sequence[Architecture]) -> np.ndarray:
@@ -254,7 +251,7 @@ class NB201(CellSpace):
     # --- costs ---------------------------------------------------------------------------------------------------
 
     def free_metrics(self, dataset: str) -> dict[str, np.ndarray]:
-        """Exact costs of the string's network (see `nb201_costs`); none for a data set of unknown image size."""
+        """Exact costs of the string's network (see `nb201.costs`); none for a data set of unknown image size."""
         shape = INPUT_SHAPES.get(dataset)
         if shape is None:
             return {}

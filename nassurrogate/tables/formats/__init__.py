@@ -1,1 +1,1 @@
-"""Files of every format that hold a table: what they are follows from their content, never from their name."""
+"""File formats of tables; the format is detected from the content, never from the name."""

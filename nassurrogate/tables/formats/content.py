@@ -33,7 +33,7 @@ _OTHERS = {
 
 
 def read_bytes(source: Path | None) -> bytes:
-    """The content of a file, or of stdin for None, at most `MAX_BYTES`. Raises `InputError` for what cannot be read."""
+    """The content of a file, or of stdin for None. Raises `InputError` if it is unreadable or exceeds `MAX_BYTES`."""
     name = "stdin" if source is None else str(source)
     try:
         if source is not None:
@@ -67,7 +67,7 @@ def unpacked(content: bytes, name: str) -> bytes:
 
 
 def raw_table(content: bytes, name: str) -> RawTable:
-    """The table in a file's content. Raises `InputError`, with the cause, if there is none."""
+    """The table in a file's content. Raises `InputError` with the cause if it holds none."""
     content = unpacked(content, name)
     if not content.strip():
         raise InputError(f"{name} is empty")
@@ -88,7 +88,7 @@ def refuse_foreign(content: bytes, name: str) -> None:
 def may_be_table(head: bytes) -> bool:
     """Whether a file that starts with these bytes may be a table with several columns: Parquet, gzip, JSON or text.
 
-    So may text that is not read, such as UTF-16 without a byte order mark or with other comments: `raw_table` says why.
+    That includes text that `raw_table` refuses with a reason, such as UTF-16 without a byte order mark.
     """
     if head.startswith((PARQUET, GZIP, *UTF16_MARKS)):
         return True

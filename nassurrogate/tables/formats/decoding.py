@@ -1,4 +1,4 @@
-"""The characters of a text file, a line at a time: a whole text can take four times the memory of its bytes."""
+"""Decodes text files line by line: a whole text can take four times the memory of its bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from nassurrogate.errors import InputError
 
 MAX_ROW: Final = 1 << 22
-"""Limit for the characters of a row. Some rows never end: an unclosed quote, a list that is a bomb."""
+"""The most characters of a row. Some rows never end, such as those with an unclosed quote."""
 UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BOMS: Final = (*((mark, "utf-16") for mark in UTF16_MARKS), (codecs.BOM_UTF8, "utf-8-sig"))
 
@@ -22,9 +22,9 @@ class Text:
 
     Args:
         content: its bytes.
-        source: its name, as messages give it.
+        source: the file's name, for messages.
         encoding: of the bytes.
-        errors: what becomes of other bytes, as in `bytes.decode`.
+        errors: how to treat invalid bytes, as in `bytes.decode`.
     """
 
     content: bytes
@@ -33,11 +33,11 @@ class Text:
     errors: str = "strict"
 
     def stream(self) -> io.TextIOWrapper:
-        """The characters, with line ends as they are."""
+        """The characters, with line ends unchanged."""
         return io.TextIOWrapper(io.BytesIO(self.content), self.encoding, self.errors, newline="")
 
     def lines(self) -> Iterator[str]:
-        """All lines, with their ends. Raises `InputError` for one of more than `MAX_ROW` characters."""
+        """All lines, with their ends. Raises `InputError` for a line of more than `MAX_ROW` characters."""
         stream = self.stream()
         number = 0
         while line := stream.readline(MAX_ROW + 1):
@@ -47,7 +47,7 @@ class Text:
             yield line
 
     def begin(self) -> str:
-        """What the text starts with, after blanks; at most a few thousand characters."""
+        """The start of the text after blanks, at most a few thousand characters."""
         with self.stream() as stream:
             while part := stream.read(1 << 12):
                 if begin := part.lstrip():
@@ -61,7 +61,7 @@ def too_long(source: str, row: str) -> InputError:
 
 
 def decoded(content: bytes, source: str) -> Text:
-    """The text of a file. Raises `InputError` for what is neither UTF-8 nor UTF-16 with a byte order mark."""
+    """The text of a file. Raises `InputError` if it is neither UTF-8 nor UTF-16 with a byte order mark."""
     encoding = next((name for mark, name in _BOMS if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)

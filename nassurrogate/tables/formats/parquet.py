@@ -14,9 +14,9 @@ MAGIC = b"PAR1"
 _AT_ONCE: Final = 1 << 14
 """Rows that are decoded at once."""
 _MAX_ELEMENTS: Final = 80_000_000
-"""Limit for the elements of all lists: the matrices of NAS-Bench-101, three times."""
+"""Limit for the elements of all lists: three times those of NAS-Bench-101's matrices."""
 _MAX_TEXT: Final = 1 << 29
-"""Limit for the characters of all texts, counting those that are stored once and used often."""
+"""Limit for the characters of all texts, counting every use of one that is stored once."""
 _MAX_NESTED: Final = 1 << 24
 """Limit for the bytes of the lists that are decoded at once."""
 
@@ -33,7 +33,7 @@ def read_parquet(content: bytes, source: str) -> RawTable:
     except InputError:
         raise
     except MemoryError as error:
-        raise InputError(f"{source} needs more memory than there is") from error
+        raise InputError(f"{source} needs more memory than is available") from error
     except (pyarrow.ArrowException, OSError, ValueError, OverflowError, NotImplementedError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{source} is not a readable Parquet table ({reason:.150})") from error
@@ -60,7 +60,7 @@ def _read(content: bytes, source: str) -> RawTable:
     left_out = [name for place, name in enumerate(names) if name and place not in kept]
     columns: dict[str, Sequence[object]] = {}
     length = 0
-    # A text that is stored once stays one: copies of it could fill any memory.
+    # A text that is stored once is not copied: its copies could fill any memory.
     with ParquetFile(io.BytesIO(content), read_dictionary=sorted(texts)) as file:
         for place in kept:
             if is_floating(schema.types[place]):
@@ -88,7 +88,7 @@ def _read(content: bytes, source: str) -> RawTable:
 
 
 def _is_read(kind: Any) -> bool:
-    """Whether values of a type have a use here: numbers, truth values, texts, and lists and structs of these."""
+    """Whether values of a type are read: numbers, truth values, texts, and lists and structs of these."""
     from pyarrow import types
 
     if types.is_dictionary(kind) or types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
@@ -108,7 +108,7 @@ def _plain_types() -> list[Any]:
 
 
 def _characters(values: Any) -> int:
-    """The length of all texts in an array, however often each is used."""
+    """The total length of all texts in an array, counting every use."""
     from pyarrow import compute, types
 
     kind = values.type
@@ -130,7 +130,7 @@ def _is_text(kind: Any) -> bool:
 
 
 def _values(column: Any) -> list[object]:
-    """The values of an array as Python has them; equal texts of a dictionary are one object."""
+    """The values of an array as Python objects; equal texts of a dictionary are one object."""
     from pyarrow import types
 
     kind = column.type
@@ -144,7 +144,7 @@ def _values(column: Any) -> list[object]:
 
 
 def _plain(value: object) -> object:
-    """Decimals, which may be of any size, as numbers; bytes as text."""
+    """The value, with decimals of any size as floats and bytes as text."""
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     is_other = value is not None and not isinstance(value, str | bool | int | float | list | dict)

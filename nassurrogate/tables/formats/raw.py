@@ -12,10 +12,10 @@ from nassurrogate.errors import InputError, brief, nearest
 from nassurrogate.tables.faults import Faults
 
 MAX_BYTES: Final = 1 << 28
-"""Limit for an uncompressed file. Some never end: /dev/zero, an endless pipe, a gzip bomb."""
+"""Limit for an uncompressed file. Some never end, such as /dev/zero, an endless pipe or a gzip bomb."""
 MAX_ROWS: Final = 2_000_000
 MAX_CELLS: Final = 20_000_000
-"""Limit for rows × columns, which a few bytes can stand for in a compressed file."""
+"""Limit for rows × columns, of which a compressed file can hold many in a few bytes."""
 MAX_NAME: Final = 200
 MAX_COLUMNS: Final = 1_000
 _UNNAMED: Final = ("", "__index_level_0__", "Unnamed: 0", "unnamed")
@@ -27,11 +27,11 @@ class RawTable:
     """Columns as stored in a file, R rows each.
 
     Args:
-        source: the file's name, as messages give it.
+        source: the file's name, for messages.
         columns: name → R values: text, numbers, truth values, lists, dicts, or None.
         places: (R,) number of each row, counted from 1.
         counted_in: `"line"` (of the file) or `"row"` (of the table).
-        notes: for the user, on what was skipped.
+        notes: for the user, about what was skipped.
     """
 
     source: str
@@ -46,10 +46,10 @@ class RawTable:
 
 
 class Cells:
-    """Counts the rows and cells of a table while it is read, and knows where each row is.
+    """Counts the rows and cells of a table while it is read, and records where each row is.
 
     Args:
-        source: the file's name, as messages give it.
+        source: the file's name, for messages.
     """
 
     def __init__(self, source: str) -> None:
@@ -74,7 +74,7 @@ def check_size(source: str, n_rows: int, n_columns: int) -> None:
 
 
 class Texts(Sequence[object]):
-    """A column of texts without NUL, kept in blocks: as so many objects they would take ten times the memory.
+    """A column of texts without NUL, kept in blocks: as single objects they would take ten times the memory.
 
     Args:
         block_size: texts in every block but the last.
@@ -109,7 +109,7 @@ class Texts(Sequence[object]):
 
 
 class Nested(Sequence[object]):
-    """A column that may hold lists and dicts, which it keeps as JSON: it takes a tenth of the memory.
+    """A column that may hold lists and dicts, which it keeps as JSON in a tenth of the memory.
 
     Args:
         values: the first values; none of them is a list or a dict.
@@ -122,7 +122,7 @@ class Nested(Sequence[object]):
         self._holds_some = False
 
     def append(self, value: object) -> None:
-        """Add a value. Raises `ValueError` for lists within lists beyond any use."""
+        """Add a value. Raises `ValueError` for lists that are nested too deeply."""
         if isinstance(value, dict | list):
             value = self._packed(value)
             self._holds_some = True
@@ -166,7 +166,7 @@ class Nested(Sequence[object]):
 
 
 def checked_names(names: Sequence[object], source: str) -> tuple[list[str], list[str]]:
-    """(names, with "" for columns to skip; notes). Raises `InputError` for too many columns or duplicate names."""
+    """The names, with "" for columns to skip, and notes. Raises `InputError` for too many or duplicate columns."""
     if len(names) > MAX_COLUMNS:
         raise InputError(
             f"{source} has {len(names)} columns, expected at most {MAX_COLUMNS}; each row must be an architecture: is "

@@ -70,7 +70,7 @@ def _lines(text: Text, faults: Faults) -> Iterator[tuple[int, Any]]:
 
 
 def _items(text: Text) -> Iterator[tuple[int, Any]]:
-    """The elements of a list, one after the other: the whole list may not fit into memory."""
+    """The elements of a list, one by one: the whole list may not fit into memory."""
     list_ = _List(text)
     list_.skip()
     row = 0
@@ -88,7 +88,7 @@ def _items(text: Text) -> Iterator[tuple[int, Any]]:
 
 
 class _List:
-    """A part of a text that holds the next element of a list."""
+    """Reads a list from a text in parts, each of which holds at least the next element."""
 
     def __init__(self, text: Text) -> None:
         self._decoder = json.JSONDecoder(object_pairs_hook=_unique)
@@ -109,7 +109,7 @@ class _List:
             self._read()
 
     def skip(self) -> str:
-        """Go beyond the next character, and return it."""
+        """Skip the next character, and return it."""
         self._at += 1
         return self._part[self._at - 1 : self._at]
 
@@ -120,7 +120,7 @@ class _List:
             reason = ""
             try:
                 given, end = self._decoder.raw_decode(self._part, self._at)
-                if end < len(self._part) or self._is_end:  # otherwise it may go on
+                if end < len(self._part) or self._is_end:  # otherwise it may continue in the next part
                     if end - self._at > MAX_ROW:
                         raise too_long(self._source, f"row {row}")
                     self._at = end
@@ -148,7 +148,7 @@ class _List:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuses duplicate keys, of which a dict would silently keep the last."""
+    """A dict; raises `ValueError` for duplicate keys, of which it would silently keep the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()

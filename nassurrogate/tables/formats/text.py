@@ -1,4 +1,4 @@
-"""Delimited text tables: commas, semicolons or tabs, UTF-8 or UTF-16, without comment lines."""
+"""Delimited text tables: with commas, semicolons or tabs, in UTF-8 or UTF-16; comment lines are skipped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final
 
 from nassurrogate.errors import InputError, brief
 from nassurrogate.tables.faults import Faults
+from nassurrogate.tables.fields import IDENTITY
 from nassurrogate.tables.formats.decoding import MAX_ROW, Text, too_long
 from nassurrogate.tables.formats.raw import Cells, RawTable, Texts, checked_names
-from nassurrogate.tables.identity import IDENTITY
 
 DELIMITERS: Final = (",", ";", "\t")
 _WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -19,9 +19,9 @@ _MAX_FIELD: Final = 1 << 20
 _AT_ONCE: Final = 1 << 12
 """Rows that are turned into columns at once."""
 _SEPARATOR_LINE: Final = re.compile(r"sep=(?P<delimiter>.)\s*", re.IGNORECASE)
-"""How Excel writes and reads the delimiter, before the header."""
+"""How Excel declares the delimiter, before the header."""
 _OTHER_COMMENT: Final = re.compile(r"//|%|--|;(?:\s|[^;\t,]*[ ][^;]*$)")
-"""How other languages begin a comment. A `;` may also follow an unnamed index: `;arch;val_accuracy_pct`."""
+"""Comments in other languages. A `;` may also follow an unnamed index: `;arch;val_accuracy_pct`."""
 
 
 def delimiter_of(header: str) -> str:
@@ -30,7 +30,7 @@ def delimiter_of(header: str) -> str:
 
 
 def header_of(text: Text) -> str:
-    """The first line that is neither blank nor a comment nor names the separator; empty if there is none."""
+    """The first line that is not blank, a comment, or a declared separator; empty if there is none."""
     return _Start(text).header
 
 
@@ -46,7 +46,7 @@ def looks_like_table(text: Text) -> bool:
 
 
 def check_start(text: Text) -> None:
-    """Raise `InputError` if what should be the header is a comment as in another language, or no separator is known."""
+    """Raise `InputError` if the header looks like a comment in another language, or the separator is unknown."""
     start = _Start(text)
     if _OTHER_COMMENT.match(start.header):
         raise InputError(
@@ -60,7 +60,7 @@ def check_start(text: Text) -> None:
 
 
 class _Start:
-    """How a text starts: its header, and what stands before it."""
+    """The start of a text: its header, and the lines before it."""
 
     def __init__(self, text: Text) -> None:
         self.header = ""
@@ -136,18 +136,16 @@ def _append(columns: list[Texts], rows: list[list[str]]) -> None:
 
 
 def _refuse_no_header(fields: list[str], start: _Start, line: int, source: str) -> None:
-    """Raise `InputError` if the first row is no header, as that is behind a # or missing."""
+    """Raise `InputError` if the first row is not a header, because that is missing or commented out."""
     if all(map(_is_number, fields)):
-        raise InputError(
-            f"{source}, line {line} holds numbers; expected column names in the first line, not behind a #"
-        )
-    behind = _identities(next(csv.reader([start.comment], delimiter=start.delimiter), []), len(fields))
-    if behind and not _identities(fields, len(fields)):
-        raise InputError(f"{source}, line {start.comment_line} looks like a header behind a #; remove the #")
+        raise InputError(f"{source}, line {line} holds numbers; expected column names in the first line, not after a #")
+    commented_out = _identities(next(csv.reader([start.comment], delimiter=start.delimiter), []), len(fields))
+    if commented_out and not _identities(fields, len(fields)):
+        raise InputError(f"{source}, line {start.comment_line} looks like a header after a #; remove the #")
 
 
 def _identities(fields: list[str], length: int) -> bool:
-    """Whether these are `length` names, some of them of identifying columns."""
+    """Whether these are `length` names, including one of an identifying column."""
     return len(fields) == length and any(field.strip().casefold() in IDENTITY for field in fields)
 
 
@@ -169,7 +167,7 @@ def _wrong_length(fields: list[str], names: list[str], delimiter: str, line: int
 
 
 class _Lines:
-    """The lines of a text without the comments between its rows; remembers the current line number."""
+    """The lines of a text without comments between its rows; keeps the current line number."""
 
     def __init__(self, text: Text, separator_line: int) -> None:
         self._lines = text.lines()
@@ -180,10 +178,10 @@ class _Lines:
         self._between_rows = True
         self.n_comments = 0
         self.last = 0
-        """Number of the line that was read last."""
+        """Number of the last line read."""
 
     def rows(self, reader: Iterator[list[str]]) -> Iterator[list[str]]:
-        """What a CSV reader makes of these lines. A # within a quoted field, which may have several, is no comment."""
+        """The rows that a CSV reader parses. A # inside a quoted field, which may span lines, is not a comment."""
         while True:
             self._between_rows, self._length = True, 0
             try:

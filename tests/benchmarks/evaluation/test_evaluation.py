@@ -1,102 +1,32 @@
-"""`evaluate`: what a fit may see, what its rows say, and that every fit is made once."""
+"""`evaluate`: what a fit may see, what its rows say, and what is refused."""
 
 from __future__ import annotations
 
 import json
 import math
 import statistics
-import sys
-import types
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from scipy.stats import kendalltau, norm, spearmanr
 
-from nassurrogate import predictors
 from nassurrogate.benchmarks import LABEL, TEST, Column, TabularBenchmark, evaluate, load_benchmark
 from nassurrogate.benchmarks.evaluation import ChoosesModel, published_rows
 from nassurrogate.errors import InputError
-from nassurrogate.predictors.base import Predictor
-from nassurrogate.spaces import get_space
 
+pytestmark = pytest.mark.usefixtures("spy")
 QUICK = {"gradient-boosting": {"rounds": 10, "members": 2}}
 SIZE = 15_625
 
 
-@dataclass(frozen=True)
-class SpyConfig:
-    scale: float = 1.0
-
-
-class Spy(Predictor):
-    """Predicts a fixed number of every cell, and writes down what it is shown."""
-
-    name = "spy"
-    description = "writes down what it is shown"
-    presets: ClassVar[dict[str, Any]] = {"default": SpyConfig(), "certain": SpyConfig(scale=0.0)}
-    fits: ClassVar[list[tuple[list[int], list[float], int]]] = []
-    fail_at: ClassVar[int | None] = None
-
-    def fit(self, archs, targets, *, progress=None):
-        if len(Spy.fits) == Spy.fail_at:
-            raise KeyboardInterrupt
-        Spy.fits.append(([arch.index for arch in archs], targets.tolist(), self.seed))
-
-    def predict(self, archs):
-        index = np.array([arch.index for arch in archs])
-        return 60 + (index * 7919 + self.seed) % SIZE / 500, self.config.scale * (1 + index % 5)
-
-    def state(self):
-        return {}, {}
-
-    def load_state(self, tensors, meta):
-        pass
-
-
-class Chooser(Spy):
-    """Can choose among models."""
-
-    name = "chooser"
-    chosen_on: ClassVar[list[tuple[list[int], list[float]]]] = []
-
-    def choose_model_on(self, archs, targets):
-        Chooser.chosen_on.append(([arch.index for arch in archs], targets.tolist()))
-
-
-@pytest.fixture(autouse=True)
-def plugged(monkeypatch, tmp_path):
-    """The predictors above, registered; an empty current folder."""
-    module = types.ModuleType("spying")
-    module.Spy, module.Chooser = Spy, Chooser  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "spying", module)
-    for cls in (Spy, Chooser):
-        monkeypatch.setitem(predictors._BUILT_IN, cls.name, f"spying:{cls.__name__}")
-    monkeypatch.setattr(Spy, "fits", [])
-    monkeypatch.setattr(Spy, "fail_at", None)
-    monkeypatch.setattr(Chooser, "chosen_on", [])
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def table():
-    """Made-up labels of two runs, and a target that is another number."""
-    rng = np.random.default_rng(0)
-    label, target = rng.uniform(50, 90, (SIZE, 2)), rng.uniform(50, 90, SIZE)
-    return TabularBenchmark(
-        get_space("nb201"), "cifar10", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")}
-    )
-
-
-def test_a_fit_sees_n_labels_of_the_label_column_and_nothing_else(table):
+def test_a_fit_sees_n_labels_of_the_label_column_and_nothing_else(spy, table):
     evaluate("A1", benchmark=table, labels=[5, 9], splits=2, predictors="spy", seed=3)
-    for cells, targets, seed in Spy.fits:
+    for cells, targets, seed in spy.fits:
         order = np.random.default_rng(seed).permutation(SIZE)
         assert cells == order[: len(cells)].tolist()
         assert targets == table.column(LABEL).mean[cells].tolist()
-    assert [(len(cells), seed) for cells, _, seed in Spy.fits] == [(5, 3), (5, 4), (9, 3), (9, 4)]
+    assert [(len(cells), seed) for cells, _, seed in spy.fits] == [(5, 3), (5, 4), (9, 3), (9, 4)]
 
 
 def test_other_cells_of_the_table_have_no_influence():
@@ -109,7 +39,7 @@ def test_other_cells_of_the_table_have_no_influence():
     for benchmark, folder in ((truth, "first"), (other, "second")):
         evaluate("A4", benchmark=benchmark, labels=60, splits=1, predictors="gradient-boosting", config=QUICK,
                  run_dir=folder)  # fmt: skip
-        (path,) = _files(folder)
+        (path,) = Path(folder).glob("*.npz")
         files.append((path.name, np.load(path)["mean"]))
     assert files[0][0] == files[1][0]
     assert (files[0][1] == files[1][1]).all()
@@ -155,12 +85,12 @@ def test_rows_are_what_the_predictions_say(table, protocol):
             assert getattr(row, name) == pytest.approx(statistics.fmean(r[name] for r in rows))
 
 
-def test_duplicates_are_left_out_of_a3_only(table):
+def test_duplicates_are_left_out_of_a3_only(spy, table):
     by = {p: evaluate(p, benchmark=table, labels=781, splits=1, predictors="spy").rows[0] for p in ("A1", "A3")}
     assert by["A1"].evaluated_cells_mean == SIZE - 781
     assert by["A3"].evaluated_cells_mean < 0.7 * SIZE
     assert by["A3"].kendall_tau_mean == by["A1"].kendall_tau_new_classes_mean
-    assert len(Spy.fits) == 1, "the two share their fit"
+    assert len(spy.fits) == 1, "the two share their fit"
 
 
 def test_the_label_reference_is_that_of_the_protocol(table):
@@ -191,25 +121,25 @@ def test_a_predictor_without_intervals_has_no_coverage(table):
     assert (row.predictor, row.preset) == ("spy:certain", "certain")
 
 
-def test_published_is_leaky_and_says_so(table):
+def test_published_is_leaky_and_noted(spy, chooser, table):
     found = evaluate("published", benchmark=table, labels=78, splits=2, predictors=["spy", "chooser"])
     assert found.to_json()["leaky"]
     assert "LEAKY" in found.notes[0]
-    for cells, targets, _ in Spy.fits:
+    for cells, targets, _ in spy.fits:
         assert cells == list(range(78))
         assert targets == table.column(LABEL).values[:78, 0].tolist()
-    assert [seed for *_, seed in Spy.fits] == [0, 0, 1, 1]
+    assert [seed for *_, seed in spy.fits] == [0, 0, 1, 1]
     cells = list(range(78, 278))
-    assert Chooser.chosen_on == [(cells, table.column(TEST).mean[cells].tolist())] * 2
-    assert issubclass(Chooser, ChoosesModel)
-    assert not issubclass(Spy, ChoosesModel)
+    assert chooser.chosen_on == [(cells, table.column(TEST).mean[cells].tolist())] * 2
+    assert issubclass(chooser, ChoosesModel)
+    assert not issubclass(spy, ChoosesModel)
     assert found.rows[0].evaluated_cells_mean == SIZE
 
 
-def test_nobody_else_is_given_cells_to_choose_on(table):
+def test_no_other_protocol_gives_cells_to_select_on(chooser, table):
     for protocol in ("A1", "A3", "A4"):
         evaluate(protocol, benchmark=table, labels=5, splits=1, predictors="chooser", write=False)
-    assert Chooser.chosen_on == []
+    assert chooser.chosen_on == []
 
 
 def test_published_figures_are_marked():
@@ -223,132 +153,11 @@ def test_published_figures_are_marked():
     assert published_rows("A4") == published_rows("A6") == ()
 
 
-# --- the folder ----------------------------------------------------------------------------------------------------
-
-
-def _files(folder="runs/evaluate"):
-    return sorted(Path(folder).glob("*.npz"))
-
-
-def test_a_finished_fit_is_never_made_again(table):
-    first = evaluate("A1", benchmark=table, labels=[5, 9], splits=2, predictors="spy")
-    assert len(Spy.fits) == len(_files()) == 4
-    again = evaluate("A1", benchmark=table, labels=[5, 9], splits=2, predictors="spy")
-    assert len(Spy.fits) == 4
-    assert again == first
-    evaluate("A4", benchmark=table, labels=[5, 9], splits=2, predictors="spy")
-    assert len(Spy.fits) == 4, "A4 has the labels of A1"
-    evaluate("A1", benchmark=table, labels=9, splits=3, predictors="spy")
-    assert len(Spy.fits) == 5, "one split more"
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"seed": 1},
-        {"config": {"spy": {"scale": 2.0}}},
-        {"device": "cpu"},
-        {"predictors": "spy:certain"},
-        {"protocol": "published"},
-    ],
-)
-def test_whatever_a_prediction_depends_on_makes_another_fit(table, change):
-    asked = {"protocol": "A1", "benchmark": table, "labels": 5, "splits": 1, "predictors": "spy"}
-    evaluate(**asked)
-    evaluate(**(asked | change))
-    assert len(Spy.fits) == 2
-
-
-def test_other_labels_are_another_fit(table):
-    evaluate("A4", benchmark=table, labels=5, splits=1, predictors="spy")
-    moved = TabularBenchmark(table.space, table.dataset, {LABEL: Column(table.column(LABEL).mean + 1, "made up")})
-    evaluate("A4", benchmark=moved, labels=5, splits=1, predictors="spy")
-    assert len(Spy.fits) == 2
-
-
-def test_an_interrupted_run_goes_on(table, monkeypatch):
-    monkeypatch.setattr(Spy, "fail_at", 2)
-    asked = {"protocol": "A1", "benchmark": table, "labels": [5, 9], "splits": 2, "predictors": "spy"}
-    seen = []
-    with pytest.raises(KeyboardInterrupt):
-        evaluate(**asked, progress=lambda done, total, _: seen.append((done, total)))
-    assert len(_files()) == 2
-    monkeypatch.setattr(Spy, "fail_at", None)
-    found = evaluate(**asked, progress=lambda done, total, _: seen.append((done, total)))
-    assert len(Spy.fits) == 4
-    assert seen == [(1, 4), (2, 4), (2, 4), (3, 4), (4, 4)]
-    assert found.rows == evaluate(**asked).rows
-
-
-@pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "text"])
-def test_a_damaged_file_is_made_again(table, damage, caplog):
-    first = evaluate("A1", benchmark=table, labels=5, splits=1, predictors="spy")
-    (path,) = _files()
-    content = path.read_bytes()
-    half = len(content) // 2
-    path.write_bytes(
-        {
-            "cut": content[:half],
-            "empty": b"",
-            "flipped": content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :],
-            "text": b"hello",
-        }[damage]
-    )
-    again = evaluate("A1", benchmark=table, labels=5, splits=1, predictors="spy")
-    assert len(Spy.fits) == 2
-    assert "is damaged" in caplog.text
-    assert again.rows[0].kendall_tau_mean == first.rows[0].kendall_tau_mean
-    evaluate("A1", benchmark=table, labels=5, splits=1, predictors="spy")
-    assert len(Spy.fits) == 2, "it is whole again"
-
-
-def test_a_foreign_file_is_refused(table):
-    asked = {"protocol": "A1", "benchmark": table, "labels": 5, "predictors": "spy"}
-    evaluate(**asked, splits=2)
-    first, second = _files()
-    first.write_bytes(second.read_bytes())
-    with pytest.raises(InputError, match=r"split0.*holds another fit's prediction"):
-        evaluate(**asked, splits=1)
-    np.savez(first, mean=np.zeros(3))
-    with pytest.raises(InputError, match="is no prediction of ours"):
-        evaluate(**asked, splits=1)
-    assert len(Spy.fits) == 2
-
-
-def test_an_object_array_is_not_unpickled(table):
-    evaluate("A1", benchmark=table, labels=5, splits=1, predictors="spy")
-    (path,) = _files()
-    with np.load(path) as file:
-        meta = file["meta"]
-    np.savez(path, mean=np.array([{}], dtype=object), std=np.zeros(SIZE), meta=meta)
-    evaluate("A1", benchmark=table, labels=5, splits=1, predictors="spy")
-    assert len(Spy.fits) == 2
-
-
-def test_nothing_is_kept_on_request(table, tmp_path):
-    found = evaluate("A1", benchmark=table, labels=5, splits=1, predictors="spy", write=False)
-    assert found.run_dir is None
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_files_tell_what_they_are(table):
-    evaluate("A1", benchmark=table, labels=5, splits=1, predictors="spy", seed=2)
-    (path,) = _files()
-    with np.load(path) as file:
-        assert (file["mean"].dtype, file["std"].shape) == (np.float64, (SIZE,))
-        meta = json.loads(file["meta"].tobytes())["identity"]
-    wanted = {"predictor": "spy:default", "dataset": "cifar10", "n_labels": 5, "split": 0, "seed": 2, "metric": LABEL}
-    assert meta | wanted == meta
-    assert meta["predictor_version"].startswith("nassurrogate ")
-    assert len(meta["labels_sha256"]) == 64
-    assert [p.name for p in path.parent.iterdir()] == [path.name], "no lock and no half file is left"
-
-
 # --- what is refused -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         ({"protocol": "A9"}, "unknown protocol 'A9'"),
         ({"labels": 0}, "labels must be a whole number from 1, got 0"),
@@ -368,10 +177,10 @@ def test_files_tell_what_they_are(table):
         ({"protocol": "A5"}, "protocol A5 is on nb101, got a benchmark of nb201"),
     ],
 )
-def test_bad_input_is_told_before_any_fit(table, asked, told, tmp_path):
-    with pytest.raises(InputError, match=told):
+def test_bad_input_is_refused_before_any_fit(spy, table, asked, message, tmp_path):
+    with pytest.raises(InputError, match=message):
         evaluate(**({"protocol": "A1", "benchmark": table, "labels": 5, "splits": 1, "predictors": "spy"} | asked))
-    assert Spy.fits == []
+    assert spy.fits == []
     assert list(tmp_path.iterdir()) == []
 
 
@@ -386,7 +195,7 @@ def test_a_folder_that_cannot_be_written(table, tmp_path):
         evaluate("A4", benchmark=table, labels=5, splits=1, predictors="spy", run_dir=tmp_path / "file" / "below")
 
 
-# --- what comes of it ----------------------------------------------------------------------------------------------
+# --- results ----------------------------------------------------------------------------------------------
 
 
 def test_json_csv_and_plot(table, tmp_path):
@@ -414,17 +223,17 @@ def test_the_plot_shows_rows_reference_and_published_figures(table):
 
     found = evaluate("A1", benchmark=table, labels=[50, 156], splits=2, predictors="spy", write=False)
     (axes,) = tau_against_labels(found).axes
-    told = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert "spy" in told
-    assert f"the labels themselves, {found.reference_tau:.3f}" in told
+    texts = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "spy" in texts
+    assert f"the labels themselves, {found.reference_tau:.3f}" in texts
     assert {"NAR-Former [r]", "NN-Former [r]", "PINAT"} <= {text.get_text() for text in axes.texts}
     assert axes.get_xscale() == "log"
     drawn = next(c for c in axes.containers if c.get_label() == "spy")
     assert drawn[0].get_ydata().tolist() == [row.kendall_tau_mean for row in found.rows]
 
 
-def test_a_constant_prediction_has_no_tau(table, monkeypatch):
-    monkeypatch.setattr(Spy, "predict", lambda self, archs: (np.full(len(archs), 80.0), np.zeros(len(archs))))
+def test_a_constant_prediction_has_no_tau(spy, table, monkeypatch):
+    monkeypatch.setattr(spy, "predict", lambda self, archs: (np.full(len(archs), 80.0), np.zeros(len(archs))))
     (row,) = evaluate("A4", benchmark=table, labels=5, splits=2, predictors="spy", write=False).rows
     assert (row.kendall_tau_mean, row.kendall_tau_std, row.spearman_mean) == (None, None, None)
     assert math.isfinite(row.top10_regret_points_mean)

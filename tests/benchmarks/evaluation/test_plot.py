@@ -54,9 +54,9 @@ def test_nothing_is_written_over_anything_and_the_legend_over_no_point(protocol,
 
 
 def test_bars_are_explained_and_what_ends_early_is_in_the_legend():
-    told = [text.get_text() for text in tau_against_labels(made("A1")).axes[0].get_legend().get_texts()]
-    assert "± 1 std over 3 splits" in told
-    assert "published: FlowerFormer + FGP (own split)" in told
+    labels = [text.get_text() for text in tau_against_labels(made("A1")).axes[0].get_legend().get_texts()]
+    assert "± 1 std over 3 splits" in labels
+    assert "published: FlowerFormer + FGP (own split)" in labels
     single = [text.get_text() for text in tau_against_labels(made("A4", splits=1)).axes[0].get_legend().get_texts()]
     assert not any("±" in text for text in single)
 
@@ -76,11 +76,11 @@ def test_neighbouring_numbers_of_labels_do_not_collide():
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [(OSError(28, "No space left on device"), "cannot write .*: No space left on device"),
      (ValueError("no font"), r"cannot draw .* \(ValueError: no font\)")],
 )  # fmt: skip
-def test_a_plot_that_fails_leaves_what_was_there(tmp_path, monkeypatch, error, told):
+def test_a_plot_that_fails_leaves_what_was_there(tmp_path, monkeypatch, error, message):
     from matplotlib.figure import Figure
 
     def torn(self, file, **options):
@@ -89,6 +89,6 @@ def test_a_plot_that_fails_leaves_what_was_there(tmp_path, monkeypatch, error, t
 
     (tmp_path / "tau.png").write_bytes(b"earlier")
     monkeypatch.setattr(Figure, "savefig", torn)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         draw_tau(made("A1"), tmp_path / "tau.png")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"earlier"]

@@ -60,7 +60,7 @@ def test_only_labelled_cells_are_split(partial):
 
 
 @pytest.mark.parametrize(
-    ("numbers", "told"),
+    ("numbers", "message"),
     [
         ({"labels": 0}, "labels must be a whole number from 1, got 0"),
         ({"labels": 40}, "labels must be from 1 to 39, got 40"),
@@ -71,8 +71,8 @@ def test_only_labelled_cells_are_split(partial):
         ({"seed": -1}, "seed must be a whole number from 0, got -1"),
     ],
 )
-def test_bad_splits(partial, numbers, told):
-    with pytest.raises(InputError, match=told):
+def test_bad_splits(partial, numbers, message):
+    with pytest.raises(InputError, match=message):
         split_cells(partial, **{"labels": 5, "split": 0, **numbers})
 
 
@@ -87,34 +87,36 @@ def test_cells_without_the_target_are_not_tested_and_those_without_a_label_are()
     assert sorted(test) == [cell for cell in range(120, 160) if cell not in train]
 
 
-def test_a_protocol_draws_what_its_columns_say():
+def test_a_protocol_splits_by_its_columns():
     rng = np.random.default_rng(0)
     label, target = rng.uniform(50, 90, (15_625, 2)), rng.uniform(50, 90, 15_625)
     table = TabularBenchmark(
         get_space("nb201"), "cifar10", {LABEL: Column(label, "made up"), TEST: Column(target, "made up")}
     )
     for name in ("A1", "A3", "A4"):
-        draw = get_protocol(name).draw(table, 50, 2, seed=1)
-        assert (draw.train == np.random.default_rng(3).permutation(15_625)[:50]).all()
-        assert sorted([*draw.train, *draw.test]) == list(range(15_625))
-        assert draw.selection is None
+        split = get_protocol(name).split(table, 50, 2, seed=1)
+        assert (split.train == np.random.default_rng(3).permutation(15_625)[:50]).all()
+        assert sorted([*split.train, *split.test]) == list(range(15_625))
+        assert split.selection is None
         assert (get_protocol(name).labels(table) == label.mean(axis=1)).all()
     leaky = get_protocol("published")
-    draw = leaky.draw(table, 78, 4)
-    assert (draw.train == np.arange(78)).all()
-    assert (draw.selection == np.arange(78, 278)).all()
-    assert (draw.test == np.arange(15_625)).all()
+    split = leaky.split(table, 78, 4)
+    assert (split.train == np.arange(78)).all()
+    assert (split.selection == np.arange(78, 278)).all()
+    assert (split.test == np.arange(15_625)).all()
     assert (leaky.labels(table) == label[:, 0]).all()
+    with pytest.warns(DeprecationWarning, match=r"Protocol\.draw is now Protocol\.split"):
+        assert (leaky.draw(table, 78, 4).test == split.test).all()
 
 
 def test_a_random_split_is_nested_ranks_at_most_ten_thousand_and_the_same_ones():
     known = np.arange(100, 15_100)
-    draws = [random_split(known, labels, 3, seed=5) for labels in (20, 30, 4_000, 6_000)]
+    splits = [random_split(known, labels, 3, seed=5) for labels in (20, 30, 4_000, 6_000)]
     order = known[np.random.default_rng(np.random.SeedSequence([5, 3])).permutation(15_000)]
-    for draw, labels in zip(draws, (20, 30, 4_000, 6_000), strict=True):
-        assert (draw.train == order[:labels]).all()
-        assert (draw.test == order[-min(10_000, 15_000 - labels) :]).all()
-    assert len(draws[-1].test) == 9_000
+    for split, labels in zip(splits, (20, 30, 4_000, 6_000), strict=True):
+        assert (split.train == order[:labels]).all()
+        assert (split.test == order[-min(10_000, 15_000 - labels) :]).all()
+    assert len(splits[-1].test) == 9_000
     few = random_split(known, 20, 3, seed=5, most=50)
     assert (few.test == order[-50:]).all()
     with pytest.raises(InputError, match="labels must be from 1 to 14999, got 15000"):

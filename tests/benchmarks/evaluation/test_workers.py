@@ -54,7 +54,7 @@ def test_processes_change_nothing_but_the_time(table, tmp_path):
     assert len(list(tmp_path.glob("*.npz"))) == 4
 
 
-def test_a_failing_process_is_told_and_leaves_what_was_done(tmp_path):
+def test_a_failing_process_is_reported_and_finished_fits_are_kept(tmp_path):
     store = PredictionStore(tmp_path)
     bad = _fit(1, targets=np.array([70.0, np.nan, 75.0]))
     with pytest.raises(InputError, match=r"^gradient-boosting:default at 3 labels, split 1: targets must be finite"):
@@ -77,7 +77,7 @@ class Death:
         return os._exit, (3,)
 
 
-def test_a_process_that_dies_is_told(tmp_path):
+def test_a_process_that_dies_is_reported(tmp_path):
     with pytest.raises(RuntimeError, match=r"at 3 labels, split 1: its process ended with exit code 3"):
         make_fits([_fit(0), _fit(1, config=Death())], PredictionStore(tmp_path), 2, lambda *_: None)
     assert multiprocessing.active_children() == []
@@ -109,7 +109,7 @@ def test_a_fit_that_another_is_making_is_waited_for_and_not_made_twice(tmp_path,
     assert (got[0].mean == store.read(fit).mean).all()
 
 
-def test_half_a_file_of_a_killed_process_is_in_nobodys_way(tmp_path):
+def test_half_a_file_of_a_killed_process_does_no_harm(tmp_path):
     fit, store = _fit(), PredictionStore(tmp_path)
     (tmp_path / ".nassurrogate-0123.tmp").write_bytes(b"half")
     (tmp_path / f"{fit.name}.lock").write_bytes(b"")

@@ -99,27 +99,6 @@ def test_no_global_but_plain_data(code: bytes) -> None:
         StreamUnpickler(io.BytesIO(code).read, name="x").load()
 
 
-def test_reading_agrees_with_pickle_on_plain_data() -> None:
-    scalars = (
-        st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text() | st.binary()
-    )
-    keys = st.text(max_size=5) | st.integers() | st.tuples(st.text(max_size=3), st.integers())
-    values = st.recursive(
-        scalars, lambda inner: st.lists(inner) | st.dictionaries(keys, inner) | st.tuples(inner, inner), max_leaves=30
-    )
-
-    @settings(max_examples=150, deadline=None)
-    @given(value=values, protocol=st.integers(2, 5))
-    def agrees(value: Any, protocol: int) -> None:
-        data = pickle.dumps(value, protocol=protocol)
-        if protocol == 2 and (b"_codecs" in data or b"__builtin__" in data):
-            return  # bytes in protocol 2 are text and a function call, which only numpy numbers may use
-        assert StreamUnpickler(io.BytesIO(data).read, name="x").load() == value
-        assert load_plain_pickle(io.BytesIO(data), name="x") == value
-
-    agrees()
-
-
 @settings(max_examples=300, deadline=None)
 @given(data=st.binary(max_size=200))
 def test_noise_is_refused_or_read_but_never_crashes(data: bytes) -> None:

@@ -115,7 +115,7 @@ GOOD = (1.0, 0.9, 0.8, 0.7)
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         ({"hash": "0" * 32}, "no nb101 cell has the hash 0000"),
         ({"hash": "nonsense"}, "malformed nb101 cell 'nonsense'"),
@@ -125,7 +125,7 @@ GOOD = (1.0, 0.9, 0.8, 0.7)
         ({"epochs": 36}, "after epoch 108; expected 36"),
         ({"bits": "01"}, "the adjacency of cell"),
         ({"bits": "2" * 49}, "the adjacency of cell"),
-        ({"bits": "0" * 49}, "no way leads"),
+        ({"bits": "0" * 49}, "no path from"),
         ({"ops": "input,output", "bits": "0100"}, "has the hash"),
         ({"ops": "input,x,output", "bits": "010001000"}, "unknown op 'x'"),
         ({"metrics": "ä"}, "no Base64"),
@@ -141,11 +141,11 @@ GOOD = (1.0, 0.9, 0.8, 0.7)
         ({"more": 1}, r"expected \[hash, epochs"),
     ],
 )
-def test_records_that_are_none(space: NB101, tmp_path: Path, cache: Path, changed: dict[str, Any], told: str) -> None:
+def test_bad_records(space: NB101, tmp_path: Path, cache: Path, changed: dict[str, Any], expected: str) -> None:
     good = row(space, 9, 108, GOOD)
     path = tmp_path / "bad.tfrecord"
     path.write_bytes(framed([good, row(space, 1, 108, GOOD, **changed)]))
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=expected) as caught:
         import_file("nb101", path)
     message = str(caught.value)
     assert "\n" not in message

@@ -111,7 +111,7 @@ def _changed(row: int, column: int, value: Any) -> Callable[[list[Row]], None]:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (_changed(7, 0, "00000020"), "line 9: network 00000020 occurs twice, first in line 8"),
         (_changed(7, 0, "21"), "line 9: malformed macro architecture '21'"),
@@ -128,29 +128,29 @@ def _changed(row: int, column: int, value: Any) -> Callable[[list[Row]], None]:
         (lambda rows: [row.__setitem__(slice(1, 4), [0.9] * 3) for row in rows], "they look like fractions"),
     ],
 )
-def test_tables_that_are_refused(tmp_path: Path, change: Callable[[list[Row]], None], told: str) -> None:
+def test_tables_that_are_refused(tmp_path: Path, change: Callable[[list[Row]], None], message: str) -> None:
     rows = made_up()
     change(rows)
     with pytest.raises(InputError) as caught:
         import_file("macro", as_csv(tmp_path / "wrong.csv", rows))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert str(caught.value).startswith("wrong.csv: ")
     assert "\n" not in str(caught.value)
     assert store.list_imports("macro") == []
 
 
 @pytest.mark.parametrize(
-    ("header", "told"),
+    ("header", "message"),
     [
         ((*COLUMNS[:-1], "flop"), "unknown column 'flop'; known: arch, test_acc_1"),
         (COLUMNS[:-1], "expected arch, test_acc_1, test_acc_2, test_acc_3, params, flops, each once"),
         ((*COLUMNS[:-1], "params"), "each once"),
     ],
 )
-def test_headers_that_are_refused(tmp_path: Path, header: tuple[str, ...], told: str) -> None:
+def test_headers_that_are_refused(tmp_path: Path, header: tuple[str, ...], message: str) -> None:
     with pytest.raises(InputError) as caught:
         import_file("macro", as_csv(tmp_path / "wrong.csv", [], header))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def _good() -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _good() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "is not readable JSON"),
         ("{" + '"a":{' * 100_000, "is not readable JSON"),
@@ -178,13 +178,13 @@ def _good() -> dict[str, Any]:
         (f'{{"00000000": {json.dumps(_good())}, "00000000": {json.dumps(_good())}}}', "occurs twice, first in"),
     ],
 )
-def test_json_that_is_refused(tmp_path: Path, text: Any, told: str) -> None:
+def test_json_that_is_refused(tmp_path: Path, text: Any, message: str) -> None:
     path = tmp_path / "wrong.json"
     text = json.dumps(text) if isinstance(text, dict) else text
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError) as caught:
         import_file("macro", path)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

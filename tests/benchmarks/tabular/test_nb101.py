@@ -91,14 +91,14 @@ def test_without_rows_every_cell_has_a_validation_accuracy(space: NB101, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
-        ({"hash": None}, "'hash', which names the cells, is not there"),
+        ({"hash": None}, "'hash', which names the cells, is missing"),
         ({"hash": np.zeros((4, 16), np.uint8)}, "row 0 of the array 'hash': no nb101 cell has the hash 0000"),
         ({"hash": np.zeros((4, 8), np.uint8)}, r"'hash' is uint8\(4, 8\)"),
         ({"hash": np.array(["x", "y"])}, "row 0 of the array 'hash' is no hash: 'x'"),
-        ({"hash": np.empty((0, 16), np.uint8)}, "no rows|not that of the cells"),
-        ({"params": np.ones(4, np.int32)}, "'params' is not that of the cells"),
+        ({"hash": np.empty((0, 16), np.uint8)}, "no rows|does not match the cells"),
+        ({"params": np.ones(4, np.int32)}, "'params' does not match the cells"),
         ({"test_acc_mean": np.array([90.0, 91.0, 92.0, 93.0])}, "'test_acc_mean' holds 90; expected 0 to 1"),
         ({"test_acc_mean": np.array([0.1, -0.1, 0.2, 0.3])}, "holds -0.1"),
         ({"test_acc_mean": np.array([0.1, np.inf, 0.2, 0.3])}, "holds inf"),
@@ -115,10 +115,10 @@ def test_without_rows_every_cell_has_a_validation_accuracy(space: NB101, tmp_pat
         ({"test_acc_mean": np.array([None] * 4)}, "expected numbers or text"),
     ],
 )
-def test_arrays_that_are_none(space: NB101, tmp_path: Path, cache: Path, changed: dict[str, object], told: str) -> None:
+def test_bad_arrays(space: NB101, tmp_path: Path, cache: Path, changed: dict[str, object], expected: str) -> None:
     given = arrays(space) | changed
     np.savez(tmp_path / "bad.npz", **{name: values for name, values in given.items() if values is not None})
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=expected) as caught:
         import_file("nb101", tmp_path / "bad.npz")
     assert "\n" not in str(caught.value)
     assert "bad.npz" in str(caught.value)

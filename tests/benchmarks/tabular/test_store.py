@@ -55,11 +55,12 @@ def test_a_direction_comes_back_and_imports_of_old_have_none() -> None:
     ).path
     found = load_benchmark("nb201", "svhn").metrics
     assert (found["harm_count"].direction, found["fun_count"].direction) == ("minimize", None)
-    for told, expected in (("maximize", "maximize"), (None, None), ("absent", None), ("up", "damaged"), (5, "damaged")):
+    stored = {"maximize": "maximize", None: None, "absent": None, "up": "damaged", 5: "damaged"}
+    for given, expected in stored.items():
         tensors, meta = _opened(path)
         for entry in meta["columns"]:
-            entry["direction"] = told
-            if told == "absent":
+            entry["direction"] = given
+            if given == "absent":
                 del entry["direction"]
         other = path.with_name("other.safetensors")
         signed = json.dumps({**meta, "name": "other"})

@@ -1,4 +1,4 @@
-"""What predictors read of cells: all that belongs to a class in one row, and which rows are scored together."""
+"""Inputs of predictors of cells: one row per class, and the rows that are scored together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nassurrogate.architecture import CellGraph
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.graphs.codes import op_vocabulary
 from nassurrogate.predictors.inputs.cells import CHUNK, chunks, class_scores, is_tabulated, read
 from nassurrogate.predictors.inputs.graph_batch import node_depths
@@ -19,7 +19,7 @@ CELL_SPACES = [name for name in space_names() if isinstance(get_space(name), Cel
 
 
 def graph_in_row(space, cells, row):
-    """The cell of a row, as it was before it was padded."""
+    """The graph of a row, without padding."""
     n = int(cells.graph.mask[row].sum())
     assert cells.graph.mask[row, :n].all()
     ops = [op_vocabulary(space.computing_ops)[code] for code in cells.graph.op[row, :n]]
@@ -31,7 +31,7 @@ def graph_in_row(space, cells, row):
 @pytest.mark.parametrize("name", CELL_SPACES)
 @settings(max_examples=10)
 @given(data=st.data())
-def test_a_row_is_what_the_class_is(name, data):
+def test_a_row_describes_its_class(name, data):
     space = get_space(name)
     picked = data.draw(st.lists(st.integers(0, space.size - 1), min_size=1, max_size=12), "cells")
     archs = space.parse_many([*picked, picked[0]])
@@ -48,8 +48,8 @@ def test_a_row_is_what_the_class_is(name, data):
 
 
 @pytest.mark.parametrize(("name", "n_costs"), [("nb201", 0), ("nb101", 2)])
-def test_costs_are_told_where_they_belong_to_the_class(name, n_costs):
-    """Of nb201's cells of one class some are dearer: nothing is told of that."""
+def test_costs_are_read_if_a_class_shares_them(name, n_costs):
+    """Some of nb201's cells of one class cost more than others: costs are not read."""
     space = get_space(name)
     scores, probes = class_scores(space), probe_features(space)
     assert not scores.flags.writeable
@@ -76,7 +76,7 @@ def test_chunks_have_one_length_and_one_size(sizes):
     assert sorted({row for rows in found for row in rows.tolist()}) == list(range(len(sizes)))
 
 
-def test_some_of_them(space):
+def test_taking_rows(space):
     cells = read(space, np.arange(10))
     rows = np.array([7, 7, 2])
     some = cells.take(rows)

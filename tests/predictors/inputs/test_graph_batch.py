@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nassurrogate.architecture import CellGraph
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.predictors.inputs.graph_batch import encode, relabelled
 
 OPS = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
@@ -14,7 +14,7 @@ OPS = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", 
 @pytest.mark.parametrize("by_depth", [True, False])
 def test_a_relabelled_cell_is_the_same_cell(space, by_depth):
     cells = space.sample(40, np.random.default_rng(0))
-    graphs = [space.graph(cell, reduced=by_depth) for cell in cells]
+    graphs = [space.graph(cell, canonical=by_depth) for cell in cells]
     batch = encode(graphs, OPS, 10, depth_as_position=by_depth)
     other = relabelled(batch, np.random.default_rng(1), depth_as_position=by_depth)
     assert (other.mask == batch.mask).all()
@@ -33,6 +33,6 @@ def test_a_relabelled_cell_is_the_same_cell(space, by_depth):
 
 
 def _key(graph):
-    from nassurrogate.graphs.canonical import graph_key, reduce_graph
+    from nassurrogate.graphs.canonical import canonical_graph, graph_key
 
-    return graph_key(reduce_graph(graph)), sorted(graph.ops)
+    return graph_key(canonical_graph(graph)), sorted(graph.ops)

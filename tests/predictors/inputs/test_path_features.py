@@ -1,4 +1,4 @@
-"""Paths counted all at once are the paths of the graph."""
+"""Paths counted for many graphs at once are those of each graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CELL_SPACES = [name for name in space_names() if isinstance(get_space(name), Cel
 
 
 def walked(space, cell):
-    """A cell's features by networkx: every simple path, as often as its edges' multiplicities say."""
+    """The features of a cell by networkx: every simple path, times the multiplicities of its edges."""
     graph = cell.graph().to_networkx()
     ops = nx.get_node_attributes(graph, "op")
     counts = Counter()
@@ -41,7 +41,7 @@ def walked(space, cell):
 
 
 @pytest.mark.parametrize("name", CELL_SPACES)
-def test_they_are_what_walking_the_graph_finds(name):
+def test_they_are_the_paths_of_the_graph(name):
     space = get_space(name)
     cells = space.sample(150, np.random.default_rng(0))
     expected = [walked(space, cell) for cell in cells]
@@ -65,7 +65,7 @@ def test_isomorphic_cells_share_a_row(space):
 
 
 def test_a_space_too_large_for_a_table_gives_the_same(space, monkeypatch):
-    """Then only the given cells are counted, some at a time."""
+    """Only the given cells are counted, in chunks."""
     cells = space.sample(500, np.random.default_rng(1)) * 2
     expected = path_features(space, cells)
     monkeypatch.setattr(module, "_LARGEST_TABLE", 0)
@@ -75,7 +75,7 @@ def test_a_space_too_large_for_a_table_gives_the_same(space, monkeypatch):
     assert len(features) == len(set(space.class_ids()[[space.index(cell) for cell in cells]]))
 
 
-def test_what_is_given_back_is_the_callers_own(space):
+def test_callers_may_change_the_result(space):
     first = path_features(space, space.parse_many(range(5)))
     first[:] = -7
     assert (path_features(space, space.parse_many(range(5))) >= -1).all()

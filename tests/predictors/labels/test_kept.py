@@ -1,4 +1,4 @@
-"""Labels inside a saved predictor: the same again, and nothing that cannot have been written."""
+"""Labels in the file of a predictor: restored, and refused if invalid."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TARGET = st.floats(-1e30, 1e30)
 
 @settings(max_examples=30)
 @given(labels=st.lists(st.tuples(st.integers(0, 15_624), TARGET), min_size=1, max_size=40))
-def test_labels_come_back(space, labels):
-    """In their order, a cell as often as it was measured."""
+def test_labels_are_restored(space, labels):
+    """In order, including repeated cells."""
     index, target = zip(*labels, strict=True)
     archs = space.parse_many(list(index))
     arrays = label_arrays(space, archs, np.array(target))
@@ -34,7 +34,7 @@ OPEN = CategoricalSpace("mine", {"kernel": [3, 5], "name": ["a", "é", "\\n"]})
 
 
 @given(labels=st.lists(st.tuples(st.integers(0, 5), TARGET), min_size=1, max_size=20))
-def test_labels_of_a_space_without_order_come_back(labels):
+def test_labels_of_a_space_without_order_are_restored(labels):
     every = list(OPEN.members())
     archs, target = [every[place] for place, _ in labels], [value for _, value in labels]
     arrays = label_arrays(OPEN, archs, np.array(target))
@@ -51,7 +51,7 @@ GOOD = ["kernel=3 name=a", "kernel=5 name=a"]
 
 
 @pytest.mark.parametrize(
-    ("strings", "target", "told"),
+    ("strings", "target", "message"),
     [
         (_text(GOOD)[:-1], np.zeros(2), "are not JSON"),
         (_text(b"\xff\xfe\x00"), np.zeros(2), "are not JSON"),
@@ -70,15 +70,15 @@ GOOD = ["kernel=3 name=a", "kernel=5 name=a"]
         (_text(["x" * 5000]), np.zeros(1), "malformed"),
     ],
 )
-def test_strings_that_cannot_have_been_written_are_refused(strings, target, told):
-    with pytest.raises(InputError, match=told) as raised:
+def test_invalid_strings_are_refused(strings, target, message):
+    with pytest.raises(InputError, match=message) as raised:
         read_labels(OPEN, {"labels.arch": strings, "labels.target": target})
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 400
 
 
 @pytest.mark.parametrize(
-    ("index", "target", "told"),
+    ("index", "target", "message"),
     [
         (np.array([1, 2], np.int32), np.zeros(2), "expected int64"),
         (np.array([1.0, 2.0]), np.zeros(2), "expected int64"),
@@ -94,7 +94,7 @@ def test_strings_that_cannot_have_been_written_are_refused(strings, target, told
         (np.zeros(1_000_001, np.int64), np.zeros(1_000_001), "expected 1 to"),
     ],
 )
-def test_what_cannot_have_been_written_is_refused(space, index, target, told):
-    with pytest.raises(InputError, match=told) as raised:
+def test_invalid_arrays_are_refused(space, index, target, message):
+    with pytest.raises(InputError, match=message) as raised:
         read_labels(space, {"labels.index": index, "labels.target": target})
     assert "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""The Gaussian process of fixed kernel: scikit-learn and refits without a label are the oracles."""
+"""The Gaussian process of fixed kernel; scikit-learn and refits without a label are the oracles."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def oracle(inputs, scores):
 
 
 def predicted(regressor, inputs):
-    """Mean, and the deviation of a label instead of the function."""
+    """Mean, and the deviation of a label, not of the function."""
     mean, deviation = regressor.predict(inputs, return_std=True)
     return mean, np.sqrt(deviation**2 + KERNEL.noise)
 
 
-def made_up(n, n_features, seed, *, twins=False):
+def made_up(n, n_features, seed, *, repeated=False):
     rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((n, n_features)) / np.sqrt(n_features)
-    if twins:
-        inputs[n // 2 :] = inputs[: n - n // 2]  # a cell that was measured twice
+    if repeated:
+        inputs[n // 2 :] = inputs[: n - n // 2]  # a cell that was evaluated twice
     return inputs, rng.standard_normal(n)
 
 
@@ -38,14 +38,14 @@ problems = {
     "n": st.integers(1, 30),
     "n_features": st.integers(1, 8),
     "seed": st.integers(0, 999),
-    "twins": st.booleans(),
+    "repeated": st.booleans(),
 }
 
 
 @settings(max_examples=30)
 @given(**problems)
-def test_the_posterior_is_that_of_scikit_learn(n, n_features, seed, twins):
-    inputs, scores = made_up(n, n_features, seed, twins=twins)
+def test_the_posterior_is_that_of_scikit_learn(n, n_features, seed, repeated):
+    inputs, scores = made_up(n, n_features, seed, repeated=repeated)
     elsewhere, _ = made_up(7, n_features, seed + 1)
     process = CellProcess(inputs, scores)
     for place in (inputs, elsewhere):
@@ -55,8 +55,8 @@ def test_the_posterior_is_that_of_scikit_learn(n, n_features, seed, twins):
 
 @settings(max_examples=15)
 @given(**problems)
-def test_held_out_is_a_refit_without_the_label(n, n_features, seed, twins):
-    inputs, scores = made_up(n, n_features, seed, twins=twins)
+def test_held_out_is_a_refit_without_the_label(n, n_features, seed, repeated):
+    inputs, scores = made_up(n, n_features, seed, repeated=repeated)
     held = CellProcess(inputs, scores).held_out()
     assert held.place.tolist() == list(range(n))
     for label in range(n):
@@ -70,8 +70,8 @@ def test_held_out_is_a_refit_without_the_label(n, n_features, seed, twins):
 
 
 @pytest.mark.parametrize(("n", "n_wide"), [(511, 511), (512, 256), (700, 256)])
-def test_of_many_labels_the_first_say_how_wide_it_is(n, n_wide):
-    """All say what the mean is."""
+def test_the_first_of_many_labels_determine_the_variance(n, n_wide):
+    """All labels determine the mean."""
     inputs, scores = made_up(n, 5, 0)
     elsewhere, _ = made_up(50, 5, 1)
     process = CellProcess(inputs, scores)
@@ -87,7 +87,7 @@ def test_of_many_labels_the_first_say_how_wide_it_is(n, n_wide):
         without = np.delete(np.arange(n), label)
         mean, deviation = predicted(oracle(inputs[without], scores[without]), inputs[[label]])
         assert held.mean[row] == pytest.approx(mean[0], abs=1e-6)
-        if n_wide < n:  # none of the first ones is this label
+        if n_wide < n:  # this label is not among the first
             deviation = predicted(first, inputs[[label]])[1]
         assert held.spread[row] == pytest.approx(deviation[0], abs=1e-6)
 
@@ -113,7 +113,7 @@ def test_restored_it_predicts_the_same(n):
         lambda value: value * 1e300,
     ],
 )
-def test_what_is_not_of_so_many_labels_is_refused(name, spoil):
+def test_arrays_of_another_number_of_labels_are_refused(name, spoil):
     inputs, scores = made_up(20, 5, 0)
     state = CellProcess(inputs, scores).state()
     with pytest.raises(InputError, match=name):
@@ -151,13 +151,13 @@ def by_hand(names, first, second, probes=None):
     return total
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("message", [True, False])
 @settings(max_examples=25)
 @given(index=st.tuples(st.integers(0, 15_624), st.integers(0, 15_624)), seed=st.integers(0, 99))
-def test_the_squared_distance_of_two_cells(space, told, index, seed):
+def test_the_squared_distance_of_two_cells(space, message, index, seed):
     features = path_features(space, space.parse_many(list(index)))
     before = features.copy()
-    probes = np.random.default_rng(seed).standard_normal((2, 25)) if told else None
+    probes = np.random.default_rng(seed).standard_normal((2, 25)) if message else None
     rows = kernel_inputs(space, features, probes)
     assert (features == before).all()
     wanted = by_hand(feature_names(space), *features, probes)

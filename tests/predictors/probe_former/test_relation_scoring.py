@@ -1,4 +1,4 @@
-"""The layout for scoring computes what the network computes as it is trained."""
+"""The layouts for scoring and training give the same predictions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ N_OPS = 5
     blocks=st.integers(1, 3),
     seed=st.integers(0, 999),
 )
-def test_they_agree(n_cells, n_nodes, n_probes, width, blocks, seed):
+def test_both_layouts_agree(n_cells, n_nodes, n_probes, width, blocks, seed):
     draw = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -58,7 +58,7 @@ def test_every_piece_is_done_once_on_threads_of_one_core(threads):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_piece_that_fails_ends_it(threads):
+def test_a_failing_piece_raises(threads):
     before = torch.get_num_threads()
 
     def work(piece):

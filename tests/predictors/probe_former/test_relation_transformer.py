@@ -1,4 +1,4 @@
-"""The relation transformer: who attends to whom, and what a prediction does not depend on."""
+"""The relation transformer: which nodes attend to which, and its invariances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nassurrogate.architecture import CellGraph
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.predictors.inputs.graph_batch import encode, relabelled
 from nassurrogate.predictors.probe_former.relation_transformer import (
     DEEPEST,
@@ -24,7 +24,7 @@ OPS = ("input", "conv", "pool", "output")
 
 @st.composite
 def adjacencies(draw, most_nodes=8, most_times=3):
-    """(n, n) whole numbers, strictly upper triangular: a directed graph without cycles, edges more than once."""
+    """(n, n) whole numbers, strictly upper triangular: a directed acyclic graph with multiplicities."""
     n = draw(st.integers(2, most_nodes))
     times = st.integers(0, most_times)
     adjacency = np.zeros((n, n), np.int64)
@@ -50,7 +50,7 @@ def read(batch, *, masked=True):
 
 
 def network(n_probes=3, seed=0):
-    """In double precision, with all weights far from their start."""
+    """In double precision, with all weights far from their initial values."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = RelationTransformer(len(OPS), n_probes, width=16, blocks=2, ffn_ratio=2).double().eval()
@@ -71,12 +71,12 @@ def predict(net, batch, probes, *, masked=True):
 @settings(max_examples=60)
 @given(adjacency=adjacencies(), padding=st.integers(0, 3))
 def test_each_head_attends_along_its_relation(adjacency, padding):
-    """networkx says who is related; a node sees itself beside those, and nobody else."""
+    """networkx finds the related nodes; a node attends to these and itself only."""
     n = len(adjacency)
     padded = torch.zeros(1, n + padding, n + padding)
     padded[0, :n, :n] = torch.from_numpy(adjacency)
     mask = torch.arange(n + padding)[None] < n
-    weights = relation_bias(padded, mask)[0].exp()  # e to the bias is what a node weighs in the softmax
+    weights = relation_bias(padded, mask)[0].exp()  # e to the bias is the factor of a node in the softmax
     graph = nx.from_numpy_array(adjacency > 0, create_using=nx.DiGraph)
     related = {
         "parents": graph.predecessors,
@@ -102,8 +102,8 @@ def test_without_relations_every_node_attends_to_all_nodes(adjacency, padding):
     assert ((weights > 0) == (batch.mask[0] | itself)).all()
 
 
-def test_a_node_that_is_related_to_none_hears_of_none():
-    """Two operations that nobody reads: what one of them is changes the mean of the nodes, not the other's state."""
+def test_unrelated_nodes_do_not_affect_each_other():
+    """Of two operations that no node reads, one does not change the state of the other."""
     adjacency = np.zeros((4, 4), np.int64)
     adjacency[0, 3] = 1
     states = []
@@ -119,8 +119,8 @@ def test_a_node_that_is_related_to_none_hears_of_none():
     assert changed.tolist() == [False, False, True, False, False]
 
 
-def test_an_edge_that_counts_twice_is_a_parent_twice():
-    """To its child the node weighs in the softmax what two equal parents weigh."""
+def test_an_edge_of_multiplicity_2_is_two_parents():
+    """In the softmax of its child, the node has the weight of two equal parents."""
     once = torch.tensor([[[0.0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]]])
     twice = torch.tensor([[[0.0, 1, 0], [0, 0, 2], [0, 0, 0]]])
     mask = torch.ones(1, 4, dtype=torch.bool)
@@ -147,7 +147,7 @@ def test_the_order_of_the_nodes_changes_nothing(adjacency, seed, masked):
 @settings(max_examples=30)
 @given(first=adjacencies(), second=adjacencies(), padding=st.integers(1, 4), masked=st.booleans())
 def test_padding_changes_nothing(first, second, padding, masked):
-    """Nor does the cell beside it."""
+    """Nor do other cells in the batch."""
     net, probes = network(), np.random.default_rng(0).standard_normal((2, 3))
     cells = [cells_of(first), cells_of(second)]
     together = predict(net, batch_of(cells, 8 + padding), probes, masked=masked)
@@ -160,14 +160,14 @@ def test_padding_changes_nothing(first, second, padding, masked):
 # --- what it does depend on ------------------------------------------------------------------------------------------
 
 
-def test_probes_are_heard():
+def test_probes_matter():
     batch = batch_of([cells_of(np.triu(np.ones((4, 4), np.int64), 1))] * 2, 5)
     one, other = predict(network(), batch, np.array([[0.0, 1, 2], [0, 1, 3]]))
     assert one != other
     assert RelationTransformer(len(OPS), 0, 16, 1, 2).probe is None
 
 
-def test_directions_are_seen():
+def test_directions_matter():
     """A convolution before the pooling is not one after it, although both are paths of the same nodes."""
     chain = np.diag(np.ones(3, np.uint8), 1)
     cells = [CellGraph(("input", *inner, "output"), chain) for inner in (("conv", "pool"), ("pool", "conv"))]
@@ -176,7 +176,7 @@ def test_directions_are_seen():
 
 
 def test_the_features_of_a_node():
-    """A chain that is deeper than depths are told apart, the first edge three times."""
+    """A chain deeper than the depths that are distinguished, the first edge three times."""
     n = DEEPEST + 4
     adjacency = np.diag(np.ones(n - 1, np.int64), 1)
     adjacency[0, 1] = 3

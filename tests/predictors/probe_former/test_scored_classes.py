@@ -1,4 +1,4 @@
-"""Classes that are scored when they are asked for: the same in any order, and never twice."""
+"""Classes scored on demand: in any order, and never twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIZES = np.resize(np.array([2, 5, 5, 5, 7], dtype=np.uint8), N_CLASSES)
 
 
 class Scorer:
-    """Says of a class its number and twice that; keeps what it was asked for."""
+    """Scores a class with its number and twice that; notes the classes."""
 
     def __init__(self):
         self.asked = []
@@ -27,7 +27,7 @@ class Scorer:
 
 @settings(max_examples=50)
 @given(st.lists(st.lists(st.integers(0, N_CLASSES - 1), min_size=1, max_size=400), max_size=12))
-def test_whatever_is_asked_in_whatever_order(batches):
+def test_any_classes_in_any_order(batches):
     known, scorer = ScoredClasses(SIZES, 2), Scorer()
     for batch in batches:
         classes = np.array(batch)
@@ -36,7 +36,7 @@ def test_whatever_is_asked_in_whatever_order(batches):
     assert len(set(every.tolist())) == len(every), "none is scored twice"
 
 
-def test_one_alone_brings_a_chunk_of_its_size():
+def test_one_class_scores_a_chunk_of_its_size():
     known, scorer = ScoredClasses(SIZES, 2), Scorer()
     known.take(np.array([3, 3]), scorer)
     (asked,) = scorer.asked

@@ -1,4 +1,4 @@
-"""A process that grows by labels and by candidates: scikit-learn's, refitted from nothing, is the oracle."""
+"""A process with growing labels and candidates; a fresh fit of scikit-learn's is the oracle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KERNEL = ConstantKernel(VARIANCE) * Matern(length_scale=1.0, nu=1.5)
 INPUTS = np.random.default_rng(0).standard_normal((60, FEATURES)) / 2
 VALUES = np.random.default_rng(1).standard_normal(60)
 keys_of = st.lists(st.integers(0, 59), max_size=25)
-"""Rows of `INPUTS`; a row may stand there twice, as a cell that was measured twice."""
+"""Rows of `INPUTS`; a row may occur twice, like a cell that was evaluated twice."""
 
 
 def oracle(keys, values):
@@ -60,7 +60,7 @@ def test_the_posterior_is_that_of_scikit_learn(keys, elsewhere):
 @settings(max_examples=20)
 @given(keys=st.lists(st.integers(0, 59), min_size=1, max_size=15))
 def test_a_label_left_out_is_a_refit_without_it(keys):
-    """Its variance is that of a label, noise and all."""
+    """Its variance includes the noise of a label."""
     keys, values = np.array(keys), VALUES[: len(keys)]
     mean, variance = labelled(keys).leave_one_out(values)
     for place in range(len(keys)):
@@ -82,7 +82,7 @@ steps = st.lists(
 
 @settings(max_examples=80)
 @given(steps=steps)
-def test_labels_and_candidates_in_any_order_leave_what_a_fresh_process_says(steps):
+def test_the_order_of_labels_and_candidates_does_not_matter(steps):
     process, labels, candidates = new_process(), [], []
     for step, rows in [*steps, ("look", [])]:
         if step == "candidates":

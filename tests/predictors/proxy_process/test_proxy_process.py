@@ -1,4 +1,4 @@
-"""The process that searches ask: its prior, its growing candidates, and what it costs to be imported."""
+"""The default predictor of searches: its prior, its growing candidates, and its imports."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
 from nassurrogate.predictors.inputs.cells import read
 from nassurrogate.predictors.inputs.path_features import class_numbers
-from nassurrogate.predictors.labels.scale import RankScale, mean_ranks
+from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.proxy_process import prior as module
 from nassurrogate.predictors.proxy_process.growing_process import GrowingProcess
 from nassurrogate.predictors.proxy_process.prior import PROXIES, proxy_scores
 from nassurrogate.proxies.names import PROBE_NAMES
+from nassurrogate.proxies.normal_scores import mean_ranks
 from nassurrogate.proxies.table import probe_features
 
 indices = st.integers(0, 15_624)
@@ -41,7 +42,7 @@ def test_mean_ranks_are_those_of_scipy(values):
 
 @pytest.fixture
 def scores_of(space, monkeypatch):
-    """`scores_of(table)`: the prior's scores where the space ships another table of probes."""
+    """`scores_of(table)`: the prior's scores with another table of probes."""
 
     def scored(table: np.ndarray) -> np.ndarray:
         monkeypatch.setattr(module, "probe_features", lambda _: table)
@@ -61,14 +62,14 @@ def test_the_prior_rises_with_each_proxy(space, scores_of, name):
 
 
 @given(rows=st.lists(st.integers(0, 5424), min_size=2, max_size=60, unique=True))
-def test_what_is_no_worse_by_any_proxy_is_expected_to_be_no_worse(space, rows):
+def test_the_prior_is_monotonic_in_the_proxies(space, rows):
     proxies = probe_features(space)[rows][:, [PROBE_NAMES.index(name) for name in PROXIES]]
     no_worse = (proxies[:, None] >= proxies).all(axis=2)
     scores = proxy_scores(space)[rows]
     assert (scores[:, None] >= scores)[no_worse].all()
 
 
-def test_without_a_table_of_probes_nothing_is_expected(space, monkeypatch):
+def test_without_a_table_of_probes_the_prior_is_flat(space, monkeypatch):
     monkeypatch.setattr(module, "has_probes", lambda _: False)
     assert proxy_scores.__wrapped__(space).tolist() == [0.0] * space.n_classes
 
@@ -91,15 +92,15 @@ def test_the_prior_ranks_cells_far_better_than_chance(space, truth):
     assert kendalltau(scores[space.class_ids()], truth).statistic > 0.5
 
 
-def test_with_no_slope_the_prior_plays_no_part(space, make, truth):
+def test_without_a_slope_the_prior_does_not_matter(space, make, truth):
     cells = space.sample(40, np.random.default_rng(0))
     labels = truth[[cell.index for cell in cells]]
     predictor = make("proxy-process", slope=0.0, slope_std=0.0)
     predictor.fit(cells[:30], labels[:30])
 
     def inputs_of(classes):
-        told = read(space, classes)
-        return kernel_inputs(space, told.paths, told.probes)
+        cells = read(space, classes)
+        return kernel_inputs(space, cells.paths, cells.probes)
 
     inputs = inputs_of(class_numbers(space, cells))
     process = GrowingProcess(
@@ -137,9 +138,7 @@ steps = st.lists(
 
 @settings(max_examples=60)
 @given(first=st.lists(indices, min_size=1, max_size=5), candidate=indices, steps=steps)
-def test_candidates_have_the_posterior_whatever_the_order_of_fits_and_candidates(
-    space, make, truth, first, candidate, steps
-):
+def test_the_order_of_fits_and_candidates_does_not_matter(space, make, truth, first, candidate, steps):
     predictor = make("proxy-process")
     growing = predictor.candidate_posterior()
     assert len(growing) == 0
@@ -179,7 +178,7 @@ def test_labels_are_encoded_as_they_are_learned(space, make, truth):
 # --- many labels, and how sure it is ---------------------------------------------------------------------------------
 
 
-def test_of_many_labels_a_choice_by_seed_is_learned(space, make, truth):
+def test_the_seed_chooses_among_many_labels(space, make, truth):
     cells = np.random.default_rng(0).permutation(15_625)[:120]
 
     def predicted(labels=truth[cells], **options):
@@ -197,7 +196,7 @@ def test_of_many_labels_a_choice_by_seed_is_learned(space, make, truth):
 
 
 @pytest.mark.parametrize("n_labels", [30, 100])
-def test_nine_in_ten_labels_lie_within_the_interval_of_ninety_percent(space, make, truth, n_labels):
+def test_intervals_cover_90_percent(space, make, truth, n_labels):
     shares = []
     for seed in range(10):
         order = np.random.default_rng(seed).permutation(space.size)
@@ -212,7 +211,7 @@ def test_nine_in_ten_labels_lie_within_the_interval_of_ninety_percent(space, mak
 @pytest.mark.parametrize(
     "wrong", [{"noise": 0.0}, {"noise": float("nan")}, {"slope": 11.0}, {"slope_std": -0.1}, {"most_labels": 0}]
 )
-def test_a_configuration_that_no_fit_could_use_is_refused(make, wrong):
+def test_an_invalid_configuration_is_refused(make, wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         make("proxy-process", **wrong)
 

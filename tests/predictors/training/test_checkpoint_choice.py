@@ -1,4 +1,4 @@
-"""What epochs are chosen by."""
+"""The criterion that chooses checkpoints."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from scipy.stats import kendalltau
 from nassurrogate.predictors.training.checkpoint_choice import minus_tau
 
 
-def test_each_member_is_judged_by_the_order_of_its_first_view():
+def test_it_is_the_tau_of_each_members_first_view():
     rng = np.random.default_rng(0)
     prediction, target = torch.from_numpy(rng.normal(size=(3, 20, 2))), torch.from_numpy(rng.normal(size=(3, 20)))
     expected = [-kendalltau(p[:, 0], t).statistic for p, t in zip(prediction.numpy(), target.numpy(), strict=True)]
     np.testing.assert_allclose(minus_tau(prediction, target), expected)
 
 
-def test_who_says_one_thing_of_all_is_the_worst():
+def test_constant_predictions_are_the_worst():
     assert minus_tau(torch.zeros(1, 5, 1), torch.arange(5.0)[None]).tolist() == [1.0]

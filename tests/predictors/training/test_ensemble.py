@@ -1,4 +1,4 @@
-"""An ensemble trained as one batched model: what its members promise, and which labels they see when."""
+"""An ensemble trained as one batched model: independence of its members, and the labels of every batch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nassurrogate.errors import InputError
+from nassurrogate.predictors.nar_former_v1 import NarFormerV1
 from nassurrogate.predictors.nar_former_v2 import NarFormerV2, NarFormerV2Net, V2Config
 from nassurrogate.predictors.training.ensemble import Ensemble, Labelled, Schedule
 from nassurrogate.predictors.training.losses import rank_loss
@@ -47,8 +48,8 @@ def test_a_member_computes_what_the_network_alone_does(space, members):
             np.testing.assert_allclose(net(*inputs), row, rtol=0, atol=1e-9)
 
 
-def test_members_start_apart_and_train_apart(space):
-    """What one member's weights are has no influence on another's training."""
+def test_members_are_independent(space):
+    """The weights of a member do not affect the training of another."""
     plain, disturbed = untrained(), untrained()
     first = plain.weights["head.0.weight"]
     assert (first[0] != first[1]).any()
@@ -61,7 +62,7 @@ def test_members_start_apart_and_train_apart(space):
 
 
 def test_a_batched_step_is_the_step_each_member_takes_alone(space):
-    """One full batch an epoch, so that the order of the batches cannot matter; AdamW as torch has it is the oracle."""
+    """One full batch per epoch, so that the order of batches does not matter; PyTorch's AdamW is the oracle."""
     data, ensemble = labelled(space), untrained()
     starts = {name: value.clone() for name, value in ensemble.weights.items()}
     full = Schedule(epochs=3, batch=12, learning_rate=1e-3, weight_decay=0.01, warmup=0.1, patience=2)
@@ -77,12 +78,12 @@ def test_a_batched_step_is_the_step_each_member_takes_alone(space):
             rank_loss(output[None, :, None], data.targets[None]).sum().backward()
             optimizer.step()
         for name, value in net.state_dict().items():
-            # Adam's first steps have the size of the rate whatever the gradient: where that is noise, so is the step.
+            # The size of Adam's first steps does not depend on the gradient: noise in its sign is noise in the step.
             close = np.isclose(value, ensemble.weights[name][member], rtol=0, atol=1e-5)
             assert close.mean() > 0.99, name
 
 
-def test_the_rate_warms_up_and_falls_to_nothing():
+def test_the_rate_warms_up_and_falls_to_0():
     rates = [SCHEDULE.rate(step, 100) for step in range(100)]
     assert rates[9] == max(rates) == 1
     assert rates[:10] == pytest.approx(np.linspace(0.1, 1, 10))
@@ -90,8 +91,8 @@ def test_the_rate_warms_up_and_falls_to_nothing():
     assert [SCHEDULE.rate(0, 1), Schedule(1, 1, 1, 0, 0.99, 1).rate(1, 2)] == [1, 1]
 
 
-class _Recorded:
-    """A loss that gives a member's held-out rows what a test prescribes, and remembers the targets it was shown."""
+class _Scripted:
+    """A loss with prescribed values on held-out rows, which notes the targets of training batches."""
 
     def __init__(self, held_out: list[list[float]], n_held: int) -> None:
         self.script, self.n_held = iter(held_out), n_held
@@ -116,19 +117,19 @@ def test_early_stopping_keeps_each_members_best_weights(space):
     for epochs in (1, 2):  # the weights after one and two epochs of the same schedule
         ensemble = untrained(2)
         worse = [[float(-e)] * 2 for e in range(epochs)] + [[9.0, 9.0]] * 9
-        ensemble.fit(train, long, _Recorded(worse, 4), held_out=held)
+        ensemble.fit(train, long, _Scripted(worse, 4), held_out=held)
         snapshots.append(ensemble.weights)
-    loss, ensemble = _Recorded(script, 4), untrained(2)
+    loss, ensemble = _Scripted(script, 4), untrained(2)
     ensemble.fit(train, long, loss, held_out=held, progress=lambda *step: calls.append(step))
     for name, value in ensemble.weights.items():
         assert torch.equal(value[0], snapshots[1][name][0])
         assert torch.equal(value[1], snapshots[0][name][1])
-    assert calls == [(1, 9), (2, 9), (3, 9), (4, 9), (9, 9)]  # stopped after the fourth, and says so
+    assert calls == [(1, 9), (2, 9), (3, 9), (4, 9), (9, 9)]  # stopped after the fourth, and progress ends
     assert len(loss.seen) == 4 * 2
     assert set(torch.cat([t.flatten() for t in loss.seen]).tolist()) == set(train.targets.tolist())
 
 
-def test_a_fit_that_diverges_says_so(space):
+def test_a_diverging_fit_raises(space):
     data = labelled(space)
     bad = Labelled(data.inputs, torch.full_like(data.targets, torch.inf))
     with pytest.raises(InputError, match="diverged"):
@@ -154,8 +155,8 @@ def numbered(n):
     return Labelled((torch.randn(n, 1, 3, generator=_rng()),), torch.arange(float(n)))
 
 
-def shown(n, batch, members, epochs=2, pools=None):
-    """Targets (M, B) of every batch that the members are shown."""
+def batches_of(n, batch, members, epochs=2, pools=None):
+    """Targets (M, B) of every batch."""
     ensemble = Ensemble.untrained(_Linear, members, 0, torch.device("cpu"))
     seen = []
 
@@ -171,12 +172,12 @@ def shown(n, batch, members, epochs=2, pools=None):
 @settings(max_examples=25, deadline=None)
 @given(n=st.integers(1, 40), batch=st.integers(1, 50), members=st.integers(1, 3))
 def test_every_label_is_seen_once_an_epoch(n, batch, members):
-    seen = shown(n, batch, members)
+    seen = batches_of(n, batch, members)
     assert len(seen) % 2 == 0
     for epoch in (seen[: len(seen) // 2], seen[len(seen) // 2 :]):
         sizes = [part.shape[1] for part in epoch]
         assert max(sizes) - min(sizes) <= 1
-        assert len(set(sizes)) <= 2  # as many steps as are recorded
+        assert len(set(sizes)) <= 2  # one CUDA graph for each
         assert (torch.cat(epoch, dim=1).sort(dim=1).values == torch.arange(float(n))).all()
     if n > 8 and len(seen) > 2:
         assert not torch.equal(torch.cat(seen[: len(seen) // 2], 1), torch.cat(seen[len(seen) // 2 :], 1))
@@ -184,39 +185,39 @@ def test_every_label_is_seen_once_an_epoch(n, batch, members):
 
 def test_a_member_learns_its_own_pool():
     pools = np.array([[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [0, 9, 0, 9, 3]])
-    together = torch.cat(shown(10, 2, 3, epochs=1, pools=pools), dim=1)
+    together = torch.cat(batches_of(10, 2, 3, epochs=1, pools=pools), dim=1)
     assert together.sort(dim=1).values.tolist() == np.sort(pools, axis=1).tolist()
 
 
 def test_all_rows_as_pools_change_nothing():
-    plain = shown(11, 3, 2)
-    pooled = shown(11, 3, 2, pools=np.tile(np.arange(11), (2, 1)))
+    plain = batches_of(11, 3, 2)
+    pooled = batches_of(11, 3, 2, pools=np.tile(np.arange(11), (2, 1)))
     assert all(torch.equal(a, b) for a, b in zip(plain, pooled, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("pools", "told"),
+    ("pools", "message"),
     [
         (np.zeros((2, 3)), "whole numbers, got float64"),
-        (np.zeros((3, 3), int), "for 2 members"),
-        (np.zeros((2, 0), int), "for 2 members"),
+        (np.zeros((3, 3), int), "rows of 2 members"),
+        (np.zeros((2, 0), int), "rows of 2 members"),
         (np.array([[0, 1], [2, 10]]), "rows from 0 to 9, got 0 to 10"),
         (np.array([[0, 1], [2, -1]]), "got -1 to 2"),
     ],
 )
-def test_pools_of_rows_that_are_not_there(pools, told):
-    with pytest.raises(InputError, match=told):
-        shown(10, 2, 2, pools=pools)
+def test_invalid_pools_are_refused(pools, message):
+    with pytest.raises(InputError, match=message):
+        batches_of(10, 2, 2, pools=pools)
 
 
-def test_the_criterion_picks_the_weights():
-    """Held-out labels judge by something else than what is learned."""
-    data, judged = numbered(12), []
+def test_the_criterion_chooses_the_checkpoint():
+    """The criterion differs from the loss."""
+    data, noted = numbered(12), []
 
     def criterion(prediction, target):
         assert not torch.is_grad_enabled()
-        judged.append(prediction.clone())
-        return torch.tensor([1.0, 2.0, 0.0, 3.0][len(judged) - 1]).expand(2)
+        noted.append(prediction.clone())
+        return torch.tensor([1.0, 2.0, 0.0, 3.0][len(noted) - 1]).expand(2)
 
     ensemble = Ensemble.untrained(_Linear, 2, 0, torch.device("cpu"))
     ensemble.fit(
@@ -227,8 +228,8 @@ def test_the_criterion_picks_the_weights():
         criterion=criterion,
     )
     kept = ensemble.predict((numbered(5).inputs[0].squeeze(1).double(),))
-    np.testing.assert_allclose(kept, judged[2][..., 0], rtol=0, atol=1e-5)
-    assert (judged[3] != judged[2]).all()
+    np.testing.assert_allclose(kept, noted[2][..., 0], rtol=0, atol=1e-5)
+    assert (noted[3] != noted[2]).all()
 
 
 # --- on a GPU -----------------------------------------------------------------------------------------------------
@@ -236,8 +237,8 @@ def test_the_criterion_picks_the_weights():
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
 
-class _Played:
-    """Stands in for a recording: warms up as one does, then runs the function at each call."""
+class _Replayed:
+    """Replaces a CUDA graph: warms up as one does, then runs the function at each call."""
 
     def __init__(self, function, device) -> None:
         for _ in range(3):
@@ -249,16 +250,16 @@ class _Played:
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 9, 10])
-def test_recorded_steps_are_the_steps(n):
-    """Rates and rows from the device give what rates and rows from the CPU give, in spite of the warm-up."""
+def test_captured_steps_are_the_steps(n):
+    """Steps with rates and rows on the device are those with rates and rows on the CPU, in spite of the warm-up."""
     x, schedule, ends = numbered(20).inputs[0][:, 0], Schedule(4, 4, 1e-2, 0.01, 0.1, 1), []
-    for record in (None, _Played):
+    for capture in (None, _Replayed):
         weights = {"w": torch.ones(2, 3).requires_grad_()}
 
         def loss(rows, weights=weights):
             return (torch.einsum("mbk,mk->mb", x[rows], weights["w"]) - rows).square().mean(1).sum()
 
-        steps = Steps(weights, loss, schedule, n, torch.device("cpu"), members=2, record=record)
+        steps = Steps(weights, loss, schedule, n, torch.device("cpu"), members=2, capture=capture)
         rng = np.random.default_rng(0)
         for _ in range(4):
             steps.epoch(np.stack([rng.permutation(n) for _ in range(2)]))
@@ -270,7 +271,7 @@ def test_recorded_steps_are_the_steps(n):
 @on_gpu
 @pytest.mark.parametrize("members", [1, 3])
 @pytest.mark.parametrize(("preset", "dropout"), [("fast", 0.0), ("fast", 0.2), ("paper", 0.0)])
-def test_a_gpu_learns_what_a_cpu_does(space, members, preset, dropout):
+def test_a_gpu_learns_the_same_as_a_cpu(space, members, preset, dropout):
     """Close without dropout; with it the noise differs, and the predictions are repeatable."""
     cells, labels = space.parse_many(range(30)), np.linspace(60, 90, 30)
     config = {"width": 16, "head_width": 8, "blocks": 2, "members": members, "epochs": 3, "dropout": dropout}
@@ -280,14 +281,14 @@ def test_a_gpu_learns_what_a_cpu_does(space, members, preset, dropout):
         predictor.fit(cells, labels)
         means.append(predictor.predict(space.parse_many(range(300)))[0])
     assert (means[1] == means[2]).all()
-    if not dropout and preset == "fast":  # the paper's loss draws a permutation
+    if not dropout and preset == "fast":  # the paper's loss samples a permutation
         np.testing.assert_allclose(means[0], means[1], rtol=0, atol=0.2)
 
 
 @on_gpu
-@pytest.mark.parametrize("preset", ["fast", "paper"])
-def test_a_gpu_predicts_a_cell_alike_in_any_batch(space, preset):
-    predictor = NarFormerV2(space, preset=preset, config={"epochs": 2}, device="cuda")
+@pytest.mark.parametrize(("cls", "preset"), [(NarFormerV2, "fast"), (NarFormerV2, "paper"), (NarFormerV1, "fast")])
+def test_predictions_on_a_gpu_do_not_depend_on_the_batch(space, cls, preset):
+    predictor = cls(space, preset=preset, config={"epochs": 2}, device="cuda")
     predictor.fit(space.parse_many(range(10)), np.linspace(60, 90, 10))
     together, _ = predictor.predict(space.all())
     order = np.random.default_rng(0).permutation(space.size)
@@ -297,7 +298,7 @@ def test_a_gpu_predicts_a_cell_alike_in_any_batch(space, preset):
 
 
 @on_gpu
-def test_held_out_labels_stop_a_gpu_too(space):
+def test_early_stopping_works_on_a_gpu(space):
     predictor = NarFormerV2(space, config={"epochs": 20, "holdout": 0.3, "patience": 2}, device="cuda")
     predictor.fit(space.parse_many(range(30)), np.linspace(60, 90, 30))
     assert np.isfinite(predictor.predict(space.parse_many(range(30)))[0]).all()

@@ -13,7 +13,7 @@ from nassurrogate.predictors.training.losses import pairwise_logistic, rank_loss
 
 
 @pytest.mark.parametrize("labels", [[3.0], [5.0, 5.0], [2.0, 1.0], [1.0, 1.0, 2.0, 9.0], list(np.arange(40.0) ** 2)])
-def test_ranks_there_and_back(labels):
+def test_decoding_inverts_encoding(labels):
     labels = np.array(labels)
     scale = RankScale.of(labels)
     np.testing.assert_allclose(scale.decode(scale.encode(labels)), labels)
@@ -58,6 +58,6 @@ def test_the_sequence_ranking_term_permutes_the_batch():
     assert with_term.item() == pytest.approx(0.1 * gap.abs().mean().item())
 
 
-def test_nothing_to_rank_costs_nothing():
+def test_without_pairs_the_ranking_loss_is_0():
     assert pairwise_logistic(torch.rand(4, 1), torch.rand(4, 1)).tolist() == [0] * 4
     assert pairwise_logistic(torch.rand(2, 5), torch.ones(2, 5)).tolist() == [0, 0]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nassurrogate.constraints import Constraint
 from nassurrogate.search import SearchSettings, searcher_names
 from nassurrogate.search.candidates.feasibility import find_feasible
-from nassurrogate.search.candidates.feasible_set import ListedSet
+from nassurrogate.search.candidates.listed_set import ListedSet
 from nassurrogate.search.candidates.table_set import TableSet
 from tests.search.conftest import CLASSES, SPACE, Untabled, watched
 
@@ -20,15 +20,15 @@ BOUND = "latency_ms<=14.28"
 
 
 @pytest.fixture(scope="module")
-def twins(bench):
+def forms(bench):
     """The same ground truth, once as a table and once as a benchmark of which nothing else is known."""
     return bench, Untabled(bench)
 
 
-def both(twins, **options):
+def both(forms, **options):
     """(result, queries) with arrays and without, after checking that the ways differ."""
     chosen = options.pop("settings", SearchSettings(inner_proposals=60))
-    with_arrays, without = (watched(benchmark=truth, settings=chosen, **options) for truth in twins)
+    with_arrays, without = (watched(benchmark=truth, settings=chosen, **options) for truth in forms)
     assert (with_arrays[0]["is_table"], without[0]["is_table"]) == (True, False)
     return with_arrays, without
 
@@ -58,9 +58,9 @@ def same_search(with_arrays, without):
         assert ours[name] == theirs[name], name
 
 
-def test_the_feasible_sets_are_of_two_kinds_and_hold_the_same(twins):
+def test_the_feasible_sets_are_of_two_kinds_and_hold_the_same(forms):
     found = [
-        find_feasible(truth, truth.objective, [Constraint.parse(BOUND)], np.random.default_rng(3)) for truth in twins
+        find_feasible(truth, truth.objective, [Constraint.parse(BOUND)], np.random.default_rng(3)) for truth in forms
     ]
     assert [type(each) for each in found] == [TableSet, ListedSet]
     table, listed = found
@@ -79,10 +79,10 @@ def test_the_feasible_sets_are_of_two_kinds_and_hold_the_same(twins):
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 999), n=st.integers(1, 6000), n_taken=st.integers(0, 300), bounded=st.booleans())
-def test_both_sets_draw_the_same(twins, seed, n, n_taken, bounded):
+def test_both_sets_draw_the_same(forms, seed, n, n_taken, bounded):
     bounds = [Constraint.parse(BOUND)] * bounded
     drawn = []
-    for truth in twins:
+    for truth in forms:
         rng = np.random.default_rng(seed)
         found = find_feasible(truth, truth.objective, bounds, rng)
         taken = set(found.keys(found.draw(n_taken, rng)))
@@ -99,27 +99,27 @@ def test_both_sets_draw_the_same(twins, seed, n, n_taken, bounded):
         *itertools.product(["exhaustive", "evolution", "random"], ["space-process", "proxy-process", "none"]),
     ],
 )
-def test_the_same_queries_in_the_same_order(twins, searcher, predictor, constraints):
-    with_arrays, without = both(twins, budget=22, searcher=searcher, predictor=predictor, constraints=constraints)
+def test_the_same_queries_in_the_same_order(forms, searcher, predictor, constraints):
+    with_arrays, without = both(forms, budget=22, searcher=searcher, predictor=predictor, constraints=constraints)
     same_search(with_arrays, without)
 
 
 @pytest.mark.parametrize("predictor", ["none", "ridge"])
 @pytest.mark.parametrize("searcher", [name for name in searcher_names() if name.startswith("optuna")])
-def test_optuna_asks_the_same(twins, searcher, predictor):
+def test_optuna_asks_the_same(forms, searcher, predictor):
     chosen = SearchSettings(inner_proposals=15)
-    same_search(*both(twins, budget=16, searcher=searcher, predictor=predictor, constraints=BOUND, settings=chosen))
+    same_search(*both(forms, budget=16, searcher=searcher, predictor=predictor, constraints=BOUND, settings=chosen))
 
 
 @pytest.mark.parametrize("searcher", ["exhaustive", "evolution", "random"])
-def test_a_pool_that_grows_is_the_same(twins, searcher):
+def test_a_pool_that_grows_is_the_same(forms, searcher):
     chosen = SearchSettings(pool_size=200, inner_proposals=60)
-    with_arrays, without = both(twins, budget=20, searcher=searcher, predictor="proxy-process", settings=chosen)
+    with_arrays, without = both(forms, budget=20, searcher=searcher, predictor="proxy-process", settings=chosen)
     same_search(with_arrays, without)
 
 
-def test_single_labels_are_drawn_and_trained_again_alike(twins):
-    with_arrays, without = both(twins, budget=40, predictor="space-process", labels="single", constraints=BOUND)
+def test_single_labels_are_drawn_and_trained_again_alike(forms):
+    with_arrays, without = both(forms, budget=40, predictor="space-process", labels="single", constraints=BOUND)
     same_search(with_arrays, without)
     assert "again" in {query.proposed_by for query in with_arrays[1]}
 
@@ -130,24 +130,24 @@ def test_single_labels_are_drawn_and_trained_again_alike(twins):
     batch_size=st.sampled_from([None, 4]), searcher=st.sampled_from(["exhaustive", "evolution", "random"]),
     acquisition=st.sampled_from(["ei", "ucb", "thompson"]),
 )  # fmt: skip
-def test_whatever_is_asked_for_the_queries_are_the_same(twins, share, seed, budget, batch_size, searcher, acquisition):
-    bound = float(np.quantile(twins[0].column("latency_ms").mean, share))
+def test_whatever_is_asked_for_the_queries_are_the_same(forms, share, seed, budget, batch_size, searcher, acquisition):
+    bound = float(np.quantile(forms[0].column("latency_ms").mean, share))
     chosen = SearchSettings(batch_size=batch_size, acquisition=acquisition, inner_proposals=20)
     options = {"constraints": f"latency_ms<={bound!r}", "seed": seed, "budget": budget, "searcher": searcher}
-    same_search(*both(twins, predictor="proxy-process", settings=chosen, **options))
+    same_search(*both(forms, predictor="proxy-process", settings=chosen, **options))
 
 
-def test_another_objective_is_searched_alike(twins):
+def test_another_objective_is_searched_alike(forms):
     options = {"budget": 20, "predictor": "space-process", "objective": "latency_ms", "constraints": "params_m>=0.3"}
-    with_arrays, without = both(twins, **options)
+    with_arrays, without = both(forms, **options)
     same_search(with_arrays, without)
     assert with_arrays[0]["regret_points"] is not None
     assert without[0]["regret_points"] is None
 
 
-def test_a_small_feasible_part_is_exhausted_alike(twins):
-    latency = twins[0].column("latency_ms").mean
+def test_a_small_feasible_part_is_exhausted_alike(forms):
+    latency = forms[0].column("latency_ms").mean
     bound = float(np.sort(latency)[12])
-    with_arrays, without = both(twins, budget=50, predictor="ridge", constraints=f"latency_ms<={bound!r}")
+    with_arrays, without = both(forms, budget=50, predictor="ridge", constraints=f"latency_ms<={bound!r}")
     same_search(with_arrays, without)
     assert with_arrays[0]["queries"] == len(set(CLASSES[latency <= bound].tolist()))

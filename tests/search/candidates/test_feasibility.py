@@ -10,7 +10,7 @@ from nassurrogate.benchmarks import LABEL
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError
 from nassurrogate.search.candidates.feasibility import find_feasible
-from nassurrogate.search.candidates.feasible_set import ListedSet
+from nassurrogate.search.candidates.listed_set import ListedSet
 from nassurrogate.search.candidates.table_set import TableSet
 from tests.search.conftest import SPACE, Untabled
 
@@ -162,7 +162,7 @@ def test_a_feasible_part_without_labels_is_refused(fake_bench):
         find(bench, "latency_ms<=10")
 
 
-def test_a_metric_that_is_known_of_none_is_told(fake_bench):
+def test_a_metric_that_is_known_for_none_is_reported(fake_bench):
     nothing = np.full(SPACE.size, np.nan)
     with pytest.raises(InputError, match="no value of latency_ms is known"):
         find(fake_bench(np.full(SPACE.size, 90.0), latency_ms=nothing), "latency_ms<=10")

@@ -12,12 +12,12 @@ from nassurrogate.constraints import Constraint
 from nassurrogate.metric import known_metric
 from nassurrogate.search.candidates.feasibility import find_feasible
 from nassurrogate.search.candidates.pool import CandidatePool
-from nassurrogate.search.engine.surrogates import OracleSurrogate, Posterior
+from nassurrogate.search.surrogates import OracleSurrogate, Posterior
 from tests.search.conftest import CLASSES, SPACE, classes_of
 from tests.spaces.declared import CANONICAL, HUGE
 
 # The more 3x3 convolutions the better, no two alike.
-WORTH = np.array([arch.string.count("3x3") + i / 1e6 for i, arch in enumerate(SPACE.all())])
+ACQUISITION = np.array([arch.string.count("3x3") + i / 1e6 for i, arch in enumerate(SPACE.all())])
 FEASIBLE = np.arange(SPACE.size) % 3 > 0
 
 
@@ -31,7 +31,7 @@ class Watched(OracleSurrogate):
         self.added += archs
 
     def posterior(self):
-        return Posterior(WORTH[indices(self.added)], np.ones(len(self.added)))
+        return Posterior(ACQUISITION[indices(self.added)], np.ones(len(self.added)))
 
 
 def indices(archs):
@@ -92,7 +92,7 @@ def test_a_place_is_where_the_class_of_a_cell_stands(feasible, size, cells):
     places = pool.places(archs)
     assert (places >= 0).all()
     assert (classes_of(indices(pool.members))[places] == classes).all()
-    assert (pool.posterior().mean[places] == WORTH[indices(feasible.representatives(archs))]).all()
+    assert (pool.posterior().mean[places] == ACQUISITION[indices(feasible.representatives(archs))]).all()
 
 
 def test_an_equal_cell_joins_as_the_representative_of_its_class(feasible):
@@ -119,7 +119,7 @@ def test_what_is_expanded_brings_its_feasible_neighbours_once(feasible):
 
 def test_climbing_finds_what_a_sample_misses(feasible):
     pool, _ = pool_of(feasible, 1000)
-    best = WORTH[indices(feasible.members())].max()
+    best = ACQUISITION[indices(feasible.members())].max()
     assert pool.posterior().mean.max() < best
     while expand_best(pool, 4):
         pass

@@ -1,4 +1,4 @@
-"""Runs that are cut off: what was paid for stands."""
+"""Runs that are cut off keep every evaluation."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_a_ledger_that_cannot_grow_ends_the_run_with_what_it_holds(bench, tmp_pa
 
     def append(self, query):
         if query.number == 5:
-            raise LedgerError("cannot write the ledger: No space left on device; the 4 queries written before stand")
+            raise LedgerError("cannot write the ledger: No space left on device; the 4 queries written before are safe")
         whole(self, query)
 
     monkeypatch.setattr(LedgerWriter, "append", append)

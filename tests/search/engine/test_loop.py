@@ -1,4 +1,4 @@
-"""The whole search: what it owes whatever searches and whatever guides."""
+"""Whole searches: what holds for every searcher and every surrogate."""
 
 from __future__ import annotations
 

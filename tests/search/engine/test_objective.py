@@ -147,8 +147,8 @@ def test_an_unknown_direction_is_refused_with_the_remedy_and_the_remedy_works():
     with pytest.raises(InputError, match="usefulness"):
         watched(benchmark=own, budget=3, predictor="none")
     for direction, better in (("maximize", max), ("minimize", min)):
-        told = Metric("usefulness", direction=direction)
-        result, queries = watched(benchmark=own, objective=told, budget=6, predictor="ridge")
+        given = Metric("usefulness", direction=direction)
+        result, queries = watched(benchmark=own, objective=given, budget=6, predictor="ridge")
         assert result["best"]["value"] == better(query.label for query in queries)
         assert result["objective"]["direction"] == direction
     kept = TabularBenchmark(SPACE, "made-up", {"usefulness": Column(EVERY, "made up", direction="minimize")})

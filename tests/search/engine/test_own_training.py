@@ -1,4 +1,4 @@
-"""What a training of one's own is called with, what it may return, and what is refused before it is called."""
+"""A user's own training: its arguments, its return values, and what is refused before it is called."""
 
 from __future__ import annotations
 

@@ -50,9 +50,9 @@ def spy(**attributes: Any) -> type[ProxyProcess]:
 
 
 class Known(Predictor):
-    """Says `MEAN` and `STD` of every cell, whatever it is shown."""
+    """Predicts `MEAN` and `STD` of every cell, whatever it learns."""
 
-    name, description = "known", "says what it was told"
+    name, description = "known", "predicts made-up numbers"
     presets: ClassVar = {"default": NoConfig()}
     initial_labels = 2
 

@@ -41,7 +41,7 @@ def test_what_is_unknown_is_said_and_no_regret_is_claimed(truth):
     (note,) = departures(result)
     assert "phone_latency_ms is known for 60 of 15,625 architectures" in note
     assert "whether the other 15,565 satisfy the constraints is unknown" in note
-    assert "`nassurrogate train --csv … --metric phone_latency_ms`" in note
+    assert "`nassurrogate train --file … --metric phone_latency_ms`" in note
     assert note in describe_result(result)
 
 
@@ -65,14 +65,14 @@ def test_a_complete_column_has_nothing_unknown(bench, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("constraints", "told"),
+    ("constraints", "message"),
     [
         (f"{METRIC}<=1", "phone_latency_ms is unknown for 15,565 of 15,625"),
         ([f"{METRIC}<=11", f"{METRIC}>=20"], "each alone: .*; phone_latency_ms is unknown for 15,565 of 15,625"),
     ],
 )
-def test_where_nothing_is_feasible_what_is_unknown_is_counted(truth, constraints, told):
-    with pytest.raises(InputError, match=told):
+def test_where_nothing_is_feasible_what_is_unknown_is_counted(truth, constraints, message):
+    with pytest.raises(InputError, match=message):
         search(truth, constraints=constraints)
 
 

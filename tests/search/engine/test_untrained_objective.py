@@ -20,7 +20,7 @@ SMALL = SearchSettings(pool_size=60, inner_proposals=30)
 @pytest.mark.parametrize("searcher", searcher_names())
 @pytest.mark.parametrize("predictor", ["none", None], ids=["none", "default"])
 def test_equal_functions_that_cost_differently_are_all_evaluated(bench, searcher, predictor):
-    """One of them would stand for all, and the fastest cell could not be found."""
+    """If one represented all, the fastest cell could not be found."""
     feasible = np.flatnonzero(bench.column("params_m").mean >= 1.2)
     result, queries = watched(
         benchmark=bench, objective="latency_ms", constraints=LARGE, budget=SPACE.size, searcher=searcher,

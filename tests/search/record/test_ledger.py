@@ -1,4 +1,4 @@
-"""The ledger and its folder: what stands on disk whatever happens."""
+"""The ledger and its folder: what is on disk, whatever happens."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_full_disk_leaves_the_lines_before(tmp_path):
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, hard))
-        with pytest.raises(InputError, match="the 1 queries written before stand"):
+        with pytest.raises(InputError, match="the 1 queries written before are safe"):
             writer.append(query(2))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

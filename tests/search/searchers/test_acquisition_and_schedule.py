@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nassurrogate.errors import InputError
-from nassurrogate.search.searchers.acquisition import acquire, acquisition_names, moving_incumbent
+from nassurrogate.search.searchers.acquisition import ACQUISITIONS, acquire, moving_incumbent
 from nassurrogate.search.settings.schedule import SearchSettings, plan
 
 shares = st.floats(0, 1)
@@ -40,7 +40,7 @@ def test_thompson_draws_from_the_prediction():
     assert (drawn.mean(), drawn.std()) == pytest.approx((88.0, 3.0), abs=0.05)
 
 
-@pytest.mark.parametrize("name", acquisition_names())
+@pytest.mark.parametrize("name", ACQUISITIONS)
 def test_a_certain_prediction_ranks_by_its_mean(name):
     assert values(name, [91.0, 95.0, 93.0], [0.0, 0.0, 0.0]).argsort().tolist() == [0, 2, 1]
 

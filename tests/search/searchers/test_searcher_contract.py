@@ -1,9 +1,10 @@
-"""The built in searchers pass the suite that third parties run."""
+"""The built-in searchers pass the suite that third parties run."""
 
 from __future__ import annotations
 
 import pytest
 
+from nassurrogate.errors import InputError
 from nassurrogate.search import searcher_names
 from nassurrogate.testing import SearcherContract
 from nassurrogate.testing.searcher_subject import OWN, Bits
@@ -18,5 +19,5 @@ def test_a_space_that_cannot_be_searched_is_no_success() -> None:
         searcher = "optuna-tpe"
         space = Bits()
 
-    with pytest.raises(ValueError, match="needs a space with genes"):
+    with pytest.raises(InputError, match="needs a space with genes"):
         Case().test_the_generator_decides(OWN)

@@ -11,7 +11,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric, known_metric
 from nassurrogate.search import Searcher, searcher_names
 from nassurrogate.search.candidates.feasibility import find_feasible
-from nassurrogate.search.searchers.base import WORTH, resolve_searcher, searcher_class
+from nassurrogate.search.searchers.base import ACQUISITION, resolve_searcher, searcher_class
 from nassurrogate.search.searchers.evolution import Evolution
 from nassurrogate.search.searchers.random_search import RandomSearch
 from nassurrogate.spaces import get_space
@@ -27,17 +27,17 @@ def make(name, feasible, seed=0, **options):
 
 
 def worth(arch, value):
-    return Evaluation(arch, {WORTH.name: float(value)})
+    return Evaluation(arch, {ACQUISITION.name: float(value)})
 
 
 def play(searcher, n_values, objective):
-    """Ask and tell until `n_values` are told or nothing is left; the indices told, in order."""
-    told = []
-    while len(told) < n_values and (asked := searcher.ask()):
-        for arch in asked[: n_values - len(told)]:
+    """Ask and tell until `n_values` are evaluated or nothing is left; their indices, in order."""
+    evaluated = []
+    while len(evaluated) < n_values and (asked := searcher.ask()):
+        for arch in asked[: n_values - len(evaluated)]:
             searcher.tell([worth(arch, objective[arch.index])])
-            told.append(arch.index)
-    return told
+            evaluated.append(arch.index)
+    return evaluated
 
 
 @pytest.fixture(params=searcher_names())
@@ -47,10 +47,10 @@ def name(request):
 
 def test_proposes_only_feasible_cells_and_no_class_twice(name, make_feasible):
     feasible = SKIPS == 2
-    told = play(make(name, make_feasible(feasible)), 60, GOOD)
-    assert len(told) == 60
-    assert feasible[told].all()
-    assert len(set(CLASSES[told].tolist())) == 60
+    evaluated = play(make(name, make_feasible(feasible)), 60, GOOD)
+    assert len(evaluated) == 60
+    assert feasible[evaluated].all()
+    assert len(set(CLASSES[evaluated].tolist())) == 60
 
 
 def test_the_same_seed_proposes_the_same(name, make_feasible):
@@ -65,9 +65,9 @@ def test_a_tiny_feasible_set_is_exhausted_and_then_nothing_is_asked(name, make_f
     feasible = np.zeros(SPACE.size, dtype=bool)
     feasible[[*members, 0, 1]] = True
     searcher = make(name, make_feasible(feasible), max_attempts=50)
-    told = play(searcher, 100, GOOD)
-    assert set(CLASSES[told].tolist()) == set(CLASSES[feasible].tolist())
-    assert feasible[told].all()
+    evaluated = play(searcher, 100, GOOD)
+    assert set(CLASSES[evaluated].tolist()) == set(CLASSES[feasible].tolist())
+    assert feasible[evaluated].all()
     assert searcher.ask() == []
 
 
@@ -76,13 +76,13 @@ def test_what_was_told_unasked_is_not_asked_again(name, make_feasible):
     searcher = make(name, feasible, 1)
     known = feasible.members()[::3]
     searcher.tell(worth(arch, GOOD[arch.index]) for arch in known)
-    told = play(searcher, 60, GOOD)
-    assert not set(CLASSES[told].tolist()) & set(CLASSES[SPACE.indices(known)].tolist())
+    evaluated = play(searcher, 60, GOOD)
+    assert not set(CLASSES[evaluated].tolist()) & set(CLASSES[SPACE.indices(known)].tolist())
 
 
 def test_equal_values_do_no_harm(name, make_feasible):
-    told = play(make(name, make_feasible(SKIPS <= 1), 2), 30, np.zeros(SPACE.size))
-    assert len(told) == 30
+    evaluated = play(make(name, make_feasible(SKIPS <= 1), 2), 30, np.zeros(SPACE.size))
+    assert len(evaluated) == 30
 
 
 def test_it_names_and_describes_itself(name):
@@ -113,16 +113,16 @@ def test_a_searcher_that_is_stuck_falls_back_on_random_cells(make_feasible):
     feasible = np.zeros(SPACE.size, dtype=bool)
     feasible[:40] = True
     searcher = Evolution(make_feasible(feasible), np.random.default_rng(0), population=5, max_attempts=1)
-    told = play(searcher, 30, GOOD)
-    assert len(told) == 30
+    evaluated = play(searcher, 30, GOOD)
+    assert len(evaluated) == 30
     assert searcher.n_fallbacks > 0
 
 
 def test_evolution_lets_the_oldest_die(make_feasible):
-    """With a population of 1 each child is one edit from the last one told, however bad that was."""
+    """With a population of 1 each child is one edit from the last one evaluated, however bad that was."""
     searcher = Evolution(make_feasible(np.ones(SPACE.size, dtype=bool)), np.random.default_rng(0), population=1)
-    told = play(searcher, 30, -np.arange(SPACE.size, dtype=float))
-    codes = SPACE.op_codes[told]
+    evaluated = play(searcher, 30, -np.arange(SPACE.size, dtype=float))
+    codes = SPACE.op_codes[evaluated]
     edits = (codes[1:] != codes[:-1]).sum(axis=1)
     assert np.median(edits) == 1
 
@@ -176,8 +176,8 @@ def test_what_is_refused_is_never_proposed(name, make_feasible):
     searcher = make(name, feasible, max_attempts=20)
     refused = set(feasible.keys(feasible.members()[::2]))
     searcher.refuse(refused)
-    told = play(searcher, 10**6, GOOD)
-    assert set(CLASSES[told].tolist()) == set(feasible.keys(feasible.members())) - refused
+    evaluated = play(searcher, 10**6, GOOD)
+    assert set(CLASSES[evaluated].tolist()) == set(feasible.keys(feasible.members())) - refused
 
 
 @pytest.mark.parametrize("name", ["random", "exhaustive", "optuna-tpe", "optuna-nsga2"])
@@ -187,7 +187,7 @@ def test_several_objectives_are_taken_by_name_in_their_own_directions(name, make
     for _ in range(15):
         (arch,) = searcher.ask()
         searcher.tell([Evaluation(arch, {"val_loss": 2.0, "usefulness": GOOD[arch.index], "unasked": 1.0})])
-    assert searcher.worst == (min(value for value, _ in searcher._told.values()), -2.0)
+    assert searcher.worst == (min(value for value, _ in searcher._known.values()), -2.0)
     if "optuna" in name:
         finished = [t for t in searcher.study.trials if t.values is not None and t.values[1] == -2.0]
         assert len(finished) >= 15

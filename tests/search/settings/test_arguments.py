@@ -65,12 +65,12 @@ def test_junk_is_refused_in_one_line(bench, tmp_path_factory, name, junk):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"settings": {}}, r"settings must be SearchSettings\(…\), got {}"),
         ({"run_dir": 3}, "run_dir must be a path, got 3"),
         ({"run_dir": ""}, "run_dir must be a path, got ''"),
-        ({"run_dir": "a\0b"}, "run_dir must be a path that a file can have"),
+        ({"run_dir": "a\0b"}, "run_dir must be a valid path"),
         ({"labels": ["mean"]}, r"labels must be a name, got \['mean'\]"),
         ({"listener": "print"}, "listener must be a function of one event, got 'print'"),
         ({"predictor_config": [1]}, "predictor_config must be a mapping"),
@@ -88,8 +88,8 @@ def test_junk_is_refused_in_one_line(bench, tmp_path_factory, name, junk):
         ({"table": "embedded"}, "table 'embedded' contradicts the given benchmark"),
     ],
 )
-def test_what_is_told(bench, options, told):
-    with pytest.raises(InputError, match=told):
+def test_the_message(bench, options, message):
+    with pytest.raises(InputError, match=message):
         run(**{"benchmark": bench, "budget": 1, "predictor": "none", "write": False, **options})
 
 
@@ -119,7 +119,7 @@ def test_a_run_folder_is_any_kind_of_path(bench, tmp_path):
 
 
 class Lean(GradientBoosting):
-    """A predictor that nobody registered."""
+    """A predictor that is not registered."""
 
     name = "lean"
     presets: ClassVar = {"plain": BoostingConfig(members=2, rounds=10), "small": BoostingConfig(members=2, rounds=2)}
@@ -143,7 +143,7 @@ def test_a_predictor_is_given_as_a_class(bench):
 
 
 class Backwards(Searcher):
-    """A searcher that nobody registered: goes through what can be listed from the end."""
+    """A searcher that is not registered: visits the listed architectures from the end."""
 
     name, description = "backwards", "from the end"
 
@@ -163,7 +163,7 @@ def test_a_searcher_is_given_as_a_class(bench, tmp_path, predictor):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (int, "searcher was given as the class int, which is not a subclass of Searcher"),
         (type("Half", (Searcher,), {"name": "half"}), "which does not define _propose, description"),
@@ -171,8 +171,8 @@ def test_a_searcher_is_given_as_a_class(bench, tmp_path, predictor):
         ("evolutoin", "did you mean 'evolution'"),
     ],
 )
-def test_what_is_no_searcher_is_refused(bench, wrong, told):
-    with pytest.raises(InputError, match=told):
+def test_what_is_no_searcher_is_refused(bench, wrong, message):
+    with pytest.raises(InputError, match=message):
         run(benchmark=bench, budget=1, predictor="none", searcher=wrong, write=False)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from nassurrogate.errors import InputError
 from nassurrogate.search import SearchSettings
-from nassurrogate.search.searchers.acquisition import acquisition_names
-from nassurrogate.search.settings.definitions import CHOICES, SETTINGS
+from nassurrogate.search.searchers.acquisition import ACQUISITIONS
+from nassurrogate.search.settings.definitions import ACQUISITION_NAMES, SETTINGS
 from tests.search.conftest import watched
 
 
@@ -18,7 +18,7 @@ def test_the_table_has_every_setting_with_its_default():
     assert [(field.name, field.default) for field in fields(SearchSettings)] == [
         (name, setting.default) for name, setting in SETTINGS.items()
     ]
-    assert sorted(CHOICES) == sorted(acquisition_names())
+    assert sorted(ACQUISITION_NAMES) == sorted(ACQUISITIONS)
     for setting in SETTINGS.values():
         assert setting.meaning
         assert setting.default_text
@@ -40,7 +40,7 @@ def noted(bench, settings, **options):
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "note"),
     [
         ({"n_init": 100}, "n_init=100 has no effect beyond half the budget: 12 queries leave room for only 6"),
         (
@@ -55,8 +55,8 @@ def noted(bench, settings, **options):
         ({"top": 40}, "top=40 has no effect beyond 12: no more can be evaluated"),
     ],
 )
-def test_what_has_no_effect_is_said(bench, settings, told):
-    assert noted(bench, settings) == [told]
+def test_what_has_no_effect_is_said(bench, settings, note):
+    assert noted(bench, settings) == [note]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_what_has_an_effect_is_not(bench, settings, options):
 
 
 def test_without_a_predictor_only_top_matters(bench):
-    told = "without a predictor, n_init and beta have no effect; only top has"
-    assert noted(bench, {"n_init": 3, "beta": 1.0, "top": 2}, predictor="none") == [told]
+    note = "without a predictor, n_init and beta have no effect; only top has"
+    assert noted(bench, {"n_init": 3, "beta": 1.0, "top": 2}, predictor="none") == [note]
 
 
 @pytest.mark.parametrize("predictor", ["none", "oracle"])

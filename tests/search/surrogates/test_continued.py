@@ -136,9 +136,7 @@ def test_queries_of_a_fidelity_do_not_mix_with_labels_of_an_unknown_one():
     model = Surrogate(space).fit(archs, [train(arch, 0, None) for arch in archs], dataset="mine")
     options = {"space": space, "evaluate": train, "dataset": "mine", "budget": 4, "surrogate": model}
     result, _ = watched(**options, fidelity=2)
-    assert result["notes"][0].startswith(
-        "queries are of fidelity 2, and the surrogate does not say of which its labels"
-    )
+    assert result["notes"][0].startswith("queries are of fidelity 2, and the surrogate does not say of which fidelity")
     result, _ = watched(**options)
     assert not [note for note in result["notes"] if "not learned again" in note]
 

@@ -1,4 +1,4 @@
-"""What a saved surrogate has labels of is not paid for again, and its scale is not mixed up with that of the search."""
+"""Labels of a saved surrogate are not queried again, nor mixed up with labels on another scale."""
 
 from __future__ import annotations
 

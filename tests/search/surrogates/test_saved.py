@@ -10,7 +10,8 @@ from nassurrogate.benchmarks import LABEL, load_benchmark
 from nassurrogate.errors import InputError
 from nassurrogate.search import SearchSettings, run
 from nassurrogate.search.candidates.feasibility import find_feasible
-from nassurrogate.search.engine.surrogates import Blend, BlendedSurrogate, LearningSurrogate, Posterior
+from nassurrogate.search.surrogates import BlendedSurrogate, LearningSurrogate, Posterior
+from nassurrogate.search.surrogates.blended import Blend
 from tests.search.conftest import SPACE
 from tests.spaces.declared import CONDITIONAL, HUGE, PLAIN
 
@@ -65,9 +66,9 @@ def test_every_query_is_predicted_in_percent(bench, name):
     queries = []
     options = {"predictor": "proxy-process", "budget": 8, "settings": SearchSettings(batch_size=3)}
     search(bench, surrogate=surrogate, listener=lambda event: queries.append(event.query), **options)
-    paid = [query for query in queries if query is not None]
-    assert [query.phase for query in paid] == ["search"] * 7 + ["confirm"]
-    assert all(0 < query.predicted_mean < 110 for query in paid)
+    made = [query for query in queries if query is not None]
+    assert [query.phase for query in made] == ["search"] * 7 + ["confirm"]
+    assert all(0 < query.predicted_mean < 110 for query in made)
 
 
 def test_the_saved_one_weighs_by_its_number_of_labels(bench):

@@ -8,7 +8,7 @@ import pytest
 from nassurrogate import Surrogate
 from nassurrogate.benchmarks import LABEL
 from nassurrogate.metric import known_metric
-from nassurrogate.search.engine.surrogates import CannotLearn, LearningSurrogate, OracleSurrogate, Posterior
+from nassurrogate.search.surrogates import CannotLearn, LearningSurrogate, OracleSurrogate, Posterior
 from tests.search.conftest import FAST, SPACE
 
 POOL, OTHERS = SPACE.take(range(0, 400, 2)), SPACE.take(range(1, 60, 2))
@@ -31,7 +31,7 @@ def labels_of(bench, archs):
     return bench.column(LABEL).mean[SPACE.indices(archs)].tolist()
 
 
-def test_the_pool_grows_in_order_and_is_told_what_others_are(surrogate, bench):
+def test_the_pool_grows_in_order_and_predicts_others_alike(surrogate, bench):
     surrogate.add(POOL[:150])
     surrogate.fit(SHOWN[:10], labels_of(bench, SHOWN[:10]))
     assert same(surrogate.posterior(), surrogate.posterior_of(POOL[:150]))

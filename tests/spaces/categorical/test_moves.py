@@ -34,7 +34,6 @@ def test_a_space_of_one_architecture() -> None:
     assert SINGLE.size == 1
     assert SINGLE.sample(1, np.random.default_rng(0)) == [only]
     assert SINGLE.neighbours(only) == []
-    assert SINGLE.crossover(only, only, np.random.default_rng(0)) == only
     with pytest.raises(InputError, match="only one architecture"):
         SINGLE.mutate(only, np.random.default_rng(0))
     with pytest.raises(InputError, match="cannot sample 2 different architectures of single; expected a number from 0"):
@@ -225,8 +224,6 @@ def test_any_declaration_keeps_the_contract(space: CategoricalSpace, seed: int) 
         assert len(set(neighbours)) == len(neighbours)
         assert set(neighbours) <= set(members) - {arch}
         assert not neighbours or space.mutate(arch, rng) in neighbours
-        child = space.crossover(arch, archs[0], rng)
-        assert child in members
         # Whatever is written into inactive slots changes nothing.
         full = {gene.name: gene.choices[-1] for gene in space.genes} | arch.choices
         assert space.from_choices(full).key == arch.key

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nassurrogate.architecture import CellGraph
-from nassurrogate.graphs.canonical import graph_key, reduce_graph
+from nassurrogate.graphs.canonical import canonical_graph, graph_key
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.spaces import get_space
 from nassurrogate.spaces.nb101.space import NB101, OPS
 
@@ -38,7 +38,7 @@ def test_a_cell_in_any_order_is_the_same_cell(space: NB101, index: int, seed: in
     renamed = nx.relabel_nodes(drawn, dict(enumerate(order)))
     assert space.from_networkx(renamed) == arch
     assert _isomorphic(drawn, space.graph(arch).to_networkx())
-    assert space.canonical_key(arch) == graph_key(reduce_graph(CellGraph.from_networkx(renamed)))
+    assert space.canonical_key(arch) == graph_key(canonical_graph(CellGraph.from_networkx(renamed)))
 
 
 def test_cells_alike_in_all_degrees_are_not_isomorphic(space: NB101) -> None:
@@ -70,7 +70,7 @@ def test_any_drawn_graph_is_its_cell_or_refused(space: NB101, data: st.DataObjec
     drawn = CellGraph(ops, matrix).to_networkx()
     live = nx.descendants(drawn, 0) & nx.ancestors(drawn, n_vertices - 1)
     if n_vertices - 1 not in nx.descendants(drawn, 0):
-        with pytest.raises(ValueError, match="no way leads"):
+        with pytest.raises(ValueError, match="no path from"):
             space.from_spec(matrix, ops)
         return
     cell = space.from_spec(matrix, ops)

@@ -1,4 +1,4 @@
-"""Sampling, neighbours, mutation and crossing of nb101 cells."""
+"""Sampling, neighbours and mutation of nb101 cells."""
 
 from __future__ import annotations
 
@@ -92,24 +92,3 @@ def test_a_walk_of_mutations_goes_everywhere(space: NB101) -> None:
         arch = space.mutate(arch, rng)
         sizes.add(_size(space, arch)[0])
     assert sizes >= {4, 5, 6, 7}
-
-
-@settings(max_examples=50)
-@given(first=indices, second=indices, seed=seeds)
-def test_a_child_is_made_of_its_parents(space: NB101, first: int, second: int, seed: int) -> None:
-    parents = [space.parse(first), space.parse(second)]
-    child = space.crossover(*parents, np.random.default_rng(seed))
-    assert child == space.crossover(*parents, np.random.default_rng(seed))
-    for op in set(space.graph(child).ops):
-        assert any(op in space.graph(parent).ops for parent in parents)
-    assert space.graph(child).n_nodes <= max(space.graph(parent).n_nodes for parent in parents)
-    assert space.crossover(parents[0], parents[0], np.random.default_rng(seed)) == parents[0]
-
-
-def test_children_differ_from_both(space: NB101) -> None:
-    rng = np.random.default_rng(5)
-    crossed = [
-        (first, second, space.crossover(first, second, rng))
-        for first, second in zip(space.sample(100, rng), space.sample(100, rng), strict=True)
-    ]
-    assert sum(child not in (first, second) for first, second, child in crossed) > 80

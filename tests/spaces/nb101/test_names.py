@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nassurrogate.architecture import Architecture, CellGraph
+from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.spaces import get_space, space_names
 from nassurrogate.spaces.nb101.space import NB101, OPS
 
@@ -73,8 +74,8 @@ def test_every_form_names_the_same_cell(space: NB101, index: int) -> None:
     assert space.index(Architecture(get_space("nb101"), spec.to_json())) == index
     assert space.from_spec(np.array(spec.matrix), spec.ops) == arch
     assert spec.hash() == arch.string == str(arch)
-    for reduced in (True, False):
-        assert space.from_graph(space.graph(arch, reduced=reduced)) == arch
+    for canonical in (True, False):
+        assert space.from_graph(space.graph(arch, canonical=canonical)) == arch
     assert space.from_networkx(space.to_networkx(arch)) == arch
     assert space.all()[index] == arch
 
@@ -126,16 +127,16 @@ def test_vertices_off_every_way_are_cut_away(space: NB101) -> None:
     assert cell == space.from_spec([[0, 1, 0], [0, 0, 1], [0, 0, 0]], ["input", OPS[2], "output"])
 
 
-NO_WAY = [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+NO_PATH = [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
 CHAIN = ["input", OPS[0], "output"]
 
 
 @pytest.mark.parametrize(
-    ("matrix", "ops", "told"),
+    ("matrix", "ops", "message"),
     [
-        (NO_WAY, CHAIN, "no way leads from input to output"),
-        (np.triu(np.ones((7, 7), int), 1), ["input", *[OPS[0]] * 5, "output"], "21 edges on ways .* at most 9"),
-        (np.eye(8, k=1), ["input", *[OPS[0]] * 6, "output"], "8 vertices on ways .* at most 7"),
+        (NO_PATH, CHAIN, "no path from input to output"),
+        (np.triu(np.ones((7, 7), int), 1), ["input", *[OPS[0]] * 5, "output"], "21 edges on paths .* at most 9"),
+        (np.eye(8, k=1), ["input", *[OPS[0]] * 6, "output"], "8 vertices on paths .* at most 7"),
         ([[0, 1, 0], [0, 0, 1], [1, 0, 0]], CHAIN, "from lower to higher vertices, got one from 2 to 0"),
         ([[0, 2, 0], [0, 0, 1], [0, 0, 0]], CHAIN, "0 and 1 only"),
         ([[0, 0.5, 0], [0, 0, 1], [0, 0, 0]], CHAIN, "0 and 1 only"),
@@ -145,23 +146,23 @@ CHAIN = ["input", OPS[0], "output"]
         ("matrix", CHAIN, "3 ops need a 3x3 matrix"),
         (None, CHAIN, "3 ops need a 3x3 matrix"),
         ([[0, 10**40, 0]] * 3, CHAIN, "3x3 matrix|0 and 1"),
-        (NO_WAY, ["input", "conv3x3", "output"], "unknown op 'conv3x3' at vertex 1 .* did you mean 'conv3x3-bn-relu'"),
-        (NO_WAY, ["input", OPS[0]], "'input', operations and 'output'"),
-        (NO_WAY, ["input"] * 2 + ["output"], "unknown op 'input' at vertex 1"),
-        (NO_WAY, "input", "list of names"),
-        (NO_WAY, [0, 1, 2], "list of names"),
-        (NO_WAY, None, "list of names"),
+        (NO_PATH, ["input", "conv3x3", "output"], "unknown op 'conv3x3' at vertex 1 .* did you mean 'conv3x3-bn-relu'"),
+        (NO_PATH, ["input", OPS[0]], "'input', operations and 'output'"),
+        (NO_PATH, ["input"] * 2 + ["output"], "unknown op 'input' at vertex 1"),
+        (NO_PATH, "input", "list of names"),
+        (NO_PATH, [0, 1, 2], "list of names"),
+        (NO_PATH, None, "list of names"),
         (np.zeros((65, 65)), ["input", *[OPS[0]] * 63, "output"], "at most 64"),
     ],
 )
-def test_specs_that_are_none(space: NB101, matrix: Any, ops: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told) as caught:
+def test_specs_that_are_none(space: NB101, matrix: Any, ops: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         space.from_spec(matrix, ops)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("given_", "told"),
+    ("given_", "message"),
     [
         (SIZE, "index 423624 is outside nb101; indices run from 0 to 423623"),
         (-1, "index -1 is outside"),
@@ -178,14 +179,14 @@ def test_specs_that_are_none(space: NB101, matrix: Any, ops: Any, told: str) -> 
         ("{}", 'malformed .* expected {"matrix"'),
         ("[1, 2, 3]", "malformed"),
         ("[[[0, 1], [0, 0]], null]", "list of names"),
-        ('{"matrix": [[0, 0], [0, 0]], "ops": ["input", "output"]}', "no way leads"),
+        ('{"matrix": [[0, 0], [0, 0]], "ops": ["input", "output"]}', "no path from"),
         ("nor_conv_3x3(0) output(1)", "unknown op 'nor_conv_3x3'"),
         ("maxpool3x3(0) output(2*1)", "0 and 1 only"),
         (Architecture(get_space("nb201"), "x"), "expected an nb101 cell, got 'x' of space 'nb201'"),
     ],
 )
-def test_names_that_are_none(space: NB101, given_: Any, told: str) -> None:
-    with pytest.raises(InputError, match=told) as caught:
+def test_names_that_are_none(space: NB101, given_: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         space.parse(given_)
     message = str(caught.value)
     assert "\n" not in message

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nassurrogate.architecture import CellGraph
 from nassurrogate.errors import InputError
+from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.spaces.nb201.space import EDGES, NB201, OPS
 
 SPACE = NB201()
@@ -40,7 +40,7 @@ def test_official_drawing_round_trip(arch: object) -> None:
 
 @given(cells, st.permutations(range(8)))
 def test_operations_on_nodes_round_trip_under_relabelling(arch: object, order: list[int]) -> None:
-    graph = SPACE.graph(arch, reduced=False)  # type: ignore[arg-type]
+    graph = SPACE.graph(arch, canonical=False)  # type: ignore[arg-type]
     assert graph.ops[1:-1] == SPACE.to_ops(arch)  # type: ignore[arg-type]
     assert SPACE.from_graph(graph) is arch
     assert SPACE.from_graph(CellGraph.from_networkx(relabelled(graph, order))) is arch
@@ -49,25 +49,25 @@ def test_operations_on_nodes_round_trip_under_relabelling(arch: object, order: l
 def test_every_cell_survives_the_tour_of_all_forms() -> None:
     for index in range(0, SPACE.size, 97):
         arch = SPACE.parse(index)
-        as_nodes = CellGraph.from_networkx(arch.graph(reduced=False).to_networkx())
+        as_nodes = CellGraph.from_networkx(arch.graph(canonical=False).to_networkx())
         assert SPACE.from_networkx(SPACE.to_networkx(SPACE.from_graph(as_nodes))).index == index
 
 
 def test_operation_nodes_follow_the_edges_of_the_cell() -> None:
-    graph = SPACE.parse(0).graph(reduced=False)
+    graph = SPACE.parse(0).graph(canonical=False)
     starts = {0: {1, 2, 4}, 1: {3, 5}, 2: {6}, 3: {6}, 4: {7}, 5: {7}, 6: {7}}  # an edge's node → its readers
     assert {x: {y for source, y, _ in graph.edges() if source == x} for x in starts} == starts
     assert all(multiplicity == 1 for _, _, multiplicity in graph.edges())
 
 
-def test_reduced_graphs_are_no_wiring() -> None:
+def test_a_canonical_graph_is_not_a_raw_graph() -> None:
     for graph in (SPACE.parse(0).graph(), CellGraph(["input", "output"], [[0, 1], [0, 0]])):
-        with pytest.raises(InputError, match="not the wiring of an nb201 cell"):
+        with pytest.raises(InputError, match="not the graph of an nb201 cell"):
             SPACE.from_graph(graph)
-    full = SPACE.parse(0).graph(reduced=False)
+    full = SPACE.parse(0).graph(canonical=False)
     doubled = np.array(full.adjacency)
     doubled[0, 1] = 2
-    with pytest.raises(InputError, match="not the wiring"):
+    with pytest.raises(InputError, match="not the graph of an nb201 cell"):
         SPACE.from_graph(CellGraph(full.ops, doubled))
     with pytest.raises(InputError, match="unknown op 'conv5x5' on edge 1"):
         SPACE.from_graph(CellGraph(("input", "conv5x5", *full.ops[2:]), full.adjacency))

@@ -1,4 +1,4 @@
-"""Sampling, mutation, crossover and neighbours of nb201 cells."""
+"""Sampling, mutation and neighbours of nb201 cells."""
 
 from __future__ import annotations
 
@@ -73,23 +73,6 @@ def test_mutation_is_uniform_over_neighbours() -> None:
     arch = SPACE.parse(1462)
     drawn = Counter(SPACE.mutate(arch, rng) for _ in range(4_800))
     assert chisquare([drawn[neighbour] for neighbour in SPACE.neighbours(arch)]).pvalue > 1e-4
-
-
-@given(cells, cells, seeds)
-def test_a_child_takes_every_edge_from_a_parent(first: Architecture, second: Architecture, seed: int) -> None:
-    child = SPACE.crossover(first, second, np.random.default_rng(seed))
-    parents = zip(SPACE.to_ops(child), SPACE.to_ops(first), SPACE.to_ops(second), strict=True)
-    assert all(op in (a, b) for op, a, b in parents)
-    assert SPACE.crossover(first, first, np.random.default_rng(seed)) is first
-    assert child == SPACE.crossover(first, second, np.random.default_rng(seed))
-
-
-def test_crossover_is_uniform_over_children() -> None:
-    rng = np.random.default_rng(2)
-    first, second = SPACE.from_ops(["none"] * 6), SPACE.from_ops(["nor_conv_3x3"] * 6)
-    drawn = Counter(SPACE.crossover(first, second, rng) for _ in range(6_400))
-    assert len(drawn) == 64
-    assert chisquare(list(drawn.values())).pvalue > 1e-4
 
 
 def test_enumeration_cannot_be_changed() -> None:

@@ -104,10 +104,10 @@ def _plain(rng: np.random.Generator) -> Draft:
     identities = [["arch"], ["index"], ["index", "arch"]][int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
     rows, truth = [], {}
     for index in indices.tolist():
-        told = {"arch": space.take([index])[0].string, "index": index}
+        named = {"arch": space.take([index])[0].string, "index": index}
         values = [_value(rng, str(name)) for name in metrics]
-        rows.append([*(told[name] for name in identities), *values])
-        truth[told["arch"]] = sorted(map(float, values))
+        rows.append([*(named[name] for name in identities), *values])
+        truth[named["arch"]] = sorted(map(float, values))
     options = ["--dataset", "cifar10"] if rng.random() < 0.85 else []
     if rng.random() < 0.85:
         options += ["--unit", "percent"]

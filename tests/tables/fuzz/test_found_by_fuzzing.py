@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from nassurrogate.surrogate import Surrogate
-
-CommandLine = Callable[..., Any]
+from tests.command_line import CommandLine
 
 
 def test_a_data_set_that_is_new_is_not_mixed_up_with_the_columns_of_none(cli: CommandLine, folder: Path) -> None:
     """With `svhn_val_accuracy_pct` and `Val_Acc`, `--dataset svhn` means the first, new as that name is."""
     (folder / "mine.csv").write_text("index,svhn_val_accuracy_pct,Val_Acc\n0,86.5,5.5\n1,18.5,92.5\n2,48.5,90.5\n")
-    done = cli("train", "--csv", "mine.csv", "--unit", "percent", "--dataset", "svhn", "--metric", "val_accuracy_pct",
+    done = cli("train", "--file", "mine.csv", "--unit", "percent", "--dataset", "svhn", "--metric", "val_accuracy_pct",
                "--predictor", "ridge", "--seed", 0, "--out", "model")  # fmt: skip
     if done.code == 0:
         labels = Surrogate.load("model").label_stats
@@ -32,6 +29,6 @@ def test_a_damaged_name_in_parquet_is_refused(cli: CommandLine, folder: Path) ->
         content, compression=None
     )
     (folder / "mine.parquet").write_bytes(content.getvalue().replace(b"quick", b"qu\xceck"))
-    for command in (("data", "import", "nb201"), ("train", "--metric", "latency_ms", "--out", "model", "--csv")):
+    for command in (("data", "import", "nb201"), ("train", "--metric", "latency_ms", "--out", "model", "--file")):
         done = cli(*command, "mine.parquet")
         assert done.code in (0, 2), done.err

@@ -131,7 +131,7 @@ def importing(case: Case, file: str) -> Outcome:
 
 
 def training(case: Case, file: str, metric: str) -> Outcome:
-    command = ["train", "--space", case.space, "--csv", file, "--metric", metric, "--predictor", "ridge"]
+    command = ["train", "--space", case.space, "--file", file, "--metric", metric, "--predictor", "ridge"]
     command += ["--seed", "0", "--out", "model", *options_of(case, *HOW_TO_READ)]
     found = run(*command)
     return run(*command, "--larger-is-better") if "give --larger-is-better" in found.refusal else found
@@ -225,7 +225,7 @@ def test_a_sample_runs_to_its_end(folder: Path, models: dict[str, Path]) -> None
         how = options_of(one, *HOW_TO_READ)
         found = (
             to_the_end("data", "import", one.space, "table", "--name", "mine", "--replace", *how)[0],
-            to_the_end("train", "--space", one.space, "--csv", "table", "--metric", one.metric, "--predictor", "ridge",
+            to_the_end("train", "--space", one.space, "--file", "table", "--metric", one.metric, "--predictor", "ridge",
                        "--seed", "0", "--out", "model", *how)[0],
             to_the_end("score", str(models[one.space]), "--file", "table", *how)[0],
         )  # fmt: skip

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from nassurrogate.benchmarks.tabular import store
-from tests.tables.public.public_shapes import SHAPES, Shape
+from tests.command_line import CommandLine
+from tests.tables import public_column_names, public_shapes
+from tests.tables.public.shape import Shape
 
-CommandLine = Callable[..., Any]
 MOST_OPTIONS = 2
 
 
@@ -47,7 +47,7 @@ def check(found: Mapping[tuple[str, str], np.ndarray], shape: Shape) -> None:
             np.testing.assert_allclose(values[index], seeds, rtol=1e-12, err_msg=f"{place} of {index}")
 
 
-@pytest.mark.parametrize("make", SHAPES, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", public_shapes.SHAPES + public_column_names.SHAPES, ids=lambda make: make.__name__)
 def test_a_public_table_imports_with_at_most_two_options(
     cli: CommandLine, folder: Path, make: Callable[[], Shape]
 ) -> None:
@@ -90,15 +90,15 @@ REFUSED = {
         "nb201",
         "arch_idx,cifar10,cifar100\n0,85.5,52\n",
         (),
-        r"'cifar10' names a data set but not what was measured.*'cifar100' names",
+        r"'cifar10' names a data set but no metric.*'cifar100' names",
     ),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_a_public_table_leaves_open_is_asked(cli: CommandLine, folder: Path, name: str) -> None:
-    space, content, options, told = REFUSED[name]
+    space, content, options, message = REFUSED[name]
     (folder / "table.csv").write_text(content)
     done = cli("data", "import", space, "table.csv", *options)
     assert (done.code, done.out) == (2, "")
-    assert re.search(told, done.err), done.err
+    assert re.search(message, done.err), done.err

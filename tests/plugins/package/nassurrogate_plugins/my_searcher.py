@@ -1,4 +1,4 @@
-"""A searcher: climbs from the best architecture it was told, one edit at a time."""
+"""A searcher: climbs from the best architecture so far, one edit at a time."""
 
 from __future__ import annotations
 

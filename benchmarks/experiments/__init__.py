@@ -1,0 +1,22 @@
+"""What measurements share: processes of one thread each, results as JSON lines, tables in Markdown.
+
+`nassurrogate.benchmarks.evaluation` and the scripts in `examples/` are built on it.
+"""
+
+from __future__ import annotations
+
+from nassurrogate.benchmarks.experiments.json_lines import append_lines, numbered_lines, read_lines
+from nassurrogate.benchmarks.experiments.markdown import markdown_table, mean_and_std
+from nassurrogate.benchmarks.experiments.processes import NO_GPU, TaskError, environment, in_processes
+
+__all__ = [
+    "NO_GPU",
+    "TaskError",
+    "append_lines",
+    "environment",
+    "in_processes",
+    "markdown_table",
+    "mean_and_std",
+    "numbered_lines",
+    "read_lines",
+]

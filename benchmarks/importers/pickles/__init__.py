@@ -1,1 +1,0 @@
-"""Pickles that are not trusted: plain data is read from them, and nothing in them is executed."""

@@ -1,0 +1,80 @@
+"""A surrogate that learns the labels of a run from scratch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nassurrogate.architecture import Architecture
+from nassurrogate.search.surrogates.base import (
+    CannotLearn,
+    FitProgress,
+    Posterior,
+    SearchSurrogate,
+    checked_posterior,
+    raises_cannot_learn,
+)
+from nassurrogate.surrogate import Surrogate
+
+
+class LearningSurrogate(SearchSurrogate):
+    """A single surrogate that is refitted on all labels so far.
+
+    Args:
+        unfitted: its space, predictor, preset, configuration, metric and device.
+        rng: draws its seed.
+        is_part: whether it only adds to what another surrogate knows; it then does not warn about few labels.
+    """
+
+    def __init__(self, unfitted: Surrogate, rng: np.random.Generator, *, is_part: bool = False) -> None:
+        super().__init__()
+        self._surrogate = unfitted.fresh(seed=int(rng.integers(2**31)))
+        if is_part:
+            self._surrogate._logged.add("few")  # every note is logged once, and this one counts as logged
+        self._sign = 1 if self._surrogate.higher_is_better else -1
+        self._pool = self._surrogate.predictor.candidate_posterior()
+        self._unreadable: CannotLearn | None = None
+        self.initial_labels = self._surrogate.predictor.initial_labels
+        self.refits_at_once = self._surrogate.predictor.refits_at_once
+
+    def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
+        if len(set(labels)) < 2:
+            too_few = "all labels are equal" if len(labels) > 1 else "there is only one label so far"
+            raise CannotLearn(f"{too_few}; two different ones are needed" if labels else "no label yet")
+        with raises_cannot_learn("fit"):
+            self._surrogate.fit(list(archs), list(labels), progress=progress)
+
+    def add(self, archs: Sequence[Architecture]) -> None:
+        try:
+            with raises_cannot_learn("candidates"):
+                self._pool.add(list(archs))
+        except CannotLearn as reason:  # raised once a posterior is asked for
+            self._unreadable = reason
+
+    def posterior(self) -> Posterior:
+        if self._unreadable is not None:
+            raise self._unreadable
+        self.predictor_calls += len(self._pool)
+        with raises_cannot_learn("prediction"):
+            return self._scores(checked_posterior(self._pool.posterior(), len(self._pool)))
+
+    def posterior_of(self, archs: Sequence[Architecture]) -> Posterior:
+        self.predictor_calls += len(archs)
+        with raises_cannot_learn("prediction"):
+            return self._scores(checked_posterior(self._surrogate.posterior(list(archs)), len(archs)))
+
+    def _scores(self, predicted: Posterior) -> Posterior:
+        return predicted if self._sign > 0 else Posterior(-predicted.mean, predicted.std)
+
+    def best_score(self, labels: Sequence[float]) -> float | None:
+        if not labels:
+            return None
+        best = self._sign * max(self._sign * label for label in labels)
+        with raises_cannot_learn("prediction"):
+            return self._sign * float(self._surrogate.predictor.encoded(np.array([best]))[0])
+
+    def predict(self, archs: Sequence[Architecture]) -> Posterior:
+        self.predictor_calls += len(archs)
+        with raises_cannot_learn("prediction"):
+            return checked_posterior(self._surrogate.predict(list(archs)), len(archs))
