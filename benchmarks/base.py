@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.equality import NanEqual
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Metric
+from nassurrogate.nan_equality import NanEqual
 from nassurrogate.spaces import Space
 
 LABEL = "val_accuracy_pct"

@@ -55,7 +55,7 @@ def own_label_arrays(space: Space, labels: Labels, kept: Mapping[str, np.ndarray
         labels: the training labels.
         kept: the arrays of the predictor's state.
     """
-    from nassurrogate.predictors.labels.kept import label_arrays
+    from nassurrogate.predictors.labels.saved import label_arrays
 
     arrays = label_arrays(space, *labels)
     if all(name in kept and np.array_equal(kept[name], array) for name, array in arrays.items()):
@@ -81,7 +81,7 @@ def saved_labels(space: Space, tensors: Mapping[str, np.ndarray], header: Mappin
 
     Raises `InputError` for labels that are damaged or do not match the number and hash in the header.
     """
-    from nassurrogate.predictors.labels.kept import holds_labels, read_labels
+    from nassurrogate.predictors.labels.saved import holds_labels, read_labels
 
     keeps_labels = header.get("keeps_labels", False)
     if type(keeps_labels) is not bool:
@@ -96,7 +96,7 @@ def saved_labels(space: Space, tensors: Mapping[str, np.ndarray], header: Mappin
 
 
 def _labels_of_old_file(space: Space, tensors: Mapping[str, np.ndarray], header: Mapping[str, Any]) -> Labels | None:
-    from nassurrogate.predictors.labels.kept import read_labels
+    from nassurrogate.predictors.labels.saved import read_labels
 
     try:
         archs, targets = read_labels(space, tensors)
@@ -173,7 +173,7 @@ def saved_metric(header: Mapping[str, Any], place: str) -> Metric:
 
 def warn_of_other_versions(header: Mapping[str, Any], tensors: Mapping[str, np.ndarray], place: str) -> None:
     """Log changed package versions if the predictor is refitted on load."""
-    from nassurrogate.predictors.labels.kept import holds_labels
+    from nassurrogate.predictors.labels.saved import holds_labels
     from nassurrogate.runtime.versions import version_changes
 
     if "packages" not in header:

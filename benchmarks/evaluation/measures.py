@@ -10,8 +10,8 @@ from nassurrogate.benchmarks.base import Benchmark
 from nassurrogate.benchmarks.evaluation.fit import Prediction
 from nassurrogate.benchmarks.evaluation.protocols import Protocol, Split, development_split
 from nassurrogate.benchmarks.tabular.table import TabularBenchmark
-from nassurrogate.equality import NanEqual
 from nassurrogate.metric import Metric
+from nassurrogate.nan_equality import NanEqual
 from nassurrogate.prediction_quality import (
     interval_coverage,
     interval_half_width,

@@ -14,10 +14,10 @@ from typing import Any
 from nassurrogate.benchmarks.evaluation.measures import SplitResult
 from nassurrogate.benchmarks.evaluation.protocols import Protocol
 from nassurrogate.benchmarks.evaluation.published import published_rows
-from nassurrogate.equality import NanEqual
 from nassurrogate.errors import InputError
 from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.metric import Metric
+from nassurrogate.nan_equality import NanEqual
 
 SCHEMA_VERSION = 1
 LEAKY_NOTE = (

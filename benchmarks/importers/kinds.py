@@ -11,7 +11,7 @@ from typing import Final
 from nassurrogate.benchmarks.tabular.store import OWN_TABLE
 from nassurrogate.benchmarks.tabular.table import Column
 from nassurrogate.errors import InputError
-from nassurrogate.tables.formats.content import may_be_table, refuse_foreign
+from nassurrogate.tables.formats.detection import may_be_table, refuse_foreign
 
 PTH, NATS_FOLDER, NATS_FILE = "NAS-Bench-201 .pth", "NATS-tss folder", "NATS-tss file"
 TFRECORD, NB101_NPZ = "NAS-Bench-101 TFRecord", "NAS-Bench-101 .npz"

@@ -13,9 +13,9 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import LABEL, Benchmark, Evaluation, require_metrics
-from nassurrogate.equality import NanEqual
 from nassurrogate.errors import InputError, unknown_choice
 from nassurrogate.metric import Direction, Metric, as_metric
+from nassurrogate.nan_equality import NanEqual
 from nassurrogate.spaces import EnumerableSpace
 from nassurrogate.tables.column import mean_over_seeds
 

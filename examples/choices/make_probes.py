@@ -25,8 +25,8 @@ import torch
 from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.proxies.names import PROBE_NAMES
 from nassurrogate.proxies.normal_scores import normal_scores
-from nassurrogate.proxies.random_networks import probe
 from nassurrogate.proxies.table import write_probes
+from nassurrogate.proxies.untrained_networks import probe
 from nassurrogate.runtime.device import torch_device
 from nassurrogate.spaces import Space, get_space
 

@@ -18,7 +18,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import ConfigT, Predictor, Progress
 from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
 from nassurrogate.predictors.inputs.features import feature_reading
-from nassurrogate.predictors.labels.kept import label_arrays, read_labels
+from nassurrogate.predictors.labels.saved import label_arrays, read_labels
 from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.spaces import Space
 

@@ -10,11 +10,11 @@ from nassurrogate.metric import ends_with_unit, known_metric
 from nassurrogate.spaces import Space
 from nassurrogate.tables.faults import Faults
 from nassurrogate.tables.fields import IDENTITY, is_architecture, read_architecture
-from nassurrogate.tables.formats.content import is_json, read_bytes, refuse_foreign, unpacked
 from nassurrogate.tables.formats.decoding import decoded
+from nassurrogate.tables.formats.delimited import DELIMITERS, check_start, header_of
+from nassurrogate.tables.formats.detection import is_json, read_bytes, refuse_foreign, unpacked
 from nassurrogate.tables.formats.parquet import MAGIC as PARQUET
 from nassurrogate.tables.formats.raw import check_size
-from nassurrogate.tables.formats.text import DELIMITERS, check_start, header_of
 from nassurrogate.tables.naming import Names
 from nassurrogate.tables.options import TableOptions
 from nassurrogate.tables.table import Table, parse_table

@@ -13,7 +13,7 @@ from nassurrogate.metric import UNKNOWN_UNIT, known_metric
 from nassurrogate.spaces import Space
 from nassurrogate.tables.column import TableColumn
 from nassurrogate.tables.faults import Faults
-from nassurrogate.tables.formats.content import raw_table, read_bytes
+from nassurrogate.tables.formats.detection import raw_table, read_bytes
 from nassurrogate.tables.formats.raw import RawTable, require_column
 from nassurrogate.tables.identity import check_order, find_architectures
 from nassurrogate.tables.long import find_keys, joined

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from nassurrogate.equality import NanEqual
 from nassurrogate.errors import InputError, brief
 from nassurrogate.files.given_path import as_path
+from nassurrogate.nan_equality import NanEqual
 
 FORMAT = "nassurrogate-ledger"
 FORMAT_VERSION = 1

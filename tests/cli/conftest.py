@@ -69,7 +69,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nassurrogate.predictors.base import Predictor
-from nassurrogate.predictors.labels.kept import label_arrays, read_labels
+from nassurrogate.predictors.labels.saved import label_arrays, read_labels
 
 @dataclass(frozen=True)
 class Config:

@@ -113,7 +113,7 @@ def test_files_without_an_end_are_refused(
             pytest.skip(f"no {endless}")
         assert refused("score", model, "--file", endless).startswith(f"{endless} is larger than 268,435,456 bytes")
     assert "/dev/zero is larger than" in refused("train", "--file", "/dev/zero", "--out", "m", "--predictor", "ridge")
-    monkeypatch.setattr("nassurrogate.tables.formats.content.MAX_BYTES", 20)
+    monkeypatch.setattr("nassurrogate.tables.formats.detection.MAX_BYTES", 20)
     monkeypatch.setattr("sys.stdin", io.StringIO("1\n" * 11))
     assert refused("score", model, "-") == "stdin is larger than 20 bytes, the limit for a table"
     monkeypatch.setattr("sys.stdin", None)

@@ -15,8 +15,8 @@ from nassurrogate.errors import InputError
 from nassurrogate.proxies import table as module
 from nassurrogate.proxies.names import PROBE_NAMES
 from nassurrogate.proxies.normal_scores import normal_scores
-from nassurrogate.proxies.random_networks import probe
 from nassurrogate.proxies.table import has_probes, probe_features, write_probes
+from nassurrogate.proxies.untrained_networks import probe
 from nassurrogate.spaces import CellSpace, get_space, space_names
 
 CELL_SPACES = [name for name in space_names() if isinstance(get_space(name), CellSpace)]

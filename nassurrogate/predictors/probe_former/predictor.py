@@ -34,7 +34,7 @@ from nassurrogate.predictors.calibration import Calibration, HeldOut
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
 from nassurrogate.predictors.inputs.cells import ReadCells, chunks, is_tabulated, read, read_parts
 from nassurrogate.predictors.inputs.path_features import class_numbers
-from nassurrogate.predictors.labels.kept import label_arrays, read_labels
+from nassurrogate.predictors.labels.saved import label_arrays, read_labels
 from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.probe_former.cell_process import CellPosterior, CellProcess
 from nassurrogate.predictors.probe_former.part_average import PartAverage

@@ -28,7 +28,7 @@ from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
 from nassurrogate.predictors.feature_predictor import in_chunks
 from nassurrogate.predictors.inputs.cells import read, read_parts
 from nassurrogate.predictors.inputs.path_features import class_numbers
-from nassurrogate.predictors.labels.kept import label_arrays, read_labels
+from nassurrogate.predictors.labels.saved import label_arrays, read_labels
 from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.proxy_process.growing_process import GrowingProcess
 from nassurrogate.predictors.proxy_process.prior import proxy_scores

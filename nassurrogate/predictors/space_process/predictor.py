@@ -23,7 +23,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.predictors.base import CandidatePosterior, Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, HeldOut
 from nassurrogate.predictors.inputs.space_features import BLOCKS, SpaceFeatures, space_features
-from nassurrogate.predictors.labels.kept import label_arrays, read_labels
+from nassurrogate.predictors.labels.saved import label_arrays, read_labels
 from nassurrogate.predictors.labels.scale import RankScale, StandardScale
 from nassurrogate.predictors.space_process.block_kernel import BlockKernel, Prior, block_squares, likely_kernel
 from nassurrogate.predictors.space_process.block_process import BlockProcess

@@ -19,7 +19,7 @@ from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
 from nassurrogate.spaces.base import ArchLike, Gene, Space
 from nassurrogate.spaces.categorical.codes import ABSENT, activated, count_members, draw, edits, products
-from nassurrogate.spaces.categorical.functions import DeclaredFunctions
+from nassurrogate.spaces.categorical.declared_functions import DeclaredFunctions
 from nassurrogate.spaces.categorical.slots import (
     Slot,
     Value,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nassurrogate.errors import InputError
-from nassurrogate.predictors.labels.kept import label_arrays, read_labels
+from nassurrogate.predictors.labels.saved import label_arrays, read_labels
 from nassurrogate.spaces import CategoricalSpace
 
 TARGET = st.floats(-1e30, 1e30)

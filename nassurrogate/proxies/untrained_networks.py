@@ -28,7 +28,6 @@ from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.graphs.canonical import canonical_graph
 from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.proxies.names import PROBE_NAMES, STAGES
-from nassurrogate.proxies.random_cells import CELLS_OF, RandomCells, normal, pooled
 from nassurrogate.proxies.shared_convolution import shared_convolution
 from nassurrogate.proxies.statistics import (
     activation_statistics,
@@ -36,6 +35,7 @@ from nassurrogate.proxies.statistics import (
     log_size,
     pattern_kernel,
 )
+from nassurrogate.proxies.untrained_cells import CELLS_OF, RandomCells, normal, pooled
 from nassurrogate.runtime.device import one_thread, torch_device
 
 CLASSES = 10

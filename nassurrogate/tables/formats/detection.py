@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 from nassurrogate.errors import InputError
 from nassurrogate.tables.formats.decoding import UTF16_MARKS, Text, decoded
+from nassurrogate.tables.formats.delimited import header_of, looks_like_table, read_text
 from nassurrogate.tables.formats.parquet import MAGIC as PARQUET
 from nassurrogate.tables.formats.parquet import read_parquet
 from nassurrogate.tables.formats.raw import MAX_BYTES, RawTable
 from nassurrogate.tables.formats.records import read_records
-from nassurrogate.tables.formats.text import header_of, looks_like_table, read_text
 
 GZIP = b"\x1f\x8b"
 FORMATS = "CSV (commas, semicolons or tabs) or JSON lines, plain or gzipped, or Parquet"

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 from nassurrogate.errors import InputError
 from nassurrogate.graphs.canonical import canonical_graph
 from nassurrogate.graphs.cell_graph import CellGraph
-from nassurrogate.proxies import random_networks as module
+from nassurrogate.proxies import untrained_networks as module
 from nassurrogate.proxies.names import PROBE_NAMES
-from nassurrogate.proxies.random_cells import CELLS_OF, SplitCells, SummedCells
-from nassurrogate.proxies.random_networks import probe
+from nassurrogate.proxies.untrained_cells import CELLS_OF, SplitCells, SummedCells
+from nassurrogate.proxies.untrained_networks import probe
 from nassurrogate.spaces import get_space
 
 SMALL = {"channels": 4, "image_px": 8, "images": 5, "device": "cpu"}

@@ -15,7 +15,7 @@ from nassurrogate.benchmarks.evaluation.measures import SplitResult
 from nassurrogate.benchmarks.evaluation.protocols import get_protocol
 from nassurrogate.benchmarks.evaluation.report import ProtocolResult, Row
 from nassurrogate.benchmarks.tabular.table import Measurement
-from nassurrogate.equality import NanEqual
+from nassurrogate.nan_equality import NanEqual
 from nassurrogate.search.record.ledger import Query
 
 
