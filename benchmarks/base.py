@@ -16,7 +16,7 @@ from nassurrogate.nan_equality import NanEqual
 from nassurrogate.spaces import Space
 
 LABEL = "val_accuracy_pct"
-"""The objective of a search, where a benchmark has it."""
+"""The objective of a search, if a benchmark has it."""
 TEST = "test_accuracy_pct"
 """The metric looked up once, for the final architecture."""
 
@@ -31,7 +31,7 @@ class Evaluation(NanEqual):
         arch: the architecture.
         values: by metric; empty unless the status is `"ok"`.
         n_seeds: by metric, the number of training seeds that a value is the mean of; 0 for what needs no training.
-        cost_s: seconds of training at its fidelity; NaN where unknown.
+        cost_s: seconds of training at its fidelity; NaN if unknown.
         status: `"ok"`; `"failed"` if the training gave no number; `"missing"` if a table has none.
         reason: why it is not `"ok"`, in one line.
         seed: of the training; None for a mean over seeds.
@@ -51,7 +51,7 @@ class Evaluation(NanEqual):
 class Benchmark(ABC):
     """The ground truth of one space on one data set.
 
-    A subclass has the attributes below and implements `evaluate`; where some metrics cost nothing, `lookup` too. To
+    A subclass has the attributes below and implements `evaluate`, and `lookup` if some metrics cost nothing. To
     register it, list it in a package's entry points, group `nassurrogate.benchmarks`: a `Benchmark`, or a function
     without arguments that returns one. `nassurrogate.testing.BenchmarkContract` tests every requirement.
 
@@ -71,7 +71,7 @@ class Benchmark(ABC):
     def objective(self) -> Metric:
         """The default objective of a search: `val_accuracy_pct`, else the only metric that needs training.
 
-        Raises `InputError` where several could be meant.
+        Raises `InputError` if several could be meant.
         """
         if LABEL in self.metrics:
             return self.metrics[LABEL]
@@ -128,7 +128,7 @@ class Benchmark(ABC):
             raise InputError(f"{metric!r} cannot be looked up: it is known only after training, which costs a query")
 
     def free_metrics(self) -> list[str]:
-        """Names of metrics that cost no query: what is known of an architecture without training it."""
+        """Names of metrics that cost no query: what can be known of an architecture without training it."""
         return [name for name, metric in self.metrics.items() if not metric.needs_training]
 
     def at_fidelity(self, metric: str, fidelity: int | None) -> str:

@@ -1,4 +1,4 @@
-"""Ground truth by the user's own training: any function of an architecture."""
+"""Ground truth from the user's own training: any function of an architecture."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Oracle:
         self._mean = benchmark.column(metric).mean
 
     def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
-        """The true mean over the seeds, in the metric's unit, and zeros, both (B,); NaN where the table has none."""
+        """The true mean over the seeds, in the metric's unit, and zeros, both (B,); NaN if the table has none."""
         batch: Sequence[ArchLike] = [archs] if is_single(archs) else archs  # type: ignore[list-item, assignment]
         mean = self._mean[[self.space.index(arch) for arch in self.space.parse_many(batch)]]
         return mean, np.zeros_like(mean)

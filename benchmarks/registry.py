@@ -41,7 +41,7 @@ def has_tables(space: str) -> bool:
 
 
 def dataset_names(space: str) -> list[str]:
-    """Data sets of a space that can be loaded now; none where a table must be imported first."""
+    """Data sets of a space that can be loaded now; none if a table must be imported first."""
     require_name("space", space)
     tabled = tables_of(space).loadable() if space in _TABLES else []
     return list(dict.fromkeys([*tabled, *_plugged(space)[0]]))

@@ -1,9 +1,9 @@
-"""Run a notebook from top to bottom in this Python and keep its outputs, without traces of where and when it ran.
+"""Run a notebook from top to bottom in this Python and store its outputs, without traces of where and when it ran.
 
     pip install "nassurrogate[test]"
     python examples/execute.py examples/search_nb201.ipynb
 
-The notebook runs in a temporary folder, so that what it writes does not stay. Nothing is written if a cell fails.
+The notebook runs in a temporary folder, so that files it writes do not stay. Nothing is written if a cell fails.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> None:
     args = parser.parse_args()
 
     with tempfile.TemporaryDirectory() as folder:
-        # Before Jupyter is imported: this Python's own kernel, whatever the user has set up under that name, and no
+        # Before Jupyter is imported: this Python's own kernel, even if the user has another one of that name, and no
         # start-up files of the user's.
         os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
         os.environ["IPYTHONDIR"] = str(Path(folder, "ipython"))

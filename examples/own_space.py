@@ -1,8 +1,8 @@
-"""A space and a training of one's own: thirty small networks on handwritten digits, with a bound on their size.
+"""Search your own space with your own training: thirty small networks on handwritten digits, with bounded size.
 
-    python examples/own_space.py        # some seconds; needs scikit-learn: pip install "nassurrogate[peers]"
+    python examples/own_space.py        # a few seconds; needs scikit-learn: pip install "nassurrogate[peers]"
 
-The package knows nothing of this beforehand: the space is declared below, and every query trains a network.
+Nothing of this ships with the package: the space is declared below, and every query trains a network.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 find_moved_modules()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Architecture", "CellGraph", "Constraint", "InputError", "Metric", "Surrogate", "__version__", "get_space"]
 
 _HOME = {

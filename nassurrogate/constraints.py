@@ -119,7 +119,7 @@ class Constraint:
 
 def _warn_of_source(stacklevel: int = 3) -> None:
     warnings.warn(
-        "the argument `source` of a constraint is not used and goes in version 0.3",
+        "the argument `source` of a constraint has no effect and will be removed in version 0.3",
         DeprecationWarning,
         stacklevel=stacklevel,
     )

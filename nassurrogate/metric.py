@@ -1,6 +1,6 @@
-"""What is measured of an architecture: its name, unit and direction, what it costs to know, and what it belongs to.
+"""Metrics of architectures: name, unit and direction, whether knowing one takes training, and what it belongs to.
 
-The field's metrics are known by name (see `metric_names`). About any other metric nothing is guessed: the user says
+The field's metrics are known by name (see `metric_names`). Nothing is guessed about any other metric: the user says
 which direction is better, and the answer is stored with the data.
 """
 
@@ -42,11 +42,11 @@ ENTRY_POINT_GROUP = "nassurrogate.metrics"
 
 @dataclass(frozen=True)
 class Metric:
-    """One quantity of an architecture.
+    """A quantity measured or computed for an architecture.
 
     Args:
         name: ends with the unit if there is one: `latency_ms`, `val_accuracy_pct`, `raspi4.latency_ms`.
-        unit: `"ms"`, `"percent"`, …; None: read from the name, `"unknown"` where it does not say.
+        unit: `"ms"`, `"percent"`, …; None: read from the name, `"unknown"` if it has none.
         direction: `"maximize"` or `"minimize"`; None: unknown.
         needs_training: whether the network has to be trained to know it. Such a value costs a query, so it cannot be a
             constraint that is free to check.

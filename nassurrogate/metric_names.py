@@ -1,6 +1,6 @@
 """What the name of a metric says: its unit and, for the field's metrics, direction, cost and what it belongs to.
 
-One table knows the field's metrics by the words in their names. About any other name nothing is assumed.
+A table knows the field's metrics by the words in their names. Nothing is assumed about any other name.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def ends_with_unit(name: str) -> bool:
 
 
 def unit_of(name: str) -> str:
-    """The unit that a name ends with; `"unknown"` where it does not say.
+    """The unit that a name ends with; `"unknown"` if it has none.
 
     >>> unit_of("latency_ms"), unit_of("throughput_img_s"), unit_of("usefulness")
     ('ms', 'img/s', 'unknown')
@@ -166,7 +166,7 @@ _OF_TRAINING: Final = re.compile(
     rf" (?:{_TRAINED}) (?:\w+ )*(?:time|energy|cost|s|ms|h|hours|days|j|mj|kwh|mb|gb) |"
     rf" (?:time|energy|cost) per (?:{_TRAINED}) | gpu (?:h|hours|days) "
 )
-"""What training takes is known only after training, however many words stand in between."""
+"""What training takes is known only after training, however many words are in between."""
 _UNCLEAR: Final = re.compile(
     r" (?:neg|negative|minus|inv|inverse|reciprocal|std|stddev|stdev|var|variance|sem|drop|gap|diff|difference|delta|"
     r"ratio|per) | rank $"

@@ -1,4 +1,4 @@
-"""Names of version 0.1, which still work in version 0.2, with a `DeprecationWarning` that says the new one.
+"""Names of version 0.1, which still work in version 0.2, with a `DeprecationWarning` that gives the new one.
 
 Modules that moved are found by their old names, and `renamed` gives a module the old names of what it defines.
 """
@@ -185,7 +185,7 @@ def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
     ...     protocols.Draw is protocols.Split
     True
     >>> print(caught[0].message)
-    nassurrogate.benchmarks.evaluation.protocols.Draw is now Split; the old name goes in version 0.3
+    nassurrogate.benchmarks.evaluation.protocols.Draw is now Split; the old name will be removed in version 0.3
     """
 
     def find(name: str) -> Any:
@@ -211,7 +211,7 @@ def renamed_keyword(old: str, new: str) -> Callable[[_Function], _Function]:
     ...     graph(reduced=False), graph(canonical=False)
     (False, False)
     >>> print(caught[0].message)
-    the argument reduced of graph is now canonical; the old name goes in version 0.3
+    the argument reduced of graph is now canonical; the old name will be removed in version 0.3
     """
 
     def decorate(function: _Function) -> _Function:
@@ -235,4 +235,4 @@ def renamed_keyword(old: str, new: str) -> Callable[[_Function], _Function]:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(f"{message}; the old name goes in version 0.3", DeprecationWarning, stacklevel=3)
+    warnings.warn(f"{message}; the old name will be removed in version 0.3", DeprecationWarning, stacklevel=3)

@@ -19,10 +19,12 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import Metric, as_metric, known_metric
 from nassurrogate.predictors import predictor_class, predictor_names, resolve_predictor
+from nassurrogate.runtime.versions import FITTING_PACKAGES, package_versions
 from nassurrogate.spaces import Space, get_space, space_names
 
 if TYPE_CHECKING:
     from nassurrogate.predictors.base import Predictor
+    from nassurrogate.surrogate import Surrogate
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,28 @@ def label_statistics(targets: np.ndarray) -> dict[str, float]:
     """Mean, standard deviation, minimum and maximum of (n,) targets."""
     found = (targets.mean(), targets.std(), targets.min(), targets.max())
     return {name: float(value) for name, value in zip(STATISTICS, found, strict=True)}
+
+
+def header_of(surrogate: Surrogate, predictor_state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model file says about its surrogate, beside the arrays; `predictor_state` is the predictor's own part."""
+    predictor = surrogate.predictor
+    return {
+        "space": surrogate.space.name,
+        "space_fingerprint": surrogate.space.fingerprint(),
+        "predictor": predictor.name,
+        "preset": predictor.preset,
+        "config": predictor.config_dict(),
+        "metric": surrogate.metric,
+        "metric_info": surrogate.about_metric.as_dict(),
+        "packages": package_versions(FITTING_PACKAGES),
+        "seed": surrogate.seed,
+        "n_labels": surrogate.n_labels,
+        "label_stats": surrogate.label_stats,
+        "labels_sha256": surrogate.labels_sha256,
+        "keeps_labels": surrogate.labels is not None,
+        "dataset": surrogate.dataset,
+        "state": predictor_state,
+    }
 
 
 def own_label_arrays(space: Space, labels: Labels, kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ from nassurrogate.runtime.optional_libraries import require_library
 from nassurrogate.saved_surrogate import (
     Labels,
     hash_labels,
+    header_of,
     label_statistics,
     own_label_arrays,
     saved_class,
@@ -245,7 +246,7 @@ class Surrogate:
     @overload
     def score(self, archs: Sequence[ArchLike]) -> np.ndarray: ...
     def score(self, archs: ArchLike | Sequence[ArchLike]) -> float | np.ndarray:
-        """How good: higher is better. A float for one architecture, shape (B,) for a batch.
+        """The score of architectures; higher is better. A float for one architecture, shape (B,) for a batch.
 
         It is the predicted mean in the metric's unit, negated for a metric that is better when smaller. `score(a)`
         equals `score([…, a, …])[i]`.
@@ -266,34 +267,13 @@ class Surrogate:
         Raises `InputError` before the first fit, or if the path cannot be written.
         """
         from nassurrogate.files.model_file import write_model
-        from nassurrogate.runtime.versions import FITTING_PACKAGES, package_versions
 
         self._require_fit()
         target = as_path(path, "the model's path")
         tensors, meta = self.predictor.state()
         if self._labels is not None:
             tensors = {**tensors, **own_label_arrays(self.space, self._labels, tensors)}
-        return write_model(
-            target,
-            tensors,
-            {
-                "space": self.space.name,
-                "space_fingerprint": self.space.fingerprint(),
-                "predictor": self.predictor.name,
-                "preset": self.predictor.preset,
-                "config": self.predictor.config_dict(),
-                "metric": self.metric,
-                "metric_info": self.about_metric.as_dict(),
-                "packages": package_versions(FITTING_PACKAGES),
-                "seed": self.seed,
-                "n_labels": self.n_labels,
-                "label_stats": self.label_stats,
-                "labels_sha256": self.labels_sha256,
-                "keeps_labels": self._labels is not None,
-                "dataset": self.dataset,
-                "state": meta,
-            },
-        )
+        return write_model(target, tensors, header_of(self, meta))
 
     @classmethod
     def load(

@@ -194,9 +194,9 @@ def test_a_constraint_is_a_text(text):
 
 def test_the_source_of_version_0_1_is_ignored_with_a_warning():
     expected = Constraint("latency_ms", "<=", 12.0)
-    with pytest.warns(DeprecationWarning, match="argument `source` of a constraint is not used"):
+    with pytest.warns(DeprecationWarning, match="argument `source` of a constraint has no effect"):
         assert Constraint("latency_ms", "<=", 12.0, "mine") == expected
-    with pytest.warns(DeprecationWarning, match="argument `source` of a constraint is not used"):
+    with pytest.warns(DeprecationWarning, match="argument `source` of a constraint has no effect"):
         assert Constraint.parse("latency_ms<=12", source="mine") == expected
-    with pytest.warns(DeprecationWarning, match="argument `source` of a constraint is not used"):
+    with pytest.warns(DeprecationWarning, match="argument `source` of a constraint has no effect"):
         assert Constraint.parse_all("latency_ms<=12", source="mine") == [expected]

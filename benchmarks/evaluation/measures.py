@@ -27,7 +27,7 @@ _NAN = float("nan")
 
 @dataclass(frozen=True, eq=False)
 class SplitResult(NanEqual):
-    """One predictor on one split; NaN where something is not defined.
+    """One predictor on one split; NaN if something is not defined.
 
     Attributes:
         predictor: as given by the user.
@@ -35,12 +35,12 @@ class SplitResult(NanEqual):
         evaluated_cells: number of architectures that the metrics are over.
         kendall_tau, spearman: of predictions against targets.
         kendall_tau_new_classes: without architectures that compute the same function as one in training.
-        kendall_tau_outside_development: without the classes that hyper-parameters are chosen on, where they are this
+        kendall_tau_outside_development: without the classes that hyper-parameters are chosen on, if they are this
             data set's.
         top10_regret_points: from the best target to the best one among the predicted top 10, in the target's unit; the
             smallest is the best of a metric that is better when smaller.
         top10_rank_percentile: percentage of architectures better than the best of the predicted top 10.
-        coverage90: the share of targets in the 90 % interval, where the protocol defines it.
+        coverage90: the share of targets in the 90 % interval, if the protocol defines it.
         interval90_width_points: the mean width of that interval, in the target's unit.
         reference_tau: of the labels against the targets of the evaluated cells.
         fit_s, score_s: seconds of the fit, and of scoring. The first fit of a process includes the imports of its
@@ -76,8 +76,8 @@ class Ranked:
     Attributes:
         target: (M,) true values.
         is_new: (M,) whether no training architecture computes the same function.
-        outside_development: (M,) whether no hyper-parameter was chosen on it; None where this data set was not used.
-        reference_tau: of the labels against the targets; NaN where they are one column.
+        outside_development: (M,) whether no hyper-parameter was chosen on it; None if this data set was not used.
+        reference_tau: of the labels against the targets; NaN if they are the same column.
     """
 
     target: np.ndarray
@@ -185,7 +185,7 @@ class SplitEvaluator:
     def references(self) -> tuple[float, float]:
         """τ of all labels against their cells' targets; and of the labels' means over cells that compute the same.
 
-        NaN where labels and targets are one column.
+        NaN if labels and targets are the same column.
         """
         every = np.arange(len(self.labels))
         known = np.isfinite(self.labels)

@@ -98,10 +98,10 @@ class TablePlan(Plan):
 
 
 class GeneralPlan(Plan):
-    """Protocol G: predictions of the test set alone, in the order in which it is drawn.
+    """Protocol G: predictions for the test set alone, in the order in which it is drawn.
 
     Args:
-        space: its name, or the object where it is not registered.
+        space: its name, or the object if it is not registered.
         objective: both label and target.
     """
 

@@ -46,7 +46,7 @@ def plot_format(path: Path) -> str:
 
 
 def draw_tau(evaluation: ProtocolResult, path: Path) -> Path:
-    """Write the plot, whole or not at all. Raises `InputError` where that fails."""
+    """Write the plot, completely or not at all. Raises `InputError` if that fails."""
     kind = plot_format(path)
     try:
         figure = tau_against_labels(evaluation)

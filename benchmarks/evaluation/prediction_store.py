@@ -39,7 +39,7 @@ class PredictionStore:
         self.folder = folder
 
     def open(self) -> None:
-        """Make the folder. Raises `InputError` where that fails, or where it is not writable."""
+        """Make the folder. Raises `InputError` if that fails, or the folder is not writable."""
         if self.folder is None:
             return
         try:
@@ -53,7 +53,7 @@ class PredictionStore:
             ) from error
 
     def read(self, fit: Fit) -> Prediction | None:
-        """The prediction of a finished fit; None where there is none, or only a damaged one, which will be replaced.
+        """The prediction of a finished fit; None if there is none, or only a damaged one, which will be replaced.
 
         Raises `InputError` for a file of another fit, or of another program, in its place.
         """
@@ -64,7 +64,7 @@ class PredictionStore:
             return None
 
     def _load(self, fit: Fit) -> Prediction | None:
-        """The prediction; None where there is none. Raises `_DamagedError`, and `InputError` as `read` does."""
+        """The prediction; None if there is none. Raises `_DamagedError`, and `InputError` as `read` does."""
         if self.folder is None:
             return None
         path = self._path(fit)
@@ -72,7 +72,7 @@ class PredictionStore:
             with np.load(path, allow_pickle=False) as file:
                 meta = json.loads(file["meta"].tobytes()) if "meta" in file else None
                 if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-                    raise InputError(f"{path} is no prediction of ours; move it away, or choose another folder")
+                    raise InputError(f"{path} is not a nassurrogate prediction; move it away, or choose another folder")
                 if meta["identity"] != json.loads(json.dumps(fit.identity)):
                     raise InputError(f"{path} holds another fit's prediction; move it away, or choose another folder")
                 found = Prediction(file["mean"], file["std"], float(meta["fit_s"]), float(meta["score_s"]))
@@ -90,7 +90,7 @@ class PredictionStore:
     def get(self, fit: Fit) -> Prediction:
         """The stored prediction, or else a new one, which is stored.
 
-        Raises `BusyElsewhereError` where another process is making it, and what the predictor raises.
+        Raises `BusyElseifError` where another process is making it, and what the predictor raises.
         """
         if self.folder is None:
             return run_fit(fit)

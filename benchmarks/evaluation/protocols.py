@@ -36,7 +36,7 @@ class Protocol:
         label: the column that predictors learn, N cells of it.
         target: the column that their predictions are compared with.
         sizes: the usual N.
-        intervals: whether the coverage of intervals means something: not where the target is another column.
+        intervals: whether the coverage of intervals means something; it does not if the target is another column.
         new_classes: whether test cells that are equivalent to a training cell are left out.
         general: on any space, of any benchmark; label and target are its objective, and `on` fills them in.
         leaky: replays the literature: the first N cells, one training run, model selection by the target of 200 more
@@ -66,7 +66,7 @@ class Protocol:
 
     @property
     def default_dataset(self) -> str:
-        """The data set where none is named."""
+        """The data set if none is named."""
         return self.datasets[0] if self.datasets else "cifar10"
 
     def check_dataset(self, dataset: str) -> None:
@@ -75,12 +75,12 @@ class Protocol:
             raise unknown_choice("data set", dataset, self.datasets, place=f" of protocol {self.id}")
 
     def labels(self, benchmark: TabularBenchmark) -> np.ndarray:
-        """(size,) the labels: the mean over training seeds, or one training run; NaN where there is none."""
+        """(size,) the labels: the mean over training seeds, or one training run; NaN if there is none."""
         column = benchmark.column(self.label)
         return column.values[:, 0] if self.leaky else column.mean
 
     def split(self, benchmark: TabularBenchmark, labels: int, split: int, *, seed: int = 0) -> Split:
-        """The cells of one split. Raises `InputError` where the table has too few labels for it."""
+        """The cells of one split. Raises `InputError` if the table has too few labels for it."""
         if self.leaky:
             return _published_cells(benchmark, self, labels)
         train, test = split_cells(benchmark, labels, split, seed=seed, label=self.label, target=self.target)
@@ -88,7 +88,7 @@ class Protocol:
 
     def draw(self, benchmark: TabularBenchmark, labels: int, split: int, *, seed: int = 0) -> Split:
         """The former name of `split`."""
-        message = "Protocol.draw is now Protocol.split; the old name goes in version 0.3"
+        message = "Protocol.draw is now Protocol.split; the old name will be removed in version 0.3"
         warnings.warn(message, DeprecationWarning, stacklevel=2)
         return self.split(benchmark, labels, split, seed=seed)
 
@@ -152,7 +152,7 @@ def split_cells(
     """Indices of the N training cells and of all others that have the target; the same split is nested in N.
 
     The order is `numpy.random.default_rng(seed + split).permutation` of the cells that have the label, uniform over
-    strings. Raises `InputError` for numbers out of range: one cell at least must be left to test on.
+    strings. Raises `InputError` for numbers out of range: at least one cell must be left to test on.
 
     Args:
         label: the column of the training labels.
@@ -173,7 +173,7 @@ def split_cells(
 
 
 def split_seeds(seed: int, split: int) -> tuple[np.random.Generator, int]:
-    """The generator that draws a split of protocol G, and the seed of its fits: two seeds share nothing.
+    """The generator behind a split of protocol G, and the seed of its fits: two seeds share nothing.
 
     Both come from `numpy.random.SeedSequence([seed, split])`, the seed from its first child.
 
@@ -189,7 +189,7 @@ def random_split(known: np.ndarray, labels: int, split: int, *, seed: int = 0, m
 
     The order is `numpy.random.default_rng(numpy.random.SeedSequence([seed, split])).permutation` of the known ones. The
     first N are the training set, the last ones the test set: all that are left, or `most`, the same for every N. Raises
-    `InputError` where none would be left.
+    `InputError` if none would be left.
 
     Args:
         known: (n,) indices of the architectures that have the objective, in the order of the space.

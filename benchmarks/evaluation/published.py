@@ -54,7 +54,7 @@ _SHOWN_ON = {"A1": "nb201", "published": "nb201", "A5": "nb101"}
 
 
 def published_rows(protocol: str) -> tuple[PublishedRow, ...]:
-    """The published figures for a protocol; empty where there are none.
+    """The published figures for a protocol; empty if there are none.
 
     >>> len(published_rows("A1")), published_rows("A4")
     (33, ())

@@ -30,12 +30,12 @@ OnQuery: TypeAlias = Callable[[int, int, str], None]
 
 
 class Queries:
-    """The objective of single architectures: looked up where that costs nothing, else queried once and kept.
+    """The objective of single architectures: looked up if that costs nothing, otherwise queried once and kept.
 
     Args:
         benchmark: what is queried.
         objective: the metric.
-        folder: where answers are kept, one line of JSON each; None: nowhere.
+        folder: where answers are kept, as JSON lines; None: nowhere.
 
     Attributes:
         free: whether the objective costs no query.
@@ -61,7 +61,7 @@ class Queries:
         return len(self._stored)
 
     def value(self, arch: Architecture) -> float | None:
-        """The objective of one architecture; None where it has none.
+        """The objective of one architecture; None if it has none.
 
         Raises `InputError` after too many failures in a row.
         """
@@ -85,8 +85,8 @@ class Queries:
         self.made += 1
         if self.made == 1 and value is not None and self.objective.is_percent and 0.0 < value < 1.0:
             logger.warning(
-                "the first %s is %.4g, which reads like a fraction, but %s is in percent; return 100 times the value, "
-                "or declare what it is: objective=Metric('accuracy', unit='fraction', direction=%r)",
+                "the first %s is %.4g, which looks like a fraction, but %s is in percent; return 100 times the value, "
+                "or declare the unit: objective=Metric('accuracy', unit='fraction', direction=%r)",
                 name, value, name, self.objective.direction,
             )  # fmt: skip
         self._keep(found, value)

@@ -24,7 +24,7 @@ from nassurrogate.spaces import Space
 logger = logging.getLogger(__name__)
 
 QUERIED = 200
-"""Default size of the test set where every target is a query."""
+"""Default size of the test set if every target is a query."""
 MOST_LISTED = 1 << 16
 """A space of at most this many architectures is listed and permuted; a larger one is sampled."""
 _REPEATS = 10_000

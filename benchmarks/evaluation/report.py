@@ -33,7 +33,7 @@ OVERLAP_NOTE = (
 
 @dataclass(frozen=True, eq=False)
 class Row(NanEqual):
-    """One predictor at one number of labels: means over the splits, None where a split has no value.
+    """One predictor at one number of labels: means over the splits, None if a split has no value.
 
     `mape_left_out` is the sum over the splits. Standard deviations are those of a sample, None for a single split; the
     fields are explained at `SplitResult`.
@@ -66,15 +66,15 @@ class ProtocolResult(NanEqual):
     """Predictors measured by one protocol on one data set.
 
     Attributes:
-        reference_tau: how well the labels of all cells rank their targets; None where they are the same column.
+        reference_tau: how well the labels of all cells rank their targets; None if they are the same column.
         reference_tau_classes: the same for the labels' means over cells that compute the same function.
         rows: predictors in the order given, each by number of labels.
         splits: single results, which the rows are means of.
-        run_dir: folder of the predictions; None where they were not kept.
-        table_sha256: of the benchmark's numbers; None where it is not a table.
+        run_dir: folder of the predictions; None if they were not kept.
+        table_sha256: of the benchmark's numbers; None if it is not a table.
         metric: the target; regret and width of intervals have its unit.
         other_notes: further notes.
-        queries, queries_read: evaluations made now, and those of an earlier run, by protocol G where it queries a
+        queries, queries_read: evaluations made now, and those of an earlier run, by protocol G if it queries a
             benchmark that is not a table.
         failed: architectures left out because their evaluation gave no value.
     """
@@ -129,7 +129,7 @@ class ProtocolResult(NanEqual):
         }
 
     def write_csv(self, path: str | Path) -> Path:
-        """Write the rows, whole or not at all. Raises `InputError` where that fails."""
+        """Write the rows, completely or not at all. Raises `InputError` if that fails."""
         text = io.StringIO(newline="")
         about = {"protocol": self.protocol.id, "dataset": self.dataset, "seed": self.seed}
         lines = [about | asdict(row) | {"reference_tau": self.reference_tau} for row in self.rows]

@@ -1,4 +1,4 @@
-"""`evaluate`: checks the request, has the missing fits made, and measures their predictions."""
+"""`evaluate`: checks the request, makes the missing fits, and measures their predictions."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ def evaluate(
         device: of the predictors.
         progress: see `Progress`.
         space: of protocol G: a name, or a space; None: the benchmark's.
-        objective: of protocol G, label and target: a name, or a `Metric` where its direction is not known; None: the
+        objective: of protocol G, label and target: a name, or a `Metric` if its direction is not known; None: the
             benchmark's own.
-        test_size: of protocol G: size of the test set at most, 2 to 10,000; None: 10,000, or 200 where each target is
+        test_size: of protocol G: maximum size of the test set, 2 to 10,000; None: 10,000, or 200 if each target is
             a query.
         on_query: called with (queries made, queries planned, the architecture).
 
-    Raises `InputError` for unusable input, before the first fit, and where a predictor refuses its labels;
-    `RuntimeError` where a predictor fails or a process dies. Finished fits are kept.
+    Raises `InputError` for unusable input, before the first fit, and if a predictor refuses its labels;
+    `RuntimeError` if a predictor fails or a process dies. Finished fits are kept.
 
     >>> found = evaluate("A4", labels=50, splits=1, predictors="gradient-boosting", write=False)
     >>> found.rows[0].kendall_tau_mean > 0.5
@@ -282,7 +282,7 @@ def _objective(benchmark: Benchmark, objective: MetricLike | None) -> Metric:
             known_metric(name), direction=None
         ):  # it states more than the direction
             found = replace(objective, direction=found.direction)
-    _ = found.sign  # raises where the direction is unknown
+    _ = found.sign  # raises if the direction is unknown
     return found
 
 

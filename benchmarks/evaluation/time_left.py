@@ -29,7 +29,7 @@ class TimeLeft:
         self._started = self._clock()
 
     def learn(self, fit: Fit, prediction: Prediction, *, now: bool = True) -> None:
-        """Learn from a finished fit. One from an earlier run (`now=False`) tells nothing about parallel speed."""
+        """Learn from a finished fit. One from an earlier run (`now=False`) says nothing about parallel speed."""
         self._seen[fit.predictor].append((prediction.fit_s / len(fit.cells), prediction.score_s))
         if now:
             self._worked += prediction.fit_s + prediction.score_s

@@ -22,7 +22,7 @@ def make_fits(fits: Sequence[Fit], store: PredictionStore, jobs: int, done: Done
     Args:
         jobs: how many processes; 1 makes them all in this one.
 
-    Raises `InputError` where a predictor refuses its labels, `RuntimeError` where one fails or a process dies: fits
+    Raises `InputError` if a predictor refuses its labels, `RuntimeError` if one fails or a process dies: fits
     that were finished before are in the store, and no process is left behind.
     """
     waiting = deque(fits)

@@ -1,4 +1,4 @@
-"""Results as JSON lines: appended as soon as they are known, so that a killed run continues where it stopped."""
+"""Results as JSON lines: appended as soon as they are known, so that a killed run can resume where it stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 def numbered_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Every line of a file with its number from 1: its object, or None if it is damaged. No file, no lines.
 
-    Raises `OSError` where the file cannot be read.
+    Raises `OSError` if the file cannot be read.
     """
     try:
         content = path.read_bytes()
@@ -29,7 +29,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a file, one a line; a damaged line, such as half of one, is skipped with a warning."""
+    """The objects of a file, one per line; a damaged line, such as half of one, is skipped with a warning."""
     found = []
     for number, line in numbered_lines(path):
         if line is None:
@@ -40,9 +40,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def append_lines(path: Path, *lines: Mapping[str, Any]) -> None:
-    """Append objects, one a line; the folder is made if need be, and half a line of a killed process is ended first.
+    """Append objects, one per line; the folder is made if need be, and half a line of a killed process is ended first.
 
-    Raises `ValueError` for NaN and infinities, which JSON lacks, and `OSError` where the file cannot be written.
+    Raises `ValueError` for NaN and infinities, which JSON lacks, and `OSError` if the file cannot be written.
     """
     text = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ Answer = TypeVar("Answer")
 class TaskError(RuntimeError):
     """The work on a task raised an exception, or its process died.
 
-    The exception is the `__cause__` where it is an `InputError`; else the cause shows the traceback in the process.
+    The exception is the `__cause__` if it is an `InputError`; otherwise the cause shows the traceback in the process.
 
     Attributes:
         task: the task.
@@ -53,7 +53,7 @@ def in_processes(
     variables: Mapping[str, str] | None = None,
     on_error: Callable[[TaskError], None] | None = None,
 ) -> Iterator[Iterator[tuple[Task, Answer]]]:
-    """Each task with its answer as soon as it is there, in no particular order.
+    """Each task with its answer as soon as it is available, in no particular order.
 
     All processes end with the context, and when this process is killed. Ctrl-C, which reaches every process of a
     terminal, is left to this one.
@@ -63,9 +63,9 @@ def in_processes(
         tasks: a deque may grow while answers come.
         jobs: how many processes at most.
         variables: environment variables of the processes.
-        on_error: called with the error where `work` raised one, and the other tasks go on; None: it is raised.
+        on_error: called with the error if `work` raises one, and the other tasks continue; None: it is raised.
 
-    The iterator raises `TaskError` where `work` raises, or a process dies.
+    The iterator raises `TaskError` if `work` raises, or a process dies.
 
     >>> with in_processes(abs, [-1, 2], jobs=1) as answers:
     ...     print(*answers)
@@ -169,7 +169,7 @@ def _sigint_blocked() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
-    """What a process does: work on the tasks it is sent, until nobody sends any."""
+    """What a process does: work on the tasks it is sent, until no more come."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where signals cannot be blocked
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:

@@ -65,13 +65,13 @@ def import_file(
             macro the official `nas-bench-macro_cifar10.json` (see `macro_table`); for any space a table of your own
             (see `nassurrogate.tables` and `own_table`). The kind is detected from the content.
         name: name of the import; by default derived from the file name.
-        dataset: for an own table: the data set of the columns that do not name one.
-        new_datasets: for an own table: new data sets to allow.
-        missing_value: for an own table: the number that marks a missing value, such as −1.
-        options: for an own table: how to read it, including the missing value.
-        directions: for an own table: metric → `"maximize"` or `"minimize"`, for metrics with unknown names.
+        dataset: for a table of your own: the data set of the columns that do not name one.
+        new_datasets: for a table of your own: new data sets to allow.
+        missing_value: for a table of your own: the number that marks a missing value, such as −1.
+        options: for a table of your own: how to read it, including the missing value.
+        directions: for a table of your own: metric → `"maximize"` or `"minimize"`, for metrics with unknown names.
         replace: whether an import of the same name is replaced.
-        progress: called with the bytes done and in all.
+        progress: called with (bytes done, total bytes).
 
     Raises `InputError` for a missing, damaged, foreign or malicious file, or a name that is taken; nothing is kept.
     """

@@ -35,7 +35,7 @@ def detect_kind(space: str, path: Path) -> str:
         if path.is_dir() and space == "nb201":
             return _folder_kind(path)
         if path.exists() and not path.is_file():  # a device never ends, and a pipe cannot be read twice
-            raise InputError(f"{path} is no regular file; save it as one first")
+            raise InputError(f"{path} is not a regular file; save it as one first")
         with path.open("rb") as file:
             head = file.read(4096)
     except OSError as error:
@@ -47,7 +47,7 @@ def detect_kind(space: str, path: Path) -> str:
         return official
     refuse_foreign(head, path.name)
     if not may_be_table(head):
-        raise InputError(f"{path.name} is none of what can be imported: {IMPORTABLE[space]}")
+        raise InputError(f"{path.name} is not a file that can be imported; expected {IMPORTABLE[space]}")
     return OWN_TABLE
 
 

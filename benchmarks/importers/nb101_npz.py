@@ -1,6 +1,6 @@
 """NAS-Bench-101 as arrays in an `.npz` file.
 
-`hash` names the cells, a row each: (n, 16) bytes, or (n,) hexadecimal text. Further arrays, all optional:
+`hash` names the cells, one per row: (n, 16) bytes, or (n,) hexadecimal text. Further arrays, all optional:
 
 - `test_acc_mean` (n,): fraction, 108 epochs, mean of the runs;
 - `val_acc_4_12_36_108` (m, 4): fractions of one run, and `train_time_s` (m,): seconds at 108 epochs; `val_index` (m,)
@@ -98,7 +98,7 @@ def _bytes_of(names: np.ndarray) -> np.ndarray:
     for row, name in enumerate(names.tolist()):
         text = name.decode("latin-1") if isinstance(name, bytes) else name
         if not re.fullmatch(r"[0-9a-f]{32}", text):
-            raise InputError(f"row {row} of the array 'hash' is no hash: {brief(text)}")
+            raise InputError(f"row {row} of the array 'hash' is not a hash: {brief(text)}")
         digits.append(text)
     return np.frombuffer(bytes.fromhex("".join(digits)), np.uint8).reshape(-1, 16)
 
@@ -111,7 +111,7 @@ def _some_rows(arrays: dict[str, np.ndarray], n_rows: int) -> np.ndarray:
     if rows.ndim != 1 or rows.dtype.kind not in "iu" or len(np.unique(rows)) < len(rows):
         raise InputError(f"the array {_ROWS!r} is {rows.dtype}{rows.shape}; expected different whole numbers (m,)")
     if len(rows) and not (rows.min() >= 0 and rows.max() < n_rows):
-        raise InputError(f"the array {_ROWS!r} leads outside the {n_rows} rows of 'hash'")
+        raise InputError(f"the array {_ROWS!r} points outside the {n_rows} rows of 'hash'")
     return rows.astype(np.int64)
 
 

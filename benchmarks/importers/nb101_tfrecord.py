@@ -42,7 +42,7 @@ Columns = dict[tuple[str, str], Column]
 
 
 def read_tfrecord(path: Path, *, progress: Callable[[int, int], None] | None = None) -> tuple[Columns, int]:
-    """((data set, metric) → column, one value a run; number of cells).
+    """((data set, metric) → column, one value per run; number of cells).
 
     Raises `InputError`, with the offset of the record, for a file that is damaged or of another kind.
     """
@@ -143,7 +143,7 @@ def _row(record: bytes) -> list[Any]:
     try:
         row = json.loads(record)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"no JSON: {brief(record)}") from error
+        raise InputError(f"not JSON: {brief(record)}") from error
     if not isinstance(row, list) or len(row) != 5 or not all(isinstance(row[place], str) for place in (0, 2, 3, 4)):
         raise InputError(f"expected [hash, epochs, adjacency, operations, metrics], got {brief(row)}")
     return row
@@ -154,7 +154,7 @@ def _last_evaluation(text: str, epochs: int) -> list[float]:
     try:
         message = base64.b64decode(text)
     except (ValueError, binascii.Error) as error:
-        raise InputError(f"metrics that are no Base64: {brief(text)}") from error
+        raise InputError(f"metrics that are not Base64: {brief(text)}") from error
     evaluations = [value for number, value in read_fields(message) if number == 1 and isinstance(value, bytes)]
     if not evaluations:
         raise InputError("metrics without an evaluation")

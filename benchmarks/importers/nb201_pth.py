@@ -73,7 +73,7 @@ def _read_legacy_head(unpickler: StreamUnpickler, source: str) -> None:
 
 @contextmanager
 def _pickle_bytes(path: Path) -> Iterator[tuple[Callable[[int], bytes], int, bool]]:
-    """(read function, bytes in all, whether legacy) of the file's pickle."""
+    """(read function, total bytes, whether legacy) of the file's pickle."""
     if not zipfile.is_zipfile(path) or path.open("rb").read(2) != b"PK":
         with path.open("rb") as file:
             yield file.read, path.stat().st_size, True

@@ -75,7 +75,7 @@ def shrink(record: dict[Any, Any]) -> Any:
 def _trial(record: Mapping[str, Any]) -> array[float]:
     epochs = record.get("epochs")
     if not isinstance(epochs, int) or not 0 < epochs <= MAX_EPOCHS:
-        raise InputError(f"a training record says epochs={brief(epochs)}; expected a number from 1 to {MAX_EPOCHS}")
+        raise InputError(f"a training record has epochs={brief(epochs)}; expected a number from 1 to {MAX_EPOCHS}")
     last = f"@{epochs - 1}"
     values = [epochs, _number(record, "flop"), _number(record, "params"), _latency(record), _train_time(record)]
     for name in SETS:
@@ -103,7 +103,7 @@ def _entry(record: Mapping[str, Any], name: str, key: str) -> float:
 
 
 def _latency(record: Mapping[str, Any]) -> float:
-    """Mean of the measured latencies in seconds; the files have −1 or nothing where it was not measured."""
+    """Mean of the measured latencies in seconds; the files have −1 or nothing if it was not measured."""
     measured = record.get("latency")
     if measured is None:
         return NAN
@@ -149,7 +149,7 @@ class TrialTable:
             raise InputError(f"the {schedule}-epoch record of cell {index} lacks 'all_results'")
         named = results.get("arch_str")
         if named != arch:
-            raise InputError(f"the record of cell {brief(arch, 120)} says that it is of cell {brief(named, 120)}")
+            raise InputError(f"the record of cell {brief(arch, 120)} claims to be of cell {brief(named, 120)}")
         for key, trial in results["all_results"].items():
             if isinstance(trial, dict):
                 trial = shrink(trial)
@@ -176,7 +176,7 @@ class TrialTable:
         self._values[place][:, index] = trial
 
     def columns(self) -> dict[tuple[str, str], Column]:
-        """(data set, metric) → column, one value a seed; metrics that the file has for no cell are left out."""
+        """(data set, metric) → column, one value per seed; metrics that the file has for no cell are left out."""
         official = [seed for seed in OFFICIAL_SEEDS if seed in self._seeds]
         seeds = [*official, *sorted(self._seeds - set(official))]
         columns: dict[tuple[str, str], Column] = {}
@@ -217,4 +217,4 @@ def _check_percent(values: np.ndarray, name: str) -> None:
     if len(present) and (present.min() < 0 or present.max() > 100):
         raise InputError(f"{name} holds {present.min():g} to {present.max():g}; an accuracy in percent is 0 to 100")
     if len(present) and not math.isclose(present.max(), 0.0) and present.max() <= 1.0 and len(present) > 10:
-        raise InputError(f"{name} holds nothing over {present.max():g}: fractions? expected percent")
+        raise InputError(f"{name} holds at most {present.max():g}, which looks like a fraction; expected percent")

@@ -46,7 +46,7 @@ class PlainUnpickler(pickle.Unpickler):
         raise InputError(f"{self._name} asks for the object {module}.{name}; expected plain data only, nothing was run")
 
     def persistent_load(self, pid: Any) -> NoReturn:
-        raise InputError(f"{self._name} refers to an outside object {pid!r:.60}; expected plain data only")
+        raise InputError(f"{self._name} refers to an external object {pid!r:.60}; expected plain data only")
 
 
 def load_plain_pickle(file: Readable, *, name: str, max_bytes: int = 64 << 20) -> Any:

@@ -57,7 +57,7 @@ class StreamUnpickler:
         name: what to call the stream in messages.
         on_dict: called with each dictionary when some of its items have been set; what it returns takes its place.
         keep: memo numbers never to forget (from a `RefersBackError` of an earlier reading).
-        outside: whether references to outside objects, the tensors of torch files, are skipped rather than refused.
+        outside: whether references to external objects, the tensors of torch files, are skipped rather than refused.
 
     Memory holds what `on_dict` leaves, the objects of the last two generations, each distinct string once, and `keep`.
 
@@ -168,7 +168,7 @@ class StreamUnpickler:
         if target is SKIPPED or self._memo.missed:
             return  # a second reading follows; this one only finds out what to keep
         if type(target) is not dict:
-            self._refuse("sets items of something that is no dictionary: damaged?")
+            self._refuse("sets items of something that is not a dictionary: damaged?")
         target.update(items)
         if self._on_dict is not None:
             stack[-1] = self._on_dict(target)
@@ -186,7 +186,7 @@ class StreamUnpickler:
         if target is SKIPPED or self._memo.missed:
             return
         if type(target) is not list:
-            self._refuse("appends to something that is no list: damaged?")
+            self._refuse("appends to something that is not a list: damaged?")
         self._list_items += len(items)
         if self._list_items > MAX_LIST_ITEMS:
             self._refuse("holds more list items than a benchmark does")
@@ -196,7 +196,7 @@ class StreamUnpickler:
         if function is SKIPPED or self._memo.missed:
             return SKIPPED
         if not isinstance(function, Harmless) or type(arguments) is not tuple:
-            self._refuse("calls something that is no function: damaged?")
+            self._refuse("calls something that is not a function: damaged?")
         try:
             return function.build(*arguments)
         except (TypeError, ValueError, struct.error) as error:
@@ -364,7 +364,7 @@ class StreamUnpickler:
                     self._refuse("is a damaged pickle")
                 return stack[0]
             elif code in (0x51, 0x50):
-                self._refuse("refers to an outside object; expected plain data only")
+                self._refuse("refers to an external object; expected plain data only")
             elif code == 0x69:  # i INST: named, so refused by name
                 module, position = self._line(position)
                 name, position = self._line(position)

@@ -28,7 +28,7 @@ _METRICS = {
         1e3,
         "one GPU, per evaluation batch; device and batch size: unknown, the source does not say",
     ),
-    "model_size": ("table_params_m", 1.0, "as printed in the source, one value a seed; params_m is exact"),
+    "model_size": ("table_params_m", 1.0, "as printed in the source, a value per seed; params_m is exact"),
     "train_time": (TRAIN_TIME, 1.0, "200 epochs, one GPU"),
 }
 METRICS = tuple(metric for metric, _, _ in _METRICS.values())

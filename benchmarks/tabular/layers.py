@@ -26,10 +26,10 @@ class Tables:
     Args:
         space_name: the space.
         datasets: the data sets of the published benchmark.
-        how_to_get: what to do where nothing is embedded and nothing imported.
+        how_to_get: what to do if nothing is embedded or imported.
         embedded_metrics: metrics of the embedded table for each of these data sets; none: nothing is embedded.
         embedded_columns: reads the embedded table of one data set.
-        objective: the default objective, where that is not `val_accuracy_pct`.
+        objective: the default objective, if that is not `val_accuracy_pct`.
     """
 
     space_name: str
@@ -102,7 +102,7 @@ class Tables:
             if damage and not known:
                 raise InputError(damage)
             if not known:
-                raise InputError(f"there is no table of {self.space_name} yet: {self.how_to_get}")
+                raise InputError(f"no table of {self.space_name} yet: {self.how_to_get}")
             raise unknown_choice("data set", dataset, known, place=f" of {self.space_name}")
         return self._layered(found, infos, table)
 
@@ -125,7 +125,7 @@ class Tables:
             except InputError as error:
                 if info.name == table:
                     raise
-                _log.warning("%s; without it there is no %s", error, ", ".join(sorted(owned)))
+                _log.warning("%s; without it, no values of %s", error, ", ".join(sorted(owned)))
                 columns = {metric: column for metric, column in columns.items() if metric not in owned}
                 unreadable |= dict.fromkeys(owned, str(error))
                 continue
@@ -173,7 +173,7 @@ class Tables:
         size = self.space.size
         wrong = [metric for metric, column in columns.items() if len(column.values) != size]
         if wrong:
-            raise InputError(f"{info.path}: the column {wrong[0]!r} has not one row for each of the {size} cells")
+            raise InputError(f"{info.path}: the column {wrong[0]!r} does not have one row for each of the {size} cells")
         return columns
 
 

@@ -1,7 +1,7 @@
 """The NAS-Bench-101 benchmark (Ying et al., arXiv 1902.09635): CIFAR-10, nothing embedded, the user imports it.
 
-`val_accuracy_pct`, `test_accuracy_pct`, `train_accuracy_pct` and `train_time_s` are those after 108 epochs, one value a
-run; with `_4ep`, `_12ep` or `_36ep` in the name they are of the shorter trainings: `val_accuracy_36ep_pct`.
+`val_accuracy_pct`, `test_accuracy_pct`, `train_accuracy_pct` and `train_time_s` are those after 108 epochs, one value
+per run; with `_4ep`, `_12ep` or `_36ep` in the name they are of the shorter trainings: `val_accuracy_36ep_pct`.
 """
 
 from __future__ import annotations

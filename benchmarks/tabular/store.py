@@ -272,7 +272,7 @@ def _read_head(path: Path) -> tuple[dict[str, Any], str, str]:
         with path.open("rb") as file:
             size = struct.unpack("<Q", file.read(8))[0]
             if size > MAX_HEADER_BYTES:
-                raise InputError(f"{path} is damaged, or no table of ours (head of {size} bytes); {again}")
+                raise InputError(f"{path} is damaged, or not a nassurrogate table (header of {size} bytes); {again}")
             head = file.read(size)
         strings = json.loads(head)["__metadata__"]
         text, checksum = strings["nassurrogate"], strings["sha256"]
@@ -280,7 +280,7 @@ def _read_head(path: Path) -> tuple[dict[str, Any], str, str]:
     except InputError:
         raise
     except (OSError, struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} is damaged, or no table of ours (its head is unreadable); {again}") from error
+        raise InputError(f"{path} is damaged, or not a nassurrogate table (unreadable header); {again}") from error
 
 
 _META_TYPES = {
@@ -293,7 +293,7 @@ def _parse_meta(text: str) -> dict[str, Any]:
     meta = json.loads(text)
     if meta["format_version"] != FORMAT_VERSION:
         raise InputError(
-            f"an import of format version {brief(meta['format_version'])}; known: {FORMAT_VERSION}; import it again"
+            f"an import of format version {brief(meta['format_version'])}; expected {FORMAT_VERSION}; import it again"
         )
     for name, kind in _META_TYPES.items():
         if not isinstance(meta[name], kind):

@@ -50,7 +50,7 @@ class Column:
 
     @cached_property
     def mean(self) -> np.ndarray:
-        """(size,) mean over the available seeds; NaN where there is none."""
+        """(size,) mean over the available seeds; NaN if there is none."""
         return mean_over_seeds(self.values)
 
     @cached_property
@@ -83,7 +83,7 @@ class TabularBenchmark(Benchmark):
     Args:
         space: numbers its architectures.
         columns: by metric, rows in the order of the space.
-        own_objective: the default objective, where that is not `val_accuracy_pct`.
+        own_objective: the default objective, if that is not `val_accuracy_pct`.
         unreadable: metric → why its column cannot be read; `""` → why an entire table cannot be read.
 
     >>> from nassurrogate.benchmarks import load_benchmark

@@ -5,7 +5,7 @@
 
 Choices are made on a third of the canonical classes (see `development`), on 10 random splits. The stored results in
 `examples/results/preset_sweep.jsonl` were measured on a GPU with the splits of a setting stacked into one batched
-model; this script fits them one by one, so single figures differ by their initial weights.
+model; this script fits them one by one, so individual figures differ by their initial weights.
 """
 
 from __future__ import annotations

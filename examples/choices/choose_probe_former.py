@@ -1,13 +1,13 @@
-"""The choices behind Probe-Former's default: each of its numbers, and other values in its place.
+"""The choices behind Probe-Former's default: each hyper-parameter, with other values in its place.
 
     python examples/choices/choose_probe_former.py --only kernel      # of the Gaussian process: minutes on one core
     python examples/choices/choose_probe_former.py --only network     # of the transformers: hours
     python examples/choices/choose_probe_former.py --report           # only print the tables from the stored results
 
 Choices are made on cifar10, with training and evaluation cells inside a fixed third of the canonical classes (see
-`development`). One number is changed at a time; the tables show the mean τ of 10 splits and, behind it, the mean
-difference to the default on the same splits. Every finished split is a line of `results/probe_former_choices.jsonl`,
-and running again continues where it stopped.
+`development`). One hyper-parameter is changed at a time; the tables show the mean τ of 10 splits, followed by the
+mean difference from the default on the same splits. Every finished split is a line of
+`examples/results/probe_former_choices.jsonl`, and another run resumes where the last one stopped.
 """
 
 from __future__ import annotations

@@ -1,23 +1,23 @@
-"""The choices behind the search's default: which proxies are summed, the process's numbers, the moving incumbent.
+"""The choices behind the default search: the proxies in the sum, the process's hyper-parameters, the moving incumbent.
 
     python examples/choices/choose_search.py --jobs 2      # an hour on two cores
     python examples/choices/choose_search.py --report      # only print the tables from the stored results
 
 Everything is chosen on cifar10, in the fixed third of its classes of `development`: a search sees no other cell, and
 regret is relative to the best of them. That table alone does not distinguish the settings, as nearly all of them find
-the best, so there are three kinds of task: the best of a random half of that third; and all of it with normal noise of
-0.15 and of 0.3 points, drawn once per seed, so that its best cell is a lucky one, as in any real table. And there are
-two priors, as on other spaces a prior may be worse than here: the default's five proxies, and a sum that ranks the
-development cells less well.
+the best cell. So there are three kinds of task: a random half of that third, and all of it with normal noise of 0.15 or
+0.3 points, drawn once per seed, so that the best cell is a lucky one, as in any real table. There are also two priors,
+as a prior may be worse on other spaces: the default's five proxies, and a sum that ranks the development cells less
+well.
 
 The table shows the mean regret over the kinds of task, by prior and budget. The default is a compromise. With its own
-prior, differences below 0.02 points mean little, and `ucb` or the best posterior mean as the incumbent do as well; with
-the worse prior both are far behind, as they stay in one family of cells for long. The best label as the incumbent is
-far ahead there at 20 evaluations (and so is little noise), and behind the default from 30 on.
+prior, differences below 0.02 points mean little, and `ucb`, or the best posterior mean as the incumbent, does as well;
+with the worse prior both are far behind, as they stay in one family of cells for a long time. There, the best label as
+the incumbent is far ahead at 20 evaluations (and so is low noise), but behind the default from 30 on.
 
 A second table, with single labels, compares shares of the budget that train the best cells again.
 
-Every finished run is a line of `results/search_choices.jsonl`, and running again continues where it stopped.
+Every finished run is a line of `examples/results/search_choices.jsonl`; another run resumes where the last one stopped.
 """
 
 from __future__ import annotations

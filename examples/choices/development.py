@@ -1,6 +1,6 @@
-"""The data that hyper-parameters are chosen on: a third of the classes of NAS-Bench-201, on cifar10, nothing else.
+"""The data that hyper-parameters are chosen on: only a third of the classes of NAS-Bench-201, on cifar10.
 
-Training and test cells both lie inside `development_split`; labels and target are mean validation accuracy.
+Training and test cells are both inside `development_split`; labels and target are mean validation accuracy.
 """
 
 from __future__ import annotations

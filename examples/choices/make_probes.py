@@ -1,7 +1,7 @@
 """Make the table of zero-cost proxies that ships with the package: statistics of untrained networks of every class.
 
     python examples/choices/make_probes.py --out nassurrogate/proxies/data/nb201_probes.npz --raw RAW_FOLDER
-    python examples/choices/make_probes.py --raw RAW_FOLDER --check 20     # again on the CPU: is it the same?
+    python examples/choices/make_probes.py --raw RAW_FOLDER --check 20     # repeat on the CPU and compare
 
 Nothing is trained, and no table of accuracies or latencies is read. Every (cells per stage, seed) is one run, in parts
 for a large space; what is in the raw folder is not computed again, so a run can be interrupted. The

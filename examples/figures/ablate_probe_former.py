@@ -3,9 +3,9 @@
     python examples/figures/ablate_probe_former.py --jobs 28     # about an hour and a half of one core
     python examples/figures/ablate_probe_former.py --report      # only print the tables from the stored results
 
-Protocol A4 on cifar10, from the embedded table: all cells that did not train, and those of them outside the third of
-the classes that hyper-parameters were chosen on. Fits run on one thread of a CPU; every finished split is a line of
-`examples/results/ablation.jsonl`, and running again continues where it stopped (see `stored_splits`).
+Protocol A4 on cifar10, from the embedded table: over all cells not in training, and over those outside the third
+of the classes that hyper-parameters were chosen on. Fits run on one CPU thread; every finished split is a line of
+`examples/results/ablation.jsonl`, and another run resumes where the last one stopped (see `stored_splits`).
 """
 
 from __future__ import annotations

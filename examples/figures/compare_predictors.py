@@ -4,9 +4,9 @@
     python examples/figures/compare_predictors.py --report --plot tau.png     # from the stored results
 
 The embedded table has the labels. Protocols A1 to A3 compare with test accuracy, which it lacks: give a CSV with the
-columns index, cifar10_test_accuracy_pct, cifar100_test_accuracy_pct; without it there is A4 alone. Every fit is made
-once, for all protocols of its data set, on one thread of a CPU. What matters most comes first, and every finished split
-is a line of `examples/results/predictors.jsonl`: running again continues where it stopped (see `stored_splits`).
+columns index, cifar10_test_accuracy_pct, cifar100_test_accuracy_pct; without it, only A4 is measured. Every fit is made
+once, for all protocols of its data set, on one CPU thread. What matters most comes first, and every finished split is a
+line of `examples/results/predictors.jsonl`: another run resumes where the last one stopped (see `stored_splits`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Measure predictors on NAS-Bench-101 as the literature does, and print its figures beside them.
+"""Measure predictors on NAS-Bench-101 as the literature does, and print the published figures beside them.
 
     python examples/figures/compare_predictors_nb101.py --table nb101.npz --jobs 14     # two hours of one core
     python examples/figures/compare_predictors_nb101.py --report                        # from the stored results

@@ -1,4 +1,4 @@
-"""Measure what works on any space: protocol G and searches on NAS-Bench-Macro, and a latency that is learned.
+"""Measure what works on any space: protocol G and searches on NAS-Bench-Macro, and learning a latency.
 
     python examples/figures/measure_general.py --table nas-bench-macro_cifar10.json --jobs 2    # five minutes, 2 cores
     python examples/figures/measure_general.py --report    # from the stored results
@@ -8,7 +8,7 @@
 - `search`: 30 seeds on NAS-Bench-Macro; the default search, Optuna's TPE and random search, all with the same
   deduplication; regret is in points of mean test accuracy, the objective.
 
-Every finished part is a line of `examples/results/general.jsonl`; running again continues where it stopped.
+Every finished part is a line of `examples/results/general.jsonl`; another run resumes where the last one stopped.
 """
 
 from __future__ import annotations

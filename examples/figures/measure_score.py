@@ -5,7 +5,7 @@
     python examples/figures/measure_score.py --report                # from the stored lines
 
 Both learn the same 100 labels. In every repeat both saved models score one architecture and then a thousand, each in
-its own process: what counts is how long a user waits, imports included. Every process is a line of
+its own process: what counts is how long a user waits, including imports. Every process is a line of
 `examples/results/score.jsonl`.
 """
 

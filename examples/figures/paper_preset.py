@@ -2,18 +2,18 @@
 
     python examples/figures/paper_preset.py --test-accuracy FILE              # all that is not in the results yet
     python examples/figures/paper_preset.py --test-accuracy FILE --only A1:78
-    python examples/figures/paper_preset.py --benchmark-speed                 # ms a step, cells scored a second
+    python examples/figures/paper_preset.py --benchmark-speed                 # ms per step, cells scored per second
 
-FILE is a CSV with the columns `index` and `cifar10` (or `cifar10_test_accuracy_pct`): test accuracy in percent of all
+FILE is a CSV with the columns `index` and `cifar10` (or `cifar10_test_accuracy_pct`): test accuracy, in percent, of all
 15,625 cells of NAS-Bench-201.
 
 - `A1`: labels are the mean validation accuracy of N random cells, the target is the test accuracy of all other cells;
   the last weights count. 10 splits, trained together as the members of one batched model.
 - `published`: what the released code does, to compare with the paper. Labels are one run's validation accuracy of the
-  first N cells, the weights are those of the epoch with the best Kendall's tau to the *test* accuracy of the 200 cells
-  after them, and all cells are the test set, the training cells among them. 5 seeds, likewise trained together.
+  first N cells, the checkpoint is the one with the best Kendall's tau on the *test* accuracy of the next 200 cells, and
+  all cells are the test set, including the training cells. 5 seeds, likewise trained together.
 
-Results: one JSON line a split in `examples/results/paper_preset.jsonl`.
+Results: one JSON line per split in `examples/results/paper_preset.jsonl`.
 """
 
 from __future__ import annotations

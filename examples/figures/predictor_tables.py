@@ -1,4 +1,4 @@
-"""Tables and a picture of stored splits: Markdown, as the README shows them."""
+"""Markdown tables and a figure of stored splits, as the documentation shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of the searches: regret against evaluations, all methods, with and without a bound on latency."""
+"""The figure of the searches: regret against evaluations, all methods, with and without a bound on latency."""
 
 from __future__ import annotations
 

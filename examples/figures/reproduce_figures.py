@@ -1,12 +1,12 @@
-"""Measure the searches and the times that the documentation quotes, and draw its picture.
+"""Measure the searches and the times that the documentation quotes, and draw its figure.
 
     python examples/figures/reproduce_figures.py --jobs 2 --table test_accuracy.csv    # all: about an hour on 2 cores
     python examples/figures/reproduce_figures.py --report    # only print the tables, from the stored results
 
-Every finished measurement is one line of `examples/results/*.jsonl`, below the package versions that made it; running
-again continues where it stopped. Delete a file to measure it again. `search` holds the runs of `search_runs`; the table
-of test accuracies is optional. `speed` and `search_time` measure times: run them on a machine with nothing else to do;
-they use one process whatever `--jobs` is.
+Every finished measurement is one line of `examples/results/*.jsonl`, below the package versions that made it; another
+run resumes where the last one stopped. Delete a file to measure it again. `search` holds the runs of `search_runs`; the
+table of test accuracies is optional. `speed` and `search_time` measure times: run them on an otherwise idle machine;
+they use one process regardless of `--jobs`.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@
 - `one run`: a query is the validation accuracy of one training run, as in practice; candidates are the 30,001 cells
   whose validation accuracy the table has. Test accuracy is looked up once, for the chosen cell.
 - `mean test`: a query is the mean test accuracy of three runs, candidates are all cells. That is optimistic, as a
-  search must not see test accuracy; it is here because the literature reports it. Such a label is the target itself,
-  without noise, and the highest one is chosen.
+  search must not see test accuracy; it is included because the literature reports it. Such a label is the target
+  itself, without noise, so the highest one is chosen.
 
-Every finished run is a line of `examples/results/search_nb101.jsonl`; running again continues where it stopped.
+Every finished run is a line of `examples/results/search_nb101.jsonl`; another run resumes where the last one stopped.
 """
 
 from __future__ import annotations

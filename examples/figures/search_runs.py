@@ -1,8 +1,8 @@
 """The searches that the documentation quotes: their list, a single run, and their tables.
 
-Every evaluation counts against the budget, those that train the surrogate too; all methods get the same deduplication
-and the same free look-up of constrained metrics; regret is in points of mean validation accuracy, relative to the best
-feasible cell. Test accuracy is looked up once per run, for the chosen cell, where a table of it is available.
+Every evaluation counts against the budget, including those that train the surrogate. All methods get the same
+deduplication and look constrained metrics up for free. Regret is in points of mean validation accuracy, relative to the
+best feasible cell. Test accuracy is looked up once per run, for the chosen cell, if a table of it is available.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A file of results holds JSON lines of three kinds: `packages` (the versions that made the lines below it), `split` (one
 fit, measured by one protocol) and `row` (the mean over all splits, as `nassurrogate evaluate --json` has it). Lines are
-appended as soon as they are known, so a run that is killed continues where it stopped.
+appended as soon as they are known, so a killed run can resume where it stopped.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def only_tables(*files: Path, space: str = "nb201") -> Iterator[None]:
 
 
 def measure(run_dir: str | None, task: Task) -> list[Line]:
-    """One line a protocol. The fit is made once: the other protocols read it from the run folder."""
+    """One line per protocol. The fit is made once: the other protocols read it from the run folder."""
     from nassurrogate.benchmarks.evaluation import evaluate
 
     lines = []

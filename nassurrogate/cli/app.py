@@ -92,7 +92,7 @@ def _run(argv: Sequence[str] | None, console: Console) -> int:
         return OK
     console.configure(quiet=args.quiet, verbose=args.verbose, as_json=args.json)
     for line in old_names(args):
-        console.note(f"warning: {line}; the old name goes in version 0.3")
+        console.note(f"warning: {line}; the old name will be removed in version 0.3")
     if args.command is None:
         console.error(f"expected a command, one of: {', '.join(parser.commands())}; see `nassurrogate --help`")
         return BAD_INPUT

@@ -56,9 +56,9 @@ class Console:
     # --- stdout --------------------------------------------------------------------------------------------------
 
     def require_stdout(self) -> None:
-        """Raise `OSError` if stdout is closed, before the work for a result that nobody gets.
+        """Raise `OSError` if stdout is closed, before work whose result nobody would get.
 
-        The next file that is opened would also take its place and receive whatever a library prints.
+        The next file that is opened would also take its place and receive everything that libraries print.
         """
         if sys.stdout is None:
             raise OSError(errno.EBADF, "cannot write the result to stdout (it is closed)")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TABLE_FORMATS = """\
 A table is CSV (with commas, semicolons or tabs) or JSON lines, plain or
 gzipped, or Parquet. A column `arch` (strings, or indices of cells) or `index`
-(in the official order, where the space has one) names the architectures; nb101
+(in the official order, if the space has one) names the architectures; nb101
 also takes `hash`, or `module_adjacency` and `module_operations`. Accuracies are
 in percent, and metric names end with their unit: val_accuracy_pct,
 phone_latency_ms.

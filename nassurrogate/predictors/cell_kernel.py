@@ -20,7 +20,7 @@ from nassurrogate.spaces import CellSpace
 
 @dataclass(frozen=True)
 class Kernel:
-    """The numbers of the kernel; `examples/choices/choose_probe_former.py` shows what others in their place would do.
+    """The hyper-parameters of the kernel; `examples/choices/choose_probe_former.py` shows how other values do.
 
     Attributes:
         lengths_of_paths: length scales of the blocks of paths of 0, 1, 2, and 3 or more operations.

@@ -21,7 +21,7 @@ from nassurrogate.predictors.feature_predictor import FeaturePredictor, Scorer, 
 
 @dataclass(frozen=True)
 class ProcessConfig:
-    """How many cells to use for what; of more cells, a random choice.
+    """How many cells each step uses; of more cells, a random subset.
 
     In the number of cells, each step of the likelihood takes cubic time (`tuning_cells`), the mean takes cubic time
     once (`mean_cells`), and the deviation of every scored cell takes quadratic time (`spread_cells`).

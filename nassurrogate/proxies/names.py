@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 STAGES = 3
-"""Stages of cells in the network (see `random_networks`)."""
+"""Stages of cells in the network (see `untrained_networks`)."""
 ACTIVATION_NAMES = (
     "log variance",
     "correlation of neighbours",

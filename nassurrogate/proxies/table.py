@@ -1,4 +1,4 @@
-"""The shipped tables of probes, `random_networks` of all cells of a space.
+"""The shipped tables of probes, `untrained_networks` of all cells of a space.
 
 The tables are made by `examples/choices/make_probes.py`, without training and without any table of accuracies or
 latencies.
@@ -51,7 +51,7 @@ def probe_features(space: CellSpace) -> np.ndarray:
     shape = (space.n_classes, len(PROBE_NAMES))
     if scores.shape != shape or scores.dtype not in (np.float16, np.int8) or not np.isfinite(scores).all():
         raise RuntimeError(
-            f"the probes shipped for {space.name} are no finite {shape} float16 or int8: run {SCRIPT} again"
+            f"the probes shipped for {space.name} are not finite {shape} float16 or int8: run {SCRIPT} again"
         )
     features: np.ndarray = scores.astype(np.float32)
     if scores.dtype == np.int8:

@@ -1,4 +1,4 @@
-"""Untrained cells of a search space, many at once, for `random_networks`: how signals travel through them.
+"""Untrained cells of a search space, many at once, for `untrained_networks`: how signals travel through them.
 
 Shapes: n images, G cells of N nodes that run together, C channels, H the image's side.
 """

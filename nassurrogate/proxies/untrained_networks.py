@@ -8,7 +8,7 @@ activation patterns are those of the last layer only.
 
 The network: a 3x3 stem, three stages of cells of one width, between them a residual block that halves the image
 (conv, pool, conv; beside it pool, 1x1 conv), and batch normalisation without affine part after every convolution. The
-semantics of a cell depend on its space: see `random_cells`.
+semantics of a cell depend on its space: see `untrained_cells`.
 
 Shapes: B cells, n images, G networks that run together, C channels, H the image's side.
 """

@@ -93,7 +93,7 @@ class EnumerableSpace(Space):
         return {metric: values[indices] for metric, values in known.items()}
 
     default_dataset: str = "cifar10"
-    """The data set of costs and table lookups where none is named."""
+    """The data set of costs and table lookups if none is named."""
 
 
 class CellSpace(EnumerableSpace):

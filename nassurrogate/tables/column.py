@@ -8,7 +8,7 @@ import numpy as np
 
 
 def mean_over_seeds(values: np.ndarray) -> np.ndarray:
-    """(n,) means of (n, S) values over the available seeds; NaN where there are none.
+    """(n,) means of (n, S) values over the available seeds; NaN if there are none.
 
     >>> mean_over_seeds(np.array([[90.0, np.nan], [np.nan, np.nan]])).tolist()
     [90.0, nan]
@@ -42,5 +42,5 @@ class TableColumn:
 
     @property
     def mean(self) -> np.ndarray:
-        """(n,) means over the available seeds; NaN where there are none."""
+        """(n,) means over the available seeds; NaN if there are none."""
         return mean_over_seeds(self.values)

@@ -49,7 +49,7 @@ class Faults:
         shown = "; ".join(f"({number}) {fault}" for number, fault in enumerate(self._shown, start=1))
         more = self._number - _MOST_SHOWN
         return InputError(
-            f"{self.source} has {'at least ' if self.are_enough else ''}{self._number} faults: "
+            f"{self.source} has {'at least ' if self.are_enough else ''}{self._number} problems: "
             f"{shown}{f'; and {more} more' if more > 0 else ''}"
         )
 

@@ -1,14 +1,14 @@
 """Test suites for plug-ins, for pytest: every requirement of a predictor, a space, a searcher or a benchmark.
 
 They need `pip install nassurrogate[kit]`. A third party subclasses `PredictorContract`, `SpaceContract`,
-`SearcherContract` or `BenchmarkContract` in a test module of its own, and pytest collects the tests with it; what the
-repository itself has of each passes the same ones. See the modules of those names.
+`SearcherContract` or `BenchmarkContract` in a test module of its own, and pytest collects the tests. The built-in
+predictors, spaces, searchers and benchmarks pass the same tests. See the modules of those names.
 """
 
 from __future__ import annotations
 
 try:
-    import hypothesis  # noqa: F401 (only to say so at once where it is missing)
+    import hypothesis  # noqa: F401 (only to say so at once if it is missing)
     import pytest
 except ImportError as error:
     raise ImportError(f"{error}; nassurrogate.testing needs pytest and hypothesis: nassurrogate[kit]") from error

@@ -259,7 +259,7 @@ class SearcherContract(SearcherSubject):
         )  # fmt: skip
         assert (result["queries"], result["searcher"]) == (14, self.cls.name)
         raised = [note for note in result["notes"] if f"searcher {self.cls.name!r}" in note]
-        assert not raised, f"it raises, so the run goes on with random proposals: {raised[0]}"
+        assert not raised, f"it raises, so the run continues with random proposals: {raised[0]}"
         assert result["best"]["choices"]["width"] <= 64
 
 

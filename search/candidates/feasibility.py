@@ -41,7 +41,7 @@ def find_feasible(
     uniformly, since their costs differ. An infeasible architecture never represents its function, and never blocks it.
 
     Args:
-        benchmark: looks up the constrained metrics. Of the objective it only says for which architectures it is known.
+        benchmark: looks up the constrained metrics. Of the objective, only which architectures have a value is read.
         objective: what is evaluated.
         constraints: all must hold; no constraint means that every architecture is feasible.
         rng: draws the representatives.

@@ -1,6 +1,6 @@
 """The interface of a feasible set: the architectures that satisfy every constraint, one for each function.
 
-Architectures of equal *key* count as the same. Keys are canonical keys, or class numbers where the space has them.
+Architectures of equal *key* count as the same. Keys are canonical keys, or class numbers if the space has them.
 
 Shapes: n architectures, C classes.
 """

@@ -30,7 +30,7 @@ class CandidatePool:
     Args:
         feasible: what may be proposed.
         surrogate: gives the posterior of the candidates.
-        size: number of feasible functions up to which all are in the pool; of more, half as many are drawn.
+        size: number of feasible functions up to which all are in the pool; in a larger space, half as many are drawn.
         rng: draws them.
     """
 

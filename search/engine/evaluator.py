@@ -266,7 +266,7 @@ class Evaluator:
 
 
 class _InvalidEvaluation(Exception):
-    """What a benchmark returned is no evaluation of the architecture."""
+    """The benchmark returned something other than an evaluation of the architecture."""
 
 
 def _is_number(value: object) -> bool:

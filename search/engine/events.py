@@ -1,4 +1,4 @@
-"""What a run reports to its listener while it goes on."""
+"""What a run reports to its listener."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nassurrogate.search.record.ledger import Query
 
 @dataclass(frozen=True)
 class Event:
-    """Something a user may want to see while a run goes on.
+    """Something a user may want to see during a run.
 
     Args:
         kind: `start` (with what is searched), `query`, `fit`, `note` (with a reason), or `result` (with what `run` is

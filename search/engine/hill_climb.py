@@ -13,7 +13,7 @@ from nassurrogate.search.candidates.feasible_set import FeasibleSet
 Acquisition: TypeAlias = Callable[[Sequence[Architecture]], np.ndarray]
 """n architectures → (n,) acquisitions of their functions."""
 _MOST_STEPS = 4
-"""Steps of one climb; after the next query it goes on."""
+"""Steps of one climb; after the next query it continues."""
 
 
 class HillClimber:

@@ -65,7 +65,7 @@ def run(
     requery_known: bool = False,
     allow_equivalent: bool = False,
 ) -> dict[str, Any]:
-    """Search a space for the best architecture under constraints, and report what that cost.
+    """Search a space for the best architecture under constraints, and report its cost.
 
     Args:
         space: the search space or its name; None: the benchmark's, or `"nb201"`.
@@ -91,7 +91,7 @@ def run(
         listener: called with every `Event`.
         table: name of an import, whose columns take precedence over the embedded ones, or `"embedded"` for these alone.
         benchmark: ground truth in place of a named table.
-        evaluate: ground truth by one's own training: `evaluate(arch)` or `evaluate(arch, seed, fidelity)`, which
+        evaluate: ground truth from your own training: `evaluate(arch)` or `evaluate(arch, seed, fidelity)`, which
             returns the objective, or a dict of values by metric. An exception counts as a failed evaluation.
         objective: the metric to optimise, or its name; None: the benchmark's own, `val_accuracy_pct` where there
             is one.

@@ -35,7 +35,7 @@ def expected_by_others(
 ) -> np.ndarray | None:
     """(C,) cross-validated prediction of every evaluated architecture, from the labels of others alone.
 
-    Leave-one-out, or where that takes long, `FOLDS` random folds. None if the surrogate cannot learn a training set:
+    Leave-one-out, or if that takes long, `FOLDS` random folds. None if the surrogate cannot learn a training set:
     it may be too small, or all its labels equal.
 
     Args:
@@ -90,7 +90,7 @@ def choose(
     """Rank the evaluated architectures, best first, and name the rule.
 
     - `measured`: by label. A label that is the mean over the training seeds is the quantity sought; without a surrogate
-      there is nothing but labels.
+      labels are all there is.
     - `shrunk`: by a single label and the surrogate. The best of many noisy labels is likely a lucky one, so an
       architecture is ranked by the mean of its label and its cross-validated prediction, weighted by their precision.
       The surrogate's residuals contain its own error and the noise of the labels: with noise σ and a typical residual r

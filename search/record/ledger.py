@@ -1,4 +1,4 @@
-"""The append-only record of every query: one JSON object a line, on disk before the next query."""
+"""The append-only record of every query: one JSON object per line, on disk before the next query."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def read_ledger(path: str | Path) -> Ledger:
     torn = lines.pop() != b""
     records = [_record(line, f"line {number} of {path}") for number, line in enumerate(lines, start=1)]
     if not records or records[0].get("format") != FORMAT:
-        raise InputError(f"{path} is no ledger: its first line is not the header that a run writes")
+        raise InputError(f"{path} is not a ledger: its first line is not the header that a run writes")
     header = records[0]
     if header.get("format_version") != FORMAT_VERSION:
         version = header.get("format_version")
@@ -178,7 +178,7 @@ def read_ledger(path: str | Path) -> Ledger:
         try:
             queries.append(Query(**fields))
         except TypeError as error:
-            raise InputError(f"line {number} of {path} is no query ({error})") from error
+            raise InputError(f"line {number} of {path} is not a query ({error})") from error
     return Ledger(header, tuple(queries), torn)
 
 

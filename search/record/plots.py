@@ -167,7 +167,7 @@ def predicted_vs_true(ledger: Ledger) -> Figure:
 def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figure | None:
     """Labels evaluated in the run against a free metric, over the table in grey, with the metric's bounds.
 
-    None where no query has a known value of the metric.
+    None if no query has a known value of the metric.
     """
     objective, queries, kind = _objective(ledger), labelled(ledger.queries), _kind(benchmark)
     labels = np.array([query.value for query in queries])

@@ -1,4 +1,4 @@
-"""Acquisition functions: how much a posterior is worth a query. Larger is better, on the scale of the posterior."""
+"""Acquisition functions: how much a query of an architecture is worth. Larger is better, on the posterior's scale."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class Searcher(ABC):
         self.n_infeasible = 0
         """Proposals that violated a constraint; they are free, since constraints are known without training."""
         self.n_repeats = 0
-        """Proposals of a function that was told or asked before; they are free."""
+        """Proposals of functions that were asked for or told before; they are free."""
         self.n_fallbacks = 0
         """How often a random architecture took the place of `max_attempts` rejected proposals."""
         self._known: dict[Hashable, tuple[float, ...] | None] = {}
@@ -153,14 +153,14 @@ class Searcher(ABC):
 
     @abstractmethod
     def _propose(self) -> Architecture | None:
-        """An architecture of the space, possibly infeasible or known; None if the proposal is no architecture."""
+        """An architecture of the space, possibly infeasible or known; None if the proposal is not an architecture."""
 
     # A searcher that learns nothing overrides none of these four. Values are better when larger.
     def _learn(self, arch: Architecture, values: tuple[float, ...]) -> None:  # noqa: B027
         """Learn the value of every objective."""
 
     def _refused(self, arch: Architecture | None) -> None:  # noqa: B027
-        """The last proposal violated a constraint, or was no architecture."""
+        """The last proposal violated a constraint, or was not an architecture."""
 
     def _repeated(self, arch: Architecture, values: tuple[float, ...] | None) -> None:  # noqa: B027
         """The last proposal is already known; `values` is None if it failed or is still pending."""

@@ -84,7 +84,7 @@ def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3, trai
     """Split a budget into an initial sample, the search, and a confirmation.
 
     Args:
-        budget: evaluations in all, ≥ 1.
+        budget: total evaluations, ≥ 1.
         settings: the strategy.
         initial_labels: number of labels that the predictor needs for its first fit; 0 with a saved surrogate.
         trains_again: whether the confirmation trains the best architectures again.

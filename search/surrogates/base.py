@@ -56,7 +56,7 @@ class SearchSurrogate(ABC):
         self.predictor_calls = 0
         """Predictions made, counting every architecture each time."""
         self.failure: str | None = None
-        """Why the last fit failed, where the search goes on with another surrogate; None if it did not."""
+        """Why the last fit failed, if the search continues with another surrogate; None otherwise."""
 
     def unit_doubt(self, labels: Sequence[float]) -> str | None:
         """A note if the labels learned before this run may be in another unit than these."""
@@ -92,7 +92,7 @@ def raises_cannot_learn(what: str) -> Iterator[None]:
     """Turn whatever a predictor, or another plug-in, raises into `CannotLearn`, with the type of the error.
 
     Args:
-        what: what there is none of if it fails, such as `"fit"`.
+        what: what is missing after a failure, such as `"fit"`.
     """
     try:
         yield
@@ -100,7 +100,7 @@ def raises_cannot_learn(what: str) -> Iterator[None]:
         raise
     except InputError as error:
         raise CannotLearn(f"no {what}: {error}") from error
-    except Exception as error:  # out of memory, linear algebra, a fault in a plug-in: the run goes on without it
+    except Exception as error:  # out of memory, linear algebra, a fault in a plug-in: the run continues without it
         raise CannotLearn(f"no {what}: {one_line(error)}") from error
 
 

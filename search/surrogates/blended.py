@@ -55,7 +55,7 @@ class BlendedSurrogate(SearchSurrogate):
             self.failure = None
         except CannotLearn as reason:
             self._weight = 1.0
-            # Until two labels differ there is nothing to learn yet, which is no failure.
+            # Until two labels differ there is nothing to learn yet, which is not a failure.
             self.failure = str(reason) if len(set(labels)) > 1 else None
 
     def unit_doubt(self, labels: Sequence[float]) -> str | None:

@@ -1,4 +1,4 @@
-"""A saved surrogate that goes on learning, from its own labels and those of the run."""
+"""A saved surrogate that continues to learn, from its own labels and those of the run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ContinuedSurrogate(LearningSurrogate):
     """A single surrogate that is refitted on the labels of a saved one and all labels of the run.
 
     All labels must be of one metric and one data set; otherwise see `BlendedSurrogate`. The saved surrogate predicts
-    until the run has a label, and whenever the refitted one fails. It also goes on alone if the labels of the run are
+    until the run has a label, and whenever the refitted one fails. It also continues alone if the labels of the run are
     so far from its own that their units seem to differ: learned together they would mislead.
 
     Args:

@@ -87,7 +87,7 @@ def test_the_old_name_of_file_works_and_warns(cli: Callable[..., Any], folder: P
     (folder / "mine.csv").write_text("index,val_accuracy_pct\n1,90\n2,91\n3,92\n")
     done = cli("train", "--csv", "mine.csv", "--seed", 1, "--out", "m", "--json", *QUICK)
     assert done.json["labels_from"] == "mine.csv"
-    assert "warning: --csv is now --file; the old name goes in version 0.3\n" in done.err
+    assert "warning: --csv is now --file; the old name will be removed in version 0.3\n" in done.err
     text = cli("train", "--help").out
     assert "--file FILE" in text
     assert "--csv" not in text

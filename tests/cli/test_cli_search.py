@@ -144,7 +144,7 @@ def test_the_old_name_of_label_kind_works_and_warns(cli: Callable[..., Any], ref
     new, old = (cli(*options, option, "single") for option in ("--label-kind", "--labels"))
     assert new.json["labels"] == old.json["labels"] == "single"
     assert new.json["best"] == old.json["best"]
-    assert "warning: --labels is now --label-kind; the old name goes in version 0.3\n" in old.err
+    assert "warning: --labels is now --label-kind; the old name will be removed in version 0.3\n" in old.err
     assert "is now" not in new.err
     assert "--labels" not in cli("search", "--help").out
     assert "did you mean 'single'" in refused("search", "--label-kind", "singel")

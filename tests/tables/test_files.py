@@ -68,7 +68,7 @@ def test_columns_that_pandas_adds_are_left_out(cli: CommandLine, folder: Path) -
 def test_all_faults_come_in_one_line(refused: Callable[..., str], folder: Path) -> None:
     (folder / "mine.csv").write_text("index,val_accuracy_pct,phone_latency_ms\n0,190,-1\n99999,90,2\nx,90,2\n")
     line = refused(*TRAIN)
-    assert "has 4 faults: (1) line 3: index 99999 is outside nb201" in line
+    assert "has 4 problems: (1) line 3: index 99999 is outside nb201" in line
     for message in ("line 4: index is 'x'", "line 2: val_accuracy_pct is 190", "line 2: phone_latency_ms is -1"):
         assert message in line
 

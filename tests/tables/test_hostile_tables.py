@@ -192,7 +192,7 @@ def test_a_name_in_each_row_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("content", ['{"x":[%s[]]}\n', '[{"x":[%s[]]}]', "a,b\n%s1\n", 'a,b\n"%s",1\n'])
 def test_a_row_without_end(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
-    for module in ("decoding", "records", "text"):
+    for module in ("decoding", "records", "delimited"):
         monkeypatch.setattr(f"nassurrogate.tables.formats.{module}.MAX_ROW", 1000)
     with pytest.raises(InputError, match=r"1,000 characters; expected one architecture per|is not readable JSON"):
         read(content % (30_000 * ("[],\n" if '"%s"' in content else "[],")))
@@ -214,15 +214,15 @@ def test_lists_without_end_in_parquet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_reading_stops_after_many_faults() -> None:
-    with pytest.raises(InputError, match=r"has at least 1000 faults: \(1\) line 2 has 3 fields.*; and 995 more"):
+    with pytest.raises(InputError, match=r"has at least 1000 problems: \(1\) line 2 has 3 fields.*; and 995 more"):
         read("a,b\n" + ",,\n" * 5000)
-    with pytest.raises(InputError, match="has at least 1000 faults"):
+    with pytest.raises(InputError, match="has at least 1000 problems"):
         read('{"a":1}\n' + "x\n" * 5000)
     faults = Faults("mine.csv")
     for number in range(10):
         faults.add(str(number))
     assert len(faults) == 10
-    assert str(faults.as_error()) == "mine.csv has 10 faults: (1) 0; (2) 1; (3) 2; (4) 3; (5) 4; and 5 more"
+    assert str(faults.as_error()) == "mine.csv has 10 problems: (1) 0; (2) 1; (3) 2; (4) 3; (5) 4; and 5 more"
 
 
 def test_nesting_without_end(refused: Callable[..., str]) -> None:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from nassurrogate.metric import MetricLike
 
 _DESCRIPTION = """\
-Measure predictors by a protocol: fit them to the labels of N random
+Measure predictors under a protocol: fit them to the labels of N random
 architectures, let them rank others, and compare with the truth; figures are
 means over splits. Every fit is kept in the run folder and never repeated: the
-same command continues where it stopped, and A1, A3 and A4 share their fits.
+same command resumes where it stopped, and A1, A3 and A4 share their fits.
 
 protocols (label -> target; evaluated on the architectures not in training):
   A1         nb201 cifar10: validation accuracy -> test accuracy (imported)
@@ -44,8 +44,8 @@ examples:
   nassurrogate evaluate --protocol G --space macro --labels 20,30 --predictor space-process
   nassurrogate evaluate --protocol G --space nb201 --objective latency_ms --labels 100
 
-regret: difference between the best ranked architecture and the best of the
-predicted top 10, in the target's unit; rank %: share of architectures better
+regret: difference between the best architecture of the test set and the best
+of the predicted top 10, in the target's unit; rank %: share of architectures better
 than the latter; cover, width: share of targets in the 90 % interval, and its
 mean width; MAPE %: mean relative error, for costs such as a latency.
 """
@@ -87,7 +87,7 @@ def add_to(commands: Subparsers) -> None:
     add_direction(parser)
     parser.add_argument(
         "--test-size", type=whole_number, metavar="M",
-        help="the most architectures that protocol G ranks (default: 10000, or 200 if each needs an evaluation)",
+        help="largest test set of protocol G (default: 10000, or 200 if each architecture needs an evaluation)",
     )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.add_argument("--csv", metavar="FILE", help="write the rows as CSV")

@@ -27,11 +27,11 @@ LABEL_KINDS = ("mean", "single")
 
 _DESCRIPTION = """\
 Search a space for the best architecture. Every evaluation of the objective
-costs one query of the budget: random architectures first, then, one after the
-other, those with the largest expected improvement by the surrogate, and last
-the one that it predicts to be best. If a query is a single training, the last
-queries train the best architectures again. Predictions are free. The ledger of
-all queries, a summary and plots are written to a run folder.
+costs one query of the budget. The first queries go to random architectures;
+then, one after the other, to those with the largest expected improvement under
+the surrogate; and the last one to the predicted best. If a query is a single
+training, the last queries train the best architectures again. Predictions are
+free. The ledger of all queries, a summary and plots go to a run folder.
 """
 _EXAMPLES = """\
 examples:
@@ -44,8 +44,8 @@ examples:
   nassurrogate search --budget 100 --predictor nar-former-v2:paper --label-kind single
   nassurrogate search --help-settings                                      # settings for --set
 
-Ctrl-C ends the search early: the best architecture so far is printed, ledger,
-summary and plots are written, and the exit code is 130.
+Ctrl-C ends the search early: the best architecture so far is printed, the
+ledger, summary and plots are written, and the exit code is 130.
 """
 
 
@@ -74,15 +74,16 @@ def add_to(commands: Subparsers) -> None:
         "--fidelity",
         type=whole_number,
         metavar="N",
-        help="fidelity of every query, such as its epochs (default: full training)",
+        help="fidelity of every query, such as a number of epochs (default: full training)",
     )
     parser.add_argument(
         "--searcher", default="exhaustive", metavar="NAME",
-        help="exhaustive (default), random, evolution, optuna-tpe, optuna-nsga2 or any of `nassurrogate searchers`",
+        help="exhaustive (default), random, evolution, optuna-tpe, optuna-nsga2 or a plug-in; see "
+        "`nassurrogate searchers`",
     )  # fmt: skip
     parser.add_argument(
         "--predictor", metavar="NAME[:PRESET]",
-        help="proxy-process (default), or space-process where that does not apply; any other of `nassurrogate "
+        help="proxy-process (default), or space-process if that does not apply; or any other of `nassurrogate "
         "predictors`; none: no surrogate, every proposal is evaluated; oracle: predictions are the true values, an "
         "upper bound",
     )  # fmt: skip
@@ -108,10 +109,10 @@ def add_to(commands: Subparsers) -> None:
     )  # fmt: skip
     add_old_name(parser, "--labels", "--label-kind", choices=LABEL_KINDS)  # a number in all other commands
     parser.add_argument(
-        "--seed", type=whole_number, metavar="N", help="seed of everything random (default: random, and printed)"
+        "--seed", type=whole_number, metavar="N", help="random seed (default: chosen at random and printed)"
     )
     parser.add_argument("--run-dir", metavar="DIR", help="run folder (default: runs/<space>-<dataset>-<seed>-<time>)")
-    parser.add_argument("--no-plots", action="store_true", help="draw no plots into the run folder")
+    parser.add_argument("--no-plots", action="store_true", help="do not write plots to the run folder")
     parser.add_argument("--device", default="auto", help="device of the predictor: auto (default), cpu, cuda, ...")
     parser.add_argument(
         "--config", action="append", default=[], metavar="NAME=VALUE",

@@ -75,7 +75,7 @@ def add_to(commands: Subparsers) -> None:
         help="one of `nassurrogate predictors` (default: by space and metric; probe-former for the accuracy of cells)",
     )
     parser.add_argument(
-        "--seed", type=whole_number, metavar="N", help="seed of sampling and fit (default: random, and printed)"
+        "--seed", type=whole_number, metavar="N", help="random seed (default: chosen at random and printed)"
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
     parser.add_argument(

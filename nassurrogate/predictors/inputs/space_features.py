@@ -28,10 +28,10 @@ _NEIGHBOURS = 4.0
 _TOTALS = {"choice": "choice count", "level": "level total"}
 BLOCKS = {
     "choice": "choices of every slot",
-    "choice near": "choices of slots beside each other",
+    "choice near": "choices of adjacent slots",
     "choice count": "how often each choice is taken",
     "level": "ordered choices as numbers",
-    "level near": "ordered choices of slots beside each other",
+    "level near": "ordered choices of adjacent slots",
     "level total": "sums of ordered choices",
     "cost": "exact costs",
     "path": "path counts of the canonical graph",
@@ -106,7 +106,7 @@ class SpaceFeatures:
         blocks = self._blocks(sample)
         if not blocks:
             raise InputError(
-                f"space {space.name!r} offers neither genes nor graphs nor costs: there is nothing to learn from"
+                f"space {space.name!r} offers neither genes nor graphs nor costs, so there is nothing to learn from"
             )
         self.names = list(blocks)
         self.widths = [block.shape[1] for block in blocks.values()]

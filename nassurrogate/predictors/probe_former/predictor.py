@@ -4,7 +4,7 @@ It started from NAR-Former V2 (arXiv 2306.10792) and differs from it as follows:
 
 - It reads the canonical graph, directed, with multiplicities; V2 reads the raw graph, undirected.
 - It reads probes: statistics of the signals and gradients in networks of the cell with random weights
-  (`random_networks`), which need no training, data or label. If all cells of equal function have equal costs
+  (`untrained_networks`), which need no training, data or label. If all cells of equal function have equal costs
   (NAS-Bench-101), it also reads the network's parameters and FLOPs. V2 reads neither.
 - It has heads for parents, children, ancestors and descendants, with softmax (`relation_transformer`); V2 has one
   undirected attention without softmax, and grouped feed-forward networks.

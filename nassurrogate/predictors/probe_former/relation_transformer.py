@@ -133,7 +133,7 @@ class RelationTransformer(NetworkPass, nn.Module):
 
 
 def _mean_and_output(mask: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, N), (B, N, d) → the mean of the nodes that are no padding, and the last of them, (B, d) each."""
+    """(B, N), (B, N, d) → the mean of the nodes that are not padding, and the last of them, (B, d) each."""
     there = mask.unsqueeze(-1).to(x.dtype)
     mean = (x * there).sum(dim=-2) / there.sum(dim=-2)
     place = torch.arange(mask.shape[-1], device=mask.device)

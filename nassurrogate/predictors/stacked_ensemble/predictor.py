@@ -170,4 +170,4 @@ def _stacked(model: LabelModel, stack: StackWeights) -> LabelModel:
 
 
 def _ignore(done: int, total: int) -> None:
-    """Progress that nobody asked for."""
+    """Ignore the progress of a member."""

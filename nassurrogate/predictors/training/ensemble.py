@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from nassurrogate.errors import InputError
+from nassurrogate.predictors.training.checkpoint_choice import EarlyStopping
 from nassurrogate.predictors.training.cuda_graph import CudaGraph, tensor_float_32
 from nassurrogate.predictors.training.steps import Schedule, Steps
 
@@ -161,7 +162,7 @@ class Ensemble:
             held_out: labels that no member learns; each member keeps the checkpoint that is best on them.
             criterion: of the held-out labels, lower is better; by default the loss.
             pools: (M, n) rows of `data` that each member learns; by default all rows.
-            progress: called with (epochs done, epochs in all).
+            progress: called with (epochs done, total epochs).
 
         Raises `InputError` if a weight is not finite at the end.
         """
@@ -187,7 +188,7 @@ class Ensemble:
                 )
             learned = steps.learned
             held_out_loss = None if held_out is None else self._held_out_loss(learned, held_out, criterion or loss)
-            stopping = _EarlyStopping(schedule.patience, self.members, self.device)
+            stopping = EarlyStopping(schedule.patience, self.members, self.device)
             with _seeded(self.seed, self.device):
                 for epoch in range(schedule.epochs):
                     order = np.stack([pool[rng.permutation(len(pool))] for pool in rows])
@@ -266,30 +267,6 @@ def _structure(build: Callable[[], nn.Module]) -> nn.Module:
     """A network in evaluation mode whose weights have no memory."""
     with torch.device("meta"):
         return build().eval()
-
-
-class _EarlyStopping:
-    """Keeps the best weights of each member, and stops once none has improved for `patience` epochs."""
-
-    def __init__(self, patience: int, members: int, device: torch.device) -> None:
-        self.patience = patience
-        self.lowest = torch.full((members,), torch.inf, device=device)
-        self.checkpoint: dict[str, Tensor] = {}
-        self.waited = 0
-
-    def should_stop(self, losses: Tensor, weights: dict[str, Tensor]) -> bool:
-        losses = losses.to(self.lowest.device)
-        better = losses < self.lowest
-        any_better = bool(better.any())
-        if not self.checkpoint:
-            self.checkpoint = {name: value.detach().clone() for name, value in weights.items()}
-        elif any_better:
-            for name, value in weights.items():
-                chosen = better.view(-1, *(1 for _ in value.shape[1:]))
-                self.checkpoint[name] = torch.where(chosen, value.detach(), self.checkpoint[name])
-        self.lowest = torch.where(better, losses, self.lowest)
-        self.waited = 0 if any_better else self.waited + 1
-        return self.waited >= self.patience
 
 
 @contextmanager

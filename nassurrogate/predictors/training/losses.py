@@ -1,4 +1,4 @@
-"""Losses of accuracy predictors. Shapes: M members, B labels a batch, V views of each cell."""
+"""Losses of accuracy predictors. Shapes: M members, B labels per batch, V views of each cell."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Steps:
         n_labels: labels of a member.
         device: of the weights.
         members: M.
-        capture: captures the step as a CUDA graph; by default every step runs anew.
+        capture: captures the step as a CUDA graph; by default the steps run one by one.
 
     Attributes:
         learned: the result, by name: the weights, or their moving average.

@@ -1,7 +1,7 @@
 """The canonical order of the vertices of many NAS-Bench-101 cells at once.
 
 The order is that of `graphs.canonical`, which takes fifty times as long, cell by cell: by depth and operation, then by
-what a vertex reads and feeds; what is equal in that is tried in every order, and the smallest edge list kept.
+what a vertex reads and feeds. Vertices that are still tied are tried in every order; the smallest edge list is kept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""NAS-Bench-101 cells as numbers: the bits of their edges, all graphs that are possible, and their labellings.
+"""NAS-Bench-101 cells as numbers: the bits of their edges, all possible graphs, and their labellings.
 
 Bit x + y(y − 1)/2 of the edge bits says whether vertex x < y feeds vertex y. This is the numbering of the official
 generator (`graph_util.gen_is_edge_fn`); of isomorphic cells, the first in its order was trained. An

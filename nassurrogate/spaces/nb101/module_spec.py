@@ -106,7 +106,7 @@ def _checked_ops(ops: object) -> list[str]:
     names = [str(op) for op in ops]
     if not 2 <= len(names) <= _MAX_BEFORE_PRUNING or names[0] != INPUT or names[-1] != OUTPUT:
         raise InputError(
-            f"the ops of an nb101 cell are {INPUT!r}, operations and {OUTPUT!r}, at most {_MAX_BEFORE_PRUNING} in all, "
+            f"the ops of an nb101 cell are {INPUT!r}, operations and {OUTPUT!r}, at most {_MAX_BEFORE_PRUNING} names, "
             f"got {brief(names)}"
         )
     for vertex, op in enumerate(names[1:-1], start=1):

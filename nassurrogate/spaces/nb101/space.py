@@ -83,7 +83,7 @@ class NB101(CellSpace):
         return index if index < self.size and self._at(index).string == name else None
 
     def find(self, hashes: np.ndarray) -> np.ndarray:
-        """(n,) int64 indices of the cells with these hashes, (n, 16) uint8; −1 where there is no such cell."""
+        """(n,) int64 indices of the cells with these hashes, (n, 16) uint8; −1 if there is no such cell."""
         known = self.cells["hash"]
         wanted = np.ascontiguousarray(hashes[:, :8]).view(">u8")[:, 0].astype(np.uint64)
         place = np.searchsorted(np.frombuffer(self._prefixes, np.uint64), wanted)

@@ -149,7 +149,7 @@ class NB201(CellSpace):
         return CellGraph((INPUT, *self.to_ops(arch), OUTPUT), ADJACENCY)
 
     def from_graph(self, graph: CellGraph) -> Architecture:
-        """The cell of a raw operation-on-node graph, whatever the order of its six inner nodes."""
+        """The cell of a raw operation-on-node graph, for any order of its six inner nodes."""
         import networkx as nx
         from networkx.algorithms.isomorphism import DiGraphMatcher
 

@@ -294,7 +294,7 @@ def test_bad_input_is_refused_before_any_query(nearest, asked, message, tmp_path
 def test_a_fraction_that_should_be_percent_is_noted(nearest, caplog):
     truth = CallableBenchmark(WIDE, lambda arch: total(arch) / 1000)
     evaluate("G", benchmark=truth, labels=5, splits=1, predictors=nearest, test_size=10, write=False)
-    assert sum("reads like a fraction" in message for message in caplog.messages) == 1
+    assert sum("looks like a fraction" in message for message in caplog.messages) == 1
 
 
 def test_a_direction_alone_keeps_the_benchmark_s_unit(nearest):

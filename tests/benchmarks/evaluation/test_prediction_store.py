@@ -99,7 +99,7 @@ def test_a_foreign_file_is_refused(spy, table):
     with pytest.raises(InputError, match=r"split0.*holds another fit's prediction"):
         evaluate(**asked, splits=1)
     np.savez(first, mean=np.zeros(3))
-    with pytest.raises(InputError, match="is no prediction of ours"):
+    with pytest.raises(InputError, match="is not a nassurrogate prediction"):
         evaluate(**asked, splits=1)
     assert len(spy.fits) == 2
 

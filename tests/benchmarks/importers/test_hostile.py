@@ -233,14 +233,14 @@ def test_other_files_are_refused_with_what_can_be_imported(tmp_path: Path) -> No
     (tmp_path / "empty").write_bytes(b"")
     refused(tmp_path / "empty", "is empty")
     (tmp_path / "notes.txt").write_text("nothing of interest\n")
-    refused(tmp_path / "notes.txt", r"none of what can be imported: NAS-Bench-201-v1_1-096897\.pth")
+    refused(tmp_path / "notes.txt", r"not a file that can be imported; expected NAS-Bench-201-v1_1-096897\.pth")
     torch.save([1, 2], tmp_path / "list.pth")
     refused(tmp_path / "list.pth", "meta_archs")
     (tmp_path / "folder").mkdir()
     refused(tmp_path / "folder", r"meta\.pickle\.pbz2")
     os.mkfifo(tmp_path / "pipe.csv")
-    refused(tmp_path / "pipe.csv", "no regular file")
-    with pytest.raises(InputError, match="no regular file"):
+    refused(tmp_path / "pipe.csv", "not a regular file")
+    with pytest.raises(InputError, match="not a regular file"):
         import_file("nb201", Path("/dev/zero"))
     with pytest.raises(InputError, match="cannot read"):
         import_file("nb201", tmp_path / "absent.pth")

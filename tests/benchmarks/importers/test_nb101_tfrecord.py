@@ -128,8 +128,8 @@ GOOD = (1.0, 0.9, 0.8, 0.7)
         ({"bits": "0" * 49}, "no path from"),
         ({"ops": "input,output", "bits": "0100"}, "has the hash"),
         ({"ops": "input,x,output", "bits": "010001000"}, "unknown op 'x'"),
-        ({"metrics": "ä"}, "no Base64"),
-        ({"metrics": "AAA"}, "no Base64"),
+        ({"metrics": "ä"}, "not Base64"),
+        ({"metrics": "AAA"}, "not Base64"),
         ({"metrics": ""}, "without an evaluation"),
         ({"metrics": base64.b64encode(b"\x0a\x7f").decode()}, "ends within field 1"),
         ({"metrics": base64.b64encode(b"\x0b").decode()}, "unknown kind 3"),
@@ -165,7 +165,7 @@ def test_more_runs_than_there_are(space: NB101, tmp_path: Path) -> None:
 def test_records_that_are_no_rows(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.tfrecord"
     path.write_bytes(framed([content]))
-    with pytest.raises(InputError, match=r"the record at byte 0: (no JSON|expected \[hash)"):
+    with pytest.raises(InputError, match=r"the record at byte 0: (not JSON|expected \[hash)"):
         import_file("nb101", path)
 
 

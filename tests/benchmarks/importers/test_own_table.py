@@ -184,7 +184,7 @@ def test_bad_tables_are_refused_with_row_and_column(tmp_path: Path, columns: Any
         ("index,a_ms,a_ms\n1,2,3\n", "two columns are named 'a_ms'"),
         (
             "index,a_ms\n1,2,3\n2,3\n4\n",
-            r"has 2 faults: \(1\) line 2 has 3 fields; the header names 2 .*decimal comma.*\(2\) line 4 has 1",
+            r"has 2 problems: \(1\) line 2 has 3 fields; the header names 2 .*decimal comma.*\(2\) line 4 has 1",
         ),
         ("index,a_ms\n" + "1,2\n" * 15_626, "lines 2 and 3 are both for cell 1"),
         ('index,a_ms\n1,"2\n', "not a readable text table"),

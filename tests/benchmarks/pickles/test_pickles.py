@@ -89,8 +89,8 @@ def test_every_other_opcode_is_refused_by_name(name: str) -> None:
     data = b"\x80\x04N" + ALL[name].code.encode("latin-1") + b"collections\nOrderedDict\n" + bytes(16)
     why = {
         "INST": "makes an object",
-        "PERSID": "refers to an outside object",
-        "BINPERSID": "refers to an outside object",
+        "PERSID": "refers to an external object",
+        "BINPERSID": "refers to an external object",
     }
     with pytest.raises(InputError, match=why.get(name, f"uses the pickle opcode {name};")):
         read(data)

@@ -96,7 +96,7 @@ def test_without_rows_every_cell_has_a_validation_accuracy(space: NB101, tmp_pat
         ({"hash": None}, "'hash', which names the cells, is missing"),
         ({"hash": np.zeros((4, 16), np.uint8)}, "row 0 of the array 'hash': no nb101 cell has the hash 0000"),
         ({"hash": np.zeros((4, 8), np.uint8)}, r"'hash' is uint8\(4, 8\)"),
-        ({"hash": np.array(["x", "y"])}, "row 0 of the array 'hash' is no hash: 'x'"),
+        ({"hash": np.array(["x", "y"])}, "row 0 of the array 'hash' is not a hash: 'x'"),
         ({"hash": np.empty((0, 16), np.uint8)}, "no rows|does not match the cells"),
         ({"params": np.ones(4, np.int32)}, "'params' does not match the cells"),
         ({"test_acc_mean": np.array([90.0, 91.0, 92.0, 93.0])}, "'test_acc_mean' holds 90; expected 0 to 1"),
@@ -107,7 +107,7 @@ def test_without_rows_every_cell_has_a_validation_accuracy(space: NB101, tmp_pat
         ({"test_acc_mean": np.array(["a"] * 4)}, "expected floating point"),
         ({"train_time_s": np.array([1.0, -1.0])}, "'train_time_s' holds -1"),
         ({"val_index": np.array([0, 0])}, "different whole numbers"),
-        ({"val_index": np.array([0, 4])}, "leads outside the 4 rows"),
+        ({"val_index": np.array([0, 4])}, "points outside the 4 rows"),
         ({"val_index": np.array([0.0, 1.0])}, "different whole numbers"),
         ({"val_acc_4_12_36_108": np.ones((2, 3))}, r"expected floating point \(2, 4\)"),
         ({"acc": np.ones(4)}, "unknown array 'acc' in bad.npz; known: hash"),
@@ -159,9 +159,9 @@ def test_ones_own_tables_name_cells_by_hash_spec_or_index(space: NB101, tmp_path
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing\n")
-    with pytest.raises(InputError, match=r"notes.txt is none of what can be imported: nasbench_full.tfrecord"):
+    with pytest.raises(InputError, match=r"notes.txt is not a file that can be imported; expected nasbench_full"):
         import_file("nb101", tmp_path / "notes.txt")
-    with pytest.raises(InputError, match="no regular file"):
+    with pytest.raises(InputError, match="not a regular file"):
         import_file("nb101", tmp_path)
 
 

@@ -168,7 +168,7 @@ def test_other_format_version_is_named() -> None:
     head["__metadata__"]["nassurrogate"] = json.dumps({**meta, "format_version": 99})
     text = json.dumps(head).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + size :])
-    with pytest.raises(InputError, match="format version 99; known: 1"):
+    with pytest.raises(InputError, match="format version 99; expected 1"):
         store.load_import("mine")
 
 

@@ -56,14 +56,14 @@ def test_a_ledger_cut_anywhere_is_read_up_to_its_last_whole_line(tmp_path_factor
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "no ledger"),
-        (b"{}\n", "no ledger"),
+        (b"", "not a ledger"),
+        (b"{}\n", "not a ledger"),
         (b"[1]\n", "line 1 .* is damaged"),
         (b"\xff\xfe\n", "line 1 .* is damaged"),
         (b"[" * 100_000 + b"\n", "line 1 .* is damaged"),
         (b'{"format": "nassurrogate-ledger", "format_version": 2}\n', "format version 2; this release reads 1"),
         (b'{"format": "nassurrogate-ledger", "format_version": 1}\nhalf\n{"number": 1}\n', "line 2 .* is damaged"),
-        (b'{"format": "nassurrogate-ledger", "format_version": 1}\n{"number": 1}\n', "line 2 .* is no query"),
+        (b'{"format": "nassurrogate-ledger", "format_version": 1}\n{"number": 1}\n', "line 2 .* is not a query"),
     ],
 )
 def test_a_file_that_is_no_ledger_is_refused(tmp_path, content, message):

@@ -37,7 +37,7 @@ OF_IMPORTS_ALONE = (
     r"is not a metric's name",
     r"has no numeric column besides those that name the architectures",
     r"is empty, and there is no other",
-    r"is none of what can be imported",
+    r"is not a file that can be imported",
 )
 """Why a good file may still not be stored: of these, `train` and `score` know nothing."""
 OF_TRAINING_ALONE = (

@@ -15,7 +15,7 @@ import pytest
 
 from nassurrogate.benchmarks.tabular import store
 from tests.command_line import CommandLine
-from tests.tables import public_column_names, public_shapes
+from tests.tables.public import public_column_names, public_shapes
 from tests.tables.public.shape import Shape
 
 MOST_OPTIONS = 2
