@@ -74,7 +74,7 @@ def _expected_improvement(
 
 
 def _thompson(mean: np.ndarray, std: np.ndarray, incumbent: float, beta: float, rng: np.random.Generator) -> np.ndarray:
-    return rng.normal(mean, std)
+    return np.asarray(rng.normal(mean, std))
 
 
 ACQUISITIONS: dict[str, Callable[[np.ndarray, np.ndarray, float, float, np.random.Generator], np.ndarray]] = {
