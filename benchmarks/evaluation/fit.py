@@ -12,12 +12,12 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-import nassurrogate
 from nassurrogate.architecture import Architecture
 from nassurrogate.files.given_path import file_stem
 from nassurrogate.metric import Metric, MetricLike
 from nassurrogate.predictors import ENTRY_POINT_GROUP, Predictor
 from nassurrogate.runtime.plug_ins import find_plug_in
+from nassurrogate.runtime.versions import SAME_NUMBERS
 from nassurrogate.spaces import EnumerableSpace, Space, SpaceLike, get_space
 from nassurrogate.surrogate import Surrogate, hash_labels
 
@@ -162,10 +162,10 @@ def _hash_reading(space: Space, archs: Sequence[Architecture]) -> str:
 
 
 def _version(predictor: str, given: type[Predictor] | None) -> str:
-    """The version of the package that the predictor comes from."""
+    """The package that the predictor comes from, and its version or the first release with the same numbers."""
     if given is not None:
         return f"class {given.__module__}.{given.__qualname__}"
     point = find_plug_in(ENTRY_POINT_GROUP, predictor)
     if point is not None and point.dist is not None:
         return f"{point.dist.name} {point.dist.version}"
-    return f"nassurrogate {nassurrogate.__version__}"
+    return f"nassurrogate {SAME_NUMBERS[0]}"

@@ -23,6 +23,8 @@ PACKAGES: Final = (
 """Packages that affect the numbers of a run."""
 FITTING_PACKAGES: Final = ("nassurrogate", "numpy", "scipy", "torch", "lightgbm", "scikit-learn")
 """Packages that affect what a predictor learns from its labels."""
+SAME_NUMBERS: Final = ("0.1.0", "0.2.0")
+"""The releases of nassurrogate, this one included, whose predictors give the same numbers; the first stands for all."""
 ABSENT: Final = "not installed"
 
 
@@ -52,5 +54,5 @@ def version_changes(saved: object) -> list[str]:
     return [
         f"{name} {brief(saved[name], 40)[1:-1]} (here {now})"
         for name, now in here.items()
-        if name in saved and saved[name] != now
+        if name in saved and saved[name] != now and not (name == "nassurrogate" and saved[name] in SAME_NUMBERS)
     ]
