@@ -159,7 +159,7 @@ def labels_of_file(args: argparse.Namespace) -> tuple[str, Labels]:
     from nassurrogate.benchmarks import LABEL
     from nassurrogate.spaces import get_space
     from nassurrogate.tables import read_table
-    from nassurrogate.tables.choice import chosen_column
+    from nassurrogate.tables.chosen_column import chosen_column
 
     if args.table is not None:
         raise InputError("--table has no effect with --file; leave one out")

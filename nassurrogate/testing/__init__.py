@@ -17,7 +17,7 @@ except ImportError as error:
 pytest.register_assert_rewrite(
     "nassurrogate.testing.benchmark_contract",
     "nassurrogate.testing.fit_contract",
-    "nassurrogate.testing.makeup_contract",
+    "nassurrogate.testing.structure_contract",
     "nassurrogate.testing.predict_contract",
     "nassurrogate.testing.searcher_contract",
     "nassurrogate.testing.searcher_subject",

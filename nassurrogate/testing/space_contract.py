@@ -24,8 +24,8 @@ import pytest
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.spaces import CategoricalSpace, Space, get_space
-from nassurrogate.testing.makeup_contract import MakeupContract
 from nassurrogate.testing.space_subject import MOST_LISTED, one_line, refused
+from nassurrogate.testing.structure_contract import MakeupContract
 
 _GARBAGE: tuple[Any, ...] = (
     None, "", "  ", "nonsense", "no=such slot=0", b"bytes", 3.5, float("nan"), True, -1, 10**30, [], ["a", "b"], {},

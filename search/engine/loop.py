@@ -31,7 +31,7 @@ from nassurrogate.search.record.run_folder import LEDGER, default_folders, open_
 from nassurrogate.search.searchers.base import DEFAULT_SEARCHER, Searcher, SearcherLike
 from nassurrogate.search.settings.request import SearchRequest, checked_request
 from nassurrogate.search.settings.schedule import SearchSettings
-from nassurrogate.search.surrogates.choice import choose_surrogate
+from nassurrogate.search.surrogates.chosen_surrogate import choose_surrogate
 from nassurrogate.search.surrogates.known_labels import KnownLabels
 from nassurrogate.spaces import CellSpace, SpaceLike
 from nassurrogate.surrogate import Surrogate
