@@ -1,6 +1,7 @@
 """Names of version 0.1, which still work in version 0.2, with a `DeprecationWarning` that gives the new one.
 
-Modules that moved are found by their old names, and `renamed` gives a module the old names of what it defines.
+Modules that moved are found by their old names, `renamed` gives a module the old names of what it defines, and
+`moved_names` gives a package the names of the module that it replaces.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from types import ModuleType
 from typing import Any, TypeVar, cast
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_ABSENT = object()
 
 _MOVED = {
     "nassurrogate": {
@@ -98,7 +100,7 @@ _MOVED = {
         "exhaustive": "search.searchers.exhaustive",
         "feasible_set": "search.candidates.feasible_set",
         "idle_settings": "search.settings.ignored",
-        "interruption": "search.engine.interruption",
+        "interruption": "search.engine.events",
         "known_labels": "search.surrogates.known_labels",
         "ledger": "search.record.ledger",
         "loop": "search.engine.loop",
@@ -138,6 +140,16 @@ _MOVED = {
         "nb101_text": "spaces.nb101.readable",
         "nb101_wiring": "spaces.nb101.cell_codes",
         "nb201_costs": "spaces.nb201.costs",
+    },
+    "nassurrogate.tables": {
+        "choice": "tables.chosen_column",
+    },
+    "nassurrogate.tables.formats": {
+        "content": "tables.formats.detection",
+        "text": "tables.formats.delimited",
+    },
+    "nassurrogate.testing": {
+        "makeup_contract": "testing.structure_contract",
     },
 }
 """Package → old module → new module, below `nassurrogate`."""
@@ -198,10 +210,49 @@ def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
     return find
 
 
-def renamed_keyword(old: str, new: str) -> Callable[[_Function], _Function]:
-    """A decorator for a function whose keyword-only argument `old` is now called `new`: callers may use either.
+def moved_names(package: str, modules: Sequence[str], names: Mapping[str, str] | None = None) -> Callable[[str], Any]:
+    """The `__getattr__` of a package that replaces a module: it finds what the module had in version 0.1.
 
-    If the function itself still has the old argument, as an override in somebody's package may, it gets the old one.
+    Args:
+        package: full name of the package.
+        modules: of the package, which now have these names; the first that has a name counts.
+        names: old name → `module.new_name`, for what has a new name as well.
+
+    >>> import nassurrogate.cli as cli
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     cli.BAD_INPUT
+    2
+    >>> print(caught[0].message)
+    nassurrogate.cli.BAD_INPUT is now nassurrogate.cli.app.BAD_INPUT; the old name will be removed in version 0.3
+    """
+
+    def find(name: str) -> Any:
+        # The import system asks for a submodule here first, and must import it itself.
+        if not name.startswith("__") and not _is_submodule(package, name):
+            places = [(names or {})[name]] if name in (names or {}) else [f"{module}.{name}" for module in modules]
+            for place in places:
+                home, _, new = f"{package}.{place}".rpartition(".")
+                found = vars(importlib.import_module(home)).get(new, _ABSENT)
+                if inspect.isclass(found) or inspect.isfunction(found):
+                    home, new = found.__module__, found.__name__
+                if found is not _ABSENT and not inspect.ismodule(found) and home.startswith("nassurrogate."):
+                    _warn(f"{package}.{name} is now {home}.{new}")
+                    return found
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return find
+
+
+def _is_submodule(package: str, name: str) -> bool:
+    path = sys.modules[package].__path__
+    return importlib.machinery.PathFinder.find_spec(f"{package}.{name}", path) is not None
+
+
+def renamed_keyword(old: str, new: str) -> Callable[[_Function], _Function]:
+    """A decorator for a function whose keyword argument `old` is now called `new`: callers may use either.
+
+    A function that still has the old argument, as an override in another package may, gets the value by that name.
 
     >>> @renamed_keyword("reduced", "canonical")
     ... def graph(*, canonical=True):
@@ -215,24 +266,82 @@ def renamed_keyword(old: str, new: str) -> Callable[[_Function], _Function]:
     """
 
     def decorate(function: _Function) -> _Function:
-        parameters = inspect.signature(function).parameters
-        is_old = old in parameters and new not in parameters
-        if is_old:
-            _warn(f"the argument {old} of {function.__qualname__} is now {new}")
+        label = _label(function)
+        its_name = old if _its_name(function, old, new) == old else new
 
         @functools.wraps(function)
         def call(*args: Any, **options: Any) -> Any:
             if old in options:
-                _warn(f"the argument {old} of {function.__qualname__} is now {new}")
-                options[new] = options.pop(old)
-            if is_old and new in options:
+                if new in options:
+                    raise TypeError(f"{label}() got values for {new!r} and for {old!r}, its old name")
+                _warn(f"the argument {old} of {label} is now {new}")
+                options[its_name] = options.pop(old)
+            elif its_name == old and new in options:
                 options[old] = options.pop(new)
             return function(*args, **options)
 
+        for attribute in dir(function):  # such as `cache_clear` of `functools.lru_cache`
+            if not hasattr(call, attribute):
+                setattr(call, attribute, getattr(function, attribute))
         return cast(_Function, call)
 
     return decorate
 
 
-def _warn(message: str) -> None:
-    warnings.warn(f"{message}; the old name will be removed in version 0.3", DeprecationWarning, stacklevel=3)
+def rename_keyword_of_method(cls: type, base: type, method: str, old: str, new: str) -> None:
+    """Let callers of a method use either name of a keyword argument, whichever of the two the method has.
+
+    Called by `__init_subclass__` of `base`, for every subclass. The method may be inherited from a mixin that does not
+    derive from `base`, and may be a static or a class method. One that has the old name warns at the definition of its
+    class; one that has both, or neither, is left alone.
+    """
+    owner = next(each for each in cls.__mro__ if method in vars(each))
+    if owner is not cls and issubclass(owner, base):
+        return  # done when `owner` was defined
+    found = vars(owner)[method]
+    function = found.__func__ if isinstance(found, staticmethod | classmethod) else found
+    its_name = _its_name(function, old, new)
+    if its_name is None:
+        return
+    if its_name == old:
+        message = f"the argument {old} of {cls.__qualname__}.{method} is now {new}"
+        _warn(message, stacklevel=_frames_up_to(cls))
+    both = renamed_keyword(old, new)(function)
+    if isinstance(found, staticmethod | classmethod):
+        both = type(found)(both)
+    elif not hasattr(found, "__get__"):  # a callable object, which is not given the instance
+        both = staticmethod(both)
+    setattr(cls, method, both)
+
+
+def _its_name(function: object, old: str, new: str) -> str | None:
+    """Which of two names an argument has; None if the function has both or neither, or cannot be inspected."""
+    try:
+        parameters = inspect.signature(cast("Callable[..., Any]", function)).parameters
+    except (TypeError, ValueError):
+        return None
+    names = [name for name in (old, new) if name in parameters]
+    return names[0] if len(names) == 1 else None
+
+
+def _label(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
+
+
+def _frames_up_to(cls: type) -> int:
+    """The `stacklevel` for `_warn` in its caller's caller that points at the class statement of `cls`.
+
+    Between the two are the metaclass and any `__init_subclass__` of other classes.
+    """
+    frame, level = inspect.currentframe(), 0
+    while frame is not None:
+        name = frame.f_code.co_name
+        if frame.f_globals.get("__name__") == cls.__module__ and name not in ("__init_subclass__", "__new__"):
+            return level + 1
+        frame, level = frame.f_back, level + 1
+    return 3
+
+
+def _warn(message: str, stacklevel: int = 3) -> None:
+    text = f"{message}; the old name will be removed in version 0.3"
+    warnings.warn(text, DeprecationWarning, stacklevel=stacklevel)

@@ -161,16 +161,16 @@ class Surrogate:
         Raises `InputError` for no labels, unequal lengths, NaN or infinite targets, or targets that are all equal.
         After an error in the predictor, the surrogate has no labels.
         """
-        cells, values = self._checked_labels(archs, targets)
+        parsed, values = self._checked_labels(archs, targets)
         if dataset is not None:
             require_name("dataset", dataset)
         self.n_labels, self._labels = 0, None  # if the fit fails, the surrogate is unfitted
-        self.predictor.fit(list(cells), values.copy(), progress=progress)
-        self.n_labels, self._labels = len(cells), (cells, values)
+        self.predictor.fit(list(parsed), values.copy(), progress=progress)
+        self.n_labels, self._labels = len(parsed), (parsed, values)
         self.label_stats = label_statistics(values)
-        self.labels_sha256 = hash_labels(cells, values)
+        self.labels_sha256 = hash_labels(parsed, values)
         self.dataset = dataset
-        self._log_notes(cells)
+        self._log_notes(parsed)
         return self
 
     def _log_notes(self, archs: Sequence[Architecture]) -> None:
@@ -186,13 +186,13 @@ class Surrogate:
     ) -> tuple[list[Architecture], np.ndarray]:
         if is_single(archs):
             raise InputError(f"fit expects a batch of architectures, got one: {brief(archs)}")
-        cells = self._cells(archs)
+        parsed = self._parsed(archs)
         values = _numbers(targets)
-        if values.shape != (len(cells),):
+        if values.shape != (len(parsed),):
             raise InputError(
-                f"{len(cells)} architectures need {len(cells)} targets, got an array of shape {values.shape}"
+                f"{len(parsed)} architectures need {len(parsed)} targets, got an array of shape {values.shape}"
             )
-        if not cells:
+        if not parsed:
             raise InputError("fit needs at least one labelled architecture, got none")
         bad = np.flatnonzero(~(np.abs(values) <= _LARGEST_TARGET))
         if bad.size:
@@ -204,7 +204,7 @@ class Surrogate:
             raise InputError(
                 f"targets must differ, all {len(values)} are {values[0]:g}: nothing can be ranked from them"
             )
-        return cells, values
+        return parsed, values
 
     def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation in the metric's unit: two arrays of shape (B,); B = 1 for one architecture.
@@ -213,10 +213,10 @@ class Surrogate:
         architecture, the deviation is a guess from the scale of the metric (`deviation_of_unknown`).
         """
         self._require_fit()
-        cells = self._cells(archs)
-        if not cells:
+        parsed = self._parsed(archs)
+        if not parsed:
             return np.empty(0), np.empty(0)
-        mean, std = self.predictor.predict(cells)
+        mean, std = self.predictor.predict(parsed)
         return (mean, np.maximum(std, self._least_deviation())) if self._knows_one() else (mean, std)
 
     def _knows_one(self) -> bool:
@@ -234,9 +234,9 @@ class Surrogate:
     def posterior(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation, (B,) each, on the scale on which the predictor learns (see `Predictor`)."""
         self._require_fit()
-        return self.predictor.posterior(self._cells(archs))
+        return self.predictor.posterior(self._parsed(archs))
 
-    def _cells(self, archs: ArchLike | Sequence[ArchLike]) -> list[Architecture]:
+    def _parsed(self, archs: ArchLike | Sequence[ArchLike]) -> list[Architecture]:
         batch = [archs] if is_single(archs) else archs
         return self.space.parse_many(cast("Sequence[ArchLike]", batch))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nassurrogate.search.engine.events import Event
-    from nassurrogate.search.engine.interruption import SearchInterrupted
+    from nassurrogate.search.engine.events import Event, SearchInterrupted
     from nassurrogate.search.engine.loop import run
     from nassurrogate.search.record.ledger import Ledger, Query, read_ledger
     from nassurrogate.search.searchers.base import Searcher, searcher_names
@@ -21,7 +20,7 @@ _HOME = {
     "Event": "nassurrogate.search.engine.events",
     "Ledger": "nassurrogate.search.record.ledger",
     "Query": "nassurrogate.search.record.ledger",
-    "SearchInterrupted": "nassurrogate.search.engine.interruption",
+    "SearchInterrupted": "nassurrogate.search.engine.events",
     "SearchSettings": "nassurrogate.search.settings.schedule",
     "Searcher": "nassurrogate.search.searchers.base",
     "read_ledger": "nassurrogate.search.record.ledger",

@@ -43,9 +43,9 @@ def test_cell_graphs_are_values() -> None:
 
 def test_cell_graphs_can_be_copied_and_sent_to_workers() -> None:
     graph = CellGraph(OPS, MATRIX)
-    for twin in (copy.copy(graph), copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):
-        assert twin == graph
-        assert not twin.adjacency.flags.writeable
+    for duplicate in (copy.copy(graph), copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):
+        assert duplicate == graph
+        assert not duplicate.adjacency.flags.writeable
 
 
 @pytest.mark.parametrize(

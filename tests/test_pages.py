@@ -1,8 +1,9 @@
-"""What README, docs and CONTRIBUTING print exists: links, paths, commands with their options, imports, public names."""
+"""What README, docs, CONTRIBUTING and docstrings print exists: links, paths, commands, imports, names."""
 
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import re
 import shlex
@@ -19,6 +20,13 @@ PAGES = {
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 }
 """Every page by its path."""
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for folder in ("nassurrogate", "search", "benchmarks", "examples")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+"""Every module of the product and every script by its path."""
+PATH = re.compile(r"`((?:nassurrogate|search|benchmarks|tests|examples|docs)/[\w./*-]*)`")
 
 
 def without_code(page: str) -> str:
@@ -58,10 +66,32 @@ def test_links(name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_paths_in_code_marks(name: str) -> None:
     """`nassurrogate/…`, `examples/….py` and the like, wherever a page names them."""
-    paths = re.findall(
-        r"`((?:nassurrogate|search|benchmarks|tests|examples|docs)/[\w./-]*)`", without_code(PAGES[name])
-    )
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+    assert missing_paths(without_code(PAGES[name])) == []
+
+
+def missing_paths(text: str) -> list[str]:
+    return [path for path in PATH.findall(text) if not any(ROOT.glob(path.rstrip("/")))]
+
+
+def test_paths_in_docstrings_and_comments() -> None:
+    assert sum(len(PATH.findall(code)) for code in SOURCES.values()) > 10
+    assert {name: found for name, code in SOURCES.items() if (found := missing_paths(code))} == {}
+
+
+def test_errors_in_docstrings() -> None:
+    """What a docstring says is raised is an exception of this package or of Python."""
+    known = {name for code in SOURCES.values() for name in re.findall(r"^class (\w+)", code, re.MULTILINE)}
+    named = {(path, name) for path, code in SOURCES.items() for name in re.findall(r"`(\w+Error)`", code)}
+    assert len(named) > 100
+    assert sorted((path, name) for path, name in named if name not in known and not hasattr(builtins, name)) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_names_in_files(name: str) -> None:
+    """`NAME` in `path.py`: the file has the name."""
+    for names, path in re.findall(r"((?:`\w+`(?:, | and )?)+) in `([\w./]+\.py)`", PAGES[name]):
+        words = re.findall(r"`(\w+)`", names)
+        assert [word for word in words if not re.search(rf"\b{word}\b", (ROOT / path).read_text())] == [], path
 
 
 @pytest.mark.parametrize("code", blocks("bash"))

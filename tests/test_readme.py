@@ -183,13 +183,13 @@ def _taus(rows: Any, protocol: str, task: str, sizes: tuple[int, ...]) -> Iterat
 def test_times_of_nb101() -> None:
     times = {row["what"]: row for row in stored("nb101_times")}
     ours, reference = (times[f"all cells scored by {name}"] for name in ("probe-former", "gradient-boosting"))
-    for told in (
+    for phrase in (
         f"{times['enumeration, first time']['seconds']:.0f} s the first time",
         f"{times['enumeration, from the cache']['seconds']:.1f} s after that",
         f"take it {ours['seconds']:.0f} s on two cores and {ours['most_mb'] / 1000:.1f} GB",
         f"{ours['seconds'] / reference['seconds']:.1f} times as long as gradient boosting",
     ):
-        assert told in in_one_line(RANKING)
+        assert phrase in in_one_line(RANKING)
     assert times["load of the imported table"]["seconds"] < 0.1  # as the page says
 
 

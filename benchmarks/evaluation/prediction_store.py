@@ -90,7 +90,7 @@ class PredictionStore:
     def get(self, fit: Fit) -> Prediction:
         """The stored prediction, or else a new one, which is stored.
 
-        Raises `BusyElseifError` where another process is making it, and what the predictor raises.
+        Raises `BusyElsewhereError` where another process is making it, and what the predictor raises.
         """
         if self.folder is None:
             return run_fit(fit)

@@ -70,15 +70,15 @@ class TableSplits(RandomSplits):
             random_split(self._known, size, 0, seed=self._seed, most=self._most)
 
     def split(self, labels: int, split: int) -> RandomSplit:
-        cells = random_split(self._known, labels, split, seed=self._seed, most=self._most)
+        drawn = random_split(self._known, labels, split, seed=self._seed, most=self._most)
         space = self._table.space
         classes = space.class_ids()
-        outside = None if self._development is None else ~np.isin(cells.test, self._development)
+        outside = None if self._development is None else ~np.isin(drawn.test, self._development)
         return RandomSplit(
-            tuple(arch.string for arch in space.take(cells.train)),
-            self._values[cells.train],
-            tuple(arch.string for arch in space.take(cells.test)),
-            Ranked(self._values[cells.test], ~np.isin(classes[cells.test], classes[cells.train]), outside),
+            tuple(arch.string for arch in space.take(drawn.train)),
+            self._values[drawn.train],
+            tuple(arch.string for arch in space.take(drawn.test)),
+            Ranked(self._values[drawn.test], ~np.isin(classes[drawn.test], classes[drawn.train]), outside),
         )
 
 

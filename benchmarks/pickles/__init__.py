@@ -12,6 +12,6 @@ no ordinary unpickler reads them here:
 - `globals`: the few named objects of plain data, such as `collections.OrderedDict` or a numpy number, each replaced by
   a harmless stand-in. Every other name is refused.
 
-Tests compare both readers with `pickle` and `pickletools` (tests/benchmarks/importers/test_pickles.py) and attack them
-(test_hostile.py).
+Tests compare both readers with `pickle` and `pickletools` (`tests/benchmarks/pickles/test_pickles.py`) and attack them
+(`tests/benchmarks/importers/test_hostile.py`).
 """

@@ -1,6 +1,6 @@
 """The sweep behind the preset `fast` of nar-former-v2.
 
-    python examples/choices/choose_fast_preset.py                # measure what is missing: hours on 2 cores
+    python examples/choices/choose_fast_preset.py --jobs 2       # measure what is missing: hours
     python examples/choices/choose_fast_preset.py --report       # only print the stored results
 
 Choices are made on a third of the canonical classes (see `development`), on 10 random splits. The stored results in
@@ -13,12 +13,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from development import by_surrogate, development_tau
 
-from nassurrogate.benchmarks.experiments import append_lines, read_lines
+from nassurrogate.benchmarks.experiments import measure_missing, read_lines
 
 RESULTS = Path(__file__).parents[1] / "results" / "preset_sweep.jsonl"
 LABELS = (40, 78, 156)
@@ -37,13 +38,11 @@ def settings() -> list[dict[str, Any]]:
     return [dict(zip(GRID, values, strict=True)) for values in itertools.product(*GRID.values())]
 
 
-def measure(config: dict[str, Any], labels: int, splits: int) -> dict[str, Any]:
+def measure(splits: int, task: dict[str, Any]) -> dict[str, Any]:
     """Kendall's tau over the development cells that are not in training, mean and deviation over the splits."""
-    rank = by_surrogate("nar-former-v2", config)
-    taus = [development_tau(rank, labels, split) for split in range(splits)]
+    rank = by_surrogate("nar-former-v2", task["config"])
+    taus = [development_tau(rank, task["labels"], split) for split in range(splits)]
     return {
-        "config": config,
-        "labels": labels,
         "kendall_tau_mean": statistics.fmean(taus),
         "kendall_tau_std": statistics.stdev(taus) if splits > 1 else 0.0,
     }
@@ -72,13 +71,12 @@ def report(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes, of one thread each (default: 1)")
     parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
     chosen = parser.parse_args()
     if not chosen.report:
-        done = stored()
-        for config, labels in itertools.product(settings(), LABELS):
-            if not any(row["config"] == config and row["labels"] == labels for row in done):
-                append_lines(RESULTS, measure(config, labels, chosen.splits))
+        tasks = [{"config": config, "labels": labels} for config, labels in itertools.product(settings(), LABELS)]
+        measure_missing(RESULTS, tasks, partial(measure, chosen.splits), chosen.jobs, variables=None)
     print(report(stored()))
 
 

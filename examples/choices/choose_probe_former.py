@@ -1,8 +1,8 @@
 """The choices behind Probe-Former's default: each hyper-parameter, with other values in its place.
 
-    python examples/choices/choose_probe_former.py --only kernel      # of the Gaussian process: minutes on one core
-    python examples/choices/choose_probe_former.py --only network     # of the transformers: hours
-    python examples/choices/choose_probe_former.py --report           # only print the tables from the stored results
+    python examples/choices/choose_probe_former.py --only kernel             # of the Gaussian process: minutes
+    python examples/choices/choose_probe_former.py --only network --jobs 2   # of the transformers: hours
+    python examples/choices/choose_probe_former.py --report                  # only print the stored results
 
 Choices are made on cifar10, with training and evaluation cells inside a fixed third of the canonical classes (see
 `development`). One hyper-parameter is changed at a time; the tables show the mean τ of 10 splits, followed by the
@@ -16,13 +16,14 @@ import argparse
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from development import Rank, benchmark, by_surrogate, development_tau
 
-from nassurrogate.benchmarks.experiments import append_lines, markdown_table, read_lines
+from nassurrogate.benchmarks.experiments import markdown_table, measure_missing, read_lines
 from nassurrogate.predictors.cell_kernel import KERNEL, Kernel, kernel_inputs
 from nassurrogate.predictors.inputs.cells import read
 from nassurrogate.predictors.labels.scale import RankScale
@@ -88,14 +89,16 @@ def variants(part: str) -> dict[str, Callable[[], Rank]]:
     return {name: lambda config=config: by_surrogate("probe-former", config) for name, config in NETWORKS.items()}
 
 
-def missing(part: str, labels: tuple[int, ...], stored: list[dict[str, Any]]) -> Iterator[tuple[str, int, int]]:
-    """(variant, labels, split) of what is not stored, split by split, so that all variants have equally many."""
-    done = {(row["variant"], row["labels"], row["split"]) for row in stored if row["part"] == part}
-    for size in labels:
-        for split in range(SPLITS):
-            for name in variants(part):
-                if (name, size, split) not in done:
-                    yield name, size, split
+def tasks(part: str, labels: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """All fits of a part, split by split, so that all variants have equally many."""
+    for size, split, name in product(labels, range(SPLITS), variants(part)):
+        yield {"part": part, "variant": name, "labels": size, "split": split}
+
+
+def measure(task: dict[str, Any]) -> dict[str, Any]:
+    """One fit."""
+    rank = variants(task["part"])[task["variant"]]()
+    return {"tau": round(development_tau(rank, task["labels"], task["split"]), 6)}
 
 
 def report(part: str, rows: list[dict[str, Any]]) -> str:
@@ -124,15 +127,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=list(SIZES), help="one part of the predictor")
     parser.add_argument("--labels", type=lambda text: tuple(map(int, text.split(","))), metavar="N[,...]")
+    parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes, of one thread each (default: 1)")
     parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
     chosen = parser.parse_args()
     parts = [chosen.only] if chosen.only else list(SIZES)
     for part in parts if not chosen.report else ():
-        ranks = variants(part)
-        for name, size, split in missing(part, chosen.labels or SIZES[part], read_lines(RESULTS)):
-            tau = development_tau(ranks[name](), size, split)
-            row = {"part": part, "variant": name, "labels": size, "split": split, "tau": round(tau, 6)}
-            append_lines(RESULTS, row)
+        measure_missing(RESULTS, tasks(part, chosen.labels or SIZES[part]), measure, chosen.jobs, variables=None)
     print("\n\n".join(report(part, read_lines(RESULTS)) for part in parts))
 
 

@@ -26,7 +26,7 @@ import argparse
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from itertools import combinations, product
+from itertools import chain, combinations, product
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -34,7 +34,7 @@ from unittest.mock import patch
 import numpy as np
 from development import benchmark
 
-from nassurrogate.benchmarks.experiments import NO_GPU, append_lines, in_processes, markdown_table, read_lines
+from nassurrogate.benchmarks.experiments import markdown_table, measure_missing, read_lines
 
 RESULTS = Path(__file__).parents[1] / "results" / "search_choices.jsonl"
 SEEDS = 20
@@ -100,7 +100,7 @@ def measure_single(variant: str, prior: str, task: str, budget: int, seed: int) 
     settings = SearchSettings(n_confirm=round(SHARES[variant] * budget))
     result = run(budget=budget, seed=seed, benchmark=third, labels="single", settings=settings, write=False)
     means = third.column(LABEL).mean
-    return _row((variant, prior, task, budget, seed), means, result)
+    return _regret(means, result)
 
 
 def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict[str, Any]:
@@ -140,31 +140,26 @@ def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict
             write=False,
         )
         proxy_prior.proxy_scores.cache_clear()
-    return _row((variant, prior, task, budget, seed), labels, result)
+    return _regret(labels, result)
 
 
-def measure_run(run: tuple[str, str, str, int, int]) -> dict[str, Any]:
-    """The search of these arguments, of mean or of single labels."""
-    return (measure_single if SINGLE in run else measure)(*run)
+def measure_run(run: dict[str, Any]) -> dict[str, Any]:
+    """One search, of mean or of single labels."""
+    return (measure_single if run["task"] == SINGLE else measure)(**run)
 
 
-def _row(of: tuple[str, str, str, int, int], truth: np.ndarray, result: dict[str, Any]) -> dict[str, Any]:
-    """The line of a run; regret is counted to the best of (size,) `truth`, NaN where a cell is not in the third."""
+def _regret(truth: np.ndarray, result: dict[str, Any]) -> dict[str, Any]:
+    """Points below the best of (size,) `truth`, which is NaN for cells outside the third."""
     regret = float(np.nanmax(truth) - truth[result["best"]["index"]])
-    return dict(zip(("variant", "prior", "task", "budget", "seed"), of, strict=True)) | {
-        "regret_points": round(regret, 6)
-    }
+    return {"regret_points": round(regret, 6)}
 
 
-def missing(stored: list[dict[str, Any]]) -> Iterator[tuple[str, str, str, int, int]]:
-    """The runs that are not stored, seed by seed, so that all variants have equally many."""
-    done = {(row["variant"], row["prior"], row["task"], row["budget"], row["seed"]) for row in stored}
-    for seed, variant, prior, task, budget in product(range(SEEDS), VARIANTS, PRIORS, TASKS, BUDGETS):
-        if (variant, prior, task, budget, seed) not in done:
-            yield variant, prior, task, budget, seed
-    for seed, variant, budget in product(range(SEEDS), SHARES, SINGLE_BUDGETS):
-        if (variant, PRIORS[0], SINGLE, budget, seed) not in done:
-            yield variant, PRIORS[0], SINGLE, budget, seed
+def runs() -> Iterator[dict[str, Any]]:
+    """All runs, seed by seed, so that all variants have equally many."""
+    of_means = product(range(SEEDS), VARIANTS, PRIORS, TASKS, BUDGETS)
+    of_single_labels = product(range(SEEDS), SHARES, PRIORS[:1], (SINGLE,), SINGLE_BUDGETS)
+    for seed, variant, prior, task, budget in chain(of_means, of_single_labels):
+        yield {"variant": variant, "prior": prior, "task": task, "budget": budget, "seed": seed}
 
 
 def report(rows: list[dict[str, Any]]) -> str:
@@ -230,12 +225,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
     chosen = parser.parse_args()
     if not chosen.report:
-        runs = list(missing(read_lines(RESULTS)))
-        with in_processes(measure_run, runs, chosen.jobs, variables=NO_GPU) as measured:
-            for number, (_, row) in enumerate(measured, start=1):
-                append_lines(RESULTS, row)
-                if not number % 100:
-                    print(f"{number} of {len(runs)} runs", flush=True)
+        measure_missing(RESULTS, runs(), measure_run, chosen.jobs)
     print(proxies_report())
     print(f"\nMean regret on the development third, {SEEDS} seeds a task\n\n{report(read_lines(RESULTS))}")
     print(f"\nThe same with single labels\n\n{single_report(read_lines(RESULTS))}")

@@ -21,14 +21,7 @@ from typing import Any
 
 from stored_splits import only_tables
 
-from nassurrogate.benchmarks.experiments import (
-    NO_GPU,
-    append_lines,
-    in_processes,
-    markdown_table,
-    mean_and_std,
-    read_lines,
-)
+from nassurrogate.benchmarks.experiments import markdown_table, mean_and_std, measure_missing, read_lines
 
 RESULTS = Path(__file__).parents[1] / "results" / "general.jsonl"
 RANKINGS = (("macro", "test_accuracy_pct", (20, 30, 50, 100)), ("nb201", "latency_ms", (20, 50, 100)))
@@ -107,14 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen.report:
         if chosen.table is None:
             parser.error("--table says where NAS-Bench-Macro is")
-        done = read_lines(chosen.results)
-        waiting = [task for task in tasks() if not any(task.items() <= line.items() for line in done)]
-        with (
-            only_tables(chosen.table, space="macro"),
-            in_processes(measure, waiting, chosen.jobs, variables=NO_GPU) as measured,
-        ):
-            for _, line in measured:
-                append_lines(chosen.results, line)
+        with only_tables(chosen.table, space="macro"):
+            measure_missing(chosen.results, tasks(), measure, chosen.jobs)
     lines = read_lines(chosen.results)
     print(*(ranking_table(lines, space) for space, _, _ in RANKINGS), search_table(lines), sep="\n\n")
     return 0

@@ -28,7 +28,7 @@ import search_runs
 from search_runs import Task
 from stored_splits import only_tables
 
-from nassurrogate.benchmarks.experiments import NO_GPU, append_lines, in_processes, markdown_table, read_lines
+from nassurrogate.benchmarks.experiments import append_lines, markdown_table, measure_missing, read_lines
 
 RESULTS = Path(__file__).parents[1] / "results"
 PREDICTORS = ("probe-former", "gradient-boosting")
@@ -94,18 +94,13 @@ def measure_search_time(task: Task) -> Task:
 
 
 def complete(name: str, tasks: list[Task], measure: Callable[[Task], Task], jobs: int) -> None:
-    """Measure what the file of this part lacks; each result is appended as soon as it is known."""
+    """Measure what the file of this part lacks."""
     path = RESULTS / f"{name}.jsonl"
-    done = _read(path)
     if not path.exists():
         from nassurrogate.runtime.versions import package_versions
 
         append_lines(path, {"packages": package_versions()})
-    missing = [task for task in tasks if not any(task.items() <= row.items() for row in done)]
-    with in_processes(measure, missing, jobs, variables=NO_GPU) as measured:
-        for number, (_, row) in enumerate(measured, start=1):
-            append_lines(path, row)
-            print(f"{name}: {number} of {len(missing)} done", flush=True)
+    measure_missing(path, tasks, measure, jobs)
 
 
 def _read(path: Path) -> list[Task]:

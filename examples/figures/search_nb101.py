@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import fmean, stdev
@@ -24,44 +24,40 @@ from typing import Any
 
 from stored_splits import only_tables
 
-from nassurrogate.benchmarks.experiments import NO_GPU, append_lines, in_processes, markdown_table, read_lines
+from nassurrogate.benchmarks.experiments import markdown_table, measure_missing, read_lines
 
 RESULTS = Path(__file__).parents[1] / "results" / "search_nb101.jsonl"
 BUDGETS = (50, 150)
 WAYS = ("one run", "mean test")
 METHODS = (("proxy-process", "exhaustive"), ("none", "random"))
-Run = tuple[str, int, str, str, int]
-"""Kind of query, budget, predictor, searcher, seed."""
+Task = dict[str, Any]
 
 
-def measure(search: Run) -> dict[str, Any]:
+def tasks(seeds: int) -> Iterator[Task]:
+    """All searches: kind of query, budget, predictor, searcher, seed."""
+    for seed, (predictor, searcher), budget, way in product(range(seeds), METHODS, BUDGETS, WAYS):
+        yield {"way": way, "budget": budget, "predictor": predictor, "searcher": searcher, "seed": seed}
+
+
+def measure(task: Task) -> Task:
     """One search."""
-    way, budget, predictor, searcher, seed = search
     from nassurrogate.benchmarks import LABEL, TEST, TabularBenchmark, load_benchmark
     from nassurrogate.search import SearchSettings, run
 
     table = load_benchmark("nb101", "cifar10")
     settings = SearchSettings()
-    if way == "mean test":
+    if task["way"] == "mean test":
         settings = SearchSettings(label_noise_pct=0.0)
         table = TabularBenchmark(table.space, table.dataset, {**table.columns, LABEL: table.columns[TEST]})
     began = time.process_time()
     result = run(
-        budget=budget,
-        searcher=searcher,
-        predictor=predictor,
-        seed=seed,
+        **{name: task[name] for name in ("budget", "searcher", "predictor", "seed")},
         benchmark=table,
         settings=settings,
         write=False,
         device="cpu",
     )
-    return {
-        "way": way,
-        "budget": budget,
-        "predictor": predictor,
-        "searcher": searcher,
-        "seed": seed,
+    return task | {
         "test_error_pct": round(100 - result["best"]["test_accuracy_pct"], 4),
         "arch": result["best"]["arch"],
         "selected_by": result["selected_by"],
@@ -72,17 +68,13 @@ def measure(search: Run) -> dict[str, Any]:
     }
 
 
-def key(line: dict[str, Any]) -> Run:
-    """The run of a line."""
-    return line["way"], line["budget"], line["predictor"], line["searcher"], line["seed"]
-
-
 def report(lines: Sequence[dict[str, Any]]) -> str:
     """Test error in percent by kind of query and method: mean and standard deviation, the best run and the worst."""
     body = []
     for way, budget in product(WAYS, BUDGETS):
         for predictor, searcher in METHODS:
-            errors = [line["test_error_pct"] for line in lines if key(line)[:4] == (way, budget, predictor, searcher)]
+            wanted = {"way": way, "budget": budget, "predictor": predictor, "searcher": searcher}
+            errors = [line["test_error_pct"] for line in lines if wanted.items() <= line.items()]
             if len(errors) > 1:
                 best, worst = f"{min(errors):.2f}", f"{max(errors):.2f}"
                 name = predictor if predictor != "none" else f"{searcher} search"
@@ -111,20 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen.report:
         if chosen.table is None:
             parser.error("--table says where NAS-Bench-101 is")
-        done = {key(line) for line in read_lines(chosen.results)}
-        wanted = [
-            (way, budget, *method, seed)
-            for seed, method, budget, way in product(range(chosen.seeds), METHODS, BUDGETS, WAYS)
-        ]
-        missing = [run for run in wanted if run not in done]
-        with (
-            only_tables(chosen.table, space="nb101"),
-            in_processes(measure, missing, chosen.jobs, variables=NO_GPU) as measured,
-        ):
-            for _, line in measured:
-                append_lines(chosen.results, line)
-                shown = ("way", "budget", "predictor", "seed", "test_error_pct", "wall_s")
-                print(*(line[name] for name in shown), flush=True)
+        with only_tables(chosen.table, space="nb101"):
+            measure_missing(chosen.results, tasks(chosen.seeds), measure, chosen.jobs)
     print(report(read_lines(chosen.results)))
     return 0
 

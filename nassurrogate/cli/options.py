@@ -155,6 +155,12 @@ def add_command(commands: Subparsers, name: str, summary: str, *, description: s
     return parser
 
 
+def add_listing(commands: Subparsers, name: str, summary: str, *, description: str) -> Parser:
+    """A command that lists what its name says, without options of its own."""
+    examples = f"examples:\n  nassurrogate {name}\n  nassurrogate {name} --json\n"
+    return add_command(commands, name, summary, description=description, examples=examples)
+
+
 def _style(description: str, epilog: str) -> dict[str, Any]:
     return {
         "description": description,

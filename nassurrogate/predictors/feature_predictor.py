@@ -77,8 +77,8 @@ class FeaturePredictor(Predictor[ConfigT]):
         return (self._learn(task, like) for task in tasks)
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
-        cells, labels = list(archs), np.array(targets, dtype=np.float64)
-        features = self._reading.rows(cells)
+        archs, labels = list(archs), np.array(targets, dtype=np.float64)
+        features = self._reading.rows(archs)
         model = self._model(features, labels)
 
         def fits(folds: Sequence[Fold]) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -92,7 +92,7 @@ class FeaturePredictor(Predictor[ConfigT]):
         held_out = out_of_fold(fits, len(labels), self.seed)
         if not len(held_out.place):
             _report(progress, 1, 0)
-        self._keep(cells, labels, model, Calibration.of(held_out, labels))
+        self._keep(archs, labels, model, Calibration.of(held_out, labels))
 
     def learn(self, tasks: Sequence[Task], like: Scorer | None = None) -> list[Scorer]:
         """A model for each task, without calibration: for a predictor that is made of others.
@@ -134,11 +134,11 @@ class FeaturePredictor(Predictor[ConfigT]):
 
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         calibration = Calibration.from_dict(meta["calibration"])
-        cells, labels = read_labels(self.space, tensors)
-        self._keep(cells, labels, self._model(self._reading.rows(cells), labels), calibration)
+        archs, labels = read_labels(self.space, tensors)
+        self._keep(archs, labels, self._model(self._reading.rows(archs), labels), calibration)
 
-    def _keep(self, cells: list[Architecture], labels: np.ndarray, model: LabelModel, calibration: Calibration) -> None:
-        self._learned = _Learned(cells, labels, model, calibration)
+    def _keep(self, archs: list[Architecture], labels: np.ndarray, model: LabelModel, calibration: Calibration) -> None:
+        self._learned = _Learned(archs, labels, model, calibration)
 
     def _model(self, features: np.ndarray, labels: np.ndarray) -> LabelModel:
         scale = RankScale.of(labels)
@@ -168,9 +168,7 @@ class LabelModel:
 
     def __call__(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(D, F) → (D,) means and (D,) spreads."""
-        mean, spread = self.scores(features)
-        high, low = self.scale.decode(mean + spread), self.scale.decode(mean - spread)
-        return self.scale.decode(mean), (high - low) / 2
+        return self.scale.decode_with_spread(*self.scores(features))
 
     def scores(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(D, F) → (D,) means and (D,) spreads in normal scores; without a scorer, those of the prior."""

@@ -78,7 +78,7 @@ class GaussianProcess(FeaturePredictor[ProcessConfig]):
 
 
 @dataclass(frozen=True)
-class Kernel:
+class LinearMaternKernel:
     """k(x, y) = rough · (1 + r) exp(−r) + linear · xᵀy with r = √3 |x − y| / length; and the variance of the noise."""
 
     rough: float
@@ -108,7 +108,7 @@ class Kernel:
         return np.asarray(self.rough + self.linear * np.square(x).sum(axis=1))
 
 
-def _likeliest_kernel(inputs: np.ndarray, scores: np.ndarray) -> Kernel:
+def _likeliest_kernel(inputs: np.ndarray, scores: np.ndarray) -> LinearMaternKernel:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Matern, WhiteKernel
@@ -122,7 +122,7 @@ def _likeliest_kernel(inputs: np.ndarray, scores: np.ndarray) -> Kernel:
         # A hyper-parameter at its bound is fine: a few labels cannot determine it.
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(inputs, scores)
-    return Kernel(*np.exp(process.kernel_.theta).tolist())
+    return LinearMaternKernel(*np.exp(process.kernel_.theta).tolist())
 
 
 class _Scorer:
@@ -142,7 +142,7 @@ class _Scorer:
         self,
         standard: Any,
         offset: float,
-        kernel: Kernel,
+        kernel: LinearMaternKernel,
         inputs: np.ndarray,
         means: np.ndarray,
         count: np.ndarray,
@@ -173,7 +173,7 @@ class _Scorer:
         return self._offset + covariance @ self._weights, np.sqrt(variance)
 
 
-def _cholesky(kernel: Kernel, inputs: np.ndarray, count: np.ndarray) -> np.ndarray:
+def _cholesky(kernel: LinearMaternKernel, inputs: np.ndarray, count: np.ndarray) -> np.ndarray:
     """(n, n) lower factor of the covariance of the mean labels of n cells."""
     from scipy.linalg import cholesky
 

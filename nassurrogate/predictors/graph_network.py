@@ -260,9 +260,7 @@ class GraphNetworkPredictor(Predictor[TrainingT]):
 
     def _in_units(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(M, B) scores of members → (B,) means and (B,) spreads, in the unit of the labels."""
-        mean, spread = _over_members(scores)
-        high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
-        return self._scale.decode(mean), (high - low) / 2
+        return self._scale.decode_with_spread(*_over_members(scores))
 
     def _held_out(self, scores: np.ndarray, folds: Sequence[Fold]) -> HeldOut:
         """Predictions of the labels that each fold leaves out, by its members: scores (folds · members of one, n)."""

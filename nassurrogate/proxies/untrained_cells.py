@@ -37,7 +37,7 @@ class RandomCells(ABC):
     """The pooling operation."""
 
     def __init__(self, graphs: Sequence[CellGraph], channels: int, device: torch.device) -> None:
-        self.n_graphs, self.n_nodes = len(graphs), graphs[0].n_nodes
+        self.n_graphs, self.n_nodes, self.n_channels = len(graphs), graphs[0].n_nodes, channels
         self.every = torch.arange(self.n_graphs, device=device)
         self._times = np.stack([graph.adjacency for graph in graphs]).astype(np.float32)
         on_device = torch.from_numpy(self._times).to(device)
@@ -112,8 +112,9 @@ class SplitCells(RandomCells):
         self._projected = [
             torch.from_numpy(np.flatnonzero(self._times[:, 0, node])).to(device) for node in range(self.n_nodes)
         ]
-        feeds, widths = self._times[:, 1:-1, -1] > 0, vertex_channels((self._times > 0).astype(np.int64), channels)
-        channel = np.arange(channels)
+        feeds = self._times[:, 1:-1, -1] > 0
+        widths = vertex_channels((self._times > 0).astype(np.int64), self.n_channels)
+        channel = np.arange(self.n_channels)
         self._has = torch.from_numpy((channel < widths[..., None]).astype(np.float32)).to(device)
         # The vertex of each channel of the output, and its position among the channels of that vertex.
         start = np.cumsum(feeds * widths, axis=1) - feeds * widths

@@ -12,7 +12,7 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief
 from nassurrogate.graphs.cell_graph import CellGraph
-from nassurrogate.renamed import renamed_keyword
+from nassurrogate.renamed import rename_keyword_of_method, renamed_keyword
 
 if TYPE_CHECKING:
     import torch
@@ -122,8 +122,8 @@ class Space(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if "graph" in vars(cls):  # a space written for version 0.1 has `reduced`
-            cls.graph = renamed_keyword("reduced", "canonical")(cls.graph)  # type: ignore[method-assign]
+        # A space written for version 0.1 has `reduced`.
+        rename_keyword_of_method(cls, Space, "graph", "reduced", "canonical")
 
     # --- names ---------------------------------------------------------------------------------------------------
 

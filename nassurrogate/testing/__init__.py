@@ -17,13 +17,13 @@ except ImportError as error:
 pytest.register_assert_rewrite(
     "nassurrogate.testing.benchmark_contract",
     "nassurrogate.testing.fit_contract",
-    "nassurrogate.testing.structure_contract",
     "nassurrogate.testing.predict_contract",
     "nassurrogate.testing.searcher_contract",
     "nassurrogate.testing.searcher_subject",
     "nassurrogate.testing.space_contract",
     "nassurrogate.testing.space_subject",
     "nassurrogate.testing.state_contract",
+    "nassurrogate.testing.structure_contract",
 )
 
 from nassurrogate.testing.benchmark_contract import BenchmarkContract  # noqa: E402

@@ -69,7 +69,7 @@ class BenchmarkContract:
         assert isinstance(benchmark.space, Space)
         assert get_space(benchmark.space) is benchmark.space
         assert benchmark.dataset.strip()
-        assert benchmark.dataset.isprintable()
+        assert benchmark.dataset.isprintable(), "the name of the data set must be one printable line"
         assert all(isinstance(source, str) and source.isprintable() for source in benchmark.sources)
         assert benchmark.sha256 == self.make().sha256
         if benchmark.sha256 is not None:
@@ -82,7 +82,7 @@ class BenchmarkContract:
         assert metrics
         for name, metric in metrics.items():
             assert isinstance(metric, Metric)
-            assert metric.name == name
+            assert metric.name == name, "a metric must be listed under its own name"
 
     def test_the_objective_is_one_of_them(self) -> None:
         benchmark = self.make()
@@ -114,7 +114,7 @@ class BenchmarkContract:
         together = _values(benchmark, archs)
         if not self.reproducible:
             pytest.skip("not reproducible: its values may differ between trainings")
-        assert _values(benchmark, archs[::-1]) == together[::-1]
+        assert _values(benchmark, archs[::-1]) == together[::-1], "a value depends on the order of the batch"
         assert [_values(benchmark, [arch])[0] for arch in archs] == together
         assert _values(benchmark, [archs[0], archs[0]]) == [together[0], together[0]]
 
@@ -128,10 +128,12 @@ class BenchmarkContract:
                 first, again = (benchmark.evaluate([arch], seed=int(seed))[0] for _ in range(2))
                 self._check(first, [name])
                 if first.status == "ok":
-                    assert first.seed == seed
+                    assert first.seed == seed, "an evaluation must name the seed it was asked for"
                     assert first.n_seeds.get(name, 1) == 1, "n_seeds must be 1 where a seed is given"
                 if self.reproducible:
-                    assert (first.status, first.values) == (again.status, again.values)
+                    assert (first.status, first.values) == (again.status, again.values), (
+                        "one seed gives two results; set reproducible = False if that is intended"
+                    )
 
     def test_what_it_does_not_know_is_refused_in_one_line(self) -> None:
         benchmark, archs = self.make(), self.some()[:2]
@@ -154,7 +156,9 @@ class BenchmarkContract:
         assert [each.arch for each in found] == archs
         for each in found:
             self._check(each, [benchmark.objective.name])
-            assert each.status != "ok" or each.fidelity == fidelity
+            assert each.status != "ok" or each.fidelity == fidelity, (
+                "an evaluation must name the fidelity it was asked for"
+            )
 
     def _check(self, found: Evaluation, wanted: Sequence[str]) -> None:
         """Check that an evaluation is complete."""
@@ -175,7 +179,8 @@ class BenchmarkContract:
             assert math.isfinite(value), "values must be finite; otherwise the evaluation has failed"
         for name in wanted:
             n_seeds = found.n_seeds.get(name, 0)
-            assert n_seeds >= 1 if metrics[name].needs_training else n_seeds >= 0
+            least = 1 if metrics[name].needs_training else 0
+            assert n_seeds >= least, f"n_seeds of {name} must be at least {least}"
 
     # --- metrics without training --------------------------------------------------------------------------
 
@@ -186,7 +191,7 @@ class BenchmarkContract:
         for name in free:
             values = benchmark.lookup(archs, name)
             assert values.shape == (len(archs),)
-            assert values.dtype == np.float64
+            assert values.dtype == np.float64, "looked-up values must be float64"
             assert not np.isinf(values).any()
             alone = np.array([benchmark.lookup([arch], name)[0] for arch in archs])
             assert np.array_equal(values, alone, equal_nan=True), "its value depends on the batch"

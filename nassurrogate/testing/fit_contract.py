@@ -38,20 +38,20 @@ class FitContract(Subject):
 
     def test_the_seed_decides(self) -> None:
         """Equal seeds predict equally; others differ, unless the test class sets `seed_matters = False`."""
-        cells = self.first(100)
-        first, again, other = (self.fit_first(30, seed=seed).predict(cells)[0] for seed in (3, 3, 4))
+        archs = self.first(100)
+        first, again, other = (self.fit_first(30, seed=seed).predict(archs)[0] for seed in (3, 3, 4))
         assert (first == again).all(), "two fits of one seed differ"
         if self.seed_matters:
             assert (first != other).any(), "the seed changes nothing; set seed_matters = False if that is intended"
 
     def test_a_second_fit_forgets_the_first(self) -> None:
-        cells = self.first(30)
-        targets = made_up_accuracies(cells)
+        archs = self.first(30)
+        targets = made_up_accuracies(archs)
         twice = self.make()
-        twice.fit(cells[:10], targets[:10][::-1].copy())
-        twice.fit(cells, targets)
+        twice.fit(archs[:10], targets[:10][::-1].copy())
+        twice.fit(archs, targets)
         once = self.fit_first(30)
-        for first, second in zip(once.predict(cells), twice.predict(cells), strict=True):
+        for first, second in zip(once.predict(archs), twice.predict(archs), strict=True):
             assert (first == second).all()
 
     def test_a_fit_leaves_the_global_generators_alone(self) -> None:
@@ -63,37 +63,37 @@ class FitContract(Subject):
             assert after[name] == state, f"the fit uses, or seeds, {name}"
         _generators(123_456_789)
         second = self.fit_first(_FEW)
-        cells = self.first(_FEW)
-        assert (first.predict(cells)[0] == second.predict(cells)[0]).all(), "a global seed changes the fit"
+        archs = self.first(_FEW)
+        assert (first.predict(archs)[0] == second.predict(archs)[0]).all(), "a global seed changes the fit"
 
     def test_a_fit_leaves_its_labels_alone(self) -> None:
-        cells = self.first(_FEW)
-        targets = made_up_accuracies(cells)
-        own_cells, own_targets = list(cells), targets.copy()
-        self.make().fit(own_cells, own_targets)
-        assert own_cells == cells
+        archs = self.first(_FEW)
+        targets = made_up_accuracies(archs)
+        own_archs, own_targets = list(archs), targets.copy()
+        self.make().fit(own_archs, own_targets)
+        assert own_archs == archs
         assert (own_targets == targets).all()
         own_targets.flags.writeable = False
-        self.make().fit(own_cells, own_targets)
+        self.make().fit(own_archs, own_targets)
 
     def test_changing_the_targets_afterwards_changes_nothing(self) -> None:
-        cells = self.first(_FEW)
-        targets = made_up_accuracies(cells)
+        archs = self.first(_FEW)
+        targets = made_up_accuracies(archs)
         predictor = self.make()
-        predictor.fit(cells, targets)
+        predictor.fit(archs, targets)
         before = {key: value.copy() for key, value in predictor.state()[0].items()}
-        predicted = predictor.predict(cells)[0]
+        predicted = predictor.predict(archs)[0]
         targets[:] = 0.5
         after = predictor.state()[0]
         assert all((before[key] == after[key]).all() for key in before)
-        assert (predictor.predict(cells)[0] == predicted).all()
+        assert (predictor.predict(archs)[0] == predicted).all()
 
     @pytest.mark.parametrize("n", range(1, 13))
     def test_few_labels_are_enough(self, n: int) -> None:
         for seed in range(4):
-            cells = self.drawn(n, seed)
+            archs = self.drawn(n, seed)
             predictor = self.make(seed=seed)
-            predictor.fit(cells, made_up_accuracies(cells))
+            predictor.fit(archs, made_up_accuracies(archs))
             mean, std = predictor.predict(self.first(5))
             assert np.isfinite(mean).all()
             assert np.isfinite(std).all()
@@ -106,35 +106,35 @@ class FitContract(Subject):
         assert predictor.predict(self.first(50))[0] == pytest.approx(90.0)
 
     def test_one_architecture_with_different_labels(self) -> None:
-        cells = self.first(8)
-        cells = [cells[7]] * 5 + cells[:5]
+        archs = self.first(8)
+        archs = [archs[7]] * 5 + archs[:5]
         predictor = self.make()
-        predictor.fit(cells, made_up_accuracies(cells) + np.linspace(-1, 1, 10))
-        assert np.isfinite(predictor.predict(cells)[0]).all()
+        predictor.fit(archs, made_up_accuracies(archs) + np.linspace(-1, 1, 10))
+        assert np.isfinite(predictor.predict(archs)[0]).all()
 
     @pytest.mark.parametrize("n", [2000, pytest.param(10_000, marks=pytest.mark.slow)])
     def test_many_labels(self, n: int) -> None:
-        cells = self.drawn(n, 0)
+        archs = self.drawn(n, 0)
         predictor = self.make()
-        predictor.fit(cells, made_up_accuracies(cells))
-        mean, std = predictor.predict(cells[:2000])
+        predictor.fit(archs, made_up_accuracies(archs))
+        mean, std = predictor.predict(archs[:2000])
         assert np.isfinite(std).all()
-        assert _correlation(mean, made_up_accuracies(cells[:2000])) > 0.3
+        assert _correlation(mean, made_up_accuracies(archs[:2000])) > 0.3
 
     def test_it_learns(self) -> None:
         """With `learning_config`, it fits its labels, and ranks others better than chance."""
-        cells = self.drawn(80, 0)
-        targets = made_up_accuracies(cells)
+        archs = self.drawn(80, 0)
+        targets = made_up_accuracies(archs)
         predictor = self.make(self.learning_config)
-        predictor.fit(cells[:50], targets[:50])
-        assert _correlation(predictor.predict(cells[:50])[0], targets[:50]) > 0.7
-        assert _correlation(predictor.predict(cells[50:])[0], targets[50:]) > 0.3
+        predictor.fit(archs[:50], targets[:50])
+        assert _correlation(predictor.predict(archs[:50])[0], targets[:50]) > 0.7
+        assert _correlation(predictor.predict(archs[50:])[0], targets[50:]) > 0.3
 
     def test_progress_reaches_its_end(self) -> None:
         """A fit need not report progress; if it does, it counts up to its total."""
         seen: list[tuple[int, int]] = []
-        cells = self.first(12)
-        self.make().fit(cells, made_up_accuracies(cells), progress=lambda done, total: seen.append((done, total)))
+        archs = self.first(12)
+        self.make().fit(archs, made_up_accuracies(archs), progress=lambda done, total: seen.append((done, total)))
         steps = [done for done, _ in seen]
         assert steps == sorted(set(steps))
         assert {total for _, total in seen} == set(steps[-1:])
@@ -142,13 +142,13 @@ class FitContract(Subject):
     @pytest.mark.parametrize("targets", _BAD_TARGETS.values(), ids=_BAD_TARGETS)
     def test_bad_targets_are_refused(self, targets: Any) -> None:
         """The surrogate refuses them before the predictor sees them, and keeps its earlier fit."""
-        cells = self.first(3)
-        surrogate = self.surrogate().fit(cells, [60.0, 70.0, 80.0])
-        before = surrogate.score(cells)
+        archs = self.first(3)
+        surrogate = self.surrogate().fit(archs, [60.0, 70.0, 80.0])
+        before = surrogate.score(archs)
         with pytest.raises(InputError) as caught:
-            surrogate.fit(cells[:2], targets)
+            surrogate.fit(archs[:2], targets)
         assert "\n" not in str(caught.value)
-        assert (surrogate.score(cells) == before).all()
+        assert (surrogate.score(archs) == before).all()
 
 
 def _generators(seed: int | None = None) -> dict[str, object]:

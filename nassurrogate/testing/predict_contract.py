@@ -61,10 +61,10 @@ class PredictContract(Subject):
             assert (all_of_them[order] == permuted).all(), "its prediction depends on the order of the batch"
 
     def test_a_score_is_that_of_the_batch(self) -> None:
-        cells = self.drawn(70, 2)
-        surrogate = self.surrogate().fit(cells[:20], made_up_accuracies(cells[:20]))
-        scores = surrogate.score(cells)
-        assert [surrogate.score(cell) for cell in cells] == scores.tolist()
+        archs = self.drawn(70, 2)
+        surrogate = self.surrogate().fit(archs[:20], made_up_accuracies(archs[:20]))
+        scores = surrogate.score(archs)
+        assert [surrogate.score(arch) for arch in archs] == scores.tolist()
 
     def test_equal_functions_are_predicted_equally(self) -> None:
         """Only if `reads_canonical_cells` is true: an accuracy belongs to the function, not to the string."""
@@ -80,11 +80,11 @@ class PredictContract(Subject):
             pytest.skip(f"no two of the sampled {self.home.name} architectures are equivalent")
 
     def test_predicting_changes_nothing(self) -> None:
-        cells = self.first(60)
+        archs = self.first(60)
         predictor = self.fitted()
-        before = predictor.predict(cells)
-        predictor.predict(cells[:7])
-        for first, second in zip(before, predictor.predict(cells), strict=True):
+        before = predictor.predict(archs)
+        predictor.predict(archs[:7])
+        for first, second in zip(before, predictor.predict(archs), strict=True):
             assert (first == second).all()
 
     @pytest.mark.parametrize("any_space", [*space_names(), OPEN], ids=lambda space: getattr(space, "name", space))
@@ -97,12 +97,12 @@ class PredictContract(Subject):
             if space is self.home:
                 raise
             pytest.skip(str(error))
-        cells = space.sample(30, np.random.default_rng(0))
-        predictor.fit(cells[:20], made_up_accuracies(cells[:20]))
+        archs = space.sample(30, np.random.default_rng(0))
+        predictor.fit(archs[:20], made_up_accuracies(archs[:20]))
         restored = self.make(space=space)
         tensors, meta = predictor.state()
         restored.load_state(tensors, json.loads(json.dumps(meta)))
-        for before, after in zip(predictor.predict(cells), restored.predict(cells), strict=True):
+        for before, after in zip(predictor.predict(archs), restored.predict(archs), strict=True):
             assert np.isfinite(before).all()
             assert (before == after).all()
 

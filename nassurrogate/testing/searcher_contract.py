@@ -78,7 +78,7 @@ class SearcherContract(SearcherSubject):
         asked: list[Architecture] = []
         while len(asked) < _there(feasible):
             archs = searcher.ask(batch)
-            assert 1 <= len(archs) <= batch
+            assert 1 <= len(archs) <= batch, f"asked for {batch} architectures, got {len(archs)}"
             asked += archs
             _check_new(feasible, asked)
             searcher.tell([evaluated(arch) for arch in archs])
@@ -146,7 +146,7 @@ class SearcherContract(SearcherSubject):
             _check_new(feasible, asked)
             searcher.tell([evaluated(arch) if len(asked) % 3 else failed(arch) for arch in archs])
         every = {arch.key for arch in LISTED.members() if feasible.contains([arch])[0]}
-        assert {arch.key for arch in asked} == every
+        assert {arch.key for arch in asked} == every, "it stops before every architecture was asked for"
         assert len(asked) == len(every) == feasible.n_classes
         assert searcher.ask() == searcher.ask(5) == []
 
@@ -244,7 +244,7 @@ class SearcherContract(SearcherSubject):
             n_asked += 1
             made, infeasible, repeats, fallbacks = now = _counts(searcher)
             assert all(new >= old for new, old in zip(now, counts, strict=True)), f"counts fell at {arch}"
-            assert made - infeasible - repeats + fallbacks == n_asked
+            assert made - infeasible - repeats + fallbacks == n_asked, "the counts do not add up to what was asked for"
             counts = now
         assert n_asked == 15
 

@@ -25,7 +25,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.spaces import CategoricalSpace, Space, get_space
 from nassurrogate.testing.space_subject import MOST_LISTED, one_line, refused
-from nassurrogate.testing.structure_contract import MakeupContract
+from nassurrogate.testing.structure_contract import StructureContract
 
 _GARBAGE: tuple[Any, ...] = (
     None, "", "  ", "nonsense", "no=such slot=0", b"bytes", 3.5, float("nan"), True, -1, 10**30, [], ["a", "b"], {},
@@ -34,7 +34,7 @@ _GARBAGE: tuple[Any, ...] = (
 _FOREIGN = CategoricalSpace("another space", {"slot": [1, 2]})
 
 
-class SpaceContract(MakeupContract):
+class SpaceContract(StructureContract):
     """Subclass it as `Test…` and set these class attributes.
 
     Attributes:

@@ -43,8 +43,8 @@ class StateContract(Subject):
         tensors, meta = predictor.state()
         restored = self.make()
         restored.load_state(tensors, json.loads(json.dumps(meta)))
-        cells = self.first(300)
-        for before, after in zip(predictor.predict(cells), restored.predict(cells), strict=True):
+        archs = self.first(300)
+        for before, after in zip(predictor.predict(archs), restored.predict(archs), strict=True):
             assert (before == after).all()
 
     @pytest.mark.parametrize("how", list(_SPOILS))
@@ -79,17 +79,17 @@ class StateContract(Subject):
     def test_copies_and_pickles_learn_for_themselves(self, way: str) -> None:
         """Other processes score with pickles; a fit of a copy does not change the original."""
         fresh = self._copied(self.make(), way)
-        cells = self.first(60)
-        fresh.fit(cells[:20], made_up_accuracies(cells[:20]))
+        archs = self.first(60)
+        fresh.fit(archs[:20], made_up_accuracies(archs[:20]))
         original = self.make()
-        original.fit(cells[:20], made_up_accuracies(cells[:20]))
-        before = original.predict(cells)
+        original.fit(archs[:20], made_up_accuracies(archs[:20]))
+        before = original.predict(archs)
         duplicate = self._copied(original, way)
         for other in (fresh, duplicate):
-            for first, second in zip(before, other.predict(cells), strict=True):
+            for first, second in zip(before, other.predict(archs), strict=True):
                 assert (first == second).all(), f"a {way} predicts differently"
-        duplicate.fit(cells[30:], made_up_accuracies(cells[30:])[::-1].copy())
-        for first, second in zip(before, original.predict(cells), strict=True):
+        duplicate.fit(archs[30:], made_up_accuracies(archs[30:])[::-1].copy())
+        for first, second in zip(before, original.predict(archs), strict=True):
             assert (first == second).all(), f"a fit of a {way} changes the original"
 
     def _copied(self, predictor: Predictor, way: str) -> Predictor:
@@ -102,8 +102,8 @@ class StateContract(Subject):
             )
 
     def test_a_saved_surrogate_scores_as_before(self, tmp_path: Path) -> None:
-        cells = self.drawn(30, 5)
-        surrogate = self.surrogate(seed=5).fit(cells, made_up_accuracies(cells))
+        archs = self.drawn(30, 5)
+        surrogate = self.surrogate(seed=5).fit(archs, made_up_accuracies(archs))
         cls, _ = resolve_predictor(self.predictor)
         path = surrogate.save(tmp_path / "model")
         loaded = Surrogate.load(path, device="cpu", predictor=cls, space=self.home)
@@ -114,8 +114,8 @@ class StateContract(Subject):
             assert getattr(loaded, kept) == getattr(surrogate, kept)
         for each in (surrogate, loaded):
             assert each.labels is not None
-            assert each.labels[0] == cells
-            assert (each.labels[1] == made_up_accuracies(cells)).all()
+            assert each.labels[0] == archs
+            assert (each.labels[1] == made_up_accuracies(archs)).all()
 
     @pytest.mark.parametrize("value", ["3", None, [3], float("nan"), float("inf"), -5, 0, 10**9, True])
     def test_hyper_parameters_are_checked(self, value: object) -> None:

@@ -14,7 +14,7 @@ from nassurrogate.spaces import EnumerableSpace
 from nassurrogate.testing.space_subject import MOST_LISTED, SpaceSubject, one_line, refused
 
 
-class MakeupContract(SpaceSubject):
+class StructureContract(SpaceSubject):
     """Tests of the structure of architectures."""
 
     def test_genes_go_there_and_back(self) -> None:

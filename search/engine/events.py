@@ -1,4 +1,4 @@
-"""What a run reports to its listener."""
+"""What a run reports to its caller: events while it runs, and an exception if it is interrupted."""
 
 from __future__ import annotations
 
@@ -36,3 +36,17 @@ class Event:
 
 
 Listener: TypeAlias = Callable[[Event], None]
+
+
+class SearchInterrupted(KeyboardInterrupt):
+    """A run was interrupted after its first label; its summary and plots are written.
+
+    It is a `KeyboardInterrupt`, so code that handles Ctrl-C handles it too.
+
+    Attributes:
+        result: what `run` would have returned, with the `stop_reason` "interrupted".
+    """
+
+    def __init__(self, message: str, result: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.result = result

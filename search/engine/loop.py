@@ -19,10 +19,9 @@ from nassurrogate.search.candidates.feasibility import find_feasible
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
 from nassurrogate.search.engine.budgeted_search import BudgetedSearch
 from nassurrogate.search.engine.evaluator import Evaluator
-from nassurrogate.search.engine.events import Event, Listener
+from nassurrogate.search.engine.events import Event, Listener, SearchInterrupted
 from nassurrogate.search.engine.finish import keep_plots, keep_summary
 from nassurrogate.search.engine.header import ledger_header, shared_fields
-from nassurrogate.search.engine.interruption import SearchInterrupted
 from nassurrogate.search.engine.result import Outcome, metric_sources, spent
 from nassurrogate.search.engine.selection import is_noisy
 from nassurrogate.search.engine.start_notes import announce

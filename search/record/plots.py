@@ -90,7 +90,7 @@ def draw_plots(run_dir: str | Path, benchmark: Benchmark) -> list[Path]:
 
 def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
     """The best label against the number of queries, with every label as a dot, and the optimum, if known, as a line."""
-    figure, axes = _canvas(ledger)
+    figure, axes = _canvas()
     objective, queries = _objective(ledger), labelled(ledger.queries)
     numbers, labels = [query.number for query in queries], [query.value for query in queries]
     curve = anytime(ledger.queries, sign=objective.sign)
@@ -125,7 +125,7 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
 
 def predicted_vs_true(ledger: Ledger) -> Figure:
     """The prediction for each proposal, with its standard deviation, against the label that was then measured."""
-    figure, axes = _canvas(ledger)
+    figure, axes = _canvas()
     objective = _objective(ledger)
     queries = [query for query in labelled(ledger.queries) if query.predicted_mean is not None]
     truth = np.array([query.value for query in queries])
@@ -174,7 +174,7 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
     at = np.asarray(benchmark.lookup([benchmark.space.parse(query.arch) for query in queries], metric), np.float64)
     if not np.isfinite(at).any():
         return None
-    figure, axes = _canvas(ledger)
+    figure, axes = _canvas()
     cost = truth = np.empty(0)
     n_blank = 0
     if isinstance(benchmark, TabularBenchmark):
@@ -259,7 +259,7 @@ def _capitalised(text: str) -> str:
 # --- what all plots share --------------------------------------------------------------------------------------------
 
 
-def _canvas(ledger: Ledger) -> tuple[Figure, Axes]:
+def _canvas() -> tuple[Figure, Axes]:
     # Figure with its own Agg canvas: pyplot would keep state and might open a window.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nassurrogate.renamed import moved_names
 from nassurrogate.search.surrogates.base import CannotLearn, Posterior, SearchSurrogate
 from nassurrogate.search.surrogates.blended import BlendedSurrogate
 from nassurrogate.search.surrogates.continued import ContinuedSurrogate
@@ -17,3 +18,8 @@ __all__ = [
     "Posterior",
     "SearchSurrogate",
 ]
+__getattr__ = moved_names(
+    __name__,
+    ["base", "blended"],
+    {"scale_doubt": "base.unit_doubt", "survived": "base.raises_cannot_learn"},
+)

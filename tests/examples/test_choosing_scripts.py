@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from nassurrogate.benchmarks import LABEL, load_benchmark
 from nassurrogate.benchmarks.evaluation.protocols import development_split
+from nassurrogate.benchmarks.experiments import missing_tasks, read_lines
 from nassurrogate.predictors.cell_kernel import KERNEL
 from nassurrogate.predictors.probe_former.predictor import ProbeFormer, ProbeFormerConfig
 from nassurrogate.spaces import get_space
@@ -63,10 +65,23 @@ def test_what_is_stored_is_not_measured_again_and_all_variants_advance_together(
     choose = script("choose_probe_former")
     names = list(choose.variants("network"))
     stored = [{"part": "network", "variant": names[0], "labels": 52, "split": 0, "tau": 0.8}]
-    left = list(choose.missing("network", (52, 156), stored))
+    left = [tuple(task.values())[1:] for task in missing_tasks(choose.tasks("network", (52, 156)), stored)]
     assert len(left) == 2 * choose.SPLITS * len(names) - 1
     assert left[: len(names) - 1] == [(name, 52, 0) for name in names[1:]]
     assert left[len(names) - 1] == (names[0], 52, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "tasks"),
+    [
+        ("choose_probe_former", lambda module: module.tasks("kernel", module.SIZES["kernel"])),
+        ("choose_search", lambda module: module.runs()),
+        ("search_nb101", lambda module: module.tasks(10)),
+    ],
+)
+def test_stored_results_are_complete(script: Any, name: str, tasks: Callable[[Any], Iterator[dict[str, Any]]]) -> None:
+    module = script(name)
+    assert list(missing_tasks(tasks(module), read_lines(module.RESULTS))) == []
 
 
 def test_differences_are_taken_on_splits_that_both_have(script: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nassurrogate.benchmarks.experiments import read_lines
+from nassurrogate.benchmarks.experiments import missing_tasks, read_lines
 
 
 def _run(method: tuple[str, str], seed: int, curve: list[tuple[int, float]], **more: Any) -> dict[str, Any]:
@@ -47,11 +47,14 @@ def test_every_choice_of_the_search_is_one_change_and_stays_in_the_development_t
     for name, (config, settings, incumbent) in choose.VARIANTS.items():
         changes = bool(config) + bool(settings) + (incumbent is not None)
         assert changes == (name != "default"), name
-    rows = [choose.measure("default", prior, "half", 20, 0) for prior in choose.PRIORS]
-    rows.append(choose.measure_single("16 %", choose.PRIORS[0], choose.SINGLE, 30, 0))
+    runs = list(choose.runs())
+    wanted = [("default", prior, "half", 20, 0) for prior in choose.PRIORS]
+    wanted.append(("16 %", choose.PRIORS[0], choose.SINGLE, 30, 0))
+    rows = [run | choose.measure_run(run) for values in wanted for run in runs if tuple(run.values()) == values]
+    assert len(rows) == 3
     assert all(row["regret_points"] >= 0 for row in rows)
     assert f"| 16 % | {rows[-1]['regret_points']:.3f} | - | - |" in choose.single_report(rows)
-    assert next(choose.missing(rows))[:4] == ("default", "default", "half", 30)
+    assert tuple(next(missing_tasks(runs, rows)).values())[:4] == ("default", "default", "half", 30)
     assert f"| default | {rows[0]['regret_points']:.3f} | nan" in choose.report(rows)
 
 

@@ -69,7 +69,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def broken_site(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def broken_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A further one, with plug-ins that do not load."""
     folder = tmp_path_factory.mktemp("broken")
     (folder / "bad_plugins.py").write_text(BAD_MODULE)

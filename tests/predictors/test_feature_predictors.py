@@ -13,7 +13,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors import predictor_class
 from nassurrogate.predictors.calibration import Calibration
 from nassurrogate.predictors.feature_predictor import FeaturePredictor, in_chunks
-from nassurrogate.predictors.gaussian_process import Kernel, ProcessConfig, _likeliest_kernel, _Scorer
+from nassurrogate.predictors.gaussian_process import LinearMaternKernel, ProcessConfig, _likeliest_kernel, _Scorer
 from nassurrogate.predictors.inputs.features import PathReading
 from nassurrogate.predictors.inputs.path_features import distinct_path_features, path_features
 from nassurrogate.predictors.mlp_ensemble import MlpConfig, PathNet
@@ -211,7 +211,7 @@ def test_the_likeliest_kernel_recovers_the_noise():
     inputs = rng.uniform(-3, 3, size=(150, 1))
     scores = np.sin(inputs[:, 0]) + 0.3 * rng.normal(size=150)
     kernel = _likeliest_kernel(inputs, scores)
-    assert isinstance(kernel, Kernel)
+    assert isinstance(kernel, LinearMaternKernel)
     assert 0.06 < kernel.noise < 0.12
 
 

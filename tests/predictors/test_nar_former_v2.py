@@ -166,7 +166,7 @@ def test_predictions_of_the_paper_do_not_depend_on_the_batch(space, members):
     assert [predictor.predict([space.parse(i)])[0][0] for i in range(0, 90, 4)] == together[::4].tolist()
 
 
-def _taus_of_epochs(predictor, cells, labels, selection, truth):
+def _taus_of_epochs(predictor, cells, labels, truth):
     """Each member's tau on the selection cells after every epoch of a fit."""
     taus = []
 
@@ -191,7 +191,7 @@ def test_the_best_checkpoint_on_the_selection_is_kept(space, preset):
     cells, selection = space.parse_many(range(20)), space.parse_many(range(100, 140))
     truth = np.array([cell.string.count("conv") + cell.index / 1e4 for cell in selection])
     predictor.choose_model_on(selection, truth)
-    taus = _taus_of_epochs(predictor, cells, np.linspace(60, 90, 20), selection, truth)
+    taus = _taus_of_epochs(predictor, cells, np.linspace(60, 90, 20), truth)
     assert len(taus) == 12  # patience does not end it early
     kept = [kendalltau(scores, truth).statistic for scores in predictor.member_scores(selection)]
     np.testing.assert_allclose(kept, np.nanmax(taus, axis=0)[:2], rtol=0, atol=0.01)  # trained in single precision

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -64,17 +63,10 @@ unfinished = mean_plugin:Unfinished
 
 
 @pytest.fixture
-def plugin(tmp_path, monkeypatch):
+def plugin(install: Callable[..., None]) -> None:
     """An installed distribution that registers good and bad predictors."""
-    info = tmp_path / "mean_plugin-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mean-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(textwrap.dedent(ENTRY_POINTS))
-    (tmp_path / "mean_plugin.py").write_text(PLUGIN)
-    (tmp_path / "raising_plugin.py").write_text("raise RuntimeError('first line\\nsecond line')\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield
-    sys.modules.pop("mean_plugin", None)
+    raising = "raise RuntimeError('first line\\nsecond line')\n"
+    install("mean-plugin", ENTRY_POINTS, mean_plugin=PLUGIN, raising_plugin=raising)
 
 
 @pytest.mark.usefixtures("plugin")

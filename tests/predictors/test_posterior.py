@@ -38,7 +38,7 @@ def test_encoded_labels_are_on_its_scale_in_order(fitted):
     assert predictor.encoded(labels[[3, 1]]).tolist() == encoded[[3, 1]].tolist()
 
 
-def test_candidates_have_the_posterior_of_the_last_fit(fitted, space, labels_of):
+def test_candidates_have_the_posterior_of_the_last_fit(fitted, space):
     predictor, cells, labels = fitted
     growing, candidates = predictor.candidate_posterior(), space.parse_many(CANDIDATES)
     assert len(growing) == 0

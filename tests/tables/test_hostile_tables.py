@@ -198,7 +198,7 @@ def test_a_row_without_end(monkeypatch: pytest.MonkeyPatch, content: str) -> Non
         read(content % (30_000 * ("[],\n" if '"%s"' in content else "[],")))
 
 
-def test_a_text_that_is_used_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_is_used_often() -> None:
     """20,000 rows with one text of 10 MB: a small file, and 200 GB of copies."""
     text = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), pa.array([A * 100_000]))
     with pytest.raises(InputError, match="has more than 512 MiB of text"):

@@ -34,12 +34,17 @@ SPACE = CategoricalSpace("kit", {f"slot{place}": [1, 2, 3, 4] for place in range
 class Honest(CallableBenchmark):
     """A function that fails at times."""
 
+    caught: tuple[type[BaseException], str]
+    """Of a fault: the exception that the test for it raises, and what its message says."""
+
     def __init__(self) -> None:
         super().__init__(SPACE, accuracy)
 
 
 class Unprintable(Honest):
     """test_it_is_described"""
+
+    caught = AssertionError, "data set must be one printable line"
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,6 +54,8 @@ class Unprintable(Honest):
 class OtherNames(Honest):
     """test_metrics_are_named"""
 
+    caught = AssertionError, "listed under its own name"
+
     @property
     def metrics(self) -> dict[str, Metric]:  # type: ignore[override]
         return {f"{name}_": metric for name, metric in super().metrics.items()}
@@ -56,6 +63,8 @@ class OtherNames(Honest):
 
 class Undirected(Honest):
     """test_the_objective_is_one_of_them"""
+
+    caught = InputError, "whether a larger or a smaller 'charm' is better"
 
     def __init__(self) -> None:
         CallableBenchmark.__init__(self, SPACE, accuracy, "charm")
@@ -72,12 +81,16 @@ class _Changed(Honest):
 class LeavesOutFailures(_Changed):
     """test_every_architecture_gets_its_evaluation"""
 
+    caught = AssertionError, "one evaluation for every architecture"
+
     def changed(self, found: list[Evaluation]) -> list[Evaluation]:
         return [each for each in found if each.status == "ok"]
 
 
 class RaisesFailures(_Changed):
     """test_every_architecture_gets_its_evaluation"""
+
+    caught = RuntimeError, "out of memory"
 
     def changed(self, found: list[Evaluation]) -> list[Evaluation]:
         for each in found:
@@ -89,6 +102,8 @@ class RaisesFailures(_Changed):
 class NanIsAValue(_Changed):
     """test_every_architecture_gets_its_evaluation"""
 
+    caught = AssertionError, "values must be finite"
+
     def changed(self, found: list[Evaluation]) -> list[Evaluation]:
         nan = {"val_accuracy_pct": float("nan")}
         return [each if each.status == "ok" else Evaluation(each.arch, nan) for each in found]
@@ -97,12 +112,16 @@ class NanIsAValue(_Changed):
 class NoSeedsBehindIt(_Changed):
     """test_every_metric_may_be_asked_for"""
 
+    caught = AssertionError, "n_seeds of val_accuracy_pct must be at least 1"
+
     def changed(self, found: list[Evaluation]) -> list[Evaluation]:
         return [dataclasses.replace(each, n_seeds={}) for each in found]
 
 
 class RanksTheBatch(_Changed):
     """test_a_value_does_not_depend_on_the_batch"""
+
+    caught = AssertionError, "depends on the order of the batch"
 
     def changed(self, found: list[Evaluation]) -> list[Evaluation]:
         return [
@@ -114,12 +133,16 @@ class RanksTheBatch(_Changed):
 class ForgetsTheSeed(_Changed):
     """test_seeds_are_trainings_of_their_own"""
 
+    caught = AssertionError, "must name the seed"
+
     def changed(self, found: list[Evaluation]) -> list[Evaluation]:
         return [dataclasses.replace(each, seed=None) for each in found]
 
 
 class Noise(_Changed):
     """test_seeds_are_trainings_of_their_own"""
+
+    caught = AssertionError, "one seed gives two results"
 
     def changed(self, found: list[Evaluation]) -> list[Evaluation]:
         noise = np.random.default_rng().random()
@@ -131,6 +154,8 @@ class Noise(_Changed):
 
 class UnknownIsMissing(Honest):
     """test_what_it_does_not_know_is_refused_in_one_line"""
+
+    caught = pytest.fail.Exception, "DID NOT RAISE InputError"
 
     def evaluate(
         self, archs: Sequence[Architecture], metrics: Sequence[str] | None = None, **options: Any
@@ -144,6 +169,8 @@ class UnknownIsMissing(Honest):
 class AnyFidelity(Honest):
     """test_a_fidelity_is_known_or_refused"""
 
+    caught = AssertionError, "must name the fidelity"
+
     def evaluate(self, *args: Any, fidelity: int | None = None, **options: Any) -> list[Evaluation]:
         return super().evaluate(*args, **options)
 
@@ -151,12 +178,16 @@ class AnyFidelity(Honest):
 class Integers(Honest):
     """test_what_is_free_is_looked_up"""
 
+    caught = AssertionError, "must be float64"
+
     def lookup(self, archs: Sequence[Architecture], metric: str) -> np.ndarray:
         return super().lookup(archs, metric).astype(np.int64)
 
 
 class AllIsFree(Honest):
     """test_what_needs_training_is_not_looked_up"""
+
+    caught = pytest.fail.Exception, "DID NOT RAISE InputError"
 
     def lookup(self, archs: Sequence[Architecture], metric: str) -> np.ndarray:
         if metric == "val_accuracy_pct":
@@ -167,8 +198,10 @@ class AllIsFree(Honest):
 class NoSeedsAtAll(Honest):
     """test_a_search_runs_on_it"""
 
+    caught = NotImplementedError, "no seeds"
+
     def seeds(self, arch: Architecture, metric: str) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError("no seeds")
 
 
 FAULTS = [found for found in list(vars().values()) if inspect.isclass(found) and (found.__doc__ or "")[:5] == "test_"]
@@ -184,8 +217,10 @@ def case(benchmark: type[Honest], test: str) -> None:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_every_fault_is_caught_by_the_test_for_it(fault: type[Honest]) -> None:
     case(Honest, fault.__doc__ or "")
-    with pytest.raises((AssertionError, pytest.fail.Exception, RuntimeError, KeyError, InputError)):
+    expected, message = fault.caught
+    with pytest.raises(expected, match=message) as found:
         case(fault, fault.__doc__ or "")
+    assert type(found.value) is expected
 
 
 def test_every_test_has_a_fault() -> None:

@@ -45,9 +45,9 @@ examples:
   nassurrogate evaluate --protocol G --space nb201 --objective latency_ms --labels 100
 
 regret: difference between the best architecture of the test set and the best
-of the predicted top 10, in the target's unit; rank %: share of architectures better
-than the latter; cover, width: share of targets in the 90 % interval, and its
-mean width; MAPE %: mean relative error, for costs such as a latency.
+of the predicted top 10, in the target's unit; rank %: share of architectures
+better than the latter; cover, width: share of targets in the 90 % interval, and
+its mean width; MAPE %: mean relative error, for costs such as a latency.
 """
 
 

@@ -77,24 +77,24 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.surrogate import Surrogate
 
     surrogate = Surrogate.load(args.model, device=args.device)
-    cells, notes = _cells(args, surrogate.space)
+    archs, notes = _architectures(args, surrogate.space)
     with console.progress() as progress:
-        mean, std = _predicted(surrogate, cells, progress)
+        mean, std = _predicted(surrogate, archs, progress)
     score = mean if surrogate.higher_is_better else -mean
-    order = np.argsort(-score, kind="stable")[: args.top] if args.top is not None else np.arange(len(cells))
+    order = np.argsort(-score, kind="stable")[: args.top] if args.top is not None else np.arange(len(archs))
     # Without an official order there are no indices, so the column is left out.
     in_order = surrogate.space if isinstance(surrogate.space, EnumerableSpace) else None
     found = [
         {
-            "index": None if in_order is None else in_order.index(cells[place]),
-            "arch": cells[place].string,
+            "index": None if in_order is None else in_order.index(archs[place]),
+            "arch": archs[place].string,
             "predicted": float(mean[place]),
             "predicted_std": float(std[place]),
         }
         for place in order.tolist()
     ]
     about = surrogate.about_metric
-    outside = [cell for cell in found if not 0 <= float(cell["predicted"]) <= 100] if about.is_percent else []
+    outside = [row for row in found if not 0 <= float(row["predicted"]) <= 100] if about.is_percent else []
     remarks = [about.note] if about.note else []
     if outside:
         remarks.append(
@@ -110,8 +110,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     )
     first = 0 if in_order is not None else 1
     rows = [
-        (str(cell["index"]), f"{cell['predicted']:.4f}", f"{cell['predicted_std']:.4f}", str(cell["arch"]))[first:]
-        for cell in found
+        (str(row["index"]), f"{row['predicted']:.4f}", f"{row['predicted_std']:.4f}", str(row["arch"]))[first:]
+        for row in found
     ]
     header = ("index", "predicted", "std", "arch")[first:]
     text = aligned(header, rows, numeric=("index", "predicted", "std"))
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "unit": about.unit,
         "direction": about.direction,
         "n_labels": surrogate.n_labels,
-        "n_scored": len(cells),
+        "n_scored": len(archs),
         "notes": remarks,
         "scores": found,
     }
@@ -132,21 +132,21 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _predicted(surrogate: Surrogate, cells: list[Architecture], progress: Progress) -> tuple[np.ndarray, np.ndarray]:
+def _predicted(surrogate: Surrogate, archs: list[Architecture], progress: Progress) -> tuple[np.ndarray, np.ndarray]:
     """Means and standard deviations; many architectures are scored in batches, to show progress."""
     import numpy as np
 
-    if len(cells) <= _BATCH:
-        return surrogate.predict(cells)
+    if len(archs) <= _BATCH:
+        return surrogate.predict(archs)
     parts = []
-    for start in range(0, len(cells), _BATCH):
-        parts.append(surrogate.predict(cells[start : start + _BATCH]))
-        progress.update("score", min(start + _BATCH, len(cells)), len(cells))
+    for start in range(0, len(archs), _BATCH):
+        parts.append(surrogate.predict(archs[start : start + _BATCH]))
+        progress.update("score", min(start + _BATCH, len(archs)), len(archs))
     means, deviations = zip(*parts, strict=True)
     return np.concatenate(means), np.concatenate(deviations)
 
 
-def _cells(args: argparse.Namespace, space: Space) -> tuple[list[Architecture], list[str]]:
+def _architectures(args: argparse.Namespace, space: Space) -> tuple[list[Architecture], list[str]]:
     """The architectures, and notes on how their table was read."""
     if args.file is not None or args.archs == ["-"]:
         from nassurrogate.tables.architectures import read_architectures

@@ -6,23 +6,13 @@ import argparse
 
 from nassurrogate.cli.console import Console, aligned
 from nassurrogate.cli.loading import loaded
-from nassurrogate.cli.options import Subparsers, add_command
-
-_EXAMPLES = """\
-examples:
-  nassurrogate searchers
-  nassurrogate searchers --json
-"""
+from nassurrogate.cli.options import Subparsers, add_listing
 
 
 def add_to(commands: Subparsers) -> None:
     """Declare the command."""
-    parser = add_command(
-        commands,
-        "searchers",
-        "list the searchers",
-        description="List the searchers; the first is the default.",
-        examples=_EXAMPLES,
+    parser = add_listing(
+        commands, "searchers", "list the searchers", description="List the searchers; the first is the default."
     )
     parser.set_defaults(run=run)
 

@@ -7,27 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from nassurrogate.cli.console import Console
 from nassurrogate.cli.loading import loaded
-from nassurrogate.cli.options import Subparsers, add_command
+from nassurrogate.cli.options import Subparsers, add_listing
 from nassurrogate.errors import InputError
 
 if TYPE_CHECKING:
     from nassurrogate.spaces import Space
 
-_EXAMPLES = """\
-examples:
-  nassurrogate spaces
-  nassurrogate spaces --json
-"""
-
 
 def add_to(commands: Subparsers) -> None:
     """Declare the command."""
-    parser = add_command(
+    parser = add_listing(
         commands,
         "spaces",
         "list the search spaces",
         description="List the search spaces: size, number of functions, operations, data sets.",
-        examples=_EXAMPLES,
     )
     parser.set_defaults(run=run)
 

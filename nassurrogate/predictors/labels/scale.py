@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,25 @@ from nassurrogate.errors import InputError
 from nassurrogate.proxies.normal_scores import mean_ranks
 
 
+class LabelScale(ABC):
+    """A strictly increasing map from labels to the scores that a predictor learns."""
+
+    @abstractmethod
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """(n,) labels → (n,) scores."""
+
+    @abstractmethod
+    def decode(self, scores: np.ndarray) -> np.ndarray:
+        """The inverse of `encode`."""
+
+    def decode_with_spread(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(B,) scores and their spreads, both in the labels' unit: half the distance between mean ± spread."""
+        high, low = self.decode(mean + spread), self.decode(mean - spread)
+        return self.decode(mean), (high - low) / 2
+
+
 @dataclass(frozen=True)
-class RankScale:
+class RankScale(LabelScale):
     """Labels as normal scores of their ranks; the inverse interpolates between the labels.
 
     Ranks make the few very bad cells harmless, and a search needs only a ranking.
@@ -62,7 +80,7 @@ class RankScale:
 
 
 @dataclass(frozen=True)
-class FractionScale:
+class FractionScale(LabelScale):
     """Percentages as fractions, as NAR-Former V2 learns them."""
 
     def encode(self, labels: np.ndarray) -> np.ndarray:
@@ -75,7 +93,7 @@ class FractionScale:
 
 
 @dataclass(frozen=True)
-class StandardScale:
+class StandardScale(LabelScale):
     """Labels as deviations from their mean, in standard deviations.
 
     Args:

@@ -148,7 +148,7 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
         if not archs:
             return np.empty(0), np.empty(0)
         process, members, spread = self._parts(class_numbers(self.space, archs))
-        mean, raw = self._decoded(self._average((process, _member_mean(members))), spread)
+        mean, raw = self._scale.decode_with_spread(self._average((process, _member_mean(members))), spread)
         return mean, self._calibration.std(raw)
 
     def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
@@ -231,7 +231,7 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
             _, members, _ = self._parts(self._labels.classes[label])
             member = np.repeat(np.arange(len(unseen)), unseen.shape[1])
             process = self._average((process, members[member, np.arange(len(label))]))
-        mean, raw = self._decoded(process, spread)
+        mean, raw = self._scale.decode_with_spread(process, spread)
         return Calibration.of(HeldOut(label, mean, raw), self._labels.targets)
 
     # --- both ----------------------------------------------------------------------------------------------------
@@ -286,11 +286,6 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
 
         on_all_cores(score, chunks(self.space.class_graphs.n_nodes[classes]))
         return scores
-
-    def _decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Convert normal scores and spreads to the labels' unit."""
-        high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
-        return self._scale.decode(mean), (high - low) / 2
 
 
 def _member_mean(members: np.ndarray) -> np.ndarray:

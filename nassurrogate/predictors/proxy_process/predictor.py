@@ -22,13 +22,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.predictors.base import CandidatePosterior, Predictor, Progress, check_ranges
-from nassurrogate.predictors.calibration import Calibration, HeldOut
+from nassurrogate.predictors.base import CandidatePosterior, check_ranges
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
 from nassurrogate.predictors.feature_predictor import in_chunks
 from nassurrogate.predictors.inputs.cells import read, read_parts
 from nassurrogate.predictors.inputs.path_features import class_numbers
-from nassurrogate.predictors.labels.saved import label_arrays, read_labels
+from nassurrogate.predictors.label_process import LabelProcess
 from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.proxy_process.growing_process import GrowingProcess
 from nassurrogate.predictors.proxy_process.prior import proxy_scores
@@ -60,7 +59,7 @@ _PIECE = 1 << 13
 """Architectures whose features are in memory at a time."""
 
 
-class ProxyProcess(Predictor[ProxyProcessConfig]):
+class ProxyProcess(LabelProcess[ProxyProcessConfig]):
     """The default predictor of a search: a fit takes milliseconds.
 
     >>> from nassurrogate.spaces import get_space
@@ -77,9 +76,6 @@ class ProxyProcess(Predictor[ProxyProcessConfig]):
     presets: ClassVar[Mapping[str, ProxyProcessConfig]] = {"default": ProxyProcessConfig()}
     requires = CellSpace
     space: CellSpace
-    initial_labels = 3
-    uses_device = False
-    refits_at_once = True
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
@@ -100,26 +96,20 @@ class ProxyProcess(Predictor[ProxyProcessConfig]):
     def uses(self) -> list[str]:
         return read_parts(self.space, probes=True)
 
-    @one_blas_thread()
-    def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
-        cells, labels = list(archs), np.array(targets, dtype=np.float64)
-        # With random keys, later labels rarely displace those chosen before.
-        keys = np.random.default_rng(self.seed).random(len(labels))
-        order = np.sort(np.argsort(keys)[: self.config.most_labels])
-        classes, scale = class_numbers(self.space, cells)[order], RankScale.of(labels)
-        residuals = scale.encode(labels[order]) - self._prior[classes]
-        self._learned = _Learned(cells, labels, order, classes, scale, residuals)
-        self._calibration: Calibration | None = None
+    def _learn(self) -> None:
+        order = np.sort(self._random_order(self.config.most_labels))
+        classes = class_numbers(self.space, self._archs)[order]
+        self._scale = RankScale.of(self._labels)
+        residuals = self._scale.encode(self._labels[order]) - self._prior[classes]
+        self._learned = _Learned(order, classes, residuals)
         self._process = self._new_process()
         self._process.label(classes, self._inputs)
-        if progress is not None:
-            progress(1, 1)
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         if not archs:
             return np.empty(0), np.empty(0)
         mean, std = self.posterior(archs)
-        mean, raw = self._learned.decoded(mean, np.sqrt(std**2 + self.config.noise))
+        mean, raw = self._scale.decode_with_spread(mean, np.sqrt(std**2 + self.config.noise))
         return mean, self._calibrated().std(raw)
 
     @one_blas_thread()
@@ -133,30 +123,13 @@ class ProxyProcess(Predictor[ProxyProcessConfig]):
         # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
         return np.round(mean + self._prior[different], 9)[place], np.round(np.sqrt(variance), 9)[place]
 
-    def encoded(self, targets: np.ndarray) -> np.ndarray:
-        return self._learned.scale.encode(np.asarray(targets, dtype=np.float64))
-
     def candidate_posterior(self) -> CandidatePosterior:
         return _GrowingPosterior(self)
 
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        labels = label_arrays(self.space, self._learned.archs, self._learned.labels)
-        return labels, {"calibration": self._calibrated().as_dict()}
-
-    def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        calibration = Calibration.from_dict(meta["calibration"])
-        self.fit(*read_labels(self.space, tensors))
-        self._calibration = calibration
-
-    @one_blas_thread()
-    def _calibrated(self) -> Calibration:
-        """The calibration, by the prediction of every label from all the others; computed on demand."""
-        if self._calibration is None:
-            learned = self._learned
-            mean, variance = self._process.leave_one_out(learned.residuals)
-            mean, raw = learned.decoded(mean + self._prior[learned.classes], np.sqrt(variance))
-            self._calibration = Calibration.of(HeldOut(learned.order, mean, raw), learned.labels)
-        return self._calibration
+    def _held_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        learned = self._learned
+        mean, variance = self._process.leave_one_out(learned.residuals)
+        return learned.order, mean + self._prior[learned.classes], variance
 
     def _new_process(self) -> GrowingProcess:
         """A process on the kernel's inputs, followed by the proxies' score times the slope's deviation."""
@@ -189,25 +162,14 @@ class _Learned:
     """The result of the last fit.
 
     Args:
-        archs: n architectures.
-        labels: (n,) in their unit.
         order: (k,) positions of the labels that are learned.
         classes: (k,) their class numbers.
-        scale: between labels and normal scores.
         residuals: (k,) normal scores minus the prior mean.
     """
 
-    archs: list[Architecture]
-    labels: np.ndarray
     order: np.ndarray
     classes: np.ndarray
-    scale: RankScale
     residuals: np.ndarray
-
-    def decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Convert normal scores and spreads to the labels' unit."""
-        high, low = self.scale.decode(mean + spread), self.scale.decode(mean - spread)
-        return self.scale.decode(mean), (high - low) / 2
 
 
 class _GrowingPosterior(CandidatePosterior):

@@ -20,10 +20,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.predictors.base import CandidatePosterior, Predictor, Progress, check_ranges
-from nassurrogate.predictors.calibration import Calibration, HeldOut
+from nassurrogate.predictors.base import CandidatePosterior, check_ranges
 from nassurrogate.predictors.inputs.space_features import BLOCKS, SpaceFeatures, space_features
-from nassurrogate.predictors.labels.saved import label_arrays, read_labels
+from nassurrogate.predictors.label_process import LabelProcess
 from nassurrogate.predictors.labels.scale import RankScale, StandardScale
 from nassurrogate.predictors.space_process.block_kernel import BlockKernel, Prior, block_squares, likely_kernel
 from nassurrogate.predictors.space_process.block_process import BlockProcess
@@ -66,7 +65,7 @@ _PIECE = 1 << 13
 """Candidates whose covariances are in memory at a time."""
 
 
-class SpaceProcess(Predictor[SpaceProcessConfig]):
+class SpaceProcess(LabelProcess[SpaceProcessConfig]):
     """The default predictor of all spaces and metrics without a better one.
 
     >>> from nassurrogate.spaces import CategoricalSpace
@@ -82,9 +81,6 @@ class SpaceProcess(Predictor[SpaceProcessConfig]):
     name = "space-process"
     description = "Gaussian process on choices, graphs and exact costs of any space, for any metric; milliseconds"
     presets: ClassVar[Mapping[str, SpaceProcessConfig]] = {"default": SpaceProcessConfig()}
-    initial_labels = 3
-    uses_device = False
-    refits_at_once = True
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
@@ -97,20 +93,13 @@ class SpaceProcess(Predictor[SpaceProcessConfig]):
     def reads_canonical_cells(self) -> bool:
         return self._read.is_canonical
 
-    @one_blas_thread()
-    def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
-        self._archs, self._labels = list(archs), np.array(targets, dtype=np.float64)
-        # With random keys, later labels rarely displace those chosen before.
-        keys = np.random.default_rng(self.seed).random(len(self._labels))
-        self._order = np.argsort(keys)[: self.config.most_labels]
+    def _learn(self) -> None:
+        self._order = self._random_order(self.config.most_labels)
         by_rank = self.metric.belongs_to == "function"
         self._scale = RankScale.of(self._labels) if by_rank else StandardScale.of(self._labels)
         features = self._read([self._archs[place] for place in self._order])
         scores = self._scale.encode(self._labels[self._order])
         self._process = BlockProcess(features, scores, self._kernel(features, scores))
-        self._calibration: Calibration | None = None
-        if progress is not None:
-            progress(1, 1)
 
     def _kernel(self, features: np.ndarray, scores: np.ndarray) -> BlockKernel:
         config = self.config
@@ -127,7 +116,8 @@ class SpaceProcess(Predictor[SpaceProcessConfig]):
             parts = self._score(features[np.arange(_CHUNK) % n])
             mean[start : start + n], variance[start : start + n] = (part[:n] for part in parts)
         # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
-        mean, raw = self._decoded(np.round(mean, 9), np.round(np.sqrt(variance + self._process.kernel.noise), 9))
+        spread = np.round(np.sqrt(variance + self._process.kernel.noise), 9)
+        mean, raw = self._scale.decode_with_spread(np.round(mean, 9), spread)
         return mean, self._calibrated().std(raw)
 
     @one_blas_thread()
@@ -140,34 +130,12 @@ class SpaceProcess(Predictor[SpaceProcessConfig]):
     def _score(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._process.posterior(features, block_squares(features, self._read.widths))
 
-    def encoded(self, targets: np.ndarray) -> np.ndarray:
-        return self._scale.encode(np.asarray(targets, dtype=np.float64))
-
     def candidate_posterior(self) -> CandidatePosterior:
         return _KeptCandidates(self)
 
-    def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        labels = label_arrays(self.space, self._archs, self._labels)
-        return labels, {"calibration": self._calibrated().as_dict()}
-
-    def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
-        calibration = Calibration.from_dict(meta["calibration"])
-        self.fit(*read_labels(self.space, tensors))
-        self._calibration = calibration
-
-    @one_blas_thread()
-    def _calibrated(self) -> Calibration:
-        """The calibration, by the prediction of every label from all the others; computed on demand."""
-        if self._calibration is None:
-            place, mean, variance = self._process.held_out()
-            mean, raw = self._decoded(mean, np.sqrt(variance))
-            self._calibration = Calibration.of(HeldOut(self._order[place], mean, raw), self._labels)
-        return self._calibration
-
-    def _decoded(self, mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Convert scores and spreads to the labels' unit."""
-        high, low = self._scale.decode(mean + spread), self._scale.decode(mean - spread)
-        return self._scale.decode(mean), (high - low) / 2
+    def _held_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        place, mean, variance = self._process.held_out()
+        return self._order[place], mean, variance
 
 
 class _KeptCandidates(CandidatePosterior):

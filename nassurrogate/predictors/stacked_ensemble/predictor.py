@@ -81,8 +81,8 @@ class StackedEnsemble(FeaturePredictor[StackConfig]):
 
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         report = progress if progress is not None else _ignore
-        cells, labels = list(archs), np.array(targets, dtype=np.float64)
-        features = self._reading.rows(cells)
+        archs, labels = list(archs), np.array(targets, dtype=np.float64)
+        features = self._reading.rows(archs)
         whole = self._model(features, labels)
         stack = StackWeights.equal(len(self._members))
         report(1, 2)
@@ -99,7 +99,7 @@ class StackedEnsemble(FeaturePredictor[StackConfig]):
 
         held_out = out_of_fold(fits, len(labels), self.seed, folds=self.config.folds)
         self._stack = stack
-        self._keep(cells, labels, whole, Calibration.of(held_out, labels))
+        self._keep(archs, labels, whole, Calibration.of(held_out, labels))
         report(2, 2)
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -110,8 +110,8 @@ class StackedEnsemble(FeaturePredictor[StackConfig]):
         self._stack = StackWeights.from_dict(meta["stack"], len(self._members))
         super().load_state(tensors, meta)
 
-    def _keep(self, cells: list[Architecture], labels: np.ndarray, model: LabelModel, calibration: Calibration) -> None:
-        super()._keep(cells, labels, _stacked(model, self._stack), calibration)
+    def _keep(self, archs: list[Architecture], labels: np.ndarray, model: LabelModel, calibration: Calibration) -> None:
+        super()._keep(archs, labels, _stacked(model, self._stack), calibration)
 
     def _learn(self, task: Task, like: Scorer | None = None) -> Scorer:
         (learned,) = self.learn([task], like)

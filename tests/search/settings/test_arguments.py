@@ -53,7 +53,7 @@ FINE = {("constraints", "()"), ("predictor_config", "{}"), ("device", "''"), ("d
 
 @settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(NAMES), junk=JUNK)
-def test_junk_is_refused_in_one_line(bench, tmp_path_factory, name, junk):
+def test_junk_is_refused_in_one_line(bench, name, junk):
     if (name, repr(junk)) in FINE or (name == "listener" and callable(junk)):
         return
     options = {"benchmark": bench, "budget": 1, "seed": 0, "predictor": "gradient-boosting", "write": False}

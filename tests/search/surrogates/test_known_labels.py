@@ -96,7 +96,7 @@ def test_a_better_label_of_the_model_is_named_and_never_the_best(bench, untabled
     assert note in describe_result(result)
 
 
-def test_the_budget_counts_what_is_left(bench, saved, cells):
+def test_the_budget_counts_what_is_left(bench, cells):
     """Of 13 feasible cells those whose functions are known are not counted on."""
     latency = bench.column("latency_ms").mean
     few = np.argsort(latency)[:13]
