@@ -114,10 +114,10 @@ def test_a_space_without_a_table(shipped):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("scores", lambda a: a[:-1], "no finite (5425, 25)"),
-        ("scores", lambda a: a.astype(np.float64), "no finite (5425, 25)"),
-        ("scores", lambda a: np.where(np.arange(25) == 3, np.float16("nan"), a), "no finite (5425, 25)"),
-        ("scores", lambda a: None, "no finite (5425, 25)"),
+        ("scores", lambda a: a[:-1], "not finite (5425, 25)"),
+        ("scores", lambda a: a.astype(np.float64), "not finite (5425, 25)"),
+        ("scores", lambda a: np.where(np.arange(25) == 3, np.float16("nan"), a), "not finite (5425, 25)"),
+        ("scores", lambda a: None, "not finite (5425, 25)"),
         ("names", lambda a: a[::-1], "other names"),
         ("classes_sha256", lambda a: np.array("0" * 64), "other classes_sha256"),
         ("classes_sha256", lambda a: None, "other classes_sha256"),
