@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nassurrogate.errors import InputError
-from nassurrogate.renamed import renamed, renamed_keyword
+from nassurrogate.renamed import renamed
+from nassurrogate.renamed_keyword import renamed_keyword
 
 if TYPE_CHECKING:
     from nassurrogate.graphs.cell_graph import CellGraph

@@ -58,7 +58,7 @@ class Predictor(ABC, Generic[ConfigT]):
     """Predicts a metric of architectures from a few evaluated ones.
 
     A subclass sets `name`, `description` and `presets`, and implements `fit`, `predict`, `state` and `load_state`. Each
-    preset is a frozen dataclass of hyper-parameters; `Predictor[MyConfig]` tells a type checker which, though plain
+    preset is a frozen dataclass of hyper-parameters. A subclass of `Predictor[MyConfig]` has a typed `config`; plain
     `Predictor` works as well. The surrogate relies on these properties:
 
     - the prediction for an architecture does not depend on the rest of the batch, nor on its order;

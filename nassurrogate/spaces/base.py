@@ -12,7 +12,7 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief
 from nassurrogate.graphs.cell_graph import CellGraph
-from nassurrogate.renamed import rename_keyword_of_method, renamed_keyword
+from nassurrogate.renamed_keyword import rename_keyword_of_method, renamed_keyword
 
 if TYPE_CHECKING:
     import torch

@@ -39,8 +39,8 @@ class Searcher(ABC):
     """Proposes feasible architectures, each function at most once, and learns from their values.
 
     A subclass names itself and implements `_propose`; it may override `_learn`, `_refused`, `_repeated` and `_failed`.
-    Whatever the subclass proposes, `ask` returns only feasible architectures of functions that are new: neither told
-    nor asked before. After `max_attempts` rejected proposals in a row it returns a random one of these.
+    `ask` passes on only proposals that are feasible and whose function is new: neither proposed nor evaluated
+    before. After `max_attempts` rejected proposals in a row it returns a random one of these.
 
     Args:
         feasible: what may be proposed.
@@ -78,7 +78,7 @@ class Searcher(ABC):
         self.n_infeasible = 0
         """Proposals that violated a constraint; they are free, since constraints are known without training."""
         self.n_repeats = 0
-        """Proposals of functions that were asked for or told before; they are free."""
+        """Proposals of functions that were proposed or evaluated before; they are free."""
         self.n_fallbacks = 0
         """How often a random architecture took the place of `max_attempts` rejected proposals."""
         self._known: dict[Hashable, tuple[float, ...] | None] = {}
