@@ -51,6 +51,11 @@ class Architecture:
         return self.space.canonical_key(self)
 
     @property
+    def identity(self) -> str:
+        """Text that is equal for equal architectures of a space, to compare or hash them: the string, or a digest."""
+        return self.string
+
+    @property
     def choices(self) -> dict[str, Any]:
         """The choice in every slot of a `CategoricalSpace`. Raises `InputError` for a space of another kind."""
         return self.space.choices_of(self)

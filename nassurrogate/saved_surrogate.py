@@ -39,7 +39,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 def hash_labels(archs: Sequence[Architecture], targets: np.ndarray) -> str:
     """SHA-256 of the labels, in any order: shows whether two surrogates learned the same data."""
-    rows = sorted((arch.string, float(target)) for arch, target in zip(archs, targets, strict=True))
+    rows = sorted((arch.identity, float(target)) for arch, target in zip(archs, targets, strict=True))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
@@ -49,8 +49,14 @@ def label_statistics(targets: np.ndarray) -> dict[str, float]:
     return {name: float(value) for name, value in zip(STATISTICS, found, strict=True)}
 
 
-def header_of(surrogate: Surrogate, predictor_state: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model file says about its surrogate, beside the arrays; `predictor_state` is the predictor's own part."""
+def header_of(surrogate: Surrogate, predictor_state: Mapping[str, Any], *, keeps_labels: bool = True) -> dict[str, Any]:
+    """What a model file says about its surrogate, beside the arrays.
+
+    Args:
+        surrogate: with labels.
+        predictor_state: the predictor's own part.
+        keeps_labels: whether the file holds the labels, if the surrogate has them.
+    """
     predictor = surrogate.predictor
     return {
         "space": surrogate.space.name,
@@ -65,7 +71,7 @@ def header_of(surrogate: Surrogate, predictor_state: Mapping[str, Any]) -> dict[
         "n_labels": surrogate.n_labels,
         "label_stats": surrogate.label_stats,
         "labels_sha256": surrogate.labels_sha256,
-        "keeps_labels": surrogate.labels is not None,
+        "keeps_labels": keeps_labels and surrogate.labels is not None,
         "dataset": surrogate.dataset,
         "state": predictor_state,
     }

@@ -35,7 +35,6 @@ from nassurrogate.saved_surrogate import (
 )
 from nassurrogate.seed import checked_seed
 from nassurrogate.spaces import ArchLike, Space, SpaceLike, get_space
-from nassurrogate.spaces.base import is_single
 
 if TYPE_CHECKING:
     from nassurrogate.predictors.base import Predictor, Progress
@@ -184,7 +183,7 @@ class Surrogate:
     def _checked_labels(
         self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray
     ) -> tuple[list[Architecture], np.ndarray]:
-        if is_single(archs):
+        if self.space.is_single(archs):
             raise InputError(f"fit expects a batch of architectures, got one: {brief(archs)}")
         parsed = self._parsed(archs)
         values = _numbers(targets)
@@ -237,7 +236,7 @@ class Surrogate:
         return self.predictor.posterior(self._parsed(archs))
 
     def _parsed(self, archs: ArchLike | Sequence[ArchLike]) -> list[Architecture]:
-        batch = [archs] if is_single(archs) else archs
+        batch = [archs] if self.space.is_single(archs) else archs
         return self.space.parse_many(cast("Sequence[ArchLike]", batch))
 
     # A string is a sequence of strings to a type checker; here it is one architecture.
@@ -253,7 +252,7 @@ class Surrogate:
         """
         mean, _ = self.predict(archs)
         score = mean if self.higher_is_better else -mean
-        return float(score[0]) if is_single(archs) else score
+        return float(score[0]) if self.space.is_single(archs) else score
 
     def _require_fit(self) -> None:
         if not self.n_labels:
@@ -261,19 +260,29 @@ class Surrogate:
 
     # --- files ---------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, keep_labels: bool = True) -> Path:
         """Write a safetensors file with the labels; its header holds JSON. Returns its path.
 
-        Raises `InputError` before the first fit, or if the path cannot be written.
+        Args:
+            path: the file.
+            keep_labels: whether the file holds the architectures and targets that were learned. Without them, the
+                loaded surrogate predicts the same, but has no `labels`. A predictor that is saved as its labels needs
+                them.
+
+        Raises `InputError` before the first fit, if the path cannot be written, or if the predictor is saved as its
+        labels and `keep_labels` is false.
         """
         from nassurrogate.files.model_file import write_model
+        from nassurrogate.predictors.labels.saved import holds_labels
 
         self._require_fit()
         target = as_path(path, "the model's path")
         tensors, meta = self.predictor.state()
-        if self._labels is not None:
+        if not keep_labels and holds_labels(tensors):
+            raise InputError(f"predictor {self.predictor.name!r} is saved as its labels and cannot do without them")
+        if keep_labels and self._labels is not None:
             tensors = {**tensors, **own_label_arrays(self.space, self._labels, tensors)}
-        return write_model(target, tensors, header_of(self, meta))
+        return write_model(target, tensors, header_of(self, meta, keeps_labels=keep_labels))
 
     @classmethod
     def load(

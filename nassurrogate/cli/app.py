@@ -6,13 +6,13 @@ import sys
 from collections.abc import Sequence
 
 from nassurrogate import __version__
-from nassurrogate.cli.commands import data, evaluate, predictors, score, search, searchers, spaces, train
+from nassurrogate.cli.commands import data, evaluate, measure, predictors, score, search, searchers, spaces, train
 from nassurrogate.cli.console import Console
 from nassurrogate.cli.options import Parser, add_common, new_parser, old_names
 from nassurrogate.errors import InputError, brief
 
 OK, UNEXPECTED, BAD_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
-_COMMANDS = (search, train, score, evaluate, data, spaces, predictors, searchers)
+_COMMANDS = (search, train, score, evaluate, measure, data, spaces, predictors, searchers)
 
 _EXAMPLES = """\
 examples:
@@ -25,8 +25,9 @@ examples:
 For help on one command, use `help COMMAND` or add --help to it.
 
 exit codes:
-  0 done; 1 unexpected error; 2 invalid input (explained in one line on stderr);
-  130 Ctrl-C; 141 the output was closed early (as with `| head`)
+  0 done; 1 unexpected error, or some of the given models failed; 2 invalid input
+  (explained in one line on stderr); 130 Ctrl-C; 141 the output was closed early
+  (as with `| head`)
 
 Results go to stdout; progress, notes and errors to stderr. With --json stdout
 holds exactly one JSON object, or nothing after an error.

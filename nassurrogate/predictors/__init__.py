@@ -52,6 +52,12 @@ _BUILT_IN = {
     "ridge": "nassurrogate.predictors.ridge:RidgeRegression",
     "mlp-ensemble": "nassurrogate.predictors.mlp_ensemble:MlpEnsemble",
     "ensemble": "nassurrogate.predictors.stacked_ensemble:StackedEnsemble",
+    "nar-former-v2-networks": "nassurrogate.predictors.whole_networks.nar_former:NarFormerV2Networks",
+    "nnlp-gcn": "nassurrogate.predictors.whole_networks.gcn:NetworkGCN",
+    "flops-regression": "nassurrogate.predictors.network_baselines.additive:FlopsRegression",
+    "flops-memory-regression": "nassurrogate.predictors.network_baselines.additive:FlopsMemoryRegression",
+    "operator-additive": "nassurrogate.predictors.network_baselines.additive:OperatorAdditive",
+    "boosting-networks": "nassurrogate.predictors.network_baselines.boosting:BoostingNetworks",
 }
 
 

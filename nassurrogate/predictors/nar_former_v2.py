@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 import torch
@@ -66,6 +66,8 @@ class V2Config(TrainingConfig):
             raise InputError(f"width must be a multiple of groups ({self.groups}), got {self.width}")
 
 
+ATTENTION_FLOOR = 1e-6
+"""Added to the sum of a node's similarities."""
 # The upper bounds keep a model file from demanding more memory than a machine has.
 _MAX_BREADTH = 1 << 18
 _RANGES = {
@@ -137,10 +139,26 @@ class GroupedLinear(nn.Module):
         return cast(Tensor, self.group_norm(mapped)).flatten(-2)
 
 
-class Block(nn.Module):
-    """Graph-aided attention and a grouped feed-forward network. (B, N, d), (B, N, N), (B, N, 1) → (B, N, h)."""
+class BlockConfig(Protocol):
+    """The hyper-parameters that a block reads; see `V2Config`."""
 
-    def __init__(self, d: int, h: int, config: V2Config) -> None:
+    @property
+    def groups(self) -> int: ...
+    @property
+    def ffn_ratio(self) -> int: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def layer_scale(self) -> float: ...
+
+
+class Block(nn.Module):
+    """Graph-aided attention and a grouped feed-forward network. (B, N, d), (B, N, N), (B, N, 1) → (B, N, h).
+
+    A subclass that overrides `attended` may hold the edges in another form than a matrix, and the nodes as (N, d).
+    """
+
+    def __init__(self, d: int, h: int, config: BlockConfig) -> None:
         super().__init__()
         inner = h * config.ffn_ratio
         self.degree_gate = Linear(1, d)
@@ -153,14 +171,18 @@ class Block(nn.Module):
         self.layer_scale = nn.Parameter(torch.full((h,), config.layer_scale))
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, adjacency: Tensor, degree: Tensor) -> Tensor:
+    def forward(self, x: Tensor, adjacency: Any, degree: Tensor) -> Tensor:
         x = x * self.degree_gate(degree).sigmoid()
         query = self.query_key_map(x).sigmoid()  # serves as the key too
-        similarity = query @ query.transpose(-1, -2) / math.sqrt(x.shape[-1]) * adjacency
-        attention = similarity / (similarity.sum(dim=-1, keepdim=True) + 1e-6)  # no softmax: sigmoids are positive
-        y = self.neighbour_map(attention @ x) + self.root_map(x)  # the root term replaces a residual
+        y = self.neighbour_map(self.attended(x, query, adjacency)) + self.root_map(x)  # the root replaces a residual
         y = cast(Tensor, self.dropout(F.normalize(y, dim=-1).relu()))
         return y + self.layer_scale * self.feed_forward(y)
+
+    def attended(self, x: Tensor, query: Tensor, adjacency: Any) -> Tensor:
+        """The mean of each node's neighbours, weighted by similarity; without neighbours 0. (B, N, d) → (B, N, d)."""
+        similarity = query @ query.transpose(-1, -2) / math.sqrt(x.shape[-1]) * adjacency
+        attention = similarity / (similarity.sum(dim=-1, keepdim=True) + ATTENTION_FLOOR)  # no softmax: all are > 0
+        return attention @ x
 
     def feed_forward(self, y: Tensor) -> Tensor:
         hidden = self.dropout(self.ffn_up(self.ffn_pre_norm(y)).relu())

@@ -38,6 +38,7 @@ _BUILT_IN = {
     "nb201": "nassurrogate.spaces.nb201:NB201",
     "nb101": "nassurrogate.spaces.nb101:NB101",
     "macro": "nassurrogate.spaces.macro:Macro",
+    "networks": "nassurrogate.spaces.networks:Networks",
 }
 
 
@@ -66,7 +67,7 @@ def _check_own_name(space: Space) -> None:
     name = getattr(space, "name", None)
     if not isinstance(name, str) or not name.strip():
         raise InputError(f"a space needs a name, got {brief(name)}")
-    if name in _BUILT_IN and _shared_instance(name) is not space:
+    if name in _BUILT_IN and _shared_instance(name) != space:
         raise InputError(f"the given space has the name of a built-in space, {name!r}; give it a different name")
 
 

@@ -112,6 +112,8 @@ class Space(ABC):
     description: str = ""
     size: int | None = None
     """Number of architectures; None if unknown."""
+    can_sample: bool = True
+    """Whether it draws and mutates architectures; one that does not cannot be searched, only scored."""
 
     def __eq__(self, other: object) -> bool:
         # An architecture may come from another process, with a copy of its space.
@@ -135,13 +137,21 @@ class Space(ABC):
         """The architecture of text that a person typed, on the command line or in a file."""
         return self.parse(text.strip())
 
+    def parse_printed(self, text: str) -> Architecture:
+        """The architecture of text that `format` printed, from an untrusted file: whatever it is, no file is opened."""
+        return self.parse(text)
+
+    def is_single(self, archs: object) -> bool:
+        """Whether `archs` is one architecture rather than a batch."""
+        return is_single(archs)
+
     def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
         """`parse` over a batch: a list, a range, an array, tensor or column of rank 1, or any iterable but a set.
 
         Raises `InputError` for anything else, for elements that are not architectures, and for a tuple of numbers,
         which could be the gene codes of one architecture or the indices of several.
         """
-        if is_single(archs) or not isinstance(archs, Iterable) or isinstance(archs, bytes | bytearray | Set):
+        if self.is_single(archs) or not isinstance(archs, Iterable) or isinstance(archs, bytes | bytearray | Set):
             raise InputError(f"expected a batch of {self.name} architectures, got {brief(archs)}")
         if _is_tuple_of_numbers(archs):
             raise _ambiguous(cast("tuple[Any, ...]", archs), self)

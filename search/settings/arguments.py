@@ -48,6 +48,8 @@ def ground_truth(
             _require("a name", name, value, str)
     if space is not None:
         _require("a name or a Space", "space", space, str | Space)
+        if not (asked := get_space(space)).can_sample:
+            raise InputError(f"space {asked.name!r} cannot be searched: it only scores architectures that you give it")
     if evaluate is not None:
         if benchmark is not None or table is not None:
             raise InputError("evaluate is the ground truth; leave benchmark and table out")

@@ -17,8 +17,12 @@ from nassurrogate.benchmarks.evaluation.contenders import resolve_contenders
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction, run_fit
 from nassurrogate.benchmarks.evaluation.protocols import PROTOCOLS
 from nassurrogate.benchmarks.evaluation.time_left import TimeLeft
-from nassurrogate.predictors import predictor_names
+from nassurrogate.predictors import predictor_class, predictor_names
+from nassurrogate.spaces import get_space
 
+ON_NB201 = [name for name in predictor_names() if isinstance(get_space("nb201"), predictor_class(name).requires)]
+OTHERS = ", ".join(name for name in predictor_names() if name not in ON_NB201)
+CANNOT_READ = f"left out because they cannot read space 'nb201': {OTHERS}"
 QUICK = ("--predictor", "gradient-boosting", "--config", "rounds=5", "--config", "members=2")
 PROMISED = {"schema_version", "protocol", "dataset", "reference_tau", "rows"}
 PROMISED_OF_ROWS = {
@@ -158,8 +162,8 @@ def test_all_means_every_registered_predictor(monkeypatch: pytest.MonkeyPatch, c
     assert cli("evaluate", "--predictor", "all").code == 0
     assert asked["predictors"] == ["all"]
     found, notes = resolve_contenders("nb201", "val_accuracy_pct", ["all"], {}, "cpu")
-    assert [contender.name for contender in found] == predictor_names()
-    assert notes == []
+    assert [contender.name for contender in found] == ON_NB201
+    assert notes == [CANNOT_READ]
 
 
 def test_the_seeds_of_all_splits_are_seeds(refused: Callable[..., str]) -> None:
@@ -209,9 +213,10 @@ def test_what_is_not_installed_is_marked_and_left_out(
     assert "no" in next(line for line in cli("predictors", "--space", "nb201").out.splitlines() if "ridge" in line)
 
     found, notes = resolve_contenders("nb201", "val_accuracy_pct", ["all"], {}, "cpu")
-    assert [contender.name for contender in found] == [name for name in predictor_names() if name not in need_it]
+    assert [contender.name for contender in found] == [name for name in ON_NB201 if name not in need_it]
     assert notes == [
-        f'left out because scikit-learn is not installed (pip install "nassurrogate[peers]"): {", ".join(need_it)}'
+        CANNOT_READ,
+        f'left out because scikit-learn is not installed (pip install "nassurrogate[peers]"): {", ".join(need_it)}',
     ]
     assert refused("evaluate", "--labels", 20, "--predictor", "ridge") == (
         "predictor 'ridge' needs scikit-learn, which is not installed; run: pip install \"nassurrogate[peers]\""

@@ -31,7 +31,8 @@ MINE = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64]})
 LATENCY, LOSS, FPS = (known_metric(name) for name in ("latency_ms", "val_loss_nats", "fps"))
 UNKNOWN = Metric("usefulness")
 OPEN_PREDICTORS = [OPEN_PREDICTOR, "gradient-boosting", "gaussian-process", "random-forest", "ridge", "ensemble"]
-CELL_PREDICTORS = [name for name in predictor_names() if name not in OPEN_PREDICTORS]
+ON_NB201 = [name for name in predictor_names() if isinstance(NB201, predictor_class(name).requires)]
+CELL_PREDICTORS = [name for name in ON_NB201 if name not in OPEN_PREDICTORS]
 
 
 # --- spaces --------------------------------------------------------------------------------------------------------

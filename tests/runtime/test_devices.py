@@ -11,12 +11,14 @@ import pytest
 from nassurrogate import Surrogate
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import predictor_class, predictor_names
+from nassurrogate.spaces import get_space
 from nassurrogate.surrogate import _log_no_effect
 
 ON_CPU = {
     "proxy-process", "space-process", "gradient-boosting", "gaussian-process", "random-forest", "ridge", "mlp-ensemble",
     "ensemble",
 }  # fmt: skip
+ON_NB201 = [name for name in predictor_names() if isinstance(get_space("nb201"), predictor_class(name).requires)]
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def one_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_cuda")
-@pytest.mark.parametrize("name", predictor_names())
+@pytest.mark.parametrize("name", ON_NB201)
 def test_every_predictor_refuses_a_missing_device(name):
     for device, message in (
         ("cuda", "device 'cuda' is missing; this machine has 0 CUDA devices"),
@@ -61,7 +63,7 @@ def test_a_model_is_not_loaded_to_a_missing_device(tmp_path):
 
 
 @pytest.mark.usefixtures("one_cuda")
-@pytest.mark.parametrize("name", predictor_names())
+@pytest.mark.parametrize("name", ON_NB201)
 def test_a_device_without_an_effect_is_logged(name, caplog):
     caplog.set_level(logging.WARNING, "nassurrogate")
     for device in ("cpu", "auto", "cuda", "cuda:0", "cuda"):

@@ -97,6 +97,11 @@ class SpaceFeatures:
         self._groups = _groups(space) if not (self._of_function and self._is_cell) else []
         self._operations: list[str] = []
         self._costs: dict[str, _Cost] = {}
+        if not space.can_sample:
+            raise InputError(
+                f"features are scaled on random architectures, and space {space.name!r} has none; use a predictor of "
+                "whole networks"
+            )
         sample = space.sample_at_most(_SAMPLE, np.random.default_rng(0))
         self.is_canonical = self._of_function and space.canonical_forms(sample) is not None
         self._learn_costs(sample)

@@ -59,7 +59,7 @@ def _read_strings(space: Space, text: np.ndarray, target: np.ndarray) -> tuple[l
         raise InputError(f"the strings of the labels must be a list of strings, got {brief(strings)}")
     if len(strings) != len(target):
         raise InputError(f"{len(strings)} architectures need as many targets, got {len(target)}")
-    return space.parse_many(strings), target.copy()
+    return [space.parse_printed(string) for string in strings], target.copy()
 
 
 def _check_targets(target: np.ndarray) -> None:

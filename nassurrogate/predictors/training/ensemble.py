@@ -22,6 +22,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors.training.checkpoint_choice import EarlyStopping
 from nassurrogate.predictors.training.cuda_graph import CudaGraph, tensor_float_32
 from nassurrogate.predictors.training.steps import Schedule, Steps
+from nassurrogate.predictors.training.weights import checked_weights, require_finite, seeded, structure
 
 __all__ = ["Ensemble", "Inputs", "Labelled", "Loss", "Schedule"]
 
@@ -71,7 +72,7 @@ class Ensemble:
     @cached_property
     def _network(self) -> nn.Module:
         """The network without weights; those of a member are put into it."""
-        return _structure(self._build)
+        return structure(self._build)
 
     def __getstate__(self) -> dict[str, Any]:
         # Plain arrays: every tensor sent to another process takes a file descriptor.
@@ -85,7 +86,7 @@ class Ensemble:
     @classmethod
     def untrained(cls, build: Callable[[], nn.Module], members: int, seed: int, device: torch.device) -> Ensemble:
         """Members with the random weights of `build`, from PyTorch's generator seeded with `seed`."""
-        with _seeded(seed, device):
+        with seeded(seed, device):
             stacked, _ = stack_module_state([build() for _ in range(members)])
         return cls(build, {name: value.detach().to(device) for name, value in stacked.items()}, seed, device)
 
@@ -99,16 +100,8 @@ class Ensemble:
         device: torch.device,
     ) -> Ensemble:
         """Members with saved weights. Raises `InputError`, before it allocates, for weights that do not fit `build`."""
-        weights = {}
-        for name, wanted in _structure(build).state_dict().items():
-            shape = (members, *wanted.shape)
-            value = saved.get(name)
-            if value is None or value.shape != shape or value.dtype != np.float32:
-                found = "missing" if value is None else f"{value.dtype}{value.shape}"
-                raise InputError(f"weights {name!r} are {found}, expected float32{shape}")
-            if not np.isfinite(value).all():
-                raise InputError(f"weights {name!r} are not finite")
-            weights[name] = torch.from_numpy(value.copy()).to(device)
+        shapes = {name: (members, *wanted.shape) for name, wanted in structure(build).state_dict().items()}
+        weights = {name: torch.from_numpy(value).to(device) for name, value in checked_weights(shapes, saved).items()}
         return cls(build, weights, seed, device)
 
     def predict(self, inputs: Inputs) -> Tensor:
@@ -175,7 +168,7 @@ class Ensemble:
             return loss(self._outputs(weights, inputs), targets).sum()
 
         with tensor_float_32() if self.device.type == "cuda" else nullcontext():
-            with _seeded(self.seed, self.device), self._training():
+            with seeded(self.seed, self.device), self._training():
                 on_gpu = self.device.type == "cuda"
                 steps = Steps(
                     weights,
@@ -189,7 +182,7 @@ class Ensemble:
             learned = steps.learned
             held_out_loss = None if held_out is None else self._held_out_loss(learned, held_out, criterion or loss)
             stopping = EarlyStopping(schedule.patience, self.members, self.device)
-            with _seeded(self.seed, self.device):
+            with seeded(self.seed, self.device):
                 for epoch in range(schedule.epochs):
                     order = np.stack([pool[rng.permutation(len(pool))] for pool in rows])
                     with self._training():
@@ -201,11 +194,7 @@ class Ensemble:
                             progress(schedule.epochs, schedule.epochs)
                         break
         kept = stopping.checkpoint if held_out is not None else learned
-        if not all(bool(value.isfinite().all()) for value in kept.values()):
-            raise InputError(
-                f"training diverged: a weight is no longer finite; the learning rate of {schedule.learning_rate:g} "
-                "may be too high"
-            )
+        require_finite(kept, schedule.learning_rate)
         self.weights = {name: value.detach().clone() for name, value in kept.items()}
 
     @contextmanager
@@ -261,20 +250,3 @@ def _checked(pools: np.ndarray, ensemble: Ensemble, data: Labelled) -> np.ndarra
     if pools.min() < 0 or pools.max() >= len(data):
         raise InputError(f"pools hold rows from 0 to {len(data) - 1}, got {pools.min()} to {pools.max()}")
     return pools.astype(np.int64)
-
-
-def _structure(build: Callable[[], nn.Module]) -> nn.Module:
-    """A network in evaluation mode whose weights have no memory."""
-    with torch.device("meta"):
-        return build().eval()
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """PyTorch's generators start from `seed` inside, and resume afterwards."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        # Not torch.manual_seed, which would seed the generators of all GPUs.
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            torch.cuda.manual_seed(seed)
-        yield

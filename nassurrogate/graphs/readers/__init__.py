@@ -1,0 +1,1 @@
+"""Networks as graphs of operators, read from ONNX files and from torch modules."""

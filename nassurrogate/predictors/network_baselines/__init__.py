@@ -1,0 +1,1 @@
+"""Baselines for the latency of whole networks: regressions on costs, summed over operators."""

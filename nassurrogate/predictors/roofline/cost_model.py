@@ -1,0 +1,90 @@
+"""What each kernel of a network costs: layers of fitted costs and the learned correction.
+
+Shapes: n networks, K kernels, W weights, M members.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nassurrogate.predictors.roofline.correction import Correction
+from nassurrogate.predictors.roofline.cost_layer import CostLayer, LayerTask, fit_layer
+from nassurrogate.predictors.roofline.kernel_table import QUANTITIES, KernelTable
+from nassurrogate.predictors.roofline.levels import Spread, weights_of
+
+_SCALES = (0.05, 0.1, 0.2, 0.4, 0.8)
+_NOISES = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2)
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Predicts the cost of kernels, and of networks as their sum.
+
+    Attributes:
+        layers: of costs; the first learned many networks, later ones adapt it to a few others.
+        correction: the learned correction, if there were enough networks.
+        noise: standard deviation of the logarithm of a label around the prediction, where all is known.
+        inflation: factor for the variance that comes from unknown costs, chosen on held-out groups of networks.
+    """
+
+    layers: tuple[CostLayer, ...]
+    correction: Correction | None
+    noise: float
+    inflation: float = 1.0
+
+    def log_costs(self, table: KernelTable) -> np.ndarray:
+        """(W,) logarithm of every weight of the table's kinds."""
+        weights = weights_of(table.kinds)
+        return np.asarray(sum(layer.log_costs(weights) for layer in self.layers))
+
+    def corrections(self, table: KernelTable) -> np.ndarray:
+        """(M, K) logarithms of the corrections; zeros without any."""
+        return np.zeros((1, len(table.kind))) if self.correction is None else self.correction(table)
+
+    def kernel_costs(self, table: KernelTable) -> np.ndarray:
+        """(K,) the predicted cost of each kernel."""
+        return self._base(table) * np.exp(self.corrections(table).mean(axis=0))
+
+    def _base(self, table: KernelTable) -> np.ndarray:
+        costs = np.exp(self.log_costs(table)).reshape(len(QUANTITIES), len(table.kinds))
+        return np.asarray((table.quantities * costs.T[table.kind]).sum(axis=1))
+
+    def predict(self, table: KernelTable) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) predicted values, and (n,) standard deviations of their logarithms."""
+        base, corrections = self._base(table), self.corrections(table)
+        factor = np.exp(corrections.mean(axis=0))
+        value = table.per_network(base * factor)
+        parts = table.sums(factor).reshape(len(table), -1) * np.exp(self.log_costs(table))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = np.nan_to_num(parts / parts.sum(axis=1, keepdims=True))
+        weights = weights_of(table.kinds)
+        *earlier, last = self.layers
+        variance = last.variance(shares, weights)
+        for layer in earlier:  # what the last layer learned corrects the known factors of earlier ones
+            variance += layer.variance(shares, weights, known=False)
+        if len(corrections) > 1:
+            with np.errstate(divide="ignore"):
+                members = np.stack([np.log(table.per_network(base * np.exp(member))) for member in corrections])
+            variance += np.nan_to_num(members.var(axis=0))
+        return value, np.sqrt(self.noise**2 + self.inflation * variance)
+
+    def adapted(self, table: KernelTable, values: np.ndarray, *, evidence: float) -> CostModel:
+        """The model with another layer, fitted to n measured networks of another device or family.
+
+        How far costs may differ from those so far, and the noise, are those under which the values are most likely.
+        """
+        factor = np.exp(self.corrections(table).mean(axis=0))
+        task = LayerTask(
+            table.sums(factor).reshape(len(table), -1), values, weights_of(table.kinds), self.log_costs(table)
+        )
+        fits = [
+            fit_layer(task, Spread(3.0, scale, scale, scale, scale), evidence=evidence, noise=noise)
+            for scale in _SCALES
+            for noise in _NOISES
+        ]
+        # A few labels say little about their noise, and more of the same device are likely as noisy as those before.
+        best = max(fits, key=lambda fit: fit.log_evidence - 2 * math.log(fit.noise / self.noise) ** 2)
+        return replace(self, layers=(*self.layers, best.layer), noise=best.noise)
