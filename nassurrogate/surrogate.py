@@ -172,6 +172,30 @@ class Surrogate:
         self._log_notes(parsed)
         return self
 
+    def adapt(self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray) -> Surrogate:
+        """Adapt a fitted surrogate to a few labels of another device or family. Returns the surrogate itself.
+
+        It keeps what it knows and learns how the new labels differ. `labels` then has both, unless the file that it was
+        loaded from had none.
+
+        Args:
+            archs: n architectures.
+            targets: (n,) values in the metric's unit.
+
+        Raises `InputError` as `fit` does, before the first fit, and for a predictor that cannot adapt; the surrogate is
+        then unchanged.
+        """
+        self._require_fit()
+        parsed, values = self._checked_labels(archs, targets)
+        self.predictor.adapt(list(parsed), values.copy())
+        self.n_labels += len(parsed)
+        if self._labels is not None:
+            known, before = self._labels
+            self._labels = (known + parsed, np.concatenate([before, values]))
+            self.label_stats = label_statistics(self._labels[1])
+            self.labels_sha256 = hash_labels(*self._labels)
+        return self
+
     def _log_notes(self, archs: Sequence[Architecture]) -> None:
         from nassurrogate.predictors.labels.notes import label_notes
 

@@ -15,9 +15,11 @@ from nassurrogate.metric import Metric
 from nassurrogate.predictors.base import Predictor
 from nassurrogate.runtime.plug_ins import ClassRegistry
 from nassurrogate.spaces import CellSpace, Space
+from nassurrogate.spaces.network_space import NetworkSpace
 
 __all__ = [
     "DEFAULT_PREDICTOR",
+    "NETWORK_PREDICTOR",
     "OPEN_PREDICTOR",
     "SEARCH_PREDICTOR",
     "Predictor",
@@ -39,6 +41,8 @@ SEARCH_PREDICTOR = "proxy-process"
 """The default predictor of a search, refitted after every evaluation."""
 OPEN_PREDICTOR = "space-process"
 """The default predictor for the spaces and metrics that the other two cannot read."""
+NETWORK_PREDICTOR = "roofline"
+"""The default predictor of what whole networks cost."""
 _BUILT_IN = {
     "probe-former": "nassurrogate.predictors.probe_former:ProbeFormer",
     "proxy-process": "nassurrogate.predictors.proxy_process:ProxyProcess",
@@ -52,6 +56,7 @@ _BUILT_IN = {
     "ridge": "nassurrogate.predictors.ridge:RidgeRegression",
     "mlp-ensemble": "nassurrogate.predictors.mlp_ensemble:MlpEnsemble",
     "ensemble": "nassurrogate.predictors.stacked_ensemble:StackedEnsemble",
+    "roofline": "nassurrogate.predictors.roofline:Roofline",
     "nar-former-v2-networks": "nassurrogate.predictors.whole_networks.nar_former:NarFormerV2Networks",
     "nnlp-gcn": "nassurrogate.predictors.whole_networks.gcn:NetworkGCN",
     "flops-regression": "nassurrogate.predictors.network_baselines.additive:FlopsRegression",
@@ -65,7 +70,8 @@ def default_predictor(space: Space, metric: Metric, *, search: bool = False) -> 
     """The name of the predictor to use if the user names none.
 
     On a space whose zero-cost proxies ship with the package, it is Probe-Former for an accuracy or a loss, or in a
-    search the faster Proxy-Process. For costs, and on all other spaces, it is Space-Process.
+    search the faster Proxy-Process. For costs of whole networks, it is Roofline. For costs of other architectures, and
+    on all other spaces, it is Space-Process.
 
     >>> from nassurrogate.metric import known_metric
     >>> from nassurrogate.spaces import get_space
@@ -77,6 +83,8 @@ def default_predictor(space: Space, metric: Metric, *, search: bool = False) -> 
 
     if metric.belongs_to == "function" and isinstance(space, CellSpace) and has_probes(space):
         return SEARCH_PREDICTOR if search else DEFAULT_PREDICTOR
+    if metric.belongs_to == "architecture" and isinstance(space, NetworkSpace) and not space.genes:
+        return OPEN_PREDICTOR if isinstance(space, CellSpace) else NETWORK_PREDICTOR
     return OPEN_PREDICTOR
 
 

@@ -142,6 +142,13 @@ class Predictor(ABC, Generic[ConfigT]):
     def fit(self, archs: Sequence[Architecture], targets: np.ndarray, *, progress: Progress | None = None) -> None:
         """Learn (n,) finite targets of n architectures."""
 
+    def adapt(self, archs: Sequence[Architecture], targets: np.ndarray) -> None:
+        """Adapt a fitted predictor to (n,) targets of another device or family, keeping what else it knows.
+
+        Raises `InputError` for a predictor that cannot: most are simply fitted to all labels at once.
+        """
+        raise InputError(f"predictor {self.name!r} does not adapt; fit it to all labels at once")
+
     @abstractmethod
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """(B,) means and (B,) standard deviations, in the unit of the targets, for B architectures."""
@@ -189,7 +196,8 @@ def require_space(predictor: type[Predictor], space: Space) -> None:
         lacks = f"reads cells (graphs with operations on nodes), but space {name} has none"
     else:
         lacks = f"works on spaces of the kind {predictor.requires.__name__}, but space {name} is not one"
-    raise InputError(f"predictor {predictor.name!r} {lacks}; space-process works on any space")
+    works = "space-process works on any space" if getattr(space, "can_sample", True) else "roofline works on it"
+    raise InputError(f"predictor {predictor.name!r} {lacks}; {works}")
 
 
 def _with_changes(preset: ConfigT, changes: Mapping[str, Any], predictor: str) -> ConfigT:

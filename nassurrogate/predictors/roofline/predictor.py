@@ -219,5 +219,5 @@ class Roofline(Predictor[RooflineConfig]):
 
 def _rounded(values: np.ndarray) -> np.ndarray:
     """Rounded to 10 significant digits."""
-    scale = 10.0 ** (9 - np.floor(np.log10(np.maximum(values, 1e-300))))
+    scale = 10.0 ** (9 - np.floor(np.log10(np.where(values > 0, values, 1.0))))
     return np.asarray(np.round(values * scale) / scale)
