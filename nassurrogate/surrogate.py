@@ -6,7 +6,6 @@ import copy
 import logging
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -17,6 +16,7 @@ from nassurrogate.errors import InputError, brief, one_line, require_name
 from nassurrogate.files.given_path import as_path
 from nassurrogate.metric import Metric, MetricLike, as_metric
 from nassurrogate.predictors import PredictorLike, default_predictor, make_predictor, resolve_predictor
+from nassurrogate.predictors.labels.numbers import target_numbers
 from nassurrogate.runtime.optional_libraries import require_library
 from nassurrogate.saved_surrogate import (
     Labels,
@@ -115,11 +115,16 @@ class Surrogate:
 
     @property
     def labels(self) -> Labels | None:
-        """The n architectures and (n,) targets that it learned; None before a fit.
+        """The n architectures and (n,) targets that it learned; None before a fit, or if any are of another space.
 
         Also None if it was loaded from a file of an early release, which did not keep them.
         """
         return None if self._labels is None else (list(self._labels[0]), self._labels[1].copy())
+
+    @property
+    def is_of_other_space(self) -> bool:
+        """Whether it learned labels of other spaces."""
+        return self.n_labels > 0 and self.predictor.crosses_spaces and self._labels is None
 
     def __copy__(self) -> Surrogate:
         """An independent copy: a fit of one does not change the other. They share the space, which never changes."""
@@ -148,7 +153,8 @@ class Surrogate:
         """Learn from evaluated architectures, and forget any earlier fit. Returns the surrogate itself.
 
         Args:
-            archs: n architectures; one may occur several times, with different targets.
+            archs: n architectures; one may occur several times, with different targets. A predictor that crosses
+                spaces also takes `Architecture` values of other spaces.
             targets: (n,) values in the metric's unit, accuracies in percent.
             dataset: name of the labels' data set. It is saved with the model: a search on another data set does not
                 treat these labels as known.
@@ -165,7 +171,7 @@ class Surrogate:
             require_name("dataset", dataset)
         self.n_labels, self._labels = 0, None  # if the fit fails, the surrogate is unfitted
         self.predictor.fit(list(parsed), values.copy(), progress=progress)
-        self.n_labels, self._labels = len(parsed), (parsed, values)
+        self.n_labels, self._labels = len(parsed), None if _are_elsewhere(parsed, self.space) else (parsed, values)
         self.label_stats = label_statistics(values)
         self.labels_sha256 = hash_labels(parsed, values)
         self.dataset = dataset
@@ -209,8 +215,11 @@ class Surrogate:
     ) -> tuple[list[Architecture], np.ndarray]:
         if self.space.is_single(archs):
             raise InputError(f"fit expects a batch of architectures, got one: {brief(archs)}")
-        parsed = self._parsed(archs)
-        values = _numbers(targets)
+        if self.predictor.crosses_spaces and _are_elsewhere(archs, self.space):
+            parsed = list(cast("Sequence[Architecture]", archs))
+        else:
+            parsed = self._parsed(archs)
+        values = target_numbers(targets)
         if values.shape != (len(parsed),):
             raise InputError(
                 f"{len(parsed)} architectures need {len(parsed)} targets, got an array of shape {values.shape}"
@@ -325,7 +334,8 @@ class Surrogate:
             path: the file.
             device: as in the constructor.
             predictor: the class of a predictor that is not registered; its name must be that in the file.
-            space: a space that is not registered; its name must be that in the file.
+            space: a space that is not registered; its name must be that in the file, unless the predictor crosses
+                spaces: then the surrogate is one for the given space.
 
         Raises `InputError` for a file that is missing, damaged, foreign or of a newer format.
         """
@@ -337,9 +347,11 @@ class Surrogate:
                 raise InputError(f"the configuration must map names to values, got {brief(header['config'])}")
             if not isinstance(header["preset"], str):
                 raise InputError(f"the preset must be a name, got {brief(header['preset'])}")
+            learner = saved_class(header["predictor"], predictor)
+            moved_to = space if learner.crosses_spaces and space and space.name != header["space"] else None
             surrogate = cls(
-                saved_space(header["space"], header.get("space_fingerprint"), space),
-                predictor=saved_class(header["predictor"], predictor),
+                moved_to or saved_space(header["space"], header.get("space_fingerprint"), space),
+                predictor=learner,
                 preset=header["preset"],
                 metric=saved_metric(header, str(path)),
                 config=header["config"],
@@ -351,13 +363,20 @@ class Surrogate:
             if surrogate.predictor.learns_again(header["state"]):
                 warn_of_other_versions(header, tensors, str(path))
             surrogate.predictor.load_state(without_own_labels(tensors), header["state"])
-            surrogate._labels = saved_labels(surrogate.space, tensors, header)
+            surrogate._labels = None if moved_to else saved_labels(surrogate.space, tensors, header)
             surrogate.n_labels = n_labels
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
             raise InputError(f"{path} is not a complete surrogate ({one_line(error, 120)})") from error
         return surrogate
+
+
+def _are_elsewhere(archs: Sequence[object], space: Space) -> bool:
+    """Whether they are `Architecture` values, and some of another space."""
+    return all(isinstance(arch, Architecture) for arch in archs) and any(
+        arch.space != space for arch in cast("Sequence[Architecture]", archs)
+    )
 
 
 def _check_device(name: str, predictor: type[Predictor]) -> None:
@@ -374,16 +393,3 @@ def _check_device(name: str, predictor: type[Predictor]) -> None:
 def _log_no_effect(device: str, predictor: str) -> None:
     """Log once per process, as an evaluation makes hundreds of surrogates."""
     _log.warning("device %r has no effect: predictor %r runs on the CPU", device, predictor)
-
-
-def _numbers(targets: object) -> np.ndarray:
-    """Targets as float64. Text that looks like numbers is refused: more often than not it is the wrong column."""
-    try:
-        values = np.asarray(targets)
-        if values.dtype.kind in "iuf":
-            return values.astype(np.float64)
-        if values.dtype.kind == "O" and all(isinstance(v, Real) and not isinstance(v, bool) for v in values.flat):
-            return values.astype(np.float64)
-    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise InputError(f"targets must be numbers, got {brief(targets)}") from error
-    raise InputError(f"targets must be numbers, got {brief(targets)}")

@@ -97,6 +97,8 @@ def _wanted(space: SpaceLike, metric: MetricLike, predictors: Predictors) -> tup
             missing = missing_library(cls)
             try:
                 require_space(cls, get_space(space))
+                if missing is None:
+                    Surrogate(space, predictor=name, metric=metric)  # it may find less in this space than it reads
             except InputError:
                 unreadable.append(name)
             else:

@@ -43,9 +43,9 @@ class Fit:
         predictor: `name:preset`.
         config: all hyper-parameters.
         metric: of the labels.
-        cells, targets: (N,) indices or strings, (N,) labels.
+        cells, targets: (N,) indices, strings or architectures, (N,) labels.
         selection: indices and targets that a leaky protocol selects the model on.
-        ranked: strings of the architectures to score, in this order; None: the whole space, in its own order.
+        ranked: the architectures to score, or their strings, in this order; None: the whole space, in its own order.
         given_class: the class of a predictor that is not registered.
     """
 
@@ -56,10 +56,10 @@ class Fit:
     metric: MetricLike
     seed: int
     device: str
-    cells: np.ndarray | Sequence[str]
+    cells: np.ndarray | Sequence[str] | Sequence[Architecture]
     targets: np.ndarray
     selection: tuple[np.ndarray, np.ndarray] | None = None
-    ranked: Sequence[str] | None = None
+    ranked: Sequence[str] | Sequence[Architecture] | None = None
     given_class: type[Predictor] | None = None
 
     def surrogate(self) -> Surrogate:
@@ -102,7 +102,9 @@ class Fit:
             "selection_sha256": chosen_on,
         }
         if self.ranked is not None:
-            identity["ranked_sha256"] = _hash(list(self.ranked))
+            identity["ranked_sha256"] = _hash(
+                [each if isinstance(each, str) else each.identity for each in self.ranked]
+            )
             identity["space_sha256"] = _hash_reading(space, archs)
         if isinstance(self.metric, Metric):
             identity["metric_about"] = self.metric.as_dict()

@@ -128,6 +128,12 @@ PROTOCOLS = {
     )
 }  # fmt: skip
 
+NETWORK_PROTOCOLS = {
+    "C3": "whole networks, in domain: 90 % of each family to train, 10 % to test",
+    "C4": "whole networks, unseen family: one family to test, all others to train",
+}
+"""Protocols of `nassurrogate.benchmarks.evaluation.networks`, with a summary of each."""
+
 
 def get_protocol(name: str) -> Protocol:
     """The protocol of that name. Raises `InputError` for an unknown one.
@@ -135,8 +141,10 @@ def get_protocol(name: str) -> Protocol:
     >>> get_protocol("A4").target
     'val_accuracy_pct'
     """
+    if name in NETWORK_PROTOCOLS:
+        raise InputError(f"protocol {name} is on measured networks: call evaluate_networks with them (--data DIR)")
     if name not in PROTOCOLS:
-        raise unknown_choice("protocol", name, PROTOCOLS)
+        raise unknown_choice("protocol", name, [*PROTOCOLS, *NETWORK_PROTOCOLS])
     return PROTOCOLS[name]
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from nassurrogate.benchmarks.base import LABEL, Benchmark
 from nassurrogate.benchmarks.evaluation.contenders import Contender, Predictors, resolve_contenders
+from nassurrogate.benchmarks.evaluation.finished_fits import Progress, finish_fits
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction
 from nassurrogate.benchmarks.evaluation.measures import SplitResult
 from nassurrogate.benchmarks.evaluation.plan import GeneralPlan, Plan, Request, TablePlan
@@ -20,11 +21,8 @@ from nassurrogate.benchmarks.evaluation.protocols import MOST_RANKED, Protocol, 
 from nassurrogate.benchmarks.evaluation.queries import OnQuery, Queries
 from nassurrogate.benchmarks.evaluation.random_splits import QueriedSplits, RandomSplits, TableSplits
 from nassurrogate.benchmarks.evaluation.report import ProtocolResult, make_row, optional
-from nassurrogate.benchmarks.evaluation.time_left import TimeLeft
-from nassurrogate.benchmarks.evaluation.workers import describe, make_fits
 from nassurrogate.benchmarks.registry import load_benchmark
 from nassurrogate.benchmarks.tabular.table import TabularBenchmark
-from nassurrogate.display.duration import left
 from nassurrogate.errors import InputError, brief, one_line, unknown_choice
 from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
 from nassurrogate.seed import LARGEST_SEED, checked_seed
@@ -32,8 +30,6 @@ from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
 
 DEFAULT_FOLDER = Path("runs") / "evaluate"
 """Shared by all protocols: A1, A3 and A4 on one data set measure the same fits."""
-Progress: TypeAlias = Callable[[int, int, str], None]
-"""Called with (fits done, fits in all, text: the time left, once known, and the last fit)."""
 
 
 def evaluate(
@@ -162,47 +158,24 @@ def evaluate(
 def _results(
     plan: Plan, store: PredictionStore, jobs: int, progress: Progress | None
 ) -> dict[tuple[str, int, int], SplitResult]:
-    """(predictor, labels, split) → result, measured as soon as there is a prediction, which is not kept in memory."""
+    """(predictor, labels, split) → result."""
     results: dict[tuple[str, int, int], SplitResult] = {}
     request = plan.request
     total = len(request.contenders) * len(request.sizes) * request.splits
     names: dict[str, str] = {}
 
-    time_left = TimeLeft(jobs)
-    missing: dict[tuple[str, int, int], Fit] = {}
+    def fits() -> Iterator[Fit]:
+        for name, fit in plan.fits():
+            names[fit.predictor] = name
+            yield fit
 
-    def keep(name: str, fit: Fit, prediction: Prediction) -> None:
+    def keep(fit: Fit, prediction: Prediction) -> None:
+        name = names[fit.predictor]
         result = plan.result(name, fit, prediction)
         results[name, result.labels, result.split] = result
-        missing.pop(_place(fit), None)
 
-    def report(what: str) -> None:
-        rest = left(time_left.seconds(missing.values())) if missing else ""
-        if progress is not None:
-            progress(len(results), total, f"{rest}; {what}" if rest else what)
-
-    def done(fit: Fit, prediction: Prediction) -> None:
-        time_left.learn(fit, prediction)
-        keep(names[fit.predictor], fit, prediction)
-        report(describe(fit))
-
-    for name, fit in plan.fits():
-        names[fit.predictor] = name
-        stored = store.read(fit)
-        if stored is None:
-            missing[_place(fit)] = fit
-        else:
-            time_left.learn(fit, stored, now=False)
-            keep(name, fit, stored)
-    if results:
-        report("made before")
-    time_left.start()
-    make_fits(list(missing.values()), store, jobs, done)
+    finish_fits(fits(), total, store, jobs, keep, progress)
     return results
-
-
-def _place(fit: Fit) -> tuple[str, int, int]:
-    return fit.predictor, len(fit.cells), fit.about["split"]
 
 
 # --- the request -------------------------------------------------------------------------------------------------

@@ -47,7 +47,9 @@ def describe(fit: Fit) -> str:
     >>> describe(Fit({"split": 3}, "nb201", "gradient-boosting:default", {}, "val_accuracy_pct", 3, "cpu", [1, 2], []))
     'gradient-boosting:default at 2 labels, split 3'
     """
-    return f"{fit.predictor} at {len(fit.cells)} labels, split {fit.about['split']}"
+    unseen = fit.about.get("unseen")
+    without = f", without {unseen}" if unseen else ""
+    return f"{fit.predictor} at {len(fit.cells)} labels, split {fit.about['split']}{without}"
 
 
 def _attempt(store: PredictionStore, fit: Fit) -> Prediction | None:

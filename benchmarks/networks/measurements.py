@@ -50,8 +50,8 @@ def read_measurements(path: Path) -> list[Measurement]:
         faults.add(f"{raw.place(row)}: latency_ms is {brief(given)}; expected a positive number of milliseconds")
     has_std = "std_ms" in raw.columns
     deviations = _numbers(raw, "std_ms", faults) if has_std else np.full(len(latencies), np.nan)
-    for row in np.flatnonzero((deviations < 0) | np.isinf(deviations)):
-        faults.add(f"{raw.place(int(row))}: std_ms is {deviations[row]:g}; expected a number from 0, or nothing")
+    for row in np.flatnonzero((deviations < 0) | np.isinf(deviations)).tolist():
+        faults.add(f"{raw.place(row)}: std_ms is {deviations[row]:g}; expected a number from 0, or nothing")
     found = _rows(raw, latencies, deviations, faults)
     faults.raise_any()
     return found

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from nassurrogate.benchmarks.experiments.processes import NO_GPU, in_processes
 from nassurrogate.errors import InputError
@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (files read, files in total)."""
+LOGGED: Final = 3
+"""How many files that cannot be read are logged with the reason."""
 
 
 class OnnxFile(NamedTuple):
@@ -94,6 +96,6 @@ def log_unread(errors: Sequence[str], n_files: int) -> None:
         return
     if len(errors) == n_files:
         raise InputError(f"none of the {n_files} networks could be read; the first: {errors[0]}")
-    for error in errors[:3]:
+    for error in errors[:LOGGED]:
         _log.warning("%s", error)
     _log.warning("%d of %d networks could not be read and are left out", len(errors), n_files)

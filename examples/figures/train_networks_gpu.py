@@ -2,6 +2,7 @@
 
     python examples/figures/train_networks_gpu.py FOLDER                      # all that is not in the results yet
     python examples/figures/train_networks_gpu.py FOLDER --kind full --on adreno640_gpu_tflite21
+    python examples/figures/train_networks_gpu.py FOLDER --part 0/4 --device cuda:0 --results PART0   # of 4 GPUs
     python examples/figures/train_networks_gpu.py --report
 
 FOLDER holds `measured.csv` and `graphs/FAMILY.json.gz` in nn-Meter's form. Kinds of tasks:
@@ -196,6 +197,11 @@ def report(lines: Sequence[Mapping[str, Any]]) -> str:
     return markdown_table(("predictor", "on", "kind", "family", *columns), body)
 
 
+def _part(text: str) -> tuple[int, int]:
+    first, _, step = text.partition("/")
+    return int(first), int(step)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
@@ -203,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kind", action="append", choices=KINDS, help="may be repeated; default all")
     parser.add_argument("--on", action="append", help="a measured device; may be repeated; default all")
     parser.add_argument("--device", default="auto", help="the torch device")
+    parser.add_argument("--part", type=_part, default=(0, 1), metavar="K/N", help="every N-th task, from number K on")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no task after so many seconds")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--report", action="store_true")
@@ -217,7 +224,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     measured = Measured.read(chosen.folder, predictors, chosen.device)
     print(f"networks read, {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     devices = {name: measured.rows[name] for name in chosen.on or measured.rows}
-    for task in list(missing_tasks(tasks(devices, predictors, chosen.kind or KINDS), read_lines(chosen.results))):
+    wanted = list(tasks(devices, predictors, chosen.kind or KINDS))[chosen.part[0] :: chosen.part[1]]
+    for task in list(missing_tasks(wanted, read_lines(chosen.results))):
         if time.perf_counter() - began > chosen.seconds:
             print("no time is left for the other tasks", file=sys.stderr)
             break

@@ -6,13 +6,28 @@ import sys
 from collections.abc import Sequence
 
 from nassurrogate import __version__
-from nassurrogate.cli.commands import data, evaluate, measure, predictors, score, search, searchers, spaces, train
+from nassurrogate.cli.commands import (
+    data,
+    evaluate,
+    measure,
+    predict_latency,
+    predictors,
+    score,
+    search,
+    searchers,
+    spaces,
+    train,
+    train_latency,
+)
 from nassurrogate.cli.console import Console
 from nassurrogate.cli.options import Parser, add_common, new_parser, old_names
 from nassurrogate.errors import InputError, brief
 
 OK, UNEXPECTED, BAD_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
-_COMMANDS = (search, train, score, evaluate, measure, data, spaces, predictors, searchers)
+_COMMANDS = (
+    *(search, train, score, evaluate, predict_latency, train_latency, measure, data),
+    *(spaces, predictors, searchers),
+)
 
 _EXAMPLES = """\
 examples:

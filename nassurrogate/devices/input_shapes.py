@@ -73,9 +73,7 @@ def complete_shapes(
     >>> complete_shapes([DeclaredInput("image", ["N", 3, 8, 8])], {})
     ({'image': (1, 3, 8, 8)}, ("the batch size of input 'image' is open; 1 is measured",))
     """
-    chosen = {name: shape for name, shape in given.items() if name != THE_ONLY_ONE}
-    if THE_ONLY_ONE in given:
-        chosen.setdefault(_only_one(inputs).name, given[THE_ONLY_ONE])
+    chosen = named_shapes(inputs, given)
     known: dict[str, int] = {}  # sizes by the text that stands for them
     for declared in inputs:
         if declared.name in chosen:
@@ -99,6 +97,21 @@ def complete_shapes(
         if min(shape, default=1) < 1:
             raise InputError(f"input {name!r} of shape {list(shape)} is empty; there is nothing to measure")
     return shapes, tuple(notes)
+
+
+def named_shapes(inputs: Sequence[DeclaredInput], given: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The given shapes by the name of the input; names of other models' inputs are left out.
+
+    Raises `InputError` if a shape without a name could be that of several inputs.
+
+    >>> named_shapes([DeclaredInput("image", ["N", 3, "H", "W"])], {"": (1, 3, 32, 32), "mask": (1, 16)})
+    {'image': (1, 3, 32, 32)}
+    """
+    names = {declared.name for declared in inputs}
+    chosen = {name: shape for name, shape in given.items() if name in names}
+    if THE_ONLY_ONE in given:
+        chosen.setdefault(_only_one(inputs).name, given[THE_ONLY_ONE])
+    return chosen
 
 
 def _only_one(inputs: Sequence[DeclaredInput]) -> DeclaredInput:

@@ -31,7 +31,7 @@ class KernelKind(NamedTuple):
 
     Attributes:
         role: what its cost is like: convolution, depthwise convolution, matrix product, pool, elementwise, data
-            movement or unknown.
+            movement or unknown. A matrix product with many rows counts as a convolution.
         operator: its ONNX name, or `DepthwiseConv`.
         variant: kernel size and stride, such as `3x3/2`; empty for operators without a window.
     """
@@ -118,7 +118,9 @@ def _kernel(operator: Operator, position: int, inputs: tuple[Shape, ...]) -> Ker
     read_axis = _last if role == "matrix product" else _channels
     channels_in, channels_out = read_axis(source), read_axis(output)
     positions = max(1, size_of(output) // channels_out)
-    if role == "convolution" and groups > 1:
+    if role == "matrix product" and positions > 1:
+        role = "convolution"  # a 1x1 convolution by another name; the product with a single vector is another matter
+    if operator.kind == "Conv" and groups > 1:
         if groups == channels_in:
             role, name = "depthwise convolution", DEPTHWISE
         else:

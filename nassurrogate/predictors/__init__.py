@@ -47,6 +47,7 @@ _BUILT_IN = {
     "probe-former": "nassurrogate.predictors.probe_former:ProbeFormer",
     "proxy-process": "nassurrogate.predictors.proxy_process:ProxyProcess",
     "space-process": "nassurrogate.predictors.space_process:SpaceProcess",
+    "across-spaces": "nassurrogate.predictors.across_spaces:AcrossSpaces",
     "nar-former-v2": "nassurrogate.predictors.nar_former_v2:NarFormerV2",
     "gradient-boosting": "nassurrogate.predictors.gradient_boosting:GradientBoosting",
     "gcn": "nassurrogate.predictors.gcn:GCN",

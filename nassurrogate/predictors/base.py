@@ -95,6 +95,8 @@ class Predictor(ABC, Generic[ConfigT]):
     """Whether it uses `device`; False if it always runs on the CPU."""
     refits_at_once: ClassVar[bool] = False
     """Whether a fit to a few hundred labels takes milliseconds: a search then refits after every evaluation."""
+    crosses_spaces: ClassVar[bool] = False
+    """Whether it learns labels of other spaces, and a saved one is loaded for any space that it can read."""
 
     def __init__(
         self,
@@ -129,6 +131,10 @@ class Predictor(ABC, Generic[ConfigT]):
     def uses(self) -> list[str]:
         """What it reads of this space for this metric, in a few words each, such as `"canonical graph"`."""
         return []
+
+    def worth(self, n_labels: int) -> int:
+        """The weight of (n,) learned labels beside labels of the space itself: how many of those they are worth."""
+        return n_labels
 
     @property
     def reads_canonical_cells(self) -> bool:

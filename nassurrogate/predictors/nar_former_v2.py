@@ -182,7 +182,7 @@ class Block(nn.Module):
         """The mean of each node's neighbours, weighted by similarity; without neighbours 0. (B, N, d) → (B, N, d)."""
         similarity = query @ query.transpose(-1, -2) / math.sqrt(x.shape[-1]) * adjacency
         attention = similarity / (similarity.sum(dim=-1, keepdim=True) + ATTENTION_FLOOR)  # no softmax: all are > 0
-        return attention @ x
+        return cast(Tensor, attention @ x)
 
     def feed_forward(self, y: Tensor) -> Tensor:
         hidden = self.dropout(self.ffn_up(self.ffn_pre_norm(y)).relu())

@@ -15,11 +15,19 @@ from nassurrogate.graphs.cell_graph import CellGraph
 from nassurrogate.renamed_keyword import rename_keyword_of_method, renamed_keyword
 
 if TYPE_CHECKING:
+    import os
+
+    import onnx
     import torch
 
-ArchLike: TypeAlias = "Architecture | str | int | np.integer[Any] | Mapping[str, Any]"
+    from nassurrogate.graphs.operator_graph import OperatorGraph
+
+ArchLike: TypeAlias = (
+    "Architecture | str | int | np.integer[Any] | Mapping[str, Any] | OperatorGraph | os.PathLike[str] | "
+    "torch.nn.Module | onnx.ModelProto"
+)
 """Anything that names an architecture: the `Architecture`, its string, or another form that the space parses, such as
-an index in the official order or a dict of choices."""
+an index in the official order, a dict of choices, or for a space of whole networks a network in any form."""
 
 
 def is_single(archs: object) -> bool:

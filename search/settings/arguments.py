@@ -204,7 +204,7 @@ def unfitted_surrogate(
             raise InputError(f"predictor {ORACLE!r} needs a table of true values; this benchmark has none")
         return None
     preset: str | None = None
-    if predictor is None and saved is not None:
+    if predictor is None and saved is not None and not saved.is_of_other_space:
         predictor, preset = type(saved.predictor), saved.predictor.preset
         changes = {**saved.predictor.config_dict(), **(changes or {})}
     if predictor is None:

@@ -27,7 +27,7 @@ class BlendedSurrogate(SearchSurrogate):
 
     The saved one predicts alone until two different labels are known. Then both posteriors, each standardised over the
     same reference architectures, are averaged, weighted by their numbers of labels, and put on the scale of the
-    learning one. The saved one's labels are not learned together with the run's: they may be of another data set or on
+    learning one. Any number of labels of other spaces counts as few (`Predictor.worth`). The saved one's labels are not learned together with the run's: they may be of another data set or on
     another scale, and old files do not have them. Where they are known to be of the run's data set, see
     `ContinuedSurrogate`.
 
@@ -42,6 +42,7 @@ class BlendedSurrogate(SearchSurrogate):
         self._saved, self._learning = saved, learning
         self._sign = 1 if saved.higher_is_better else -1
         self.saved_labels = saved.n_labels
+        self._worth = saved.predictor.worth(saved.n_labels)
         self.refits_at_once = learning.refits_at_once
         self._weight = 1.0
         self._pool = Posterior(np.empty(0), np.empty(0))
@@ -51,7 +52,7 @@ class BlendedSurrogate(SearchSurrogate):
     def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         try:
             self._learning.fit(archs, labels, progress)
-            self._weight = self.saved_labels / (self.saved_labels + len(labels))
+            self._weight = self._worth / (self._worth + len(labels))
             self.failure = None
         except CannotLearn as reason:
             self._weight = 1.0

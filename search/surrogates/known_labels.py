@@ -28,6 +28,8 @@ def why_not_learned(surrogate: Surrogate, learning: Surrogate | None, dataset: s
         dataset: the data set of the run.
         fidelity: of its queries; None: the full training.
     """
+    if surrogate.is_of_other_space:
+        return "the surrogate learned labels of another space"
     if surrogate.labels is None:
         return "the surrogate's file is in an old format without labels"
     if surrogate.dataset is None:

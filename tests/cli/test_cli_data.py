@@ -165,7 +165,12 @@ def test_files_that_are_none_are_refused(cli: CommandLine, refused: Callable[...
 
 def test_spaces(cli: CommandLine) -> None:
     found = {space["name"]: (space["size"], space["n_classes"]) for space in cli("spaces", "--json").json["spaces"]}
-    assert found == {"nb201": (15_625, 5_425), "nb101": (423_624, 423_624), "macro": (6_561, 3_969)}
+    assert found == {
+        "nb201": (15_625, 5_425),
+        "nb101": (423_624, 423_624),
+        "macro": (6_561, 3_969),
+        "networks": (None, None),
+    }
     assert "nor_conv_3x3" in cli("spaces").out
 
 
@@ -174,7 +179,7 @@ def test_spaces_that_are_plugged_in_are_listed_and_broken_ones_hide_none(cli: Co
     done = cli("spaces", "--json")
     assert "warning: space 'broken' is registered as no_such_module:SPACE but does not load" in done.err
     found = {space["name"]: space for space in done.json["spaces"]}
-    assert list(found) == ["nb201", "nb101", "macro", "chain", "tree"]
+    assert list(found) == ["nb201", "nb101", "macro", "networks", "chain", "tree"]
     assert (found["chain"]["size"], found["chain"]["datasets"]) == (5**30, ["made-up"])
     assert (found["chain"]["n_classes"], found["chain"]["ops"]) == (None, [])
     assert found["chain"]["slots"]["layer0"] == [1, 2, 4, 8, 16]

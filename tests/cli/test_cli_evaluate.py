@@ -17,12 +17,8 @@ from nassurrogate.benchmarks.evaluation.contenders import resolve_contenders
 from nassurrogate.benchmarks.evaluation.fit import Fit, Prediction, run_fit
 from nassurrogate.benchmarks.evaluation.protocols import PROTOCOLS
 from nassurrogate.benchmarks.evaluation.time_left import TimeLeft
-from nassurrogate.predictors import predictor_class, predictor_names
-from nassurrogate.spaces import get_space
+from nassurrogate.predictors import predictor_names
 
-ON_NB201 = [name for name in predictor_names() if isinstance(get_space("nb201"), predictor_class(name).requires)]
-OTHERS = ", ".join(name for name in predictor_names() if name not in ON_NB201)
-CANNOT_READ = f"left out because they cannot read space 'nb201': {OTHERS}"
 QUICK = ("--predictor", "gradient-boosting", "--config", "rounds=5", "--config", "members=2")
 PROMISED = {"schema_version", "protocol", "dataset", "reference_tau", "rows"}
 PROMISED_OF_ROWS = {
@@ -162,8 +158,8 @@ def test_all_means_every_registered_predictor(monkeypatch: pytest.MonkeyPatch, c
     assert cli("evaluate", "--predictor", "all").code == 0
     assert asked["predictors"] == ["all"]
     found, notes = resolve_contenders("nb201", "val_accuracy_pct", ["all"], {}, "cpu")
-    assert [contender.name for contender in found] == ON_NB201
-    assert notes == [CANNOT_READ]
+    assert [contender.name for contender in found] == predictor_names()
+    assert notes == []
 
 
 def test_the_seeds_of_all_splits_are_seeds(refused: Callable[..., str]) -> None:
@@ -186,7 +182,7 @@ def test_a_long_evaluation_says_how_long(cli: Callable[..., Any], monkeypatch: p
             super().__init__(jobs, clock=lambda: getattr(self, "_worked", 0.0))
 
     monkeypatch.setattr("nassurrogate.benchmarks.evaluation.prediction_store.run_fit", slow)
-    monkeypatch.setattr("nassurrogate.benchmarks.evaluation.runner.TimeLeft", Watch)
+    monkeypatch.setattr("nassurrogate.benchmarks.evaluation.finished_fits.TimeLeft", Watch)
     message = cli("evaluate", "--labels", "20,600", "--splits", 2, *QUICK).err.splitlines()
     assert message == [
         "fits: 1/4 about 20 min left; gradient-boosting:default at 20 labels, split 0",
@@ -213,10 +209,9 @@ def test_what_is_not_installed_is_marked_and_left_out(
     assert "no" in next(line for line in cli("predictors", "--space", "nb201").out.splitlines() if "ridge" in line)
 
     found, notes = resolve_contenders("nb201", "val_accuracy_pct", ["all"], {}, "cpu")
-    assert [contender.name for contender in found] == [name for name in ON_NB201 if name not in need_it]
+    assert [contender.name for contender in found] == [name for name in predictor_names() if name not in need_it]
     assert notes == [
-        CANNOT_READ,
-        f'left out because scikit-learn is not installed (pip install "nassurrogate[peers]"): {", ".join(need_it)}',
+        f'left out because scikit-learn is not installed (pip install "nassurrogate[peers]"): {", ".join(need_it)}'
     ]
     assert refused("evaluate", "--labels", 20, "--predictor", "ridge") == (
         "predictor 'ridge' needs scikit-learn, which is not installed; run: pip install \"nassurrogate[peers]\""

@@ -87,7 +87,7 @@ def test_edges_are_those_of_networkx(operators: list[Operator]) -> None:
 @given(networks())
 def test_a_copy_is_equal(operators: list[Operator]) -> None:
     graph = OperatorGraph(operators, "mine")
-    copy = pickle.loads(pickle.dumps(graph))  # noqa: S301
+    copy = pickle.loads(pickle.dumps(graph))
     assert copy == graph
     assert copy.name == "mine"
 

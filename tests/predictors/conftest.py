@@ -21,7 +21,7 @@ QUICK = {
     "ridge": {},
     "mlp-ensemble": {"epochs": 3, "members": 2, "layers": 3},
     "nar-former-v1": {"epochs": 4, "code_width": 8, "folds": 2},
-    "nar-former-v2-networks": {"epochs": 3, "width": 8, "head_width": 8, "folds": 2},
+    "nar-former-v2-networks": {"epochs": 12, "width": 8, "head_width": 8, "folds": 2},
     "nnlp-gcn": {"epochs": 3, "width": 8, "head_width": 8, "folds": 2},
     "boosting-networks": {"rounds": 30, "min_data_in_leaf": 3},
     "ensemble": {"members": "gaussian-process,ridge"},

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nassurrogate.cli import network_evaluation
 from nassurrogate.cli.console import Console, Progress, aligned
 from nassurrogate.cli.options import Subparsers, add_command, add_direction, assignments, whole_number
 from nassurrogate.cli.output_file import check_writable
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from nassurrogate.benchmarks.evaluation import ProtocolResult, Row
     from nassurrogate.metric import MetricLike
 
+DEFAULT_SPLITS = 10
 _DESCRIPTION = """\
 Measure predictors under a protocol: fit them to the labels of N random
 architectures, let them rank others, and compare with the truth; figures are
@@ -29,6 +33,9 @@ protocols (label -> target; evaluated on the architectures not in training):
   A5         nb101: one-run validation accuracy -> test accuracy
   A6         nb101: test accuracy -> itself
   G          any space: its objective -> itself, on at most 10,000 others
+  C3         latency of measured whole networks (--data): 90 % of each family to
+             train, 10 % to test
+  C4         the same, with one family left out in turn
   published  as in the literature on nb201 cifar10: LEAKY
 
 Splits of A1 to A6 overlap between seeds: seed 0's split 1 is seed 1's split 0.
@@ -43,6 +50,7 @@ examples:
   nassurrogate evaluate --protocol A1 --predictor nar-former-v2:paper,gradient-boosting --json
   nassurrogate evaluate --protocol G --space macro --labels 20,30 --predictor space-process
   nassurrogate evaluate --protocol G --space nb201 --objective latency_ms --labels 100
+  nassurrogate evaluate --protocol C4 --data measured/ --on my-phone --per-family 300
 
 regret: difference between the best architecture of the test set and the best
 of the predicted top 10, in the target's unit; rank %: share of architectures
@@ -57,13 +65,13 @@ def add_to(commands: Subparsers) -> None:
         commands, "evaluate", "measure how well predictors rank unseen architectures",
         description=_DESCRIPTION, examples=_EXAMPLES,
     )  # fmt: skip
-    parser.add_argument("--protocol", default="A4", metavar="NAME", help="A1 to A6, G or published (default: A4)")
+    parser.add_argument("--protocol", default="A4", metavar="NAME", help="A1 to A6, C3, C4, G, published (default: A4)")
     parser.add_argument("--space", metavar="NAME", help="search space of protocol G (see `nassurrogate spaces`)")
     parser.add_argument("--dataset", help="data set (default: the protocol's first, or the space's default)")
     parser.add_argument("--labels", metavar="N[,N...]", help="number of training labels (default: the protocol's)")
     parser.add_argument(
-        "--splits", type=whole_number, default=10, metavar="S",
-        help="number of random splits; with `published`, of seeds for the fit (default: 10)",
+        "--splits", type=whole_number, metavar="S",
+        help="number of random splits; with `published`, of seeds for the fit (default: 10; C3 and C4: 3)",
     )  # fmt: skip
     parser.add_argument(
         "--predictor",
@@ -89,9 +97,10 @@ def add_to(commands: Subparsers) -> None:
         "--test-size", type=whole_number, metavar="M",
         help="largest test set of protocol G (default: 10000, or 200 if each architecture needs an evaluation)",
     )  # fmt: skip
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, ...: where predictors run")
     parser.add_argument("--csv", metavar="FILE", help="write the rows as CSV")
     parser.add_argument("--plot", metavar="FILE", help="plot tau over the number of labels: .png, .svg or .pdf")
+    network_evaluation.add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -101,6 +110,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.benchmarks.evaluation.plot import plot_format
     from nassurrogate.predictors import DEFAULT_PREDICTOR
 
+    network_evaluation.check_options(args)
+    of_networks = args.protocol in network_evaluation.NETWORK_PROTOCOLS
     if args.csv is not None:
         check_writable(Path(args.csv), "the rows")
     if args.plot is not None:
@@ -112,45 +123,73 @@ def run(args: argparse.Namespace, console: Console) -> int:
     predictors = _listed(args.predictor, "--predictor") if args.predictor is not None else None
     changes = assignments(args.config, "--config")
     if changes and predictors is None:
-        if args.protocol == "G":
+        if args.protocol == "G" or of_networks:
             raise InputError("--config needs one predictor; name it with --predictor")
         predictors = [DEFAULT_PREDICTOR]
     if changes and predictors is not None and (len(predictors) > 1 or predictors == ["all"]):
         raise InputError(f"--config needs one predictor, got {', '.join(predictors)}")
+    config = {predictors[0]: changes} if changes and predictors is not None else None
+    if of_networks:
+        return _run_on_networks(args, console, predictors, config, folder)
     objective = _objective(args)
-    with console.progress() as progress:
-        counts = _FitProgress(progress)
-        try:
-            found = evaluate(
-                args.protocol,
-                dataset=args.dataset,
-                labels=_numbers(args.labels) if args.labels is not None else None,
-                splits=args.splits,
-                predictors=predictors,
-                config={predictors[0]: changes} if changes and predictors is not None else None,
-                seed=args.seed,
-                jobs=args.jobs,
-                run_dir=folder,
-                table=args.table,
-                device=args.device,
-                progress=counts,
-                space=args.space,
-                objective=objective,
-                test_size=args.test_size,
-                on_query=counts.on_query,
-            )
-        except KeyboardInterrupt:
-            if not counts.done:
-                queries = f"; {counts.queries} evaluations are in {folder}" if counts.queries else ""
-                raise KeyboardInterrupt(f"before the first fit was finished{queries}") from None
-            done = f"{counts.done} of {counts.total} fits are in {folder}; the same command continues from there"
-            raise KeyboardInterrupt(done) from None
+    with console.progress() as progress, _resumable(progress, folder) as counts:
+        found = evaluate(
+            args.protocol,
+            dataset=args.dataset,
+            labels=_numbers(args.labels) if args.labels is not None else None,
+            splits=DEFAULT_SPLITS if args.splits is None else args.splits,
+            predictors=predictors,
+            config=config,
+            seed=args.seed,
+            jobs=args.jobs,
+            run_dir=folder,
+            table=args.table,
+            device=args.device,
+            progress=counts,
+            space=args.space,
+            objective=objective,
+            test_size=args.test_size,
+            on_query=counts.on_query,
+        )
     if args.csv is not None:
         found.write_csv(args.csv)
     if args.plot is not None:
         found.plot(args.plot)
     console.result(_describe(found), found.to_json())
     return 0
+
+
+def _run_on_networks(
+    args: argparse.Namespace,
+    console: Console,
+    predictors: list[str] | None,
+    config: dict[str, dict[str, Any]] | None,
+    folder: Path,
+) -> int:
+    """Protocols C3 and C4."""
+    families = _listed(args.family, "--family") if args.family is not None else None
+    with console.progress() as progress, _resumable(progress, folder) as counts:
+        found = network_evaluation.measure(
+            args, progress, counts, predictors=predictors, config=config, families=families, folder=folder
+        )
+    if args.csv is not None:
+        found.write_csv(args.csv)
+    console.result(network_evaluation.describe(found), found.to_json())
+    return 0
+
+
+@contextmanager
+def _resumable(progress: Progress, folder: Path) -> Iterator[_FitProgress]:
+    """Counts the fits; Ctrl-C then says what is finished, and how to continue."""
+    counts = _FitProgress(progress)
+    try:
+        yield counts
+    except KeyboardInterrupt:
+        if not counts.done:
+            queries = f"; {counts.queries} evaluations are in {folder}" if counts.queries else ""
+            raise KeyboardInterrupt(f"before the first fit was finished{queries}") from None
+        done = f"{counts.done} of {counts.total} fits are in {folder}; the same command continues from there"
+        raise KeyboardInterrupt(done) from None
 
 
 class _FitProgress:

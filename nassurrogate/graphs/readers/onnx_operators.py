@@ -194,8 +194,11 @@ def _add_einsum(draft: Draft, kind: str, call: Call) -> int:
         names = [*before, *(f".{axis}" for axis in range(hidden, 0, -1)), *after]
         for name, size in zip(names, shape, strict=True):
             sizes[name] = max(size, sizes.get(name, 1))
-    flops = 2 * size_of(tuple(sizes.values())) if len(sources) > 1 else 0
+    flops = 2 * (len(sources) - 1) * size_of(tuple(sizes.values()))
     params = sum(tensor.learned for tensor in call.inputs if tensor is not None)
+    if len(sources) > 1:
+        is_layer = len(sources) == 2 and any(tensor is not None and tensor.is_constant for tensor in call.inputs)
+        kind = "Gemm" if is_layer else "MatMul"
     return draft.add(kind, call.inputs, call.output_shapes, params=params, flops=flops)
 
 

@@ -91,12 +91,12 @@ def _operators(graph: fx.Graph, shapes: list[Shape], name: str) -> OperatorGraph
     from nassurrogate.graphs.readers.from_torch.translation import translate
 
     try:
-        build, outputs = translate(graph)
+        translation = translate(graph)
     except UnreadableError as error:
         raise InputError(f"{name} cannot be read with inputs of shape {_listed(shapes)}: {_reason(error)}") from error
-    if not outputs:
+    if not translation.outputs:
         raise InputError(f"{name} returns no tensor that depends on its inputs")
-    operators = simplified(build.operators, outputs, build.values)
+    operators = simplified(*translation)
     warn_unknown((operator.kind for operator in operators if operator.kind != INPUT), name)
     return OperatorGraph(operators, name)
 

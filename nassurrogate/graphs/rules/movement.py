@@ -7,6 +7,7 @@ the axes at the start, as large as the permutation allows. A Reshape regroups fa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from nassurrogate.graphs.operator_graph import Operator, Shape, size_of
@@ -70,66 +71,56 @@ def _operator(step: _Step) -> Operator:
 def _order(start: Shape, steps: Sequence[_Step]) -> tuple[list[int], list[int]] | None:
     """The sizes of the factors in the order of the start, and the permutation of them that the steps lead to.
 
-    None if a Reshape cuts axes where no factor ends, such as (2, 3) to (3, 2) after a Transpose.
+    None if a Transpose moves axes that begin or end within a factor that is no multiple, as in (2, 3) to (3, 2) between
+    two Transposes.
     """
-    if any(size_of(step.shape) != size_of(start) for step in steps):
-        return None
-    sizes = dict(enumerate(start))
-    first, last = list(sizes), list(sizes)
+    factors, order = [size_of(start)], [0]
     shape = start
     for step in steps:
-        grouped = _grouped(first, last, sizes, shape)
-        if grouped is None:
+        if size_of(step.shape) != size_of(start):
             return None
         if step.permutation:
-            last = [factor for axis in step.permutation for factor in grouped[axis]]
+            cut = _cut(factors, order, shape)
+            if cut is None:
+                return None
+            factors, groups = cut
+            factors, order = _merged(factors, [factor for axis in step.permutation for factor in groups[axis]])
         shape = step.shape
-    if _grouped(first, last, sizes, shape) is None:
-        return None
-    return _merged(first, last, sizes)
+    return factors, order
 
 
-def _grouped(first: list[int], last: list[int], sizes: dict[int, int], shape: Shape) -> list[list[int]] | None:
-    """The factors in each axis of a shape; those that lie across a border are cut in two, in both orders."""
+def _cut(factors: list[int], order: list[int], shape: Shape) -> tuple[list[int], list[list[int]]] | None:
+    """Factors, those that lie across the border of two axes cut in two, and which of them make up each axis."""
+    sizes = dict(enumerate(factors))
+    first, last = list(sizes), list(order)
     groups: list[list[int]] = []
     place = 0
     for length in shape:
         group: list[int] = []
-        missing = length
-        while missing > 1:
+        while length > 1:
             factor = last[place]
-            size = sizes[factor]
-            if missing % size:
-                if size % missing:
+            if length % sizes[factor]:
+                if sizes[factor] % length:
                     return None
                 rest = len(sizes)
-                sizes[factor], sizes[rest] = missing, size // missing
-                for order in (first, last):
-                    order.insert(order.index(factor) + 1, rest)
-                size = missing
-            if size > 1:
-                group.append(factor)
-            missing //= size
+                sizes[factor], sizes[rest] = length, sizes[factor] // length
+                for listed in (first, last):
+                    listed.insert(listed.index(factor) + 1, rest)
+            group.append(factor)
+            length //= sizes[factor]
             place += 1
         groups.append(group)
-    return groups
+    rank = {factor: place for place, factor in enumerate(first)}
+    return [sizes[factor] for factor in first], [[rank[factor] for factor in group] for group in groups]
 
 
-def _merged(first: list[int], last: list[int], sizes: dict[int, int]) -> tuple[list[int], list[int]]:
-    """Factors that stay side by side are one, those of size 1 none: sizes in the first order, and the permutation."""
-    rank = {factor: place for place, factor in enumerate(x for x in first if sizes[x] > 1)}
-    moved = [rank[factor] for factor in last if sizes[factor] > 1]
-    starts = {x for place, x in enumerate(moved) if not place or moved[place - 1] != x - 1}
-    factors = [sizes[factor] for factor in first if sizes[factor] > 1]
-    merged: list[int] = []
-    number: dict[int, int] = {}
-    for place, size in enumerate(factors):
-        if place in starts:
-            number[place] = len(merged)
-            merged.append(size)
-        else:
-            merged[-1] *= size
-    return merged, [number[x] for x in moved if x in starts]
+def _merged(factors: list[int], order: list[int]) -> tuple[list[int], list[int]]:
+    """The same with factors that stay side by side made one."""
+    starts = [x for place, x in enumerate(order) if not place or order[place - 1] != x - 1]
+    number = {start: place for place, start in enumerate(sorted(starts))}
+    borders = [*sorted(starts), len(factors)]
+    merged = [size_of(tuple(factors[a:b])) for a, b in pairwise(borders)]
+    return merged, [number[x] for x in starts]
 
 
 def _shortest(start: Shape, end: Shape, factors: list[int], permutation: list[int]) -> list[_Step]:

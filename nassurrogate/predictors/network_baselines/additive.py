@@ -102,7 +102,7 @@ class AdditiveModel(Model):
         scale = np.sqrt((relative**2).sum(axis=0))
         scale[scale == 0] = 1.0
         # By the QR decomposition, a problem of n rows becomes one of at most F + 2.
-        reduced = np.linalg.qr(np.column_stack([relative / scale, np.ones(len(rows))]), mode="r")
+        reduced = np.asarray(np.linalg.qr(np.column_stack([relative / scale, np.ones(len(rows))]), mode="r"))
         ridge = _RIDGE * np.eye(len(scale))
         prices, _ = nnls(np.vstack([reduced[:, :-1], ridge]), np.concatenate([reduced[:, -1], np.zeros(len(scale))]))
         return cls(prices / scale)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.graphs.operator_graph import OperatorGraph
-from nassurrogate.predictors.base import ConfigT, Predictor, Progress, check_ranges
+from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, Fold, out_of_fold
 from nassurrogate.predictors.network_baselines.operator_sums import Columns, checked_kinds, kinds_of
 from nassurrogate.spaces import Space
@@ -33,6 +33,16 @@ class BaselineConfig:
         check_ranges(self, {"folds": (0, 1000)})
         if self.folds == 1:
             raise InputError("folds must be 0 or at least 2, got 1: a single fold leaves no labels to learn")
+
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    ConfigT = TypeVar("ConfigT", bound=BaselineConfig, default=Any)
+else:
+    from typing import TypeVar
+
+    ConfigT = TypeVar("ConfigT")
 
 
 class Model(ABC):

@@ -16,13 +16,16 @@ QUANTITIES = ("flops", "memory_bytes", "params", "operators")
 """What is summed; `operators` counts them."""
 Sums: TypeAlias = Mapping[str, tuple[int, int, int, int]]
 """Kind of operator → its `QUANTITIES`, summed over a network."""
+_FREE = (INPUT, "Reshape")
+"""Kinds that compute nothing and move nothing: a reshaped tensor is a view. Other kinds always come with them, so a
+regression would price them instead, and a network that reshapes large tensors would cost a multiple of what it does."""
 _MOST_KINDS = 10_000
 _MOST_REMEMBERED = 1 << 16
 _remembered: dict[str, Sums] = {}
 
 
 def operator_sums(graph: OperatorGraph) -> Sums:
-    """The sums of a network; depthwise convolutions are a kind of their own, and inputs are left out.
+    """The sums of a network; depthwise convolutions are a kind of their own; inputs and reshapes are left out.
 
     >>> image, out = (1, 3, 8, 8), (1, 4, 8, 8)
     >>> convolution = Operator("Conv", (0,), (out,), kernel=(1, 1), params=12, flops=1536)
@@ -41,7 +44,7 @@ def operator_sums(graph: OperatorGraph) -> Sums:
 def _summed(graph: OperatorGraph) -> Sums:
     sums: dict[str, tuple[int, int, int, int]] = {}
     for position, operator in enumerate(graph.operators):
-        if operator.kind == INPUT:
+        if operator.kind in _FREE:
             continue
         kind = DEPTHWISE if _is_depthwise(operator, graph) else operator.kind
         flops, memory, params, count = sums.get(kind, (0, 0, 0, 0))

@@ -42,13 +42,14 @@ class CostLayer:
         """(W,) what the layer adds to the logarithm of each weight; unknown factors are 1."""
         return np.asarray(np.append(self.log, 0.0)[incidence(weights, self.places)].sum(axis=1))
 
-    def variance(self, shares: np.ndarray, weights: Sequence[Weight], *, known: bool = True) -> np.ndarray:
-        """(n,) variance of the logarithm of each network's latency that this layer leaves.
+    def variances(self, shares: np.ndarray, weights: Sequence[Weight]) -> tuple[np.ndarray, np.ndarray]:
+        """Variances of the logarithm of each network's latency that this layer leaves, (n,) each.
+
+        The first is that of known factors, the second that of unknown ones.
 
         Args:
             shares: (n, W) the share of each weight in each network's latency.
             weights: W of them.
-            known: whether known factors count, or only the unknown ones.
         """
         places = dict(self.places)
         for weight in weights:
@@ -58,8 +59,7 @@ class CostLayer:
         exposure = _pooled(shares, incidence(weights, places), len(places))
         old, new = exposure[:, : len(self.log)], exposure[:, len(self.log) :]
         prior = np.array([self.spread.of(level) for level, _ in list(places)[len(self.log) :]])
-        variance = ((new * prior) ** 2).sum(axis=1)
-        return variance + np.einsum("nf,fg,ng->n", old, self.covariance, old) if known else variance
+        return np.einsum("nf,fg,ng->n", old, self.covariance, old), ((new * prior) ** 2).sum(axis=1)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class CostModel:
         layers: of costs; the first learned many networks, later ones adapt it to a few others.
         correction: the learned correction, if there were enough networks.
         noise: standard deviation of the logarithm of a label around the prediction, where all is known.
-        inflation: factor for the variance that comes from unknown costs, chosen on held-out groups of networks.
+        inflation: factor for the variance of what was learned, chosen on held-out groups of networks.
     """
 
     layers: tuple[CostLayer, ...]
@@ -54,6 +54,15 @@ class CostModel:
 
     def predict(self, table: KernelTable) -> tuple[np.ndarray, np.ndarray]:
         """(n,) predicted values, and (n,) standard deviations of their logarithms."""
+        value, known, unknown = self.variances(table)
+        return value, np.sqrt(self.noise**2 + self.inflation * known + unknown)
+
+    def variances(self, table: KernelTable) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(n,) predicted values, and the variances of their logarithms, (n,) each.
+
+        The first variance is that of what was learned, the second that of factors that no training network has. Noise
+        is in neither.
+        """
         base, corrections = self._base(table), self.corrections(table)
         factor = np.exp(corrections.mean(axis=0))
         value = table.per_network(base * factor)
@@ -62,14 +71,14 @@ class CostModel:
             shares = np.nan_to_num(parts / parts.sum(axis=1, keepdims=True))
         weights = weights_of(table.kinds)
         *earlier, last = self.layers
-        variance = last.variance(shares, weights)
+        known, unknown = last.variances(shares, weights)
         for layer in earlier:  # what the last layer learned corrects the known factors of earlier ones
-            variance += layer.variance(shares, weights, known=False)
+            unknown += layer.variances(shares, weights)[1]
         if len(corrections) > 1:
             with np.errstate(divide="ignore"):
                 members = np.stack([np.log(table.per_network(base * np.exp(member))) for member in corrections])
-            variance += np.nan_to_num(members.var(axis=0))
-        return value, np.sqrt(self.noise**2 + self.inflation * variance)
+            known += np.nan_to_num(members.var(axis=0))
+        return value, known, unknown
 
     def adapted(self, table: KernelTable, values: np.ndarray, *, evidence: float) -> CostModel:
         """The model with another layer, fitted to n measured networks of another device or family.

@@ -37,7 +37,7 @@ def inflation(
     values: np.ndarray,
     rng: np.random.Generator,
 ) -> CostModel:
-    """The model with the variance of its unknown costs inflated until 90 % intervals cover 90 % of a held-out group.
+    """The model with the variance of its costs inflated until 90 % intervals cover 90 % of a held-out group.
 
     Groups count alike, whatever their size. With fewer than three groups, random fifths are held out; with fewer than
     ten networks, nothing is changed.
@@ -61,9 +61,9 @@ def inflation(
         held = rng.permutation(np.flatnonzero(group == number))[:_MOST_HELD]
         learned = np.sort(rng.permutation(np.flatnonzero(group != number))[:_MOST_LEARNED])
         fitted = fit(learned)
-        value, log_std = fitted.predict(table.rows(held))
-        unknown = np.maximum(log_std**2 - fitted.noise**2, 1e-12)
-        needed.append((np.log(value / values[held]) ** 2 / WIDTH**2 - model.noise**2) / unknown)
+        value, known, unknown = fitted.variances(table.rows(held))
+        error = np.log(value / values[held]) / WIDTH
+        needed.append((error**2 - model.noise**2 - unknown) / np.maximum(known, 1e-12))
         weight.append(np.full(len(held), 1 / len(held)))
     factor, share = np.concatenate(needed), np.concatenate(weight)
     order = np.argsort(factor)

@@ -90,10 +90,12 @@ class KernelTable:
         dense, depthwise = self.has_role("convolution"), self.has_role("depthwise convolution")
         channels_in, channels_out = (self.column(name) for name in ("channels_in", "channels_out"))
         places = self.column("window") * self.column("positions") * self.column("groups")
+        exact = self.column("flops") / 2
+        simple = dense & (channels_in * channels_out * places == exact)  # not a transposed convolution, for example
         aligned = np.where(
-            dense,
+            simple,
             _up(channels_in) * _up(channels_out) * places,
-            np.where(depthwise, _up(channels_out) * places / self.column("groups"), self.column("flops") / 2),
+            np.where(depthwise, _up(channels_out) * places / self.column("groups"), exact),
         )
         unrolled = np.where(dense & (self.column("window") > 1), channels_in * places, 0.0)
         return (

@@ -74,15 +74,17 @@ class GraphSet:
     """G encoded graphs. Equal operators share a row of the table, as most networks are made of few different ones.
 
     Attributes:
+        node_counts, edge_counts: (G,) int64 in NumPy, on the CPU.
         table: (U, F) float32, features of the different operators.
         row: (T,) int64, the row of each node.
         degree: (T,) int64.
         source, target, reverse: (E,) int64, as in `Edges`, but numbered within each graph.
         first_node, first_edge: (G + 1,) int64.
         static: (G, S) float32.
-        node_counts, edge_counts: (G,) int64 in NumPy, on the CPU.
     """
 
+    node_counts: np.ndarray
+    edge_counts: np.ndarray
     table: Tensor
     row: Tensor
     degree: Tensor
@@ -92,8 +94,6 @@ class GraphSet:
     first_node: Tensor
     first_edge: Tensor
     static: Tensor
-    node_counts: np.ndarray
-    edge_counts: np.ndarray
 
     def __len__(self) -> int:
         return len(self.node_counts)
@@ -126,7 +126,7 @@ class GraphSet:
             *(np.array(row, dtype=np.int64), degree, source, target, reverse),
             *(_firsts(nodes), _firsts(edges), static_features(graphs)),
         )
-        return cls(*(torch.from_numpy(array).to(device) for array in arrays), nodes, edges)
+        return cls(nodes, edges, *(torch.from_numpy(array).to(device) for array in arrays))
 
     @classmethod
     def joined(cls, sets: Sequence[GraphSet], device: torch.device) -> GraphSet:
@@ -141,7 +141,7 @@ class GraphSet:
             *(torch.from_numpy(_firsts(counts)) for counts in (nodes, edges)),
             torch.cat([each.static for each in sets]),
         )
-        return cls(*(tensor.to(device) for tensor in tensors), nodes, edges)
+        return cls(nodes, edges, *(tensor.to(device) for tensor in tensors))
 
     def concatenated(self, order: Tensor) -> Concatenated:
         """The graphs at these (G,) positions, one after the other."""

@@ -17,8 +17,9 @@ class WholeNetworkConfig:
     warmup: share of the steps in which the learning rate rises linearly; then it falls linearly to 0.
     folds: parts of the labels that further fits leave out, whose relative errors give the deviation, up to 50 labels
         in all: 500 labels in 10 folds need one further fit. 0: no further fit, and a deviation of 0.
-    scaled: whether the network learns labels in units of their median. An untrained network predicts about 0.7, and
-        labels of another size cost it its first epochs. Otherwise it learns them as they are, as published.
+    scaled: whether the network learns labels in units of their first decile; otherwise as they are, as published. An
+        untrained network predicts about 0.7: far larger labels cost it its first epochs, and far smaller ones, whose
+        relative errors are huge, can drive all predictions to 0 for good.
     """
 
     epochs: int = 50

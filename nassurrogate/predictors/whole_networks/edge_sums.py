@@ -34,12 +34,12 @@ class Edges(NamedTuple):
 
 def neighbour_sum(weight: Tensor, x: Tensor, edges: Edges) -> Tensor:
     """For each node, the sum of its neighbours' rows times the weights of the edges. (E,), (N, d) → (N, d)."""
-    return cast(Tensor, _NeighbourSum.apply(weight, x, *edges))
+    return cast(Tensor, _NeighbourSum.apply(weight, x, *edges))  # type: ignore[no-untyped-call]
 
 
 def self_products(x: Tensor, edges: Edges) -> Tensor:
     """For each edge, the scalar product of its ends. (N, d) → (E,)."""
-    return cast(Tensor, _SelfProducts.apply(x, *edges))
+    return cast(Tensor, _SelfProducts.apply(x, *edges))  # type: ignore[no-untyped-call]
 
 
 def graph_sum(x: Tensor, first: Tensor, graph: Tensor) -> Tensor:
@@ -50,7 +50,7 @@ def graph_sum(x: Tensor, first: Tensor, graph: Tensor) -> Tensor:
         first: (G + 1,) int64, the first node of each graph, and N.
         graph: (N,) int64, the graph of each node.
     """
-    return cast(Tensor, _GraphSum.apply(x, first, graph))
+    return cast(Tensor, _GraphSum.apply(x, first, graph))  # type: ignore[no-untyped-call]
 
 
 def _bag_sums(rows: Tensor, x: Tensor, first: Tensor, weight: Tensor | None = None) -> Tensor:

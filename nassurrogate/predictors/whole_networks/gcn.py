@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
+
+from nassurrogate.graphs.operator_graph import Operator, OperatorGraph
 from nassurrogate.predictors.whole_networks.config import GcnConfig
 from nassurrogate.predictors.whole_networks.gcn_network import GcnNetwork
 from nassurrogate.predictors.whole_networks.plain_features import operator_features, static_features
@@ -26,11 +29,15 @@ class NetworkGCN(WholeNetworkPredictor[GcnConfig]):
     name = "nnlp-gcn"
     description = "NNLP, a GraphSAGE network on whole networks; fast: narrow, for the CPU; paper: as released"
     presets: ClassVar[Mapping[str, GcnConfig]] = {"fast": FAST, "paper": PAPER}
-    node_features = staticmethod(operator_features)
-    static_features = staticmethod(static_features)
 
     def _network(self) -> GcnNetwork:
         return GcnNetwork(self.config)
+
+    def _node_features(self, operators: Sequence[Operator]) -> np.ndarray:
+        return operator_features(operators)
+
+    def _static_features(self, graphs: Sequence[OperatorGraph]) -> np.ndarray:
+        return static_features(graphs)
 
     @property
     def _width(self) -> int:

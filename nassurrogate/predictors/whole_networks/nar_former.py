@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
+
+from nassurrogate.graphs.operator_graph import Operator, OperatorGraph
 from nassurrogate.predictors.whole_networks.config import NarFormerConfig
 from nassurrogate.predictors.whole_networks.nar_former_network import NarFormerNetwork
 from nassurrogate.predictors.whole_networks.predictor import WholeNetworkPredictor
@@ -35,11 +38,15 @@ class NarFormerV2Networks(WholeNetworkPredictor[NarFormerConfig]):
     name = "nar-former-v2-networks"
     description = "NAR-Former V2 on whole networks; fast: narrow, for the CPU; paper: as published"
     presets: ClassVar[Mapping[str, NarFormerConfig]] = {"fast": FAST, "paper": PAPER}
-    node_features = staticmethod(operator_tokens)
-    static_features = staticmethod(static_tokens)
 
     def _network(self) -> NarFormerNetwork:
         return NarFormerNetwork(self.config)
+
+    def _node_features(self, operators: Sequence[Operator]) -> np.ndarray:
+        return operator_tokens(operators)
+
+    def _static_features(self, graphs: Sequence[OperatorGraph]) -> np.ndarray:
+        return static_tokens(graphs)
 
     @property
     def _width(self) -> int:

@@ -84,7 +84,7 @@ def described(operator: Operator) -> tuple[object, ...]:
 
 def one_hot(code: np.ndarray) -> np.ndarray:
     """(U,) codes → (U, 32) float32."""
-    return np.eye(N_CODES, dtype=np.float32)[code]
+    return np.asarray(np.eye(N_CODES, dtype=np.float32)[code])
 
 
 def _values(operator: Operator) -> tuple[int, int, int, int, int, bool]:

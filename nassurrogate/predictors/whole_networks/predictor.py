@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,12 +13,12 @@ from torch import nn
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
-from nassurrogate.graphs.operator_graph import OperatorGraph
+from nassurrogate.graphs.operator_graph import Operator, OperatorGraph
 from nassurrogate.predictors.base import Predictor, Progress
 from nassurrogate.predictors.calibration import Calibration, Fold, HeldOut, split_folds
 from nassurrogate.predictors.training.steps import Schedule
 from nassurrogate.predictors.training.weights import checked_weights, seeded, structure
-from nassurrogate.predictors.whole_networks.batches import GraphSet, NodeFeatures, StaticFeatures
+from nassurrogate.predictors.whole_networks.batches import GraphSet
 from nassurrogate.predictors.whole_networks.config import WholeNetworkConfig
 from nassurrogate.predictors.whole_networks.training import train
 from nassurrogate.runtime.device import one_thread, torch_device
@@ -42,6 +42,8 @@ _NODES = 4096
 """Nodes of a batch that is scored, unless a single graph has more."""
 _DIGITS = 9
 """Significant digits of a prediction. In double precision the sums of a batch differ, with its size, after 13."""
+_UNIT_QUANTILE = 0.1
+"""Of the labels, is the unit in which a network learns them if its configuration says `scaled`."""
 _FINE_TUNING_EPOCHS = 50
 _FINE_TUNING_RATE = 0.3
 
@@ -58,8 +60,6 @@ class WholeNetworkPredictor(Predictor[ConfigT]):
 
     requires = NetworkSpace
     space: NetworkSpace
-    node_features: ClassVar[NodeFeatures]
-    static_features: ClassVar[StaticFeatures]
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
@@ -85,6 +85,14 @@ class WholeNetworkPredictor(Predictor[ConfigT]):
     def _network(self) -> nn.Module:
         """An untrained network: `GraphBatch` of G graphs → (G,) predictions above 0."""
 
+    @abstractmethod
+    def _node_features(self, operators: Sequence[Operator]) -> np.ndarray:
+        """U operators → (U, F) float32."""
+
+    @abstractmethod
+    def _static_features(self, graphs: Sequence[OperatorGraph]) -> np.ndarray:
+        """G graphs → (G, S) float32."""
+
     @property
     @abstractmethod
     def _width(self) -> int:
@@ -106,6 +114,9 @@ class WholeNetworkPredictor(Predictor[ConfigT]):
         """
         self._weights, self._constant, self._scoring = {}, None, None
         self._learn(graphs, rows, targets, self.config.schedule(len(rows)), progress)
+
+    def adapt(self, archs: Sequence[Architecture], targets: np.ndarray) -> None:
+        self.fine_tune(archs, targets)
 
     def fine_tune(
         self,
@@ -179,8 +190,7 @@ class WholeNetworkPredictor(Predictor[ConfigT]):
 
     def encoded_graphs(self, graphs: Sequence[OperatorGraph]) -> GraphSet:
         """Operator graphs, of any space, as inputs of the network, on the predictor's device."""
-        cls = type(self)
-        return GraphSet.of(graphs, cls.node_features, cls.static_features, torch_device(self.device))
+        return GraphSet.of(graphs, self._node_features, self._static_features, torch_device(self.device))
 
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         meta = {"calibration": self._calibration.as_dict()}
@@ -217,7 +227,7 @@ class WholeNetworkPredictor(Predictor[ConfigT]):
                 progress(1, 1)
             return
         if not self._weights:
-            self._unit = float(np.median(labels)) if self.config.scaled else 1.0
+            self._unit = float(np.quantile(labels, _UNIT_QUANTILE)) if self.config.scaled else 1.0
         n, n_folds = len(labels), self.config.folds
         folds = split_folds(n, self.seed, folds=n_folds, enough=_ENOUGH) if n_folds else []
         everything = Fold(np.arange(n), np.arange(0))

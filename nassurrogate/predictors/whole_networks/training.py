@@ -29,7 +29,8 @@ def train(
 ) -> None:
     """Minimise the mean of (ŷ/y − 1)² by Adam; the network keeps the last weights and is left in evaluation mode.
 
-    On a GPU each step replays a CUDA graph (see `captured_steps`). Equal arguments give equal weights on one machine,
+    On a GPU each step replays a CUDA graph (see `captured_steps`), in full single precision: TensorFloat-32 saves no
+    time, as the kernels are small. Equal arguments give equal weights on one machine,
     on the CPU and on a GPU. The process's generators are left as they were.
 
     Args:

@@ -24,15 +24,18 @@ from nassurrogate.spaces.base import ArchLike
 from nassurrogate.spaces.categorical.enumerable import EnumerableCategoricalSpace
 from nassurrogate.spaces.categorical.space import Slot
 from nassurrogate.spaces.macro.costs import CHOICES, FIXED_COSTS, IMAGE_SIDE, LAYER_COSTS, LAYERS, STAGES
+from nassurrogate.spaces.network_space import NetworkSpace
 
 if TYPE_CHECKING:
     import torch
+
+    from nassurrogate.graphs.operator_graph import OperatorGraph
 
 DATASET: Final = "cifar10"
 _DIGITS = re.compile(r"[012]{8}")
 
 
-class Macro(EnumerableCategoricalSpace):
+class Macro(EnumerableCategoricalSpace, NetworkSpace):
     """Eight layers of a MobileNet-like network with a choice of three blocks each.
 
     An architecture is named by eight digits, one per layer: 0 is the identity, 1 an inverted residual (MBConv) with
@@ -114,6 +117,13 @@ class Macro(EnumerableCategoricalSpace):
             if not (canonical and digit == "0" and layer.stride == 1)
         ]
         return CellGraph((INPUT, *names, OUTPUT), np.eye(len(names) + 2, k=1, dtype=np.uint8))
+
+    def operator_graph(self, arch: Architecture) -> OperatorGraph:
+        """The CIFAR-10 network (see `macro.expansion`)."""
+        from nassurrogate.spaces.macro.expansion import macro_network
+
+        digits = self.parse(arch).string
+        return macro_network([CHOICES[int(digit)] for digit in digits], digits)
 
     def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> dict[str, np.ndarray]:
         """Exact parameters and multiply-accumulates of the CIFAR-10 network, in millions; none for other data sets."""

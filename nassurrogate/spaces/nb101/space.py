@@ -23,9 +23,12 @@ from nassurrogate.spaces.nb101.all_cells import SHA256, SIZE, load_cells
 from nassurrogate.spaces.nb101.cell_codes import MAX_VERTICES, NO_OP, OPS, adjacency_of
 from nassurrogate.spaces.nb101.module_spec import ModuleSpec, checked_spec, parse_spec
 from nassurrogate.spaces.nb101.moves import edits
+from nassurrogate.spaces.network_space import NetworkSpace
 
 if TYPE_CHECKING:
     import networkx as nx
+
+    from nassurrogate.graphs.operator_graph import OperatorGraph
 
 EDGE_GENES = tuple((x, y) for y in range(1, MAX_VERTICES) for x in range(y))
 GENES = (
@@ -37,7 +40,7 @@ _HASH_BYTES = 16
 _FORMS = "its official hash, a module spec as JSON, its canonical key, or its index"
 
 
-class NB101(CellSpace):
+class NB101(CellSpace, NetworkSpace):
     """Cells with one of three operations on every inner vertex.
 
     An architecture is named by its official module hash. It is also parsed from a module spec (JSON of the matrix and
@@ -188,6 +191,12 @@ class NB101(CellSpace):
 
     def graph(self, arch: Architecture, *, canonical: bool = True) -> CellGraph:
         return self._graph(self.index(arch), "canonical_" if canonical else "")
+
+    def operator_graph(self, arch: Architecture) -> OperatorGraph:
+        """The network that is trained on CIFAR-10 (see `nb101.expansion`)."""
+        from nassurrogate.spaces.nb101.expansion import nb101_network
+
+        return nb101_network(self.graph(arch, canonical=False), self.parse(arch).string)
 
     def from_graph(self, graph: CellGraph) -> Architecture:
         """The cell of a graph, for any order of its inner nodes. Raises `InputError` if it is not a cell."""

@@ -19,9 +19,12 @@ from nassurrogate.spaces.base import ArchLike, Gene
 from nassurrogate.spaces.enumerable import CellSpace, check_sample_size
 from nassurrogate.spaces.gene_codes import checked_codes
 from nassurrogate.spaces.nb201.costs import INPUT_SHAPES, network_macs, network_params
+from nassurrogate.spaces.network_space import NetworkSpace
 
 if TYPE_CHECKING:
     import networkx as nx
+
+    from nassurrogate.graphs.operator_graph import OperatorGraph
 
 OPS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -45,7 +48,7 @@ def _adjacency() -> np.ndarray:
 ADJACENCY = _adjacency()
 
 
-class NB201(CellSpace):
+class NB201(CellSpace, NetworkSpace):
     """Four nodes with one of five operations on each of six edges; node 0 is the cell's input, node 3 its output.
 
     An architecture is named by its official string or its official index. The indices number the cells of
@@ -147,6 +150,12 @@ class NB201(CellSpace):
         if canonical:
             return self._canonical_graphs[self.index(arch)]
         return CellGraph((INPUT, *self.to_ops(arch), OUTPUT), ADJACENCY)
+
+    def operator_graph(self, arch: Architecture) -> OperatorGraph:
+        """The network that is trained on CIFAR-10 (see `nb201.expansion`)."""
+        from nassurrogate.spaces.nb201.expansion import nb201_network
+
+        return nb201_network(list(zip(EDGES, self.to_ops(arch), strict=True)), self.parse(arch).string)
 
     def from_graph(self, graph: CellGraph) -> Architecture:
         """The cell of a raw operation-on-node graph, for any order of its six inner nodes."""

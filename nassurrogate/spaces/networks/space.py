@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Networks(NetworkSpace):
         """Whether it is one network: a `torch.nn.Sequential` is one, although one can iterate over it."""
         return isinstance(archs, os.PathLike | OperatorGraph) or is_module(archs) or is_proto(archs) or is_single(archs)
 
-    def parse(self, arch: ArchLike | Any) -> Architecture:
+    def parse(self, arch: ArchLike) -> Architecture:
         if isinstance(arch, Architecture):
             own = self._own(arch)
             return own if isinstance(own, Network) else self.parse_printed(own.string)

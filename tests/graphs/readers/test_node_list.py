@@ -201,6 +201,32 @@ def test_a_malformed_node_is_refused_in_one_line(node: int, place: int, value: A
     assert "\n" not in str(caught.value)
 
 
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 20) | st.sampled_from(["Conv", "BN", "Split", "mul", "SAME"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["k", "s", "p", "cin"]), inner),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_whatever_a_list_holds_it_is_read_or_refused(data: st.DataObject) -> None:
+    nodes = deepcopy(SMALL)
+    for _ in range(data.draw(st.integers(1, 3))):
+        node = nodes[data.draw(st.integers(0, len(nodes) - 1))]
+        place = data.draw(st.integers(0, 3))
+        if isinstance(node[place], list) and node[place] and data.draw(st.booleans()):
+            node[place][data.draw(st.integers(0, len(node[place]) - 1))] = data.draw(_json)
+        elif place == 0:
+            node[0] = data.draw(st.sampled_from([other[0] for other in SMALL] + ["Split", "Transpose", "mul"]))
+        else:
+            node[place] = data.draw(_json)
+    try:
+        graph = read(nodes)
+    except InputError:
+        return
+    assert graph == OperatorGraph(simplified(graph.operators))
+
+
 @pytest.mark.parametrize("nodes", [None, {}, [], "Conv", [[]], [SMALL[1]], [3], [[*SMALL[0], 1]], [SMALL[0]] * 100_001])
 def test_what_is_no_list_of_nodes_is_refused(nodes: Any) -> None:
     with pytest.raises(InputError):

@@ -66,12 +66,12 @@ def test_flops_and_params_are_those_of_pytorch(name: str) -> None:
 
 
 def _folded_away(module: nn.Module) -> int:
-    """Parameters that vanish into convolutions: one per channel, whose other becomes the bias, or both if there is one."""
+    """Parameters that vanish as batch norms become a bias: one per channel, or both where there is a bias already."""
     leaves = [part for part in module.modules() if not list(part.children())]
     saved = 0
-    for before, norm in pairwise(leaves):  # in all networks here, what is listed next is what runs next
-        if isinstance(norm, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
-            saved += norm.num_features * (1 if before.bias is None else 2)
+    for conv, norm in pairwise(leaves):  # what is listed next runs next, or has another width
+        if isinstance(norm, nn.BatchNorm2d) and getattr(conv, "out_channels", 0) == norm.num_features:
+            saved += norm.num_features * (1 if conv.bias is None else 2)
     return saved
 
 
@@ -108,8 +108,8 @@ def assert_same_in_onnx(name: str, folder: Path, *, dynamo: bool = False) -> Non
 def test_exported_graph_is_the_recorded_one(name: str) -> None:
     module = without_data(name)
     copied = Copy(module)
-    build, outputs = translate(export(copied, copied.inputs([IMAGE], [torch.float32])))
-    assert simplified(build.operators, outputs, build.values) == list(read_torch(module).operators)
+    translation = translate(export(copied, copied.inputs([IMAGE], [torch.float32])))
+    assert simplified(*translation) == list(read_torch(module).operators)
 
 
 def test_a_network_reads_the_same_on_every_device_and_in_every_type() -> None:

@@ -56,7 +56,7 @@ CHAINS = Chains("chains", {f"width{place}": [32, 128, 256, 512, 1024] for place 
 
 def additive_latency_ms(graph: OperatorGraph) -> float:
     """A tenth of a millisecond per operator, and a time for each operation and byte."""
-    return 0.1 * len(graph) + graph.flops / 2e6 + graph.memory_bytes / 1e6
+    return 0.1 * len(graph) + graph.flops / 1e9 + graph.memory_bytes / 1e7
 
 
 def random_graph(n_operators: int, seed: int) -> OperatorGraph:

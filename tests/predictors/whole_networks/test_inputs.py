@@ -129,3 +129,16 @@ def test_equal_operators_share_a_row():
     graphs = GraphSet.of([chain([8] * 10), chain([8] * 12)], operator_tokens, static_tokens, CPU)
     assert len(graphs.row) > 50
     assert len(graphs.table) == 4  # input, convolution, activation, addition: a token has no input channels
+
+
+def test_joined_sets_are_those_of_all_graphs():
+    graphs = [random_graph(n, n) for n in (4, 9, 1, 30)]
+    whole = GraphSet.of(graphs, operator_tokens, static_tokens, CPU)
+    parts = [GraphSet.of(some, operator_tokens, static_tokens, CPU) for some in (graphs[:1], graphs[1:])]
+    for one, other in zip(_flat(GraphSet.joined(parts, CPU)), _flat(whole), strict=True):
+        assert (one == other).all()
+
+
+def _flat(graphs: GraphSet) -> list[torch.Tensor]:
+    batch = graphs.batch([3, 0, 2, 1])
+    return [batch.x, batch.degree, *batch.edges, batch.first, batch.graph, batch.static]

@@ -14,7 +14,7 @@ from nassurrogate.predictors.calibration import WIDTH
 from nassurrogate.predictors.whole_networks.gcn import NetworkGCN
 from nassurrogate.predictors.whole_networks.nar_former import NarFormerV2Networks
 from nassurrogate.predictors.whole_networks.predictor import WholeNetworkPredictor
-from nassurrogate.spaces import get_space
+from nassurrogate.spaces import CategoricalSpace
 from tests.predictors.whole_networks.chains import CHAINS, additive_latency_ms, chain
 
 CLASSES = [NarFormerV2Networks, NetworkGCN]
@@ -30,7 +30,7 @@ def random_chains(n: int, seed: int) -> tuple[list[OperatorGraph], np.ndarray]:
     rng = np.random.default_rng(seed)
     graphs = []
     for _ in range(n):
-        width = int(rng.choice([8, 16, 24, 32]))
+        width = int(rng.choice([64, 128, 192, 256]))
         widths = [int(x) for x in np.where(rng.random(int(rng.integers(2, 13))) < 0.7, width, width * 2)]
         graphs.append(chain(widths, rng.choice([1, 3, 5], len(widths)).tolist()))
     return graphs, np.array([additive_latency_ms(graph) for graph in graphs])
@@ -59,11 +59,11 @@ def test_the_preset_fast_learns_a_sum_over_operators(cls, epochs, better):
 @pytest.mark.parametrize("cls", CLASSES)
 def test_fine_tuning_adapts_to_another_device(cls):
     archs, latency_ms = sampled(90)
-    predictor = make(cls, **TINY | {"epochs": 20})
+    predictor = make(cls, **TINY | {"epochs": 40})
     predictor.fit(archs[:60], latency_ms[:60])
     slower = 1.8 * latency_ms
     before = error_pct(predictor.predict(archs[80:])[0], slower[80:])
-    predictor.fine_tune(archs[60:80], slower[60:80])
+    predictor.adapt(archs[60:80], slower[60:80])
     assert error_pct(predictor.predict(archs[80:])[0], slower[80:]) < before / 2
 
 
@@ -85,7 +85,7 @@ def test_deviations_grow_with_the_prediction_and_cover_unseen_labels():
     mean, std = predictor.predict(archs[100:])
     assert 0.7 <= np.mean(np.abs(mean - noisy[100:]) <= WIDTH * std) <= 1.0
     assert (np.diff(std[np.argsort(mean)]) >= 0).all()
-    assert (std < 2 * mean).all()
+    assert (std < mean).all()
     predictor = make(NetworkGCN, **TINY)
     predictor.fit(archs[:20], noisy[:20])
     assert (predictor.predict(archs)[1] == 0).all()  # folds=0: no further fits, no deviation
@@ -98,7 +98,7 @@ def test_a_saved_state_predicts_the_same_and_holds_no_labels(cls):
     predictor.fit(archs, latency_ms)
     tensors, meta = predictor.state()
     assert all(name.startswith("weights.") for name in tensors if name != "unit")
-    assert tensors["unit"].tolist() == [np.median(latency_ms)]
+    assert tensors["unit"].tolist() == [np.quantile(latency_ms, 0.1)]
     restored = make(cls, **TINY | {"folds": 2})
     restored.load_state(tensors, json.loads(json.dumps(meta)))
     for before, after in zip(predictor.predict(archs), restored.predict(archs), strict=True):
@@ -122,7 +122,7 @@ def test_a_failed_load_keeps_the_fit():
     predictor.fit(archs, latency_ms)
     before = predictor.predict(archs)[0]
     tensors, meta = predictor.state()
-    name = next(iter(tensors))
+    name = next(name for name in tensors if name.startswith("weights."))
     with pytest.raises(InputError, match="are missing, expected float32"):
         predictor.load_state({key: value for key, value in tensors.items() if key != name}, meta)
     assert (predictor.predict(archs)[0] == before).all()
@@ -138,7 +138,7 @@ def test_targets_are_above_0(worst):
 def test_a_rate_that_diverges_is_named():
     archs, latency_ms = sampled(20)
     with pytest.raises(InputError, match="the learning rate of 1000 may be too high"):
-        make(NarFormerV2Networks, **TINY | {"learning_rate": 1e3, "epochs": 200}).fit(archs, latency_ms * 1e-30)
+        make(NarFormerV2Networks, **TINY | {"learning_rate": 1e3, "scaled": False}).fit(archs, latency_ms * 1e-30)
 
 
 def test_equal_seeds_give_equal_weights_and_many_graphs_are_scored_in_pieces():
@@ -166,5 +166,5 @@ def test_a_missing_device_is_refused_before_the_fit(cls, monkeypatch):
 
 
 def test_other_spaces_are_refused():
-    with pytest.raises(InputError, match="'nnlp-gcn' works on spaces of the kind NetworkSpace, but space 'nb201'"):
-        NetworkGCN(get_space("nb201"))
+    with pytest.raises(InputError, match="'nnlp-gcn' works on spaces of the kind NetworkSpace, but space 'plain'"):
+        NetworkGCN(CategoricalSpace("plain", {"kernel": [3, 5]}))

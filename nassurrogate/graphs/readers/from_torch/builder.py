@@ -146,6 +146,24 @@ class Builder:
             self.values[position] = tuple(values)
         return [Computed(position, slot, shape) for slot, shape in enumerate(shapes)]
 
+    def finished(self, outputs: Sequence[Computed]) -> list[Operator]:
+        """The operators, without the last results of each that neither an operator nor the network's outputs read."""
+        last: dict[int, int] = {}
+        for output in outputs:
+            last[output.position] = max(last.get(output.position, 0), output.slot)
+        for position in range(len(self.operators) - 1, -1, -1):
+            if position in last:  # what nothing needs reads nothing
+                operator = self.operators[position]
+                slots = operator.input_slots or (0,) * len(operator.inputs)
+                for source, slot in zip(operator.inputs, slots, strict=True):
+                    last[source] = max(last.get(source, 0), slot)
+        return [
+            operator._replace(output_shapes=operator.output_shapes[: last[position] + 1])
+            if position in last
+            else operator
+            for position, operator in enumerate(self.operators)
+        ]
+
     def elementwise(self, kind: str, operands: Sequence[Operand], shape: Shape) -> Computed:
         """Add an operator on single numbers. Constant tensors count as parameters, scalars do not."""
         scalars = [scalar_of(operand) for operand in operands]

@@ -72,7 +72,7 @@ _BINARY = {
     "logical_or": "Or",
     "logical_xor": "Xor",
 }
-_REVERSED = {"rsub": "Sub", "rdiv": "Div", "rpow": "Pow"}
+_REVERSED = {"rsub": "Sub", "rpow": "Pow"}
 
 
 @register(ELEMENTWISE, *_UNARY)
@@ -96,6 +96,13 @@ def _reversed(build: Builder, call: Call) -> Computed:
     return build.elementwise(_REVERSED[call.name], [call.get(1, "other"), call.source], call.shape)
 
 
+@register(ELEMENTWISE, "rdiv")
+def _reversed_division(build: Builder, call: Call) -> Computed:
+    """As torch computes it: the reciprocal, times the other."""
+    inverse = build.add("Reciprocal", [call.source], call.source.shape)
+    return build.elementwise("Mul", [inverse, call.get(1, "other")], call.shape)
+
+
 @register(ELEMENTWISE, "ne")
 def _unequal(build: Builder, call: Call) -> Computed:
     found = build.elementwise("Equal", [call.source, call.get(1, "other")], call.shape)
@@ -111,12 +118,12 @@ def _floor_divide(build: Builder, call: Call) -> Computed:
 
 @register(ELEMENTWISE, "square")
 def _square(build: Builder, call: Call) -> Computed:
-    return build.elementwise("Pow", [call.source, 2.0], call.shape)
+    return build.elementwise("Mul", [call.source, call.source], call.shape)
 
 
 @register(ELEMENTWISE, "rsqrt")
 def _inverse_root(build: Builder, call: Call) -> Computed:
-    return build.add("Reciprocal", [build.add("Sqrt", [call.source], call.shape)], call.shape)
+    return build.elementwise("Div", [1.0, build.add("Sqrt", [call.source], call.shape)], call.shape)
 
 
 @register(ELEMENTWISE, "logsigmoid", "log_sigmoid")

@@ -47,11 +47,6 @@ def _lrn(build: Builder, call: Call) -> Computed:
     return build.add("LRN", [call.source], call.shape)
 
 
-@register(LAYERS, "normalize")
-def _unit_length(build: Builder, call: Call) -> Computed:
-    return build.add("LpNormalization", [call.source], call.shape)
-
-
 def _spatial(call: Call) -> int:
     """Number of axes that a pool works on, by its name."""
     return next(n for n in (1, 2, 3) if f"{n}d" in call.name)
@@ -92,14 +87,13 @@ def _adaptive_pool(build: Builder, call: Call) -> Any:
     average = "avg" in call.name
     if before == after:
         return call.source
-    if after == (1,) * axes:
-        found = build.add("GlobalAveragePool" if average else "GlobalMaxPool", [call.source], call.shape)
-        return [found, found] if len(call.shapes) > 1 else found
+    if after == (1,) * axes and average:
+        return build.add("GlobalAveragePool", [call.source], call.shape)
     if all(a % b == 0 for a, b in zip(before, after, strict=True)):
         kernel = tuple(a // b for a, b in zip(before, after, strict=True))
         kind = "AveragePool" if average else "MaxPool"
         return _pooled(build, call, kind, kernel, kernel, (0, 0) * axes, (1,) * axes)
-    found = build.add("AdaptiveAveragePool" if average else "AdaptiveMaxPool", [call.source], call.shape)
+    found = build.add("AdaptiveAveragePool" if average else f"torch.{call.name}", [call.source], call.shape)
     return [found, found] if len(call.shapes) > 1 else found
 
 
@@ -138,7 +132,8 @@ def _variance(build: Builder, call: Call) -> Any:
     correction = call.get(-1, "correction", int(flags[0]) if flags else 1)
     count = size_of(x.shape) // size_of(kept)
     if correction and count > correction:
-        found = build.elementwise("Mul", [found, count / (count - correction)], call.shape)
+        found = build.elementwise("Mul", [found, count], call.shape)
+        found = build.elementwise("Div", [found, count - correction], call.shape)
     if call.name.startswith("std"):
         found = build.add("Sqrt", [found], call.shape)
     return [found, build.reshape(mean, call.shapes[1])] if len(call.shapes) > 1 else found
@@ -168,7 +163,11 @@ def _to_space(build: Builder, call: Call) -> Computed:
 
 @register(LAYERS, "pixel_unshuffle")
 def _to_depth(build: Builder, call: Call) -> Computed:
-    return build.add("SpaceToDepth", [call.source], call.shape)
+    *before, channels, height, width = call.source.shape
+    factor = call.get(1, "downscale_factor")
+    blocks = build.reshape(call.source, (*before, channels, height // factor, factor, width // factor, factor))
+    n = len(before)
+    return build.reshape(build.transpose(blocks, [*range(n + 1), n + 2, n + 4, n + 1, n + 3]), call.shape)
 
 
 @register(LAYERS, "grid_sample", "grid_sampler", "grid_sampler_2d")

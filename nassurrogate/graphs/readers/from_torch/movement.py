@@ -23,21 +23,10 @@ MOVEMENT: dict[str, Handler] = {}
 
 @register(
     MOVEMENT,
-    *(
-        "contiguous",
-        "clone",
-        "detach",
-        "detach_copy",
-        "alias",
-        "data",
-        "real",
-        "positive",
-        "requires_grad",
-        "lift_fresh",
-    ),
+    *("contiguous", "clone", "detach", "detach_copy", "alias", "data", "real", "positive", "requires_grad"),
     *("to", "type", "type_as", "float", "double", "half", "bfloat16", "int", "long", "short", "bool", "cuda", "cpu"),
-    *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout", "feature_dropout"),
-    *("lift_fresh_copy", "identity", "convert_element_type", "as_subclass", "resolve_conj", "resolve_neg"),
+    *("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"),
+    *("lift_fresh", "lift_fresh_copy", "identity", "as_subclass", "resolve_conj", "resolve_neg"),
 )
 def _same(build: Builder, call: Call) -> Any:
     return [call.source] * len(call.shapes) if len(call.shapes) > 1 else call.source
@@ -222,9 +211,8 @@ def _copy(build: Builder, call: Call) -> Any:
 @register(MOVEMENT, "flip")
 def _flip(build: Builder, call: Call) -> Computed:
     axes = [axis % len(call.shape) for axis in call.integers(1, "dims") or ()]
-    return build.add(
-        "Slice", [call.source], call.shape, values=[-1.0 if n in axes else 1.0 for n in range(len(call.shape))]
-    )
+    cuts = [(axis, call.shape[axis] - 1, -1, -1) for axis in axes]
+    return build.add("Slice", [call.source], call.shape, values=[float(n) for cut in cuts for n in cut])
 
 
 @register(MOVEMENT, "roll")

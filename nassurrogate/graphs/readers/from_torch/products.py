@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from nassurrogate.graphs.operator_costs import conv_flops, conv_transpose_flops, matmul_flops
@@ -131,10 +132,10 @@ def _einsum(build: Builder, call: Call) -> Computed:
         letters.update({letter: max(size, letters.get(letter, 1)) for letter, size in zip(named, sizes, strict=False)})
         if "..." in labels:
             letters["..."] = max(size_of(shape) // max(size_of(tuple(sizes)), 1), letters.get("...", 1))
-    multiplications = max(len(operands) - 1, 0)
-    flops = 2 * multiplications * size_of(tuple(letters.values()))
-    linear = sum(isinstance(operand, Constant) for operand in operands) == 1 and len(operands) == 2
-    return build.add("Gemm" if linear else "MatMul", operands, call.shape, flops=flops)
+    flops = 2 * (len(operands) - 1) * size_of(tuple(letters.values()))
+    is_layer = len(operands) == 2 and any(isinstance(operand, Constant) for operand in operands)
+    kind = "Einsum" if len(operands) == 1 else "Gemm" if is_layer else "MatMul"
+    return build.add(kind, operands, call.shape, flops=flops)
 
 
 @register(PRODUCTS, "scaled_dot_product_attention")
@@ -158,36 +159,69 @@ def _attention(build: Builder, call: Call) -> Computed:
 
 @register(PRODUCTS, "lstm", "gru", "rnn_tanh", "rnn_relu")
 def _recurrent(build: Builder, call: Call) -> list[Computed]:
-    """All layers of a recurrent module as one operator."""
-    lists = [arg for arg in call.args if isinstance(arg, tuple | list) and arg]
-    weights = [x for x in lists[-1] if isinstance(x, Constant)]
-    states = [x for arg in call.args[1:] for x in (arg if isinstance(arg, tuple | list) else [arg])]
-    inputs = [call.source, *(x for x in states if isinstance(x, Computed))]
-    steps = size_of(call.source.shape[:-1])
-    matrices = sum(size_of(weight.shape) for weight in weights if len(weight.shape) == 2)
-    kind = {"lstm": "LSTM", "gru": "GRU"}.get(call.name, "RNN")
+    """One operator per layer, as in ONNX: (steps, directions, batch, hidden) and (directions, batch, hidden)."""
+    x: Computed = call.source
+    if isinstance(call.args[-1], tuple | list):
+        return _packed(build, call)
+    states = call.args[1] if isinstance(call.args[1], tuple | list) else [call.args[1]]
+    weights, (layers, bidirectional, by_batch) = call.args[2], (call.args[4], call.args[7], call.args[8])
+    kind = _RECURRENT[call.name]
+    directions, per_layer = 1 + bidirectional, len(weights) // layers
+    if len(x.shape) == 2:
+        x = build.reshape(x, (x.shape[0], 1, x.shape[1]))
+    elif by_batch:
+        x = build.transpose(x, [1, 0, 2])
+    steps, batch = x.shape[:2]
+    last = [(directions, batch, shape[-1]) for shape in call.shapes[1:]]
+    hidden = call.shapes[0][-1] // directions
+    ends: list[list[Computed]] = []
+    for layer in range(layers):
+        read = weights[layer * per_layer : (layer + 1) * per_layer]
+        all_steps, *end = build.add_many(
+            kind,
+            [x, *(state for state in states if isinstance(state, Computed))],
+            [(steps, directions, batch, hidden), *last],
+            **_weights(read, steps * batch),
+        )
+        ends.append(end)
+        if directions > 1:
+            all_steps = build.transpose(all_steps, [0, 2, 1, 3])
+        x = build.reshape(all_steps, (steps, batch, directions * hidden))
+    if len(call.shapes[0]) == 3 and by_batch:
+        x = build.transpose(x, [1, 0, 2])
+    stacked = [
+        build.add("Concat", parts, (layers * directions, *parts[0].shape[1:])) for parts in zip(*ends, strict=True)
+    ]
+    joined = stacked if layers > 1 else ends[0]
+    return [build.reshape(found, shape) for found, shape in zip([x, *joined], call.shapes, strict=True)]
+
+
+_RECURRENT = {"lstm": "LSTM", "gru": "GRU", "rnn_tanh": "RNN", "rnn_relu": "RNN"}
+
+
+def _packed(build: Builder, call: Call) -> list[Computed]:
+    """A recurrent module on sequences of several lengths, as one operator."""
+    weights = call.args[3]
     return build.add_many(
-        kind,
-        inputs,
-        call.shapes,
-        params=sum(size_of(weight.shape) for weight in weights),
-        bias=any(len(weight.shape) == 1 for weight in weights),
-        flops=2 * steps * matrices,
+        _RECURRENT[call.name], [call.source], call.shapes, **_weights(weights, size_of(call.source.shape[:-1]))
     )
 
 
-@register(PRODUCTS, "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+def _weights(weights: Sequence[Constant], tokens: int) -> dict[str, Any]:
+    """Fields that tell of the weights of a recurrent operator, each of which is read for all tokens."""
+    return {
+        "params": sum(weight.learned for weight in weights),
+        "bias": any(len(weight.shape) == 1 for weight in weights),
+        "flops": 2 * tokens * sum(size_of(weight.shape) for weight in weights if len(weight.shape) == 2),
+    }
+
+
+@register(PRODUCTS, *(f"{name}_cell" for name in _RECURRENT))
 def _cell(build: Builder, call: Call) -> list[Computed] | Computed:
     """One step of a recurrent module."""
-    flat = [x for arg in call.args for x in (arg if isinstance(arg, tuple | list) else [arg])]
+    states = call.args[1] if isinstance(call.args[1], tuple | list) else [call.args[1]]
     weights = [x for x in call.args[2:] if isinstance(x, Constant)]
-    batch = size_of(call.source.shape[:-1])
-    found = build.add_many(
-        {"lstm_cell": "LSTM", "gru_cell": "GRU"}.get(call.name, "RNN"),
-        [x for x in flat if isinstance(x, Computed)],
-        call.shapes,
-        params=sum(size_of(weight.shape) for weight in weights),
-        bias=any(len(weight.shape) == 1 for weight in weights),
-        flops=2 * batch * sum(size_of(weight.shape) for weight in weights if len(weight.shape) == 2),
-    )
+    read = [call.source, *(state for state in states if isinstance(state, Computed))]
+    kind = _RECURRENT[call.name.removesuffix("_cell")]
+    found = build.add_many(kind, read, call.shapes, **_weights(weights, size_of(call.source.shape[:-1])))
     return found if len(found) > 1 else found[0]

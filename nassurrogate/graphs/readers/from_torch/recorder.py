@@ -154,8 +154,10 @@ class _Recorder(TorchFunctionMode):
         found = self._nodes.get(id(tensor))
         if found is not None:
             return found
-        constant = self._constants[id(tensor)][1] if id(tensor) in self._constants else tensor
-        if isinstance(constant, FakeTensor):
+        constant = tensor
+        if id(tensor) in self._constants:
+            constant = self._constants[id(tensor)][1]
+        elif isinstance(tensor, FakeTensor):
             raise UnreadableError("it makes tensors in code that torch does not show, such as a scripted function")
         node = self._graph.create_node("get_attr", f"constant_{len(self._nodes)}")
         node.meta["constant"] = constant

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import fx
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils import _pytree as pytree
 
-from nassurrogate.graphs.operator_graph import Shape, size_of
+from nassurrogate.errors import one_line
+from nassurrogate.graphs.operator_graph import Operator, Shape, size_of
 from nassurrogate.graphs.readers.from_torch.builder import (
     UNKNOWN,
     Builder,
@@ -24,6 +27,9 @@ from nassurrogate.graphs.readers.from_torch.movement import MOVEMENT
 from nassurrogate.graphs.readers.from_torch.names import operation_name
 from nassurrogate.graphs.readers.from_torch.products import PRODUCTS
 from nassurrogate.graphs.readers.from_torch.recorder import UnreadableError
+from nassurrogate.graphs.simplification import Values
+
+logger = logging.getLogger(__name__)
 
 HANDLERS: dict[str, Handler] = {**PRODUCTS, **LAYERS, **ELEMENTWISE, **MOVEMENT}
 """How each operation of torch is written in operators."""
@@ -39,14 +45,22 @@ _FITTED = frozenset(("expand_as", "view_as", "reshape_as", "type_as", "to"))
 """Operations that read nothing but the shape and the type of their second input."""
 
 
-def translate(graph: fx.Graph) -> tuple[Builder, list[int]]:
-    """The operators of a graph, and the positions of those whose outputs it returns.
+class Translation(NamedTuple):
+    """What `simplified` reads: operators, the positions of those that the network returns, and their constants."""
+
+    operators: list[Operator]
+    outputs: list[int]
+    values: dict[int, Values]
+
+
+def translate(graph: fx.Graph) -> Translation:
+    """The operators of a graph.
 
     Raises `UnreadableError` for shapes that depend on numbers.
     """
     build = Builder()
     results: dict[fx.Node, Any] = {}
-    outputs: list[int] = []
+    outputs: list[Computed] = []
     for node in graph.nodes:
         if node.op == "placeholder":
             results[node] = build.input(_shapes(node)[0])
@@ -54,10 +68,10 @@ def translate(graph: fx.Graph) -> tuple[Builder, list[int]]:
             results[node] = _constant(node) if isinstance(node.meta.get("val"), torch.Tensor) else None
         elif node.op == "output":
             returned = [results.get(x) for x in pytree.tree_leaves(node.args) if isinstance(x, fx.Node)]
-            outputs = [x.position for x in returned if isinstance(x, Computed)]
+            outputs = [x for x in returned if isinstance(x, Computed)]
         else:
             results[node] = _translated(build, node, results)
-    return build, outputs
+    return Translation(build.finished(outputs), [x.position for x in outputs], build.values)
 
 
 def _translated(build: Builder, node: fx.Node, results: dict[fx.Node, Any]) -> Any:
@@ -73,47 +87,14 @@ def _translated(build: Builder, node: fx.Node, results: dict[fx.Node, Any]) -> A
     if name in _MADE_FROM_SHAPES or fits_another or not any(isinstance(x, Computed) for x in tensors):
         return _folded(call, tensors)
     handler = HANDLERS.get(name)
-    # A constant in place of what an operation usually computes on, such as a learned query, may suit no handler.
-    if handler is not None and (isinstance(call.source, Computed | list | tuple) or name in _ANY_SOURCE):
-        return handler(build, call)
+    if handler is not None:
+        try:
+            return handler(build, call)
+        except (AttributeError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+            # Called in a rare way, which counts as an unknown operation.
+            logger.debug("%s is not called as expected: %s", name, one_line(error))
     found = build.add_many(f"torch.{name}", tensors, call.shapes)
     return found if len(found) > 1 else found[0]
-
-
-_ANY_SOURCE = frozenset(
-    (
-        *(
-            "add",
-            "sub",
-            "mul",
-            "div",
-            "pow",
-            "rsub",
-            "rdiv",
-            "rpow",
-            "floor_divide",
-            "rfloor_divide",
-            "remainder",
-            "fmod",
-        ),
-        *("maximum", "minimum", "max", "min", "eq", "ne", "gt", "ge", "lt", "le", "where", "masked_fill"),
-        *("logical_and", "logical_or", "logical_xor", "addcmul", "addcdiv", "lerp"),
-        *("matmul", "rmatmul", "addmm", "baddbmm", "addbmm", "einsum", "scaled_dot_product_attention"),
-        *(
-            "conv1d",
-            "conv2d",
-            "conv3d",
-            "embedding",
-            "index_select",
-            "index",
-            "gather",
-            "getitem",
-            "setitem",
-            "index_put",
-        ),
-    )
-)
-"""Operations whose first argument may be a constant."""
 
 
 def _folded(call: Call, tensors: list[Any]) -> Any:
@@ -129,8 +110,9 @@ def _constant(node: fx.Node) -> Constant:
     tensor = node.meta["val"]
     original = node.meta.get("constant")
     number = UNKNOWN
-    if isinstance(original, torch.Tensor) and original.numel() == 1 and not original.is_meta:
-        number = float(original.detach().abs() if original.is_complex() else original.detach())
+    is_known = isinstance(original, torch.Tensor) and not original.is_meta and not isinstance(original, FakeTensor)
+    if isinstance(original, torch.Tensor) and is_known and original.numel() == 1 and not original.is_complex():
+        number = float(original.detach())
     is_number = tensor.is_floating_point() or tensor.is_complex() or tensor.dtype in (torch.int8, torch.uint8)
     return Constant(tuple(tensor.shape), tensor.numel() if is_number else 0, number)
 

@@ -25,6 +25,8 @@ _OTHERS: Final = {
 }
 """Operators without attributes."""
 _OPS: Final = (*_CONVOLUTIONS, *_POOLS, "Dense", "Split", *_OTHERS)
+_N_INPUTS: Final = {"Input": (0, 0), "add": (1, 2), "mul": (1, 2), "Concat": (1, 1000)}
+"""The least and the most inputs of operators that do not have exactly one."""
 _MOST_NODES = 100_000
 _MOST_LENGTH = 1 << 24
 """Of one axis of a tensor, a kernel or a stride."""
@@ -93,8 +95,9 @@ def _checked(nodes: list[Any]) -> list[Any]:
             raise InputError(f"the attributes of node {number} are an object, got {brief(attributes)}")
         if not isinstance(inputs, list) or not all(type(x) is int and 0 <= x < number for x in inputs):
             raise InputError(f"node {number} reads a list of nodes before it, got {brief(inputs)}")
-        if bool(inputs) == (op == "Input"):
-            raise InputError(f"node {number} ({op}) has {len(inputs)} inputs")
+        least, most = _N_INPUTS.get(op, (1, 1))
+        if not least <= len(inputs) <= most:
+            raise InputError(f"node {number} ({op}) reads {least} to {most} nodes, got {brief(inputs)}")
         if (
             not isinstance(shape, list)
             or not 1 <= len(shape) <= 8
@@ -205,7 +208,9 @@ class _Network:
             return
         whole = self._reader.shape(self._nodes[source][2])
         shapes = tuple(self._reader.shape(self._nodes[part][2]) for part in parts)
-        if any(len(shape) != len(whole) for shape in shapes) or sum(shape[1:2][0] for shape in shapes) != whole[1]:
+        if len(whole) < 2 or any(len(shape) != len(whole) for shape in shapes):
+            raise InputError(f"the parts of a split have as many axes as {brief(whole)}, and at least 2")
+        if sum(shape[1] for shape in shapes) != whole[1]:
             raise InputError(f"the {len(parts)} parts of a split do not add up to {brief(whole)}")
         place, slot = self._places[source]
         self._places.append((len(self.operators), 0))
