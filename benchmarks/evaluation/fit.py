@@ -47,6 +47,7 @@ class Fit:
         selection: indices and targets that a leaky protocol selects the model on.
         ranked: the architectures to score, or their strings, in this order; None: the whole space, in its own order.
         given_class: the class of a predictor that is not registered.
+        adapted_to: architectures and labels that the fitted predictor is then adapted to.
     """
 
     about: Mapping[str, Any]
@@ -61,6 +62,7 @@ class Fit:
     selection: tuple[np.ndarray, np.ndarray] | None = None
     ranked: Sequence[str] | Sequence[Architecture] | None = None
     given_class: type[Predictor] | None = None
+    adapted_to: tuple[Sequence[Architecture], np.ndarray] | None = None
 
     def surrogate(self) -> Surrogate:
         """An unfitted surrogate. Raises `InputError` for unusable options."""
@@ -106,6 +108,8 @@ class Fit:
                 [each if isinstance(each, str) else each.identity for each in self.ranked]
             )
             identity["space_sha256"] = _hash_reading(space, archs)
+        if self.adapted_to is not None:
+            identity["adapted_sha256"] = hash_labels(*self.adapted_to)
         if isinstance(self.metric, Metric):
             identity["metric_about"] = self.metric.as_dict()
         return identity
@@ -146,6 +150,8 @@ def run_fit(fit: Fit) -> Prediction:
         surrogate.predictor.choose_model_on(space.parse_many(fit.selection[0].tolist()), fit.selection[1])
     began = time.perf_counter()
     surrogate.fit(list(fit.cells), fit.targets)
+    if fit.adapted_to is not None:
+        surrogate.adapt(*fit.adapted_to)
     fitted = time.perf_counter()
     parts = [surrogate.predict(archs[start : start + _CHUNK]) for start in range(0, len(archs), _CHUNK)]
     scored = time.perf_counter()

@@ -37,10 +37,13 @@ def tasks(protocol: str, chosen: argparse.Namespace, families: Sequence[str]) ->
     for split in range(chosen.splits):
         for unseen in families if protocol == "C4" else [None]:
             for predictor in chosen.predictor.split(","):
-                yield {
+                task: Line = {
                     "protocol": protocol, "on": chosen.on, "predictor": predictor,
                     "per_family": chosen.per_family, "split": split, "unseen": unseen,
                 }  # fmt: skip
+                if chosen.adapt_to and protocol == "C4":
+                    task["adapt_to"] = chosen.adapt_to
+                yield task
 
 
 def measure(task: Line, networks: MeasuredNetworks, device: str) -> Line:
@@ -51,6 +54,7 @@ def measure(task: Line, networks: MeasuredNetworks, device: str) -> Line:
         splits=[task["split"]],
         predictors=task["predictor"],
         per_family=task["per_family"],
+        adapt_to=task.get("adapt_to", 0),
         families=None if task["unseen"] is None else [task["unseen"]],
         device=device,
     )
@@ -79,12 +83,14 @@ def results_of(lines: Sequence[Line]) -> dict[str, PredictorResult]:
 
 def tables(lines: Sequence[Line]) -> Iterator[str]:
     """For each protocol, device and limit: the predictors, and their MAPE on each family."""
-    groups: dict[tuple[str, str, int | None], list[Line]] = {}
+    groups: dict[tuple[str, str, int | None, int], list[Line]] = {}
     for line in lines:
-        groups.setdefault((line["protocol"], line["on"], line["per_family"]), []).append(line)
-    for (protocol, on, limit), group in sorted(groups.items(), key=str):
+        key = line["protocol"], line["on"], line["per_family"], line.get("adapt_to", 0)
+        groups.setdefault(key, []).append(line)
+    for (protocol, on, limit, few), group in sorted(groups.items(), key=str):
         found = results_of(group)
-        yield f"{protocol} on {on}, {limit or 'all'} training networks per family"
+        adapted = f", adapted to {few} of the family left out" if few else ""
+        yield f"{protocol} on {on}, {limit or 'all'} training networks per family{adapted}"
         yield markdown_table(
             ["predictor", "splits", *_TITLES, "median MAPE, %", "worst family", "s per fit"],
             [
@@ -129,6 +135,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--predictor", metavar="NAME[:PRESET][,...]")
     parser.add_argument("--splits", type=int, default=3, metavar="S", help="default: 3")
     parser.add_argument("--per-family", type=int, metavar="N", help="most training networks of a family (default: all)")
+    parser.add_argument("--adapt-to", type=int, default=0, metavar="N", help="C4: networks of the family left out")
+    parser.add_argument(
+        "--part", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="every N-th fit from K on"
+    )
     parser.add_argument("--device", default="cpu", help="where predictors run (default: cpu)")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIR")
     parser.add_argument("--report", action="store_true", help="measure nothing, print what is stored")
@@ -139,7 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         networks = read_measured(chosen.data, chosen.on)
         for protocol in PROTOCOLS if chosen.protocol is None else [chosen.protocol]:
             path = _path(chosen.results, protocol)
-            for task in list(missing_tasks(tasks(protocol, chosen, networks.family_names), read_lines(path))):
+            part, parts = chosen.part
+            wanted = list(tasks(protocol, chosen, networks.family_names))[part::parts]
+            for task in list(missing_tasks(wanted, read_lines(path))):
                 append_lines(path, measure(task, networks, chosen.device))
                 sys.stderr.write(", ".join(f"{name} {value}" for name, value in task.items()) + "\n")
     for protocol in PROTOCOLS:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NETWORK_PROTOCOLS = ("C3", "C4")
 DEFAULT_SPLITS = 3
-_OWN = ("data", "on", "per_family", "family", "own_split")
+_OWN = ("data", "on", "per_family", "family", "own_split", "adapt_to")
 _OTHERS = ("space", "dataset", "labels", "table", "objective", "direction", "test_size", "plot")
 _OPTIONS = {"direction": "--larger-is-better and --smaller-is-better"}
 """How an option is written, if not as its name."""
@@ -34,6 +34,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--per-family", type=whole_number, metavar="N", help="most training networks of a family (default: all)"
     )
     group.add_argument("--family", metavar="NAME[,...]", help="families to test on (default: all)")
+    group.add_argument(
+        "--adapt-to", type=whole_number, metavar="N",
+        help="C4: adapt to N networks of the family left out, and test on its others",
+    )  # fmt: skip
     group.add_argument("--own-split", action="store_true", help="C3 on the split that the data come with")
 
 
@@ -81,6 +85,7 @@ def measure(
         "seed": args.seed,
         "per_family": args.per_family,
         "own_split": args.own_split,
+        "adapt_to": args.adapt_to or 0,
         "jobs": args.jobs,
         "device": args.device,
     }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nassurrogate.surrogate import Surrogate
 
 SHIPPED_FOLDER: Final = Path(__file__).parent / "data"
-"""Trained by `examples/choices/make_latency_predictors.py` on nn-Meter's measurements; `NOTICE.txt` has their licence.
+"""Trained by `examples/networks/make_latency_predictors.py` on nn-Meter's measurements; `NOTICE.txt` has their licence.
 """
 _SUFFIX: Final = ".safetensors"
 _METRIC_ENDING: Final = ".latency_ms"

@@ -133,7 +133,7 @@ class Predictor(ABC, Generic[ConfigT]):
         return []
 
     def worth(self, n_labels: int) -> int:
-        """The weight of (n,) learned labels beside labels of the space itself: how many of those they are worth."""
+        """How many labels of the space itself the learned ones are worth: fewer if they are of other spaces."""
         return n_labels
 
     @property
@@ -171,6 +171,13 @@ class Predictor(ABC, Generic[ConfigT]):
     def encoded(self, targets: np.ndarray) -> np.ndarray:
         """(k,) targets of the last fit on the scale of `posterior`."""
         return np.asarray(targets, dtype=np.float64)
+
+    def left_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Predictions of learned labels by all the others: (k,) positions, encoded labels and posterior means there.
+
+        None by default: most predictors would have to be fitted again for it.
+        """
+        return None
 
     def candidate_posterior(self) -> CandidatePosterior:
         """An empty pool of candidates whose posterior a search asks for after every fit."""

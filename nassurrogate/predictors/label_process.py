@@ -57,6 +57,11 @@ class LabelProcess(Predictor[ConfigT]):
     def encoded(self, targets: np.ndarray) -> np.ndarray:
         return self._scale.encode(np.asarray(targets, dtype=np.float64))
 
+    @one_blas_thread()
+    def left_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        place, mean, _ = self._held_out()
+        return place, self.encoded(self._labels[place]), mean
+
     def state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         labels = label_arrays(self.space, self._archs, self._labels)
         return labels, {"calibration": self._calibrated().as_dict()}

@@ -98,10 +98,12 @@ def start_notes(request: SearchRequest, feasible: FeasibleSet, *, limit: int) ->
 
 def _consequence(saved: Surrogate, dataset: str, *, requery_known: bool) -> str:
     """What follows if a saved surrogate's labels are not learned together with those of the run."""
+    guides = "; they guide the search, but are not learned again"
+    if saved.is_of_other_space:
+        return guides
     if saved.labels is None:
         lost = "they cannot be learned again" if requery_known else "architectures it learned from may be queried again"
         return f", so {lost}; a newly trained one keeps its labels"
-    guides = "; they guide the search, but are not learned again"
     if is_of_another(saved, dataset):
         return f"{guides}, and none of them counts as known"
     if saved.dataset is None:

@@ -21,15 +21,20 @@ from nassurrogate.search.surrogates.base import (
 from nassurrogate.search.surrogates.learning import LearningSurrogate
 from nassurrogate.surrogate import Surrogate
 
+_PRIOR_LABELS = 5
+"""Labels after which the weight of a surrogate of another space depends more on how well it predicts them than on their
+number."""
+
 
 class BlendedSurrogate(SearchSurrogate):
     """A saved surrogate and one that learns beside it.
 
     The saved one predicts alone until two different labels are known. Then both posteriors, each standardised over the
     same reference architectures, are averaged, weighted by their numbers of labels, and put on the scale of the
-    learning one. Any number of labels of other spaces counts as few (`Predictor.worth`). The saved one's labels are not learned together with the run's: they may be of another data set or on
-    another scale, and old files do not have them. Where they are known to be of the run's data set, see
-    `ContinuedSurrogate`.
+    learning one. Labels of another space count as few, however many there are (`Predictor.worth`), and lose weight if
+    the labels of the run contradict them. The saved one's labels are not learned together with the run's: they may be
+    of another data set or space or on another scale, and old files do not have them. Where they are known to be of the
+    run's data set, see `ContinuedSurrogate`.
 
     Args:
         saved: a fitted surrogate.
@@ -53,11 +58,34 @@ class BlendedSurrogate(SearchSurrogate):
         try:
             self._learning.fit(archs, labels, progress)
             self._weight = self._worth / (self._worth + len(labels))
+            if self._saved.is_of_other_space:
+                self._weight = self._weight_by_labels(archs)
             self.failure = None
         except CannotLearn as reason:
             self._weight = 1.0
             # Until two labels differ there is nothing to learn yet, which is not a failure.
             self.failure = str(reason) if len(set(labels)) > 1 else None
+
+    def _weight_by_labels(self, archs: Sequence[Architecture]) -> float:
+        """A lower weight than by numbers of labels if the blend then predicts the labels of the run better.
+
+        How much one space says of another differs. Each label is predicted without itself, which flatters the saved
+        surrogate, so the weight is never raised.
+        """
+        found = self._learning.left_out()
+        if found is None:
+            return self._weight
+        place, scores, learned = found
+        saved = self._saved_posterior([archs[at] for at in place])
+        moved = Blend.of(self._reference_posterior, self._learning.posterior_of(self._reference), 1.0)(
+            saved, Posterior(learned, np.zeros_like(learned))
+        ).mean
+        apart, missed = moved - learned, scores - learned
+        prior = _PRIOR_LABELS * float(np.square(apart).mean())
+        if not prior > 0.0:
+            return self._weight
+        fitted = (float(apart @ missed) + prior * self._weight) / (float(apart @ apart) + prior)
+        return min(max(fitted, 0.0), self._weight)
 
     def unit_doubt(self, labels: Sequence[float]) -> str | None:
         known = self._saved.labels

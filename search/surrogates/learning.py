@@ -74,6 +74,12 @@ class LearningSurrogate(SearchSurrogate):
         with raises_cannot_learn("prediction"):
             return self._sign * float(self._surrogate.predictor.encoded(np.array([best]))[0])
 
+    def left_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Positions, scores and predictions of labels by all the others; None if the predictor offers none."""
+        with raises_cannot_learn("prediction"):
+            found = self._surrogate.predictor.left_out()
+        return None if found is None else (found[0], self._sign * found[1], self._sign * found[2])
+
     def predict(self, archs: Sequence[Architecture]) -> Posterior:
         self.predictor_calls += len(archs)
         with raises_cannot_learn("prediction"):

@@ -25,6 +25,7 @@ class NetworkResult(NanEqual):
     Attributes:
         protocol: `C3` or `C4`.
         own_split: whether the data set's own split was used.
+        adapt_to: how many networks of the family left out every fit was adapted to.
         source: the folder of the data; empty if they were given as an object.
         device: where the latencies were measured.
         networks: how many the data set has.
@@ -38,6 +39,7 @@ class NetworkResult(NanEqual):
 
     protocol: str
     own_split: bool
+    adapt_to: int
     source: str
     device: str
     networks: int
@@ -54,7 +56,8 @@ class NetworkResult(NanEqual):
         """What the protocol does, in words."""
         if self.own_split:
             return "whole networks, in domain: the data set's own split"
-        return NETWORK_PROTOCOLS[self.protocol]
+        adapted = f", then adapted to {self.adapt_to} networks of it" if self.adapt_to else ""
+        return NETWORK_PROTOCOLS[self.protocol] + adapted
 
     def to_json(self) -> dict[str, Any]:
         """Everything, JSON-able."""
@@ -63,6 +66,7 @@ class NetworkResult(NanEqual):
             "schema_version": SCHEMA_VERSION,
             "protocol": self.protocol,
             "own_split": self.own_split,
+            "adapt_to": self.adapt_to,
             "data": self.source,
             "on": self.device,
             "networks": self.networks,
@@ -78,7 +82,13 @@ class NetworkResult(NanEqual):
 
     def write_csv(self, path: str | Path) -> Path:
         """Write one row per predictor and family, completely or not at all. Raises `InputError` if that fails."""
-        about = {"protocol": self.protocol, "on": self.device, "seed": self.seed, "per_family": self.per_family}
+        about = {
+            "protocol": self.protocol,
+            "on": self.device,
+            "seed": self.seed,
+            "per_family": self.per_family,
+            "adapt_to": self.adapt_to,
+        }
         rows = [
             {**about, "predictor": predictor.predictor, "preset": predictor.preset, "family": family}
             | summary.to_json()

@@ -44,6 +44,7 @@ def evaluate_networks(
     per_family: int | None = None,
     families: Sequence[str] | None = None,
     own_split: bool = False,
+    adapt_to: int = 0,
     jobs: int = 1,
     run_dir: str | Path | None = None,
     device: str = "auto",
@@ -66,6 +67,8 @@ def evaluate_networks(
             all.
         families: those to test on; None: all. Others are still trained on.
         own_split: of C3: the split that the data set comes with.
+        adapt_to: of C4: how many networks of the family left out, chosen at random, the fitted predictor is then
+            adapted to; the others are the test set.
         jobs: processes; several have one thread each, and a script then needs `if __name__ == "__main__":`.
         run_dir: folder of the fits; None: they are not kept.
         device: of the predictors; not the one that was measured.
@@ -76,11 +79,11 @@ def evaluate_networks(
     """
     contenders, notes = check_request(
         protocol, splits=splits, predictors=predictors, config=config, seed=seed, per_family=per_family,
-        own_split=own_split, jobs=jobs, device=device,
+        own_split=own_split, adapt_to=adapt_to, jobs=jobs, device=device,
     )  # fmt: skip
     source = data if isinstance(data, NetworkData) else NetworkData(data, "")
     tested = _tested(source.networks, families)
-    plan = _NetworkPlan(protocol, source.networks, tested, seed, per_family, own_split=own_split)
+    plan = _NetworkPlan(protocol, source.networks, tested, seed, per_family, own_split=own_split, adapt_to=adapt_to)
     chosen = plan.splits(_numbers(splits))
     store = PredictionStore(None if run_dir is None else Path(run_dir))
     store.open()
@@ -105,6 +108,7 @@ def evaluate_networks(
     return NetworkResult(
         protocol=protocol,
         own_split=own_split,
+        adapt_to=adapt_to,
         source=source.source,
         device=source.networks.device,
         networks=len(source.networks),
@@ -130,6 +134,7 @@ def check_request(
     seed: int,
     per_family: int | None,
     own_split: bool,
+    adapt_to: int = 0,
     jobs: int,
     device: str,
 ) -> tuple[list[Contender], list[str]]:
@@ -141,6 +146,10 @@ def check_request(
         raise unknown_choice("protocol of whole networks", protocol, NETWORK_PROTOCOLS)
     if own_split and protocol != "C3":
         raise InputError(f"own_split applies to C3 only, got {protocol}")
+    if type(adapt_to) is not int or adapt_to < 0 or adapt_to == 1:
+        raise InputError(f"adapt_to must be 0 or a whole number from 2, got {brief(adapt_to)}")
+    if adapt_to and protocol != "C4":
+        raise InputError(f"adapt_to applies to C4 only, got {protocol}")
     _numbers(splits)
     checked_seed(seed)
     for name, number in (("per_family", per_family), ("jobs", jobs)):
@@ -165,7 +174,9 @@ class _NetworkPlan:
         per_family: int | None,
         *,
         own_split: bool,
+        adapt_to: int,
     ) -> None:
+        self._few = adapt_to
         self._protocol, self._networks, self._tested, self._seed = protocol, networks, tested, seed
         self._kind = "C3-own" if own_split else protocol
         self._archs = get_space(_SPACE).parse_many(list(networks.graphs))
@@ -178,7 +189,7 @@ class _NetworkPlan:
             return [self._splits.published(number, self._tested) for number in numbers]
         if self._protocol == "C3":
             return [self._splits.in_domain(number, self._tested) for number in numbers]
-        return [self._splits.without(family, number) for number in numbers for family in self._tested]
+        return [self._splits.without(family, number, few=self._few) for number in numbers for family in self._tested]
 
     def fit(self, contender: Contender, split: NetworkSplit, device: str) -> Fit:
         """One fit."""
@@ -201,6 +212,9 @@ class _NetworkPlan:
             targets=self._networks.latency_ms[split.train],
             ranked=[self._archs[place] for place in split.test],
             given_class=contender.given_class,
+            adapted_to=([self._archs[place] for place in split.few], self._networks.latency_ms[split.few])
+            if len(split.few)
+            else None,
         )
 
     def results(self, predictor: str, split: NetworkSplit, prediction: Prediction) -> Iterator[FamilyResult]:

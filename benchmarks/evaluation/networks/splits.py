@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class NetworkSplit:
         seed: of the fit.
         unseen: the family left out; None if all families are in training.
         dropped: networks that are not in training because they equal a test network.
+        few: positions of the networks of the unseen family that the fit is adapted to.
     """
 
     number: int
@@ -33,6 +34,7 @@ class NetworkSplit:
     seed: int
     unseen: str | None = None
     dropped: int = 0
+    few: np.ndarray = field(default_factory=lambda: np.empty(0, np.intp))
 
 
 class NetworkSplits:
@@ -72,14 +74,24 @@ class NetworkSplits:
         shown = np.concatenate([order for family, order in test if family in families])
         return self._split(number, np.concatenate(train), shown, excluded=every_test)
 
-    def without(self, family: str, number: int) -> NetworkSplit:
-        """Protocol C4: this family is the test set. Raises `InputError` if there is no other one."""
+    def without(self, family: str, number: int, *, few: int = 0) -> NetworkSplit:
+        """Protocol C4: this family is the test set, apart from a few networks that the fit is adapted to.
+
+        Raises `InputError` if there is no other family, or if this one has no more than `few` networks.
+        """
         orders = self._orders(number)
+        if few >= len(orders[family]):
+            raise InputError(f"{family!r} has {len(orders[family])} networks, too few to adapt to {few} of them")
         others = [order[: self._most] for name, order in orders.items() if name != family]
         if not others:
             raise InputError(f"C4 needs at least two families; {self._networks.device} has {family!r} alone")
         test = self._members[family]
-        return self._split(number, np.concatenate(others), test, excluded=test, unseen=family)
+        split = self._split(number, np.concatenate(others), test, excluded=test, unseen=family)
+        adapted_to = np.sort(orders[family][:few])
+        copies = np.isin(self._keys[test], self._keys[adapted_to])
+        if copies.all():
+            raise InputError(f"no network of {family!r} is left to test on: all equal one of the {few}")
+        return replace(split, few=adapted_to, test=np.sort(test[~copies]))
 
     def published(self, number: int, families: Collection[str]) -> NetworkSplit:
         """The data set's own split, unchanged except for `per_family`; repetitions differ in the seed of the fit.

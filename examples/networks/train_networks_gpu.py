@@ -1,9 +1,9 @@
 """Networks that read whole networks: NAR-Former V2 and NNLP as published, in domain and on unseen families. For a GPU.
 
-    python examples/figures/train_networks_gpu.py FOLDER                      # all that is not in the results yet
-    python examples/figures/train_networks_gpu.py FOLDER --kind full --on adreno640_gpu_tflite21
-    python examples/figures/train_networks_gpu.py FOLDER --part 0/4 --device cuda:0 --results PART0   # of 4 GPUs
-    python examples/figures/train_networks_gpu.py --report
+    python examples/networks/train_networks_gpu.py FOLDER                      # all that is not in the results yet
+    python examples/networks/train_networks_gpu.py FOLDER --kind full --on adreno640_gpu_tflite21
+    python examples/networks/train_networks_gpu.py FOLDER --part 0/4 --device cuda:0 --results PART0   # of 4 GPUs
+    python examples/networks/train_networks_gpu.py --report
 
 FOLDER holds `measured.csv` and `graphs/FAMILY.json.gz` in nn-Meter's form. Kinds of tasks:
 

@@ -1,6 +1,6 @@
 """Makes ONNX networks of five families, of random depths, widths and resolutions, with random weights.
 
-    python examples/choices/make_small_networks.py DIR                 # 60 networks, 2.5 GB
+    python examples/networks/make_small_networks.py DIR                 # 60 networks, 2.5 GB
     nassurrogate measure DIR/*/*.onnx --out DIR/latencies.csv
 
 The sizes of a family are spread evenly, on a logarithmic scale, between two numbers of floating-point operations. Each

@@ -1,6 +1,6 @@
 """Makes the models of phones that ship, `nassurrogate/devices/data/*.safetensors`, from nn-Meter's measurements.
 
-    python examples/choices/make_latency_predictors.py FOLDER
+    python examples/networks/make_latency_predictors.py FOLDER
 
 FOLDER has `measured.csv` and `graphs/FAMILY.json.gz`; see `benchmarks.networks.read_measured`. The models are fitted to
 all networks, with the default predictor and seed 0. The figures that it prints are of another fit, which did not see a

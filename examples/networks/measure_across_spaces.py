@@ -1,7 +1,7 @@
 """Measure one surrogate across spaces: labels of some spaces rank the networks of another.
 
-    python examples/figures/measure_across_spaces.py --nb101 nb101.npz --macro nas-bench-macro_cifar10.json
-    python examples/figures/measure_across_spaces.py --report    # from the stored results
+    python examples/networks/measure_across_spaces.py --nb101 nb101.npz --macro nas-bench-macro_cifar10.json
+    python examples/networks/measure_across_spaces.py --report    # from the stored results
 
 Ten splits: 1,000 random labels of each source, mean over the trainings; the target is ranked
 
@@ -18,15 +18,15 @@ direction on one core, most of them for the 20,000 networks.
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stored_splits import only_tables
 
-from nassurrogate.benchmarks.experiments import markdown_table, mean_and_std, measure_missing, read_lines
+from nassurrogate.benchmarks.experiments import environment, markdown_table, mean_and_std, measure_missing, read_lines
 
 RESULTS = Path(__file__).parents[1] / "results" / "across_spaces.jsonl"
 OBJECTIVES = {"nb201": "val_accuracy_pct", "nb101": "test_accuracy_pct", "macro": "test_accuracy_pct"}
@@ -164,8 +164,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.nb101 is None or chosen.macro is None:
             parser.error("--nb101 and --macro say where the tables are")
         from nassurrogate.benchmarks.importers import import_file
+        from nassurrogate.files.cache_folder import CACHE_VARIABLE
 
-        with only_tables(chosen.nb101.resolve(), space="nb101"):
+        # The user's own imports are neither read nor changed.
+        with tempfile.TemporaryDirectory() as cache, environment({CACHE_VARIABLE: cache}):
+            import_file("nb101", chosen.nb101.resolve())
             import_file("macro", chosen.macro.resolve())
             measure_missing(chosen.results, tasks(), measure, chosen.jobs)
     lines = read_lines(chosen.results)
