@@ -16,16 +16,19 @@ from nassurrogate.benchmarks.experiments import mean_and_std, read_lines
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-FIGURES, RESULTS = EXAMPLES / "figures", EXAMPLES / "results"
+RESULTS = EXAMPLES / "results"
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 }
 """Every page by its path."""
-README, RANKING, SEARCH, OWN_SPACE, COMMAND_LINE = (
+README, RANKING, SEARCH, OWN_SPACE, COMMAND_LINE, WHOLE_NETWORKS = (
     PAGES[name]
-    for name in ("README.md", "docs/ranking.md", "docs/search.md", "docs/own-space.md", "docs/command-line.md")
-)
+    for name in (
+        "README.md", "docs/ranking.md", "docs/search.md", "docs/own-space.md", "docs/command-line.md",
+        "docs/whole-networks.md",
+    )
+)  # fmt: skip
 RANKED = [("A1", "cifar10"), ("A2", "cifar100"), ("A4", "ImageNet16-120"), ("A3", "cifar10")]
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 
@@ -35,10 +38,11 @@ Script = Callable[[str], dict[str, Any]]
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     """`script(name)`: what a script of the examples defines."""
-    monkeypatch.syspath_prepend(str(FIGURES))
-    yield lambda name: runpy.run_path(str(FIGURES / f"{name}.py"), run_name="script")
+    for folder in ("figures", "networks"):
+        monkeypatch.syspath_prepend(str(EXAMPLES / folder))
+    yield lambda name: runpy.run_path(str(next(EXAMPLES.glob(f"*/{name}.py"))), run_name="script")
     for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(str(FIGURES)):
+        if (getattr(module, "__file__", None) or "").startswith(str(EXAMPLES)):
             del sys.modules[name]
 
 
@@ -93,14 +97,25 @@ def test_tables_of_searches(script: Script) -> None:
 def test_tables_of_any_space(script: Script) -> None:
     general, lines = script("measure_general"), stored("general")
     expected = {general["ranking_table"](lines, space) for space in ("macro", "nb201")}
+    across, transfers = script("measure_across_spaces"), stored("across_spaces")
+    expected |= {across["zero_table"](transfers), across["few_table"](transfers)}
     assert tables_of(OWN_SPACE) == expected | {general["search_table"](lines)}
+    assert [{name: line[name] for name in ("source", "target", "proxies", "labels", "splits")} for line in transfers] == [
+        *across["tasks"]()
+    ]
     wanted = list(general["tasks"]())
     assert len(lines) == len(wanted)
     assert all(any(task.items() <= line.items() for line in lines) for task in wanted)
 
 
+def test_tables_of_whole_networks(script: Script) -> None:
+    """`python examples/networks/network_tables.py --write` makes them again."""
+    networks = script("network_tables")
+    assert tables_of(WHOLE_NETWORKS) == set(networks["tables"](networks["stored_lines"]()))
+
+
 def test_no_other_page_has_such_tables() -> None:
-    checked = {"docs/ranking.md", "docs/search.md", "docs/own-space.md"}
+    checked = {"docs/ranking.md", "docs/search.md", "docs/own-space.md", "docs/whole-networks.md"}
     assert {name for name, page in PAGES.items() if tables_of(page)} <= checked
 
 
@@ -137,6 +152,8 @@ def _summary(script: Script) -> Iterator[str]:
             f"{published[name][place]} {name}, {published[name][0]} queries" for name in ("NPENAS", "AG-Net")
         )
         yield f"| test accuracy, {dataset} (%) | 30 | {ours:.2f} | – | {theirs} |"
+    networks = script("network_tables")
+    yield from networks["summary_rows"](networks["stored_lines"](), stored("across_spaces"))
 
 
 def _default(runs: dict[str, Any]) -> dict[str, str]:
@@ -240,3 +257,46 @@ def test_time_and_memory_of_an_open_space() -> None:
     text = in_one_line(OWN_SPACE)
     assert f"takes {cpu['open']:.1f} CPU seconds and {peak['open'] / 1000:.2f} GB, the whole process" in text
     assert f"process, {cpu['open'] / cpu['nb201']:.1f} times as long as one of NAS-Bench-201" in text
+
+
+def test_figures_of_whole_networks(script: Script) -> None:
+    networks = script("network_tables")
+    lines, text = networks["stored_lines"](), in_one_line(WHOLE_NETWORKS)
+    tests = {
+        (line["on"], line["unseen"]): line["families"][line["unseen"]]["test"]
+        for line in lines
+        if line["protocol"] == "C4" and not line.get("adapt_to")
+    }
+    for device, phrase in (
+        ("CPU", "{:,} networks of 12 families on a phone's CPU"),
+        ("GPU", "{:,} networks of 10 of these families on a phone's GPU"),
+    ):
+        of_device = [count for (on, _), count in tests.items() if on == networks["DEVICES"][device]]
+        assert phrase.format(sum(of_device)) in text
+    unseen = {device: networks["measured"](lines, "C4", device) for device in networks["DEVICES"]}
+    ours = {device: found["roofline", 300] for device, found in unseen.items()}
+    for device, found in ours.items():
+        assert f"The worst family on the {device} is {found.result.worst}" in text
+        adapted = found.adapted.families[found.result.worst].mean["mape_pct"]
+        assert re.search(rf"is {found.result.worst}\*\*.*? the error is {adapted:.1f} %", text)
+    assert f"overestimated by {ours['GPU'].result.families['densenet'].mean['bias_pct']:.0f} %" in text
+    adapted_to_cpu, in_domain = ours["CPU"].adapted, networks["measured"](lines, "C3", "CPU")["roofline", None].result
+    assert f"What is then largest is {adapted_to_cpu.worst}, whose error" in text
+    assert f"is {in_domain.families[adapted_to_cpu.worst].mean['mape_pct']:.1f} % even in domain" in text
+
+
+def test_comparisons_of_whole_networks(script: Script) -> None:
+    """Who is ahead, as the page says."""
+    networks = script("network_tables")
+    lines = networks["stored_lines"]()
+    for device in networks["DEVICES"]:
+        found = networks["measured"](lines, "C4", device)
+        assert next(iter(found)) == ("roofline", 300)
+        assert min(found, key=lambda key: found[key].result.median.mean["mape_pct"]) == ("roofline", 300)
+    in_domain = {device: [*networks["measured"](lines, "C3", device)] for device in networks["DEVICES"]}
+    assert in_domain["GPU"][:2] == [("nar-former-v2-networks:paper", None), ("roofline", None)]
+    assert in_domain["CPU"][0] == ("roofline", None)
+    gpu = networks["measured"](lines, "C4", "GPU")
+    ours, theirs = (gpu[key] for key in (("roofline", 300), ("nnlp-gcn:paper", 300)))
+    assert 0 < theirs.mape_pct - ours.mape_pct < ours.result.mean.std["mape_pct"]
+    assert [gpu[name, 300].splits for name in networks["NEURAL"]] == [2, 2]

@@ -92,6 +92,8 @@ def start_notes(request: SearchRequest, feasible: FeasibleSet, *, limit: int) ->
             yield "requery_known has no effect without a saved surrogate"
         return
     reason = why_not_learned(saved, request.unfitted, benchmark.dataset, request.fidelity)
+    if saved.is_of_other_space and saved.metric != objective.name:
+        yield f"the saved surrogate learned {saved.metric}; its order stands for that by {objective.name}"
     if reason is not None:
         yield f"{reason}{_consequence(saved, benchmark.dataset, requery_known=request.requery_known)}"
 

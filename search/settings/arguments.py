@@ -170,6 +170,8 @@ def loaded_surrogate(
         saved, place = Surrogate.load(surrogate, device=device, space=benchmark.space), str(surrogate)
     if saved.space != benchmark.space:
         raise InputError(f"{place} scores architectures of {saved.space.name}, expected one for {benchmark.space.name}")
+    if saved.is_of_other_space and ranks_alike(saved.about_metric, objective):
+        return saved  # only its order counts, and no label of this space can leak from another
     if saved.metric != objective.name:  # learned test accuracy would leak into the search
         raise InputError(f"{place} predicts {saved.metric}, expected one that predicts {objective.name}")
     if not saved.n_labels:
@@ -182,6 +184,11 @@ def loaded_surrogate(
             "in percent; train it again with `nassurrogate train … --unit fraction`, or on values multiplied by 100"
         )
     return saved
+
+
+def ranks_alike(learned: Metric, objective: Metric) -> bool:
+    """Whether the order by one metric may stand for that by the other: both of functions, better in one direction."""
+    return learned.belongs_to == objective.belongs_to == "function" and learned.direction == objective.direction
 
 
 def unfitted_surrogate(

@@ -74,12 +74,12 @@ def kernel_features(table: KernelTable, operators: Sequence[str]) -> np.ndarray:
 
 
 def _log2(size: np.ndarray) -> np.ndarray:
-    return np.log2(np.maximum(size, 1.0))
+    return np.asarray(np.log2(np.maximum(size, 1.0)))
 
 
 def _waste(size: np.ndarray, width: int) -> np.ndarray:
     """log2 of the size rounded up to whole vectors, over the size."""
-    return np.log2(np.ceil(size / width) * width / np.maximum(size, 1.0))
+    return np.asarray(np.log2(np.ceil(size / width) * width / np.maximum(size, 1.0)))
 
 
 class CorrectionNet(nn.Module):
@@ -197,7 +197,7 @@ def train_correction(
         error = torch.log(total) - target[batch]
         loss = F.huber_loss(error, torch.zeros_like(error), delta=noise) / noise**2
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         if progress is not None and step % 50 == 49:

@@ -103,7 +103,7 @@ def fit_layer(task: LayerTask, spread: Spread, *, evidence: float, noise: float 
         evidence: the number of labels that at most count as independent.
         noise: standard deviation of a label's logarithm; None: estimated by maximising the evidence.
     """
-    used = task.sums.any(axis=0)
+    used = np.asarray(task.sums.any(axis=0))
     weights = [weight for weight, is_used in zip(task.weights, used, strict=True) if is_used]
     scaled = task.sums[:, used] / task.values[:, None] * np.exp(task.offset[used])
     places: dict[Factor, int] = {}
@@ -202,7 +202,7 @@ class _Problem:
         error, n = self.errors(log), self.temper * len(self.scaled)
         fit = self.temper * float(error @ error) / noise**2 + float(((log / self.prior) ** 2).sum())
         volume = np.linalg.slogdet(self.precision(log, noise))[1] + 2 * float(np.log(self.prior).sum())
-        return -0.5 * (fit + volume) - n * math.log(noise)
+        return float(-0.5 * (fit + volume)) - n * math.log(noise)
 
 
 _LEAST_NOISE = 0.003

@@ -46,7 +46,7 @@ class CostModel:
 
     def kernel_costs(self, table: KernelTable) -> np.ndarray:
         """(K,) the predicted cost of each kernel."""
-        return self._base(table) * np.exp(self.corrections(table).mean(axis=0))
+        return np.asarray(self._base(table) * np.exp(self.corrections(table).mean(axis=0)))
 
     def _base(self, table: KernelTable) -> np.ndarray:
         costs = np.exp(self.log_costs(table)).reshape(len(QUANTITIES), len(table.kinds))

@@ -82,7 +82,7 @@ class KernelTable:
 
     def has_role(self, *roles: str) -> np.ndarray:
         """(K,) whether the kernel has one of these roles."""
-        return np.array([kind.role in roles for kind in self.kinds] or [False])[self.kind]
+        return np.asarray(np.array([kind.role in roles for kind in self.kinds] or [False])[self.kind])
 
     @cached_property
     def quantities(self) -> np.ndarray:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from nassurrogate import Surrogate, get_space
+from nassurrogate import InputError, Surrogate, get_space
+from nassurrogate.metric import known_metric
+from nassurrogate.search.settings.arguments import loaded_surrogate
 from nassurrogate.search.surrogates.blended import BlendedSurrogate
 from nassurrogate.search.surrogates.known_labels import why_not_learned
 from nassurrogate.search.surrogates.learning import LearningSurrogate
@@ -78,3 +80,11 @@ def test_labels_are_predicted_without_themselves(predictor: str) -> None:
     assert scores[at] == scores.min()
     assert means[at] > scores[at] + 0.5
     assert spearmanr(np.delete(means, at), np.delete(scores, at)).statistic > 0.3
+
+
+def test_another_accuracy_of_another_space_ranks_too(saved: Surrogate) -> None:
+    bench = type("Bench", (), {"space": MACRO})()
+    objective = known_metric("test_accuracy_pct")
+    assert loaded_surrogate(saved, bench, objective, "cpu") is saved
+    with pytest.raises(InputError, match="predicts val_accuracy_pct, expected one that predicts val_loss"):
+        loaded_surrogate(saved, bench, known_metric("val_loss"), "cpu")
