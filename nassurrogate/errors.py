@@ -113,6 +113,10 @@ def _typing_errors(given: str, meant: str, most: int) -> int:
     return row[-1]
 
 
+_LONGEST_LIST = 240
+"""Characters of a list of known names; the nearest one is named anyway."""
+
+
 def unknown_choice(kind: str, given: object, choices: Iterable[str], *, place: str = "") -> InputError:
     """An `InputError` for a name that is not among `choices`.
 
@@ -123,6 +127,9 @@ def unknown_choice(kind: str, given: object, choices: Iterable[str], *, place: s
     close = nearest(given, known) if isinstance(given, str) else None
     hint = f"; did you mean {close!r}?" if close else ""
     listed = ", ".join(known) if known else "none"
+    if len(listed) > _LONGEST_LIST:
+        kept = listed[:_LONGEST_LIST].rpartition(", ")[0]
+        listed = f"{kept}, … ({len(known)} in all)"
     return InputError(f"unknown {kind} {brief(given)}{place}; known: {listed}{hint}")
 
 

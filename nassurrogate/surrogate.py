@@ -347,11 +347,12 @@ class Surrogate:
                 raise InputError(f"the configuration must map names to values, got {brief(header['config'])}")
             if not isinstance(header["preset"], str):
                 raise InputError(f"the preset must be a name, got {brief(header['preset'])}")
-            learner = saved_class(header["predictor"], predictor)
-            moved_to = space if learner.crosses_spaces and space and space.name != header["space"] else None
+            moved_to = space if isinstance(space, Space) and space.name != header["space"] else None
+            if moved_to and not saved_class(header["predictor"], predictor).crosses_spaces:
+                moved_to = None
             surrogate = cls(
                 moved_to or saved_space(header["space"], header.get("space_fingerprint"), space),
-                predictor=learner,
+                predictor=saved_class(header["predictor"], predictor),
                 preset=header["preset"],
                 metric=saved_metric(header, str(path)),
                 config=header["config"],

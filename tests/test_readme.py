@@ -100,9 +100,8 @@ def test_tables_of_any_space(script: Script) -> None:
     across, transfers = script("measure_across_spaces"), stored("across_spaces")
     expected |= {across["zero_table"](transfers), across["few_table"](transfers)}
     assert tables_of(OWN_SPACE) == expected | {general["search_table"](lines)}
-    assert [{name: line[name] for name in ("source", "target", "proxies", "labels", "splits")} for line in transfers] == [
-        *across["tasks"]()
-    ]
+    about = ("source", "target", "proxies", "labels", "splits")
+    assert [{name: line[name] for name in about} for line in transfers] == list(across["tasks"]())
     wanted = list(general["tasks"]())
     assert len(lines) == len(wanted)
     assert all(any(task.items() <= line.items() for line in lines) for task in wanted)
@@ -279,6 +278,14 @@ def test_figures_of_whole_networks(script: Script) -> None:
         assert f"The worst family on the {device} is {found.result.worst}" in text
         adapted = found.adapted.families[found.result.worst].mean["mape_pct"]
         assert re.search(rf"is {found.result.worst}\*\*.*? the error is {adapted:.1f} %", text)
+    covered = [
+        line["families"]["densenet"]["coverage90"]
+        for line in lines
+        if (line["on"], line["predictor"], line["unseen"]) == (networks["DEVICES"]["GPU"], "roofline", "densenet")
+        and not line.get("adapt_to")
+    ]
+    assert sorted(share > 0.1 for share in covered) == [False, True, True]
+    assert "In one of the three splits, the intervals miss almost all of its networks" in text
     assert f"overestimated by {ours['GPU'].result.families['densenet'].mean['bias_pct']:.0f} %" in text
     adapted_to_cpu, in_domain = ours["CPU"].adapted, networks["measured"](lines, "C3", "CPU")["roofline", None].result
     assert f"What is then largest is {adapted_to_cpu.worst}, whose error" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from nassurrogate.benchmarks.networks.measured import MeasuredNetworks
 from nassurrogate.benchmarks.networks.measurements import Measurement, of_device, read_measurements
 from nassurrogate.benchmarks.networks.onnx_files import OnnxFile, Progress, log_unread, read_onnx_files
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, brief
 from nassurrogate.files.given_path import as_path
 from nassurrogate.graphs.operator_graph import OperatorGraph
 from nassurrogate.graphs.readers.node_list import read_node_lists
@@ -103,9 +104,13 @@ def _of_onnx_files(
 ) -> MeasuredNetworks:
     faults = Faults(str(table))
     paths = {row.model: _onnx_path(table.parent, row.model) for row in rows}
+    seen: dict[str, Measurement] = {}
     for row in rows:
+        first = seen.setdefault(os.path.normpath(paths[row.model]), row)
         if not paths[row.model].is_file():
             faults.add(f"{row.place}: no file at {paths[row.model]}")
+        elif first is not row:
+            faults.add(f"{row.place}: {brief(row.model)} is the file of {first.place} again; keep one of them")
     faults.raise_any()
     found = read_onnx_files([OnnxFile(paths[row.model]) for row in rows], jobs=jobs, progress=progress)
     kept: list[Measurement] = []
@@ -125,7 +130,8 @@ def _of_onnx_files(
 
 def _onnx_path(folder: Path, model: str) -> Path:
     path = folder / as_path(model, "a model")
-    return path if path.suffix or path.is_file() else path.with_name(path.name + ".onnx")
+    with_suffix = path.with_name(path.name + ".onnx")  # not `with_suffix`: a name such as resnet50_v1.5 has a dot
+    return with_suffix if not path.is_file() and (with_suffix.is_file() or not path.suffix) else path
 
 
 def _made(

@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("protocols C3 and C4")
     group.add_argument(
         "--data", metavar="DIR",
-        help="measured networks: measured.csv (or another CSV) with ONNX files or node lists, or a part of NNLQP",
+        help="measured networks: a CSV with ONNX files or node lists, or a part of NNLQP",
     )  # fmt: skip
     group.add_argument("--on", metavar="DEVICE", help="measured device (default: the only one of the data)")
     group.add_argument(
@@ -38,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--adapt-to", type=whole_number, metavar="N",
         help="C4: adapt to N networks of the family left out, and test on its others",
     )  # fmt: skip
-    group.add_argument("--own-split", action="store_true", help="C3 on the split that the data come with")
+    group.add_argument("--own-split", action="store_true", help="C3: use the data set's own split")
 
 
 def check_options(args: argparse.Namespace) -> None:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from nassurrogate.errors import printable
+
 NARROWEST = 24
 """The least width of a wrapped column, in characters."""
 _GAP = "  "
@@ -53,6 +55,7 @@ def aligned(
     """
     if width is None:
         width = columns_of(sys.stdout)
+    rows = [[printable(cell) for cell in row] for row in rows]  # a line break in a file's name would break the table
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     right = [name for name in numeric if name != header[-1]]
     parts = []

@@ -47,7 +47,7 @@ def latency_predictor(name_or_path: str | os.PathLike[str], *, device: str = "au
     from nassurrogate.surrogate import Surrogate
 
     known = shipped_devices()
-    path = as_path(name_or_path, "the device")
+    path = as_path(name_or_path, f"a device, if it is none of {', '.join(known)},")
     if str(name_or_path) in known:
         path = SHIPPED_FOLDER / f"{name_or_path}{_SUFFIX}"
     elif not path.exists():

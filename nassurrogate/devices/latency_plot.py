@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from nassurrogate.devices.latency_prediction import KernelTime, PredictedLatency
-from nassurrogate.errors import InputError, one_line
+from nassurrogate.errors import InputError, one_line, printable
 from nassurrogate.files.atomic_file import write_atomically
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def draw_breakdown(predictions: Sequence[PredictedLatency], titles: Sequence[str
     check_panels(len(predictions))
     try:
         figure = _figure(predictions, titles)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda file: figure.savefig(file, format=kind, dpi=_DPI))
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
@@ -174,5 +175,5 @@ def _shortened(text: str, most: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text without the dollar signs that would start a formula."""
-    return text.replace("$", r"\$")
+    """Text that can be drawn as it is: no bytes that are no text, and no dollar signs, which would start a formula."""
+    return printable(text, keep="\n").replace("$", r"\$")

@@ -13,7 +13,9 @@ import numpy as np
 
 from nassurrogate.devices.latency_models import device_of
 from nassurrogate.errors import InputError
+from nassurrogate.graphs.kernels import KernelKind
 from nassurrogate.graphs.operator_graph import OperatorGraph, Shape
+from nassurrogate.graphs.operator_kinds import group_of
 from nassurrogate.predictors.roofline import Roofline
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ class KernelTime(NamedTuple):
 
     Attributes:
         position: of the operator in the network's graph.
-        role: convolution, depthwise convolution, matrix product, pool, elementwise, data movement or unknown.
+        role: convolution, depthwise convolution, matrix product, pool, elementwise, data movement or unknown. Unlike in
+            `KernelKind`, a matrix product is one whatever the number of its rows.
         kind: its ONNX name, with window and stride, such as `Conv 3x3/2`.
         shape: of its output.
         latency_ms: its part of the network's predicted latency.
@@ -153,8 +156,8 @@ def _kernel_times(predictor: Roofline, model: Surrogate, graph: OperatorGraph) -
     return tuple(
         KernelTime(
             position=(position := int(table.position[row])),
-            role=table.kinds[table.kind[row]].role,
-            kind=str(table.kinds[table.kind[row]]),
+            role=_role(kind := table.kinds[table.kind[row]]),
+            kind=str(kind),
             shape=graph.operators[position].output_shape,
             latency_ms=float(cost[row]),
             is_unknown=bool(unknown[row]),
@@ -162,3 +165,8 @@ def _kernel_times(predictor: Roofline, model: Surrogate, graph: OperatorGraph) -
         )
         for row in range(len(cost))
     )
+
+
+def _role(kind: KernelKind) -> str:
+    """The role for readers: one of many rows may cost what a 1x1 convolution does, but it is a matrix product."""
+    return "matrix product" if group_of(kind.operator) == "matrix product" else kind.role

@@ -71,5 +71,16 @@ def check_is_file(path: Path) -> None:
         raise InputError("there is no such file")
     if not path.is_file():
         raise InputError("it is not a regular file")
+    if not _is_text(str(path)):
+        raise InputError("its name is not valid UTF-8, which ONNX Runtime needs; rename it")
     if path.stat().st_size == 0:
         raise InputError("it is empty")
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name has no bytes that Python could not decode."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -96,6 +96,7 @@ def test_a_table_is_not_replaced_by_nothing(cli: CommandLine, folder: Path) -> N
         (["a.onnx", "--threads", 9999], "threads must be a whole number from 1 to"),
         (["a.onnx", "--input-shape", "x=1x?"], "--input-shape expects NAME=1x3x224x224"),
         (["a.onnx", "--device-name", ""], "--device-name is empty"),
+        (["a.onnx", "--device-name", "two\nlines"], r"--device-name is 'two\nlines'; expected a name in one line"),
         (["a.onnx", "--out", "."], "cannot write the latencies to .: it is a folder"),
         (["a.onnx", "--output", "t.csv"], "did you mean '--out'?"),
         ([""], "model must be a path, got ''"),

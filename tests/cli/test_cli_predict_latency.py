@@ -123,6 +123,41 @@ def test_a_plot_of_every_prediction(cli: CommandLine, folder: Path, toaster: Pat
     assert (folder / "t.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_plot_that_cannot_be_written_takes_no_prediction_along(
+    cli: CommandLine, folder: Path, toaster: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    write_network(folder / "a.onnx")
+    monkeypatch.setattr("nassurrogate.devices.latency_plot.write_atomically", full)
+    done = cli("predict-latency", "a.onnx", "--on", toaster, "--plot", "t.png", "--json")
+    assert (done.code, done.err) == (2, "error: cannot write t.png: No space left on device\n")
+    assert (done.json["plot"], len(done.json["predictions"])) == (None, 1)
+    assert "a.onnx" in cli("predict-latency", "a.onnx", "--on", toaster, "--plot", "t.png").out
+
+
+def test_odd_names_of_files(cli: CommandLine, folder: Path, toaster: Path) -> None:
+    """A line break stays out of the table, and bytes that are no text out of the plot; its folder is made."""
+    names = ["two\nlines.onnx", os.fsdecode(b"no\xfftext.onnx")]
+    for name in names:
+        write_network(folder / name)
+    done = cli("predict-latency", *names, "--on", toaster, "--plot", "new/t.svg")
+    assert (done.code, len(done.out.splitlines())) == (0, 3)
+    assert r"two\nlines.onnx  toaster" in done.out
+    assert r"no\udcfftext.onnx on toaster" in (folder / "new" / "t.svg").read_text()
+
+
+def test_a_matrix_product_of_many_rows_is_one(cli: CommandLine, folder: Path, toaster: Path) -> None:
+    """It may cost what a convolution does, but nobody calls a Gemm a convolution."""
+    nodes = [node("MatMul", "x w", "1"), node("ReduceMean", "1", "2", axes=[1], keepdims=0), node("MatMul", "2 v", "y")]
+    weights = [weight("w", 8, 8), weight("v", 8, 8)]
+    onnx.save(model(nodes, {"x": (1, 50, 8)}, weights), folder / "a.onnx")
+    found = cli("predict-latency", "a.onnx", "--on", toaster, "--breakdown", "--json").json
+    roles = {row["kind"]: (row["role"], row["n_kernels"]) for row in found["predictions"][0]["kinds"]}
+    assert roles["Gemm"] == ("matrix product", 2)
+
+
 def test_a_warning_where_the_network_is_unlike_the_training_data(cli: CommandLine, folder: Path, toaster: Path) -> None:
     onnx.save(model([node("Softmax", "x", "1"), node("Erf", "1", "y")], {"x": (1, 512, 512)}), folder / "a.onnx")
     write_network(folder / "big.onnx", 2048)
@@ -317,7 +352,7 @@ def test_weights_of_two_gigabytes_are_not_read(cli: CommandLine, folder: Path, t
     [
         (["--on", "toster"], r"unknown device 'toster'; known: .*, or the path of a file that train-latency wrote$"),
         (["--on", "cortexA76-cpu"], r"unknown device .*; did you mean 'cortexA76_cpu'\?"),
-        (["--on", ""], "the device must be a path, got ''"),
+        (["--on", ""], "a device, if it is none of .*cortexA76_cpu, must be a path, got ''"),
         (["--on", "."], "no model file at|is a folder|not a"),
         ([], "the following arguments are required: --on"),
         (["--on", "a.onnx"], "a.onnx is not a"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ def test_no_file(folder: Path) -> None:
     assert _reason(folder) == "it is a folder; give the .onnx files in it"
     (folder / "empty.onnx").touch()
     assert _reason(folder / "empty.onnx") == "it is empty"
+    name = folder / os.fsdecode(b"no\xfftext.onnx")
+    write_convolution(folder / "a.onnx").rename(name)
+    assert _reason(name) == "its name is not valid UTF-8, which ONNX Runtime needs; rename it"
 
 
 def test_not_onnx(folder: Path) -> None:

@@ -16,7 +16,8 @@ from nassurrogate.surrogate import _log_no_effect
 
 ON_CPU = {
     "proxy-process", "space-process", "gradient-boosting", "gaussian-process", "random-forest", "ridge", "mlp-ensemble",
-    "ensemble",
+    "ensemble", "across-spaces", "flops-regression", "flops-memory-regression", "operator-additive",
+    "boosting-networks",
 }  # fmt: skip
 ON_NB201 = [name for name in predictor_names() if isinstance(get_space("nb201"), predictor_class(name).requires)]
 

@@ -59,8 +59,8 @@ def evaluate_networks(
         data: as `read_measured`, `read_nnlqp` or `read_data` return it.
         splits: number of splits, or their numbers. Split s comes from `SeedSequence([seed, s])`, and so does the seed
             of its fit; in C4 it only selects the `per_family` networks.
-        predictors: a registered name, `name:preset` or a class, several, or `"all"` that can read networks; None: the
-            default one.
+        predictors: a registered name, `name:preset` or a class, a list of these, or `"all"`: every one that reads
+            networks; None: the default one.
         config: hyper-parameters that replace the preset's, by predictor as named in `predictors`.
         seed: two seeds share nothing.
         per_family: the most training networks of each family, chosen at random; None: all. Test networks are always
@@ -71,7 +71,7 @@ def evaluate_networks(
             adapted to; the others are the test set.
         jobs: processes; several have one thread each, and a script then needs `if __name__ == "__main__":`.
         run_dir: folder of the fits; None: they are not kept.
-        device: of the predictors; not the one that was measured.
+        device: where the predictors run; not the device that was measured.
         progress: see `Progress`.
 
     Raises `InputError` for unusable input, before the first fit, and if a predictor refuses its labels;

@@ -33,9 +33,9 @@ protocols (label -> target; evaluated on the architectures not in training):
   A5         nb101: one-run validation accuracy -> test accuracy
   A6         nb101: test accuracy -> itself
   G          any space: its objective -> itself, on at most 10,000 others
-  C3         latency of measured whole networks (--data): 90 % of each family to
-             train, 10 % to test
-  C4         the same, with one family left out in turn
+  C3         latency of measured whole networks (--data); 90 % of each family
+             to train, 10 % to test
+  C4         the same, with each family left out in turn to test on
   published  as in the literature on nb201 cifar10: LEAKY
 
 Splits of A1 to A6 overlap between seeds: seed 0's split 1 is seed 1's split 0.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nassurrogate.cli.console import Console, aligned
 from nassurrogate.cli.options import Subparsers, add_command, whole_number
 from nassurrogate.cli.output_file import check_writable
-from nassurrogate.errors import InputError
+from nassurrogate.errors import InputError, brief
 
 if TYPE_CHECKING:
     from nassurrogate.devices import LatencyRun, Measurement
@@ -28,8 +28,8 @@ random order, so that a change in the machine's speed affects all of them alike.
 The latency is the median over all timed runs; IQR is the inter-quartile range.
 
 Threads are pinned to cores where the system allows it. Inputs are random, and
-an open batch size is 1. The weights have to be there. A model that cannot be
-measured is reported, and the others go on; the exit code is then 1.
+an open batch size is 1. Weights are needed. A model that cannot be measured is
+reported and skipped; the exit code is then 1.
 
 The CSV has a row per model: device, model (relative to the CSV's folder, if it
 is in it), latency_ms, iqr_ms, p25_ms, p75_ms, n_repeats and threads. It is
@@ -86,6 +86,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         check_writable(out, "the latencies")
     if args.device_name is not None and not args.device_name.strip():
         raise InputError("--device-name is empty; give a name, or leave it out")
+    if args.device_name is not None and not args.device_name.strip().isprintable():
+        raise InputError(f"--device-name is {brief(args.device_name)}; expected a name in one line")
     measuring = LatencyRun(
         args.models,
         threads=args.threads,

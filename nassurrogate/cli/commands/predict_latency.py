@@ -29,8 +29,8 @@ _NAMED = 4
 _DESCRIPTION = """\
 Predict the latency of ONNX models without running them. Weights are not read
 and may be missing; an open batch size is 1. The interval holds the true latency
-in 9 of 10 cases, if the networks are like those that the device's model has
-learned; a warning says where they are not.
+in 9 of 10 cases for networks like those that the device's model was trained on;
+a warning says when a network is unlike them.
 
 A device is one of cortexA76_cpu and adreno640_gpu (TensorFlow Lite 2.1 on
 phones, batch size 1), or a file that `nassurrogate train-latency` wrote for a
@@ -38,7 +38,7 @@ device of your own. The two shipped models were trained on the measurements of
 nn-Meter (MIT licence, (c) Microsoft).
 
 GMACs are billions of multiply-accumulates. A model that cannot be read is
-reported, and the others go on; the exit code is then 1.
+reported and skipped; the exit code is then 1.
 """
 _EXAMPLES = """\
 examples:
@@ -115,15 +115,23 @@ def run(args: argparse.Namespace, console: Console) -> int:
     ordered = {(model, device): predictions[model, device] for model in read for device in names}
     for note in _warnings(ordered):
         console.note(note)
+    no_plot: InputError | None = None
     if args.plot is not None and ordered:
         from nassurrogate.devices.latency_plot import draw_breakdown
 
         assert kind is not None
         titles = [f"{model} on {device}" for model, device in ordered]
-        draw_breakdown(list(ordered.values()), titles, Path(args.plot), kind)
-        console.note(f"the plot is in {args.plot}")
+        try:
+            draw_breakdown(list(ordered.values()), titles, Path(args.plot), kind)
+        except InputError as error:  # the predictions are sound, and printed all the same
+            no_plot = error
+        else:
+            console.note(f"the plot is in {args.plot}")
     if ordered or console.as_json:
-        console.result(_text(ordered, args), _fields(ordered, dict(zip(models, found, strict=True)), args))
+        fields = _fields(ordered, dict(zip(models, found, strict=True)), args)
+        console.result(_text(ordered, args), fields if no_plot is None else {**fields, "plot": None})
+    if no_plot is not None:
+        raise no_plot
     return SOME_FAILED if len(read) < len(models) else 0
 
 

@@ -91,7 +91,7 @@ def add_to(commands: Subparsers) -> None:
         "--surrogate", metavar="FILE",
         help="start from a model saved by `nassurrogate train`: without an initial sample, and without queries for "
         "architectures that it has labels for; labels of the same data set (`train --dataset`) are learned together "
-        "with the new ones, other labels only guide the search",
+        "with the new ones, other labels only guide the search; a model of across-spaces may be of another space",
     )  # fmt: skip
     parser.add_argument(
         "--requery-known", action="store_true",

@@ -34,20 +34,20 @@ Learn the latency of whole networks on one device, and save a file for
 
   a folder with ONNX files and the CSV that `nassurrogate measure --out` wrote
     (columns model, latency_ms and, if there are several, device), or that CSV
-  a folder with measured.csv and graphs/FAMILY.json.gz, as nn-Meter's benchmark
+  a folder with measured.csv and graphs/FAMILY.json.gz, in nn-Meter's form
   a part of NNLQP, with gt_stage.txt or gt.txt
 
-With --from, a model of another device is adapted: some 20 networks suffice.
-The names that ship, cortexA76_cpu and adreno640_gpu, were trained on the
-measurements of nn-Meter (MIT licence, (c) Microsoft).
+With --from, a model of another device is adapted: some 20 networks suffice. The
+two that ship, cortexA76_cpu and adreno640_gpu, were trained on the measurements
+of nn-Meter (MIT licence, (c) Microsoft).
 
 The error to expect is measured on networks that a fit has not seen: by 5-fold
-cross-validation, or above 500 networks on a random tenth. It holds for networks
-like the given ones; other families can be worse.
+cross-validation or, above 500 networks, on a random tenth. It holds for
+networks like the given ones; on other families it can be larger.
 
-The file predicts the metric DEVICE.latency_ms, where everything in the device's
-name but letters, digits, _, - and . is written as _. A network that cannot be
-read is left out and reported; the exit code is then 1.
+The file predicts the metric DEVICE.latency_ms; in the device's name, everything
+but letters, digits, _, - and . becomes _. A network that cannot be read is
+reported and left out; the exit code is then 1.
 """
 _EXAMPLES = """\
 examples:

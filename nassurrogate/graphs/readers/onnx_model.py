@@ -57,6 +57,8 @@ def _from_file(path: Path) -> onnx.ModelProto:
     if path.is_dir():
         raise InputError(f"{path} is a folder, not an ONNX file")
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for a writer
+            raise InputError(f"{path} is not a regular file; save what it gives as an .onnx file first")
         with path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:  # which cannot be mapped
                 raise InputError(f"{path} is empty")

@@ -35,7 +35,7 @@ def read_onnx(source: OnnxSource, *, input_shapes: InputShapes | None = None, na
     Args:
         source: a file, its bytes, or a ModelProto. Weights may be missing; those of a large file are not read.
         input_shapes: shapes of inputs by name, such as `{"x": (1, 3, 224, 224)}`, where the model leaves sizes open;
-            the bare shape does if there is one input. If only the batch size is open, it is taken as 1.
+            a bare shape suffices if there is one input. If only the batch size is open, it is taken as 1.
         name: what to call the network; by default the file's name, or that of the graph.
 
     Operators that are not known keep their own names, with one warning for the network.
@@ -151,7 +151,7 @@ class _Reading:
         try:
             position = add_call(self._draft, Call(node.op_type, node.domain, attributes, inputs, shapes))
         except (LookupError, ValueError, TypeError, ArithmeticError) as error:
-            raise InputError(f"{self._name}: {label(node)} does not fit its inputs: {one_line(error)}") from None
+            raise InputError(f"{self._name}: {label(node)} does not fit its inputs: {_said(error)}") from None
         for slot, (name, shape) in enumerate(zip(node.output, shapes, strict=False)):
             self._tensors[name] = Tensor(shape, outputs[slot].elem_type, position, slot)
 
@@ -183,6 +183,11 @@ def _constant_of(node: onnx.NodeProto, attributes: Mapping[str, Any]) -> Tensor:
         if name in ("value_string", "value_strings"):
             return constant((), STRING)
     raise InputError(f"the operator {label(node)} has no value")
+
+
+def _said(error: Exception) -> str:
+    """The message of an error that was raised here on purpose; the type too of one that is Python's own."""
+    return str(error) if type(error) is ValueError else one_line(error)
 
 
 def _note_opset(model: onnx.ModelProto, name: str) -> None:

@@ -71,7 +71,7 @@ def _graph(copied: Copy, inputs: list[torch.Tensor], shapes: list[Shape], name: 
         return record(copied, inputs, HANDLERS.keys())
     except RefusedInputError as error:
         takes_indices = "Long" in str(error) and all(tensor.is_floating_point() for tensor in inputs)
-        hint = "; give dtypes=torch.long for indices" if takes_indices else ""
+        hint = "; for indices, give read_torch dtypes=torch.long" if takes_indices else ""
         raise InputError(f"{name} does not accept inputs of shape {_listed(shapes)}: {_reason(error)}{hint}") from error
     except UnreadableError as first:
         logger.debug("%s cannot be recorded (%s); torch.export reads it", name, first)

@@ -31,7 +31,7 @@ def _structure(arch: Architecture) -> tuple[float, ...]:
 
 
 def offers_proxies(space: Space) -> bool:
-    """Whether `proxies` can be had."""
+    """Whether `proxies` are available."""
     return isinstance(space, CellSpace) and has_probes(space)
 
 

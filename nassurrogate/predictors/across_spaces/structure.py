@@ -1,8 +1,8 @@
 """What a network's operators and their paths from input to output look like: numbers that exist in every space.
 
-A path is a way of the data from an input of the network to its output. Along it, four things are counted: layers
-(convolutions, matrix products and pools), those with weights, convolutions that see more than one pixel, and pools
-of stride 1, which only smooth. What halves the image, all networks of a space have in common.
+A path leads from an input of the network to its output. Four things are counted along it: layers (convolutions, matrix
+products and pools of stride 1), those with weights, convolutions that see more than one pixel, and pools of stride 1,
+which only smooth. Pools that halve the image are not counted, as all networks of a space have them.
 """
 
 from __future__ import annotations

@@ -63,7 +63,9 @@ class FlopsMemoryRegression(_Additive):
     """Latency = a·FLOPs + b·bytes read and written + c, with a, b, c ≥ 0 fitted to relative errors."""
 
     name = "flops-memory-regression"
-    description = "the same of FLOPs and memory access; CPU, milliseconds"
+    description = (
+        "latency of whole networks as a non-negative linear function of FLOPs and memory access; CPU, milliseconds"
+    )
     totals = ("flops", "memory_bytes")
     per_kind = False
 

@@ -42,7 +42,9 @@ class CostLayer:
         """(W,) what the layer adds to the logarithm of each weight; unknown factors are 1."""
         return np.asarray(np.append(self.log, 0.0)[incidence(weights, self.places)].sum(axis=1))
 
-    def variances(self, shares: np.ndarray, weights: Sequence[Weight]) -> tuple[np.ndarray, np.ndarray]:
+    def variances(
+        self, shares: np.ndarray, weights: Sequence[Weight], learned_later: CostLayer | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Variances of the logarithm of each network's latency that this layer leaves, (n,) each.
 
         The first is that of known factors, the second that of unknown ones.
@@ -50,6 +52,8 @@ class CostLayer:
         Args:
             shares: (n, W) the share of each weight in each network's latency.
             weights: W of them.
+            learned_later: a layer that corrects this one: of a factor that only it knows, as much of the prior's
+                standard deviation is left here as there.
         """
         places = dict(self.places)
         for weight in weights:
@@ -58,8 +62,18 @@ class CostLayer:
                     places.setdefault(factor, len(places))
         exposure = _pooled(shares, incidence(weights, places), len(places))
         old, new = exposure[:, : len(self.log)], exposure[:, len(self.log) :]
-        prior = np.array([self.spread.of(level) for level, _ in list(places)[len(self.log) :]])
+        unknown = list(places)[len(self.log) :]
+        prior = np.array([self.spread.of(level) for level, _ in unknown])
+        if learned_later is not None:
+            prior *= learned_later.shares_left(unknown)
         return np.einsum("nf,fg,ng->n", old, self.covariance, old), ((new * prior) ** 2).sum(axis=1)
+
+    def shares_left(self, factors: Sequence[Factor]) -> np.ndarray:
+        """For each factor: its posterior standard deviation over the prior one; 1 for factors of other layers."""
+        deviations, places = np.sqrt(np.diag(self.covariance).clip(min=0.0)), self.places
+        return np.array(
+            [min(1.0, deviations[places[f]] / self.spread.of(f[0])) if f in places else 1.0 for f in factors]
+        )
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class CostModel:
         *earlier, last = self.layers
         known, unknown = last.variances(shares, weights)
         for layer in earlier:  # what the last layer learned corrects the known factors of earlier ones
-            unknown += layer.variances(shares, weights)[1]
+            unknown += layer.variances(shares, weights, last)[1]
         if len(corrections) > 1:
             with np.errstate(divide="ignore"):
                 members = np.stack([np.log(table.per_network(base * np.exp(member))) for member in corrections])

@@ -51,6 +51,12 @@ def test_a_table_needs_no_more_than_models_and_latencies(nets: Path) -> None:
     assert read_measured(nets).device == "unnamed device"
 
 
+def test_a_name_without_its_suffix_may_have_a_dot(nets: Path) -> None:
+    (nets / "nets" / "a.onnx").rename(nets / "nets" / "a_v1.5.onnx")
+    (nets / "mine.csv").write_text("model,latency_ms\nnets/a_v1.5,1\nnets/b,2\n")
+    assert read_measured(nets).graphs == (graph_of(4), graph_of(8))
+
+
 def test_one_of_several_devices(nets: Path) -> None:
     (nets / "measured.csv").write_text(ROWS + "nets/a.onnx,small,0.5,,server\n")
     assert read_measured(nets, "server").latency_ms.tolist() == [0.5]
@@ -103,6 +109,8 @@ def test_damaged_models_are_left_out(nets: Path, caplog: pytest.LogCaptureFixtur
         ("model,latency_ms,device\nnets/a,1,\n", "device"),
         ("model,latency_ms\nnets/none,1\n", "no file at"),
         ("model,latency_ms\nnets/a,1\nnets/a,2\n", "line 3: 'nets/a' was measured in line 2 already"),
+        ("model,latency_ms\nnets/a,1\n./nets/a.onnx,2\n", "line 3: './nets/a.onnx' is the file of line 2 again"),
+        ("model,latency_ms,family\nnets/a,1,x\nnets/a,2,y\n", "line 3: 'nets/a' is the file of line 2 again"),
         ("model,latency_ms\nnets/a,-1\nnets/b,-2\n", "2 problems"),
         ("", "empty"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import zipfile
 from pathlib import Path
@@ -94,6 +95,13 @@ def test_what_is_no_file(tmp_path: Path) -> None:
     assert message(tmp_path / "no.onnx") == f"there is no file {tmp_path / 'no.onnx'}"
     assert message(tmp_path) == f"{tmp_path} is a folder, not an ONNX file"
     assert message(3) == "an ONNX model is a file, bytes or a ModelProto, got 3"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.onnx")
+    assert message(tmp_path / "pipe.onnx").startswith(f"{tmp_path / 'pipe.onnx'} is not a regular file")
+    assert message("/dev/null").startswith("/dev/null is not a regular file")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_lazy_parameters() -> None:
 
 def test_wrong_types() -> None:
     assert "dtypes is one torch.dtype, or one for each of the 1 inputs" in refusal(nn.ReLU(), dtypes="long")
-    assert refusal(nn.Embedding(10, 8), (2, 5)).endswith("give dtypes=torch.long for indices")
+    assert refusal(nn.Embedding(10, 8), (2, 5)).endswith("for indices, give read_torch dtypes=torch.long")
 
 
 def test_scripted_module() -> None:
