@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def _of_node_lists(
     faults = Faults(str(table))
     read: dict[str, dict[str, OperatorGraph]] = {}
     graphs: list[OperatorGraph] = []
+    per_family, n_read = Counter(row.family or "" for row in rows), 0
     for row in rows:
         family = row.family or ""
         if family not in read:
@@ -88,13 +90,14 @@ def _of_node_lists(
                 faults.add(f"{row.place}: family is {family!r}; expected one of {', '.join(lists)}")
                 break
             read[family] = read_node_lists(lists[family])
+            n_read += per_family[family]
+            if progress is not None:  # the reading takes long, not what follows
+                progress(n_read, len(rows))
         graph = read[family].get(row.model)
         if graph is None:
             faults.add(f"{row.place}: {lists[family].name} has no network {row.model!r}")
         else:
             graphs.append(graph)
-            if progress is not None:
-                progress(len(graphs), len(rows))
     faults.raise_any()
     return _made(rows, device, graphs, [row.family or "" for row in rows], [row.model for row in rows], [])
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -124,7 +124,7 @@ def in_domain_table(lines: Sequence[Line]) -> str:
             mapes.setdefault(key, []).append(each.mape_pct)
     body = []
     for key in sorted(mapes, key=lambda key: fmean(mapes[key])):
-        splits = _joined(str(found[key].splits) for found in by_device.values() if key in found)
+        splits = _splits({device: found[key].splits for device, found in by_device.items() if key in found})
         cells = [key[0], _limit(key[1]), splits]
         for found in by_device.values():
             mean = found[key].result.mean if key in found else None
@@ -139,12 +139,12 @@ def unseen_table(lines: Sequence[Line], device: str) -> str:
     body = []
     for (predictor, per_family), found in measured(lines, "C4", device).items():
         result, adapted = found.result, found.adapted
-        splits = [str(found.splits), *([] if adapted is None else [str(adapted.mean.splits)])]
+        splits = {"before": found.splits, **({} if adapted is None else {"after": adapted.mean.splits})}
         body.append(
             [
                 predictor,
                 _limit(per_family),
-                _joined(splits),
+                _splits(splits),
                 *(_shown(result.mean, metric) for metric in _DIGITS),
                 _shown(result.median, "mape_pct"),
                 f"{min(summary.mean['spearman'] or 0.0 for summary in result.families.values()):.3f}",
@@ -222,9 +222,11 @@ def _limit(per_family: int | None) -> str:
     return "all" if per_family is None else str(per_family)
 
 
-def _joined(counts: Iterable[str]) -> str:
-    """Equal numbers once."""
-    return ", ".join(dict.fromkeys(counts))
+def _splits(counts: Mapping[str, int]) -> str:
+    """One number if all are equal."""
+    if len(set(counts.values())) == 1:
+        return str(next(iter(counts.values())))
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def _shown(summary: Summary, metric: str) -> str:

@@ -75,8 +75,7 @@ def measure(
     from nassurrogate.benchmarks.evaluation.networks import check_request, evaluate_networks, read_data
 
     def on_read(done: int, total: int) -> None:
-        if done % 100 == 0 or done == total:
-            progress.update("networks read", done, total)
+        progress.update("networks read", done, total)
 
     options: dict[str, Any] = {
         "splits": DEFAULT_SPLITS if args.splits is None else args.splits,

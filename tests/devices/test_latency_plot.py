@@ -64,8 +64,9 @@ def test_what_cannot_be_drawn_or_written(tmp_path: Path) -> None:
     one = prediction(3)
     with pytest.raises(InputError, match=f"at most {MOST_PANELS} predictions, got {MOST_PANELS + 1}"):
         draw_breakdown([one] * (MOST_PANELS + 1), ["a"] * (MOST_PANELS + 1), tmp_path / "t.png", "png")
+    (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot write"):
-        draw_breakdown([one], ["a"], tmp_path / "no" / "t.png", "png")
+        draw_breakdown([one], ["a"], tmp_path / "file" / "t.png", "png")
     with pytest.raises(InputError, match="cannot draw"):
         draw_breakdown([one], ["a"], tmp_path / "t.gif", "nonsense")
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["file"]

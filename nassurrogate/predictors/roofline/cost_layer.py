@@ -6,7 +6,7 @@ Shapes: n networks, W weights, F factors.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ class CostLayer:
         return np.asarray(np.append(self.log, 0.0)[incidence(weights, self.places)].sum(axis=1))
 
     def variances(
-        self, shares: np.ndarray, weights: Sequence[Weight], learned_later: CostLayer | None = None
+        self, shares: np.ndarray, weights: Sequence[Weight], learned_later: Collection[Factor] = ()
     ) -> tuple[np.ndarray, np.ndarray]:
         """Variances of the logarithm of each network's latency that this layer leaves, (n,) each.
 
@@ -52,8 +52,7 @@ class CostLayer:
         Args:
             shares: (n, W) the share of each weight in each network's latency.
             weights: W of them.
-            learned_later: a layer that corrects this one: of a factor that only it knows, as much of the prior's
-                standard deviation is left here as there.
+            learned_later: unknown factors that do not count, since a later layer has learned them.
         """
         places = dict(self.places)
         for weight in weights:
@@ -62,18 +61,10 @@ class CostLayer:
                     places.setdefault(factor, len(places))
         exposure = _pooled(shares, incidence(weights, places), len(places))
         old, new = exposure[:, : len(self.log)], exposure[:, len(self.log) :]
-        unknown = list(places)[len(self.log) :]
-        prior = np.array([self.spread.of(level) for level, _ in unknown])
-        if learned_later is not None:
-            prior *= learned_later.shares_left(unknown)
-        return np.einsum("nf,fg,ng->n", old, self.covariance, old), ((new * prior) ** 2).sum(axis=1)
-
-    def shares_left(self, factors: Sequence[Factor]) -> np.ndarray:
-        """For each factor: its posterior standard deviation over the prior one; 1 for factors of other layers."""
-        deviations, places = np.sqrt(np.diag(self.covariance).clip(min=0.0)), self.places
-        return np.array(
-            [min(1.0, deviations[places[f]] / self.spread.of(f[0])) if f in places else 1.0 for f in factors]
+        prior = np.array(
+            [0.0 if factor in learned_later else self.spread.of(factor[0]) for factor in list(places)[len(self.log) :]]
         )
+        return np.einsum("nf,fg,ng->n", old, self.covariance, old), ((new * prior) ** 2).sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -100,12 +91,16 @@ class LayerTask:
         values: (n,) measured values, above 0.
         weights: W of them.
         offset: (W,) logarithms of the costs so far.
+        doubt: by factor, the standard deviation of its logarithm that earlier layers leave, for those that they have
+            not learned. It widens the posterior, not the prior: an operator seen for the first time is no reason to
+            move far from what its relatives cost.
     """
 
     sums: np.ndarray
     values: np.ndarray
     weights: Sequence[Weight]
     offset: np.ndarray
+    doubt: Callable[[Factor], float] = lambda factor: 0.0
 
 
 def fit_layer(task: LayerTask, spread: Spread, *, evidence: float, noise: float | None = None) -> LayerFit:
@@ -137,7 +132,8 @@ def fit_layer(task: LayerTask, spread: Spread, *, evidence: float, noise: float 
         for _ in range(4):
             level = problem.likely_noise(solution, level)
             solution = problem.most_likely(solution, level)
-    covariance = np.linalg.inv(problem.precision(solution, level))
+    doubt = np.array([task.doubt(factor) for factor in places])
+    covariance = np.linalg.inv(problem.precision(solution, level, np.hypot(problem.prior, doubt)))
     layer = CostLayer(tuple(places), solution, (covariance + covariance.T) / 2, spread)
     return LayerFit(layer, level, problem.log_evidence(solution, level))
 
@@ -197,10 +193,11 @@ class _Problem:
         found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS, "maxcor": 30})
         return np.asarray(found.x)
 
-    def precision(self, log: np.ndarray, noise: float) -> np.ndarray:
-        """(F, F) the Gauss-Newton precision of the posterior."""
+    def precision(self, log: np.ndarray, noise: float, prior: np.ndarray | None = None) -> np.ndarray:
+        """(F, F) the Gauss-Newton precision of the posterior, under this or another prior."""
         exposure = self.exposure(log)
-        return np.asarray(self.temper / noise**2 * exposure.T @ exposure + np.diag(self.prior**-2.0))
+        prior = self.prior if prior is None else prior
+        return np.asarray(self.temper / noise**2 * exposure.T @ exposure + np.diag(prior**-2.0))
 
     def likely_noise(self, log: np.ndarray, noise: float) -> float:
         """The fixed-point step of MacKay (1992) for the noise: squared errors over the labels' degrees of freedom."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nassurrogate.predictors.roofline.correction import Correction
-from nassurrogate.predictors.roofline.cost_layer import CostLayer, LayerTask, fit_layer
+from nassurrogate.predictors.roofline.cost_layer import CostLayer, Factor, LayerTask, fit_layer
 from nassurrogate.predictors.roofline.kernel_table import QUANTITIES, KernelTable
 from nassurrogate.predictors.roofline.levels import Spread, weights_of
 
@@ -73,12 +73,16 @@ class CostModel:
         *earlier, last = self.layers
         known, unknown = last.variances(shares, weights)
         for layer in earlier:  # what the last layer learned corrects the known factors of earlier ones
-            unknown += layer.variances(shares, weights, last)[1]
+            unknown += layer.variances(shares, weights, last.places)[1]
         if len(corrections) > 1:
             with np.errstate(divide="ignore"):
                 members = np.stack([np.log(table.per_network(base * np.exp(member))) for member in corrections])
             known += np.nan_to_num(members.var(axis=0))
         return value, known, unknown
+
+    def _doubt(self, factor: Factor) -> float:
+        """The prior standard deviation of a factor's logarithm in the layers that have not learned it."""
+        return math.hypot(*(layer.spread.of(factor[0]) for layer in self.layers if factor not in layer.places))
 
     def adapted(self, table: KernelTable, values: np.ndarray, *, evidence: float) -> CostModel:
         """The model with another layer, fitted to n measured networks of another device or family.
@@ -87,7 +91,11 @@ class CostModel:
         """
         factor = np.exp(self.corrections(table).mean(axis=0))
         task = LayerTask(
-            table.sums(factor).reshape(len(table), -1), values, weights_of(table.kinds), self.log_costs(table)
+            table.sums(factor).reshape(len(table), -1),
+            values,
+            weights_of(table.kinds),
+            self.log_costs(table),
+            self._doubt,
         )
         fits = [
             fit_layer(task, Spread(3.0, scale, scale, scale, scale), evidence=evidence, noise=noise)

@@ -154,6 +154,15 @@ def test_node_lists_with_a_table(lists: Path) -> None:
     assert (data.names, data.families, data.latency_ms.tolist()) == (("small_1",), ("small",), [3.0])
 
 
+def test_progress_is_that_of_the_lists_which_take_long_to_read(lists: Path) -> None:
+    (lists / "graphs" / "big.json").write_text(json.dumps({"graphs": {"a": NODES, "b": NODES}}))
+    with (lists / "measured.csv").open("a") as table:
+        table.write("phone,big,a,3\nphone,big,b,3\n")
+    calls: list[tuple[int, int]] = []
+    read_measured(lists, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 3), (3, 3)]
+
+
 @pytest.mark.parametrize(
     ("row", "about"), [("small,small_9", "no network 'small_9'"), ("../small,small_1", "family is"), (",a", "a name")]
 )

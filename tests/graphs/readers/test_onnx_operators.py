@@ -110,7 +110,8 @@ class TestConvolutions:
         assert (found.dilation, found.output_shape) == ((1, 1), (1, 3, 5, 5))
 
     def test_channels_that_do_not_fit_are_refused(self) -> None:
-        with pytest.raises(InputError, match=r"Conv 'y' does not fit its inputs: the input has 3 channels, the weight is for 4$"):
+        reason = r"net: Conv 'y' does not fit its inputs: the input has 3 channels, the weight is for 4$"
+        with pytest.raises(InputError, match=reason):
             operators([node("Conv", "x w")], constants=[weight("w", 4, 4, 3, 3)])
 
     def test_a_weight_that_is_computed_is_an_input(self) -> None:

@@ -252,3 +252,18 @@ def test_damaged_states_are_refused():
         fresh = Roofline(get_space("networks"), metric=known_metric("latency_ms"))
         with pytest.raises((InputError, KeyError)):
             fresh.load_state(damaged_tensors, damaged_meta)
+
+
+def test_an_operator_learned_by_adapting_no_longer_widens_the_interval():
+    train = chains(40)
+    surrogate = fitted(train, with_noise(train, 0.02))
+    swirled = [
+        OperatorGraph([*graph.operators, Operator("Swirl", (len(graph) - 1,), graph.operators[-1].output_shapes)])
+        for graph in chains(40, seed=8)
+    ]
+    values = np.array([latency_ms(graph) + 0.5 for graph in swirled])
+    before = surrogate.predictor.log_normal(surrogate.space.parse_many(swirled[20:]))[1]
+    surrogate.adapt(swirled[:20], values[:20])
+    mean, after = surrogate.predictor.log_normal(surrogate.space.parse_many(swirled[20:]))
+    assert np.median(after) < 0.5 * np.median(before)
+    assert np.mean(np.abs(np.log(values[20:] / mean)) <= 1.645 * after) > 0.7
