@@ -6,17 +6,14 @@ Shapes: n networks, K kernels, W weights, M members.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from nassurrogate.predictors.roofline.correction import Correction
-from nassurrogate.predictors.roofline.cost_layer import CostLayer, Factor, LayerTask, fit_layer
+from nassurrogate.predictors.roofline.cost_layer import CostLayer, Factor
 from nassurrogate.predictors.roofline.kernel_table import QUANTITIES, KernelTable
-from nassurrogate.predictors.roofline.levels import Spread, weights_of
-
-_SCALES = (0.05, 0.1, 0.2, 0.4, 0.8)
-_NOISES = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2)
+from nassurrogate.predictors.roofline.levels import weights_of
 
 
 @dataclass(frozen=True)
@@ -80,28 +77,6 @@ class CostModel:
             known += np.nan_to_num(members.var(axis=0))
         return value, known, unknown
 
-    def _doubt(self, factor: Factor) -> float:
+    def doubt(self, factor: Factor) -> float:
         """The prior standard deviation of a factor's logarithm in the layers that have not learned it."""
         return math.hypot(*(layer.spread.of(factor[0]) for layer in self.layers if factor not in layer.places))
-
-    def adapted(self, table: KernelTable, values: np.ndarray, *, evidence: float) -> CostModel:
-        """The model with another layer, fitted to n measured networks of another device or family.
-
-        How far costs may differ from those so far, and the noise, are those under which the values are most likely.
-        """
-        factor = np.exp(self.corrections(table).mean(axis=0))
-        task = LayerTask(
-            table.sums(factor).reshape(len(table), -1),
-            values,
-            weights_of(table.kinds),
-            self.log_costs(table),
-            self._doubt,
-        )
-        fits = [
-            fit_layer(task, Spread(3.0, scale, scale, scale, scale), evidence=evidence, noise=noise)
-            for scale in _SCALES
-            for noise in _NOISES
-        ]
-        # A few labels say little about their noise, and more of the same device are likely as noisy as those before.
-        best = max(fits, key=lambda fit: fit.log_evidence - 2 * math.log(fit.noise / self.noise) ** 2)
-        return replace(self, layers=(*self.layers, best.layer), noise=best.noise)

@@ -4,7 +4,7 @@ A network's latency is the sum over its kernels (`graphs.kernels`) of a roofline
 sum of its terms: arithmetic, data, weights, unrolled data and a launch, each times a cost. Costs are shared between
 kernels on several levels (`levels`), so that it extrapolates to families, kernels and operators that it has not seen. A
 small network corrects every kernel within bounds (`correction`). With a few measured networks of another device or
-family it adapts (`CostModel.adapted`). It learns any positive metric that adds up over operators, such as a latency or
+family it adapts (`adaptation`). It learns any positive metric that adds up over operators, such as a latency or
 an energy.
 
 Shapes: n labels, B networks.
@@ -21,6 +21,7 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
+from nassurrogate.predictors.roofline.adaptation import adapted
 from nassurrogate.predictors.roofline.correction import CorrectionConfig, train_correction
 from nassurrogate.predictors.roofline.cost_layer import LayerTask, fit_layer
 from nassurrogate.predictors.roofline.cost_model import CostModel
@@ -181,7 +182,7 @@ class Roofline(Predictor[RooflineConfig]):
     def adapt(self, archs: Sequence[Architecture], targets: np.ndarray) -> None:
         """Adapt a fitted predictor to n measured networks of another device or family; some twenty suffice."""
         table, values = self._checked(archs, targets)
-        self._model = self._model.adapted(table, values, evidence=self.config.evidence)
+        self._model = adapted(self._model, table, values, evidence=self.config.evidence)
         self._familiar = self._familiar.joined(Familiarity.of(table))
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
