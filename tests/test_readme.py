@@ -292,6 +292,15 @@ def test_figures_of_whole_networks(script: Script) -> None:
     assert f"is {in_domain.families[adapted_to_cpu.worst].mean['mape_pct']:.1f} % even in domain" in text
 
 
+def test_networks_measured_here(script: Script) -> None:
+    here = script("adapt_here")
+    lines = list(read_lines(here["RESULTS"]))
+    assert here["report"](lines) in WHOLE_NETWORKS
+    measured = {name.split("/")[1].removesuffix(".onnx"): pair[1] for name, pair in lines[0]["asked"].items()}
+    latencies = [f"{measured[name]:.3g}" for name in ("mobilenet_v2", "vit_tiny", "resnet50", "vit_b16")]
+    assert f"({', '.join(latencies[:3])} and {latencies[3]} ms)" in in_one_line(WHOLE_NETWORKS)
+
+
 def test_comparisons_of_whole_networks(script: Script) -> None:
     """Who is ahead, as the page says."""
     networks = script("network_tables")

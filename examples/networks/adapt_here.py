@@ -70,10 +70,11 @@ def report(lines: Sequence[dict[str, Any]]) -> str:
         own = [line for line in lines if line["model"] == model]
         numbers = [mean_and_std([line[name] for line in own], digits) for name, digits in _DIGITS.items()]
         rows.append([model, *numbers, f"{sum(line['same_order'] for line in own)} of {len(own)}"])
-    return markdown_table(["model", *_DIGITS, "draws in the measured order"], rows)
+    return markdown_table(["learned from", *_TITLES, "draws in the measured order"], rows)
 
 
 _DIGITS = {"mape_pct": 1, "spearman": 3, "coverage90": 2}
+_TITLES = ("MAPE, %", "Spearman's ρ", "in the 90 % interval")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -26,6 +26,7 @@ from nassurrogate.benchmarks.evaluation.protocols import NETWORK_PROTOCOLS
 from nassurrogate.benchmarks.networks import MeasuredNetworks
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import known_metric
+from nassurrogate.predictors import Predictor, resolve_predictor
 from nassurrogate.seed import checked_seed
 from nassurrogate.spaces import get_space
 
@@ -155,7 +156,12 @@ def check_request(
     for name, number in (("per_family", per_family), ("jobs", jobs)):
         if number is not None:
             _check_from_one(name, number)
-    return resolve_contenders(_SPACE, _METRIC, predictors, config or {}, device)
+    contenders, notes = resolve_contenders(_SPACE, _METRIC, predictors, config or {}, device)
+    for contender in contenders if adapt_to else ():
+        cls = contender.given_class or resolve_predictor(contender.full_name)[0]
+        if cls.adapt is Predictor.adapt:
+            raise InputError(f"adapt_to needs predictors that adapt, such as roofline, got {contender.name!r}")
+    return contenders, notes
 
 
 def _place(fit: Fit) -> tuple[str, str, int]:

@@ -52,6 +52,17 @@ class Memory(Predictor[_NoOptions]):
         raise InputError("not saved")
 
 
+class Adapting(Memory):
+    """Also remembers what it is adapted to."""
+
+    name = "adapting"
+    adapted: ClassVar[list[set[str]]] = []
+
+    def adapt(self, archs: Sequence[Architecture], targets: np.ndarray) -> None:
+        self._known |= dict(zip([arch.identity for arch in archs], targets, strict=True))
+        self.adapted.append({arch.identity for arch in archs})
+
+
 @pytest.fixture(autouse=True)
 def forget() -> None:
     """No fits of other tests."""
@@ -145,6 +156,19 @@ def test_published_figures_stand_beside_nnlqp_alone() -> None:
         assert {row.method for row in found.published} >= {"NNLP", "NAR-Former V2", "NN-Former"}
 
 
+def test_what_a_fit_is_adapted_to_is_not_tested() -> None:
+    Adapting.adapted.clear()
+    found = evaluate_networks("C4", DATA, predictors=Adapting, splits=2, adapt_to=5)
+    assert [len(known) for known in Adapting.adapted] == [5] * 6
+    for known, family in zip(Adapting.adapted, [*KINDS] * 2, strict=True):
+        assert {FAMILY_OF[key] for key in known} == {family}
+    assert Adapting.adapted[0] != Adapting.adapted[3], "every split draws other networks"
+    assert [summary.test for summary in found.predictors[0].families.values()] == [15.0, 15.0, 5.0]
+    assert found.predictors[0].mean.mean["within_10_pct"] == 0.0, "no test network was among them"
+    assert found.to_json()["adapt_to"] == 5
+    assert "then adapted to 5 networks of it" in found.summary
+
+
 def test_all_means_every_predictor_that_reads_networks() -> None:
     with pytest.raises(InputError, match="named twice"):
         evaluate_networks("C3", DATA, predictors=["all", "operator-additive"])
@@ -162,6 +186,10 @@ def test_all_means_every_predictor_that_reads_networks() -> None:
     [
         ("C5", {}, "unknown protocol of whole networks 'C5'; known: C3, C4"),
         ("C4", {"own_split": True}, "own_split applies to C3 only"),
+        ("C3", {"adapt_to": 5}, "adapt_to applies to C4 only, got C3"),
+        ("C4", {"adapt_to": 1}, "adapt_to must be 0 or a whole number from 2, got 1"),
+        ("C4", {"adapt_to": 5}, "adapt_to needs predictors that adapt, such as roofline, got 'memory'"),
+        ("C4", {"adapt_to": 20, "predictors": Adapting}, "'plain' has 20 networks, too few to adapt to 20"),
         ("C3", {"own_split": True}, "without a split of their own"),
         ("C3", {"splits": 0}, "splits must be a whole number from 1, got 0"),
         ("C3", {"splits": [1, 1]}, "splits must be different whole numbers"),
