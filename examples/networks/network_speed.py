@@ -3,9 +3,9 @@
     python examples/networks/network_speed.py --family graphs/mobilenetv2.json.gz --onnx model.onnx
     python examples/networks/network_speed.py --report    # from the stored results
 
-The first 1,000 networks of the family, in nn-Meter's form, are scored by the shipped model of a phone's CPU. The
-reference is `flops-regression` on the same graphs. For an ONNX file, the reference is the shape inference of the `onnx`
-package on the same file. Each time is the median of seven runs in turns. The lines in
+The first 1,000 networks of the family, in nn-Meter's form, are scored by the shipped model of a phone's CPU; the
+reference is `boosting-networks` on the same graphs. An ONNX file is read; the reference is the shape inference of the
+`onnx` package on the same file. Each time is the median of seven runs in turns. The lines in
 `examples/results/network_speed.jsonl` are replaced.
 """
 
@@ -48,12 +48,12 @@ def scoring(family: Path) -> dict[str, Any]:
     graphs = list(read_node_lists(family).values())[:NETWORKS]
     model = latency_predictor("cortexA76_cpu", device="cpu")
     latency_ms = model.predict(graphs)[0]
-    reference = Surrogate("networks", predictor="flops-regression", metric="latency_ms").fit(
+    reference = Surrogate("networks", predictor="boosting-networks", metric="latency_ms").fit(
         graphs[:100], latency_ms[:100]
     )
     ours, other = in_turns(lambda: model.predict(graphs), lambda: reference.predict(graphs))
     operators = sum(map(len, graphs)) / len(graphs)
-    return _line(f"score {len(graphs):,} networks of {operators:.0f} operators", ours, "flops-regression", other)
+    return _line(f"score {len(graphs):,} networks of {operators:.0f} operators", ours, "boosting-networks", other)
 
 
 def reading(path: Path) -> dict[str, Any]:
