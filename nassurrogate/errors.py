@@ -113,7 +113,7 @@ def _typing_errors(given: str, meant: str, most: int) -> int:
     return row[-1]
 
 
-_LONGEST_LIST = 240
+_LONGEST_LIST = 200
 """Characters of a list of known names; the nearest one is named anyway."""
 
 

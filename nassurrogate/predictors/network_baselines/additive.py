@@ -17,7 +17,7 @@ _RIDGE = 1e-7
 
 
 class _Additive(NetworkBaseline[BaselineConfig]):
-    """The non-negative prices that minimise the mean squared relative error."""
+    """The non-negative costs that minimise the mean squared relative error."""
 
     presets: ClassVar[Mapping[str, BaselineConfig]] = {"default": BaselineConfig()}
 
@@ -74,14 +74,14 @@ class FlopsMemoryRegression(_Additive):
 
 
 class OperatorAdditive(_Additive):
-    """Latency as a sum over operators, each with non-negative prices of its kind, fitted to relative errors.
+    """Latency as a sum over operators, each with non-negative costs of its kind, fitted to relative errors.
 
     Each kind has a price per FLOP, byte, weight and operator; a constant is added. Operators of a kind that no training
     network has count nothing, so a network that consists of them is underestimated.
     """
 
     name = "operator-additive"
-    description = "latency of whole networks as a sum of non-negative prices per kind of operator; CPU, seconds"
+    description = "latency of whole networks as a sum of non-negative costs per kind of operator; CPU, seconds"
     totals = ()
     per_kind = True
 
