@@ -39,6 +39,17 @@ def write_measured(
     return folder
 
 
+def test_files_beside_the_table_have_no_family(cli: CommandLine, folder: Path) -> None:
+    rows = ["model,latency_ms"]
+    for each in (8, 16, 32):
+        write_model(folder / "flat" / f"net{each}.onnx", each)
+        rows.append(f"net{each}.onnx,{latency_ms(each):.6g}")
+    (folder / "flat" / "latencies.csv").write_text("\n".join([*rows, ""]))
+    done = cli("train-latency", "--data", "flat", "--on", "toaster", "--out", "toaster.safetensors", "--seed", 0)
+    assert done.code == 0
+    assert "\nnetworks   3 of 1 family\nlatency " in done.out
+
+
 def test_a_folder_becomes_a_device(cli: CommandLine, folder: Path) -> None:
     write_measured(folder / "models")
     done = cli("train-latency", "--data", "models", "--out", "new/toaster.safetensors", "--seed", 0)
