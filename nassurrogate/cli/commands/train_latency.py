@@ -199,7 +199,7 @@ def _describe(fields: dict[str, Any], data: MeasuredNetworks, expected: HeldOutE
         ("model", fields["model"]),
         ("predicts", f"{fields['metric']} of networks on {data.device}"),
         ("networks", f"{len(data)} of {len(families)} famil{'y' if len(families) == 1 else 'ies'}{left_out}"),
-        *([("families", listed)] if any(families) else []),  # files beside the table have none
+        *([("families", listed)] if any(families) else []),  # files in the current folder have none
         ("latency", f"{data.latency_ms.min():.3g} to {data.latency_ms.max():.3g} ms"),
         ("predictor", f"{how}; seed {fields['seed']}"),
         ("fit", f"{fields['fit_s']:.1f} s"),
