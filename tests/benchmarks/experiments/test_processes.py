@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import multiprocessing
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from multiprocessing.context import SpawnProcess
 
 import pytest
 
@@ -33,6 +35,64 @@ def test_processes_have_one_thread_and_the_variables_given():
 def test_ctrl_c_is_left_to_the_parent():
     with in_processes(signal.getsignal, [signal.SIGINT], 1) as answers:
         assert list(answers) == [(signal.SIGINT, signal.SIG_IGN)]
+
+
+BLOCKED = """
+from signal import SIG_BLOCK, SIGINT, pthread_sigmask
+from functools import partial
+from nassurrogate.benchmarks.experiments import in_processes
+with in_processes(partial(pthread_sigmask, SIG_BLOCK), [(), ()], 2) as answers:
+    print(*(SIGINT in blocked for _, blocked in answers))
+print(SIGINT in pthread_sigmask(SIG_BLOCK, ()))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals of POSIX")
+def test_ctrl_c_interrupts_no_imports_of_the_first_processes():
+    done = subprocess.run([sys.executable, "-c", BLOCKED], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\nFalse\n"
+
+
+def test_ctrl_c_waits_until_the_processes_have_started(monkeypatch: pytest.MonkeyPatch):
+    start = SpawnProcess.start
+    started = []
+
+    def interrupted_start(process: SpawnProcess) -> None:
+        _thread.interrupt_main()  # as if another thread had got the signal, which this one blocks
+        start(process)
+        started.append(process)
+
+    monkeypatch.setattr(SpawnProcess, "start", interrupted_start)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), in_processes(abs, [-1, -2], 2):
+        pass
+    assert len(started) == 2
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+INTERRUPTED = """
+import gc
+from multiprocessing.connection import Connection
+from nassurrogate.benchmarks.experiments import in_processes
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+try:
+    with in_processes(abs, [-1], 1) as answers:
+        Connection._send = interrupted
+        list(answers)
+except KeyboardInterrupt as stop:
+    stop.itself = stop  # only a garbage collection ends it
+gc.collect()
+"""
+
+
+def test_ctrl_c_while_a_task_is_sent_leaves_nothing_to_complain_about():
+    # Before Python 3.13, only the development mode shows what goes wrong when a file is collected.
+    command = [sys.executable, "-X", "dev", "-W", "ignore", "-c", INTERRUPTED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "BufferError" not in done.stderr
 
 
 def test_tasks_may_be_added_while_answers_come():
