@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from nassurrogate.benchmarks.base import LABEL, TEST, Benchmark, Evaluation
 from nassurrogate.benchmarks.callable import CallableBenchmark, Evaluate
+from nassurrogate.benchmarks.command import CommandBenchmark
+from nassurrogate.benchmarks.problems import Problem, load_problem
 from nassurrogate.benchmarks.registry import broken_plug_ins, dataset_names, has_tables, load_benchmark, tables_of
 from nassurrogate.benchmarks.tabular.table import Column, Measurement, TabularBenchmark
+from nassurrogate.benchmarks.training import EvaluationStoppedError
 
 if TYPE_CHECKING:
     from nassurrogate.benchmarks.evaluation import evaluate
@@ -18,15 +21,19 @@ __all__ = [
     "Benchmark",
     "CallableBenchmark",
     "Column",
+    "CommandBenchmark",
     "Evaluate",
     "Evaluation",
+    "EvaluationStoppedError",
     "Measurement",
+    "Problem",
     "TabularBenchmark",
     "broken_plug_ins",
     "dataset_names",
     "evaluate",
     "has_tables",
     "load_benchmark",
+    "load_problem",
     "tables_of",
 ]
 

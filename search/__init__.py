@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nassurrogate.search.engine.events import Event, SearchInterrupted
+    from nassurrogate.search.engine.ask_tell import Engine
     from nassurrogate.search.engine.loop import run
+    from nassurrogate.search.queries.events import Event, SearchInterrupted
     from nassurrogate.search.record.ledger import Ledger, Query, read_ledger
     from nassurrogate.search.searchers.base import Searcher, searcher_names
     from nassurrogate.search.settings.schedule import SearchSettings
 
 __all__ = [
-    "Event", "Ledger", "Query", "SearchInterrupted", "SearchSettings", "Searcher", "read_ledger", "run",
+    "Engine", "Event", "Ledger", "Query", "SearchInterrupted", "SearchSettings", "Searcher", "read_ledger", "run",
     "searcher_names",
 ]  # fmt: skip
 
 _HOME = {
-    "Event": "nassurrogate.search.engine.events",
+    "Engine": "nassurrogate.search.engine.ask_tell",
+    "Event": "nassurrogate.search.queries.events",
     "Ledger": "nassurrogate.search.record.ledger",
     "Query": "nassurrogate.search.record.ledger",
-    "SearchInterrupted": "nassurrogate.search.engine.events",
+    "SearchInterrupted": "nassurrogate.search.queries.events",
     "SearchSettings": "nassurrogate.search.settings.schedule",
     "Searcher": "nassurrogate.search.searchers.base",
     "read_ledger": "nassurrogate.search.record.ledger",

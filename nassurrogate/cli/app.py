@@ -10,6 +10,7 @@ from nassurrogate.cli.commands import (
     data,
     evaluate,
     measure,
+    new,
     predict_latency,
     predictors,
     score,
@@ -26,7 +27,7 @@ from nassurrogate.errors import InputError, brief
 OK, UNEXPECTED, BAD_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 _COMMANDS = (
     *(search, train, score, evaluate, predict_latency, train_latency, measure, data),
-    *(spaces, predictors, searchers),
+    *(new, spaces, predictors, searchers),
 )
 
 _EXAMPLES = """\

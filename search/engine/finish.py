@@ -8,7 +8,7 @@ from typing import Any
 
 from nassurrogate.benchmarks import Benchmark
 from nassurrogate.errors import InputError, one_line
-from nassurrogate.search.engine.evaluator import Evaluator
+from nassurrogate.search.queries.evaluator import Evaluator
 from nassurrogate.search.record.run_folder import write_summary
 
 

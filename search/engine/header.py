@@ -6,11 +6,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from nassurrogate.benchmarks import TabularBenchmark
+from nassurrogate.benchmarks import Benchmark, Problem, TabularBenchmark
 from nassurrogate.runtime.versions import package_versions
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
-from nassurrogate.search.engine.result import COSTS, metric_sources
+from nassurrogate.search.engine.result import metric_sources
 from nassurrogate.search.settings.request import SearchRequest
+from nassurrogate.search.strategy.equivalents import COSTS
 from nassurrogate.search.surrogates import SearchSurrogate
 from nassurrogate.search.surrogates.known_labels import KnownLabels
 
@@ -72,8 +73,19 @@ def ledger_header(request: SearchRequest, shared: dict[str, Any]) -> dict[str, A
             "table": request.table,
             "settings": asdict(request.settings),
             "device": request.device,
+            "workers": request.workers,
+            "unordered": request.unordered,
+            "problem": _problem(request.benchmark),
+            "arguments": dict(request.arguments),
         },
         "packages": package_versions(),
         "table_sha256": request.benchmark.sha256,
         "table_sources": list(request.benchmark.sources),
     }
+
+
+def _problem(benchmark: Benchmark) -> dict[str, str] | None:
+    """Path and checksum of the problem file; None for a run without one."""
+    if not isinstance(benchmark, Problem):
+        return None
+    return {"path": str(benchmark.path.absolute()), "sha256": benchmark.sha256}

@@ -1,41 +1,45 @@
-"""One search from end to end: check what was asked for, search, choose, report."""
+"""One search from end to end: check what was asked for, evaluate what is proposed, report."""
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
-from nassurrogate.benchmarks import TEST, Benchmark, Evaluate, TabularBenchmark
+from nassurrogate.benchmarks import Benchmark, Evaluate, Problem
 from nassurrogate.constraints import Constraint
-from nassurrogate.errors import InputError, one_line
 from nassurrogate.metric import MetricLike
 from nassurrogate.predictors import PredictorLike
-from nassurrogate.search.candidates.feasibility import find_feasible
-from nassurrogate.search.candidates.feasible_set import FeasibleSet
-from nassurrogate.search.engine.budgeted_search import BudgetedSearch
-from nassurrogate.search.engine.evaluator import Evaluator
-from nassurrogate.search.engine.events import Event, Listener, SearchInterrupted
-from nassurrogate.search.engine.finish import keep_plots, keep_summary
-from nassurrogate.search.engine.header import ledger_header, shared_fields
-from nassurrogate.search.engine.result import Outcome, metric_sources, spent
-from nassurrogate.search.engine.selection import is_noisy
-from nassurrogate.search.engine.start_notes import announce
+from nassurrogate.search.engine.header import ledger_header
+from nassurrogate.search.engine.resume import Resumed, open_resumed
+from nassurrogate.search.engine.session import SearchSession
+from nassurrogate.search.execution.driver import Driver
+from nassurrogate.search.execution.executors import open_executor
+from nassurrogate.search.queries.events import Event, Listener, SearchInterrupted
 from nassurrogate.search.record.ledger import LabelKind, LedgerError, LedgerWriter
 from nassurrogate.search.record.run_folder import LEDGER, default_folders, open_run
-from nassurrogate.search.searchers.base import DEFAULT_SEARCHER, Searcher, SearcherLike
+from nassurrogate.search.searchers.base import DEFAULT_SEARCHER, SearcherLike
 from nassurrogate.search.settings.request import SearchRequest, checked_request
 from nassurrogate.search.settings.schedule import SearchSettings
-from nassurrogate.search.surrogates.chosen_surrogate import choose_surrogate
-from nassurrogate.search.surrogates.known_labels import KnownLabels
-from nassurrogate.spaces import CellSpace, SpaceLike
+from nassurrogate.spaces import SpaceLike
 from nassurrogate.surrogate import Surrogate
 
-SCHEMA_VERSION = 1
+_OF_THIS_PROCESS = (
+    "listener",
+    "write",
+    "run_dir",
+    "resume",
+    "accept_changes",
+    "time_limit_s",
+    "plots",
+    "executor",
+    "dask",
+)
+"""Arguments that a resumed run does not take over from its ledger."""
 
 
 def run(
@@ -63,6 +67,16 @@ def run(
     device: str = "auto",
     requery_known: bool = False,
     allow_equivalent: bool = False,
+    problem: str | Path | Problem | None = None,
+    known: str | Path | None = None,
+    workers: int | None = None,
+    unordered: bool = False,
+    executor: Executor | None = None,
+    dask: str | None = None,
+    time_limit_s: float | None = None,
+    evaluation_limit_s: float | None = None,
+    resume: str | Path | None = None,
+    accept_changes: bool = False,
 ) -> dict[str, Any]:
     """Search a space for the best architecture under constraints, and report its cost.
 
@@ -103,6 +117,22 @@ def run(
         allow_equivalent: once every feasible function is evaluated, spend the rest of the budget on equivalent
             architectures that cost less in the first constrained metric (without constraints: latency, parameters or
             FLOPs): the cheapest of each function, best functions first.
+        problem: a Python file that defines the space and the training (see `load_problem`), in place of `space` and
+            `evaluate`. It is your own code and is run as such, its evaluations in processes of their own.
+        known: a table of earlier results of the objective. They are learned from the first query on, at no budget, and
+            are not queried again.
+        workers: number of evaluations that run at once, in processes of this machine unless an executor is given. At
+            most twice as many are pending, and their answers are used in the order of the queries, so that the run can
+            be repeated and resumed. None: 1.
+        unordered: use answers as they come, for trainings of very unequal length; at most `workers` are pending.
+        executor: runs the evaluations, for example `dask.distributed.Client(…).get_executor()` or submitit's.
+        dask: address of a Dask scheduler that runs the evaluations.
+        time_limit_s: seconds after which no evaluation starts; those that run are finished.
+        evaluation_limit_s: seconds after which an evaluation of a problem file is ended, and has failed.
+        resume: folder of an earlier run that goes on, with the arguments recorded in its ledger; objects that no file
+            can hold, such as `evaluate`, are given again. Of a finished run the result is returned.
+        accept_changes: resume even if the ground truth or the package has changed: the search starts again, and knows
+            the labels so far.
 
     Returns the fields that `--json` prints. `best` is always feasible. If the summary or the plots cannot be written,
     the result has a note about it. Raises `InputError` for unusable input, before the first query, and if all
@@ -118,145 +148,63 @@ def run(
     >>> result["best"]["choices"]["width"], result["regret_points"]
     (64, None)
     """
-    began = time.monotonic()
-    request = checked_request(
-        space=space,
-        dataset=dataset,
-        budget=budget,
-        searcher=searcher,
-        predictor=predictor,
-        seed=seed,
-        constraints=constraints,
-        labels=labels,
-        surrogate=surrogate,
-        run_dir=run_dir,
-        settings=settings,
-        predictor_config=predictor_config,
-        table=table,
-        benchmark=benchmark,
-        evaluate=evaluate,
-        objective=objective,
-        fidelity=fidelity,
-        device=device,
-        requery_known=requery_known,
-        allow_equivalent=allow_equivalent,
-        listener=listener,
-        write=write,
-        plots=plots,
-    )
-    member_rng, search_rng, label_rng, fit_rng = np.random.default_rng(request.seed).spawn(4)
-    feasible = _feasible_set(request, member_rng)
-    saved_labels = _saved_labels(request, feasible)
-    known = KnownLabels() if request.requery_known else saved_labels
-    _require_unknown(feasible, known)
-    search_surrogate = choose_surrogate(request, feasible, saved_labels, fit_rng)
-    _require_working(request.searcher, feasible)
-    shared = shared_fields(request, feasible, search_surrogate, known)
-    with _open_run(request, shared) if write else nullcontext() as writer:
-        folder = writer.path.parent if writer is not None else None
-        evaluator = Evaluator(
-            request.benchmark,
-            feasible,
-            request.objective,
-            budget=request.budget,
-            kind=request.labels,
-            rng=label_rng,
+    given = {name: value for name, value in locals().items() if name not in _OF_THIS_PROCESS}
+    here: dict[str, Any] = {
+        "listener": listener,
+        "plots": plots,
+        "executor": executor,
+        "dask": dask,
+        "time_limit_s": time_limit_s,
+    }
+    if resume is not None:
+        objects = {
+            name: value for name, value in given.items() if value is not None and value != _DEFAULTS[name].default
+        }
+        with open_resumed(resume, objects, here, accept_changes=accept_changes) as resumed:
+            return _finished_result(resumed, listener) or evaluated_result(resumed.opened())
+    request = checked_request(**given, **here, write=write, run_dir=run_dir, arguments=given)
+    session = SearchSession(request)
+    with open_ledger(request, session.shared) if write else nullcontext() as writer:
+        session.open(writer, writer.path.parent if writer is not None else None, listener)
+        return evaluated_result(session)
+
+
+_DEFAULTS = inspect.signature(run).parameters
+
+
+def _finished_result(resumed: Resumed, listener: Listener | None) -> dict[str, Any] | None:
+    """The result of a run that was finished already; None if it was not."""
+    if resumed.result is not None and listener is not None:
+        n_queries, budget = resumed.result["queries"], resumed.result["budget"]
+        listener(Event("result", n_queries, budget, result=resumed.result))
+    return resumed.result
+
+
+def evaluated_result(session: SearchSession) -> dict[str, Any]:
+    """Evaluate what the search proposes until it ends, and report it. Raises what `run` raises."""
+    request, search = session.request, session.search
+    with open_executor(request, session.ground_truth) as executor:
+        driver = Driver(
+            session.steps,
+            session.evaluator,
+            session.ground_truth,
+            executor=executor,
+            n_workers=request.workers,
+            deadline=None if request.time_limit_s is None else time.monotonic() + request.time_limit_s,
             fidelity=request.fidelity,
-            writer=writer,
-            listener=listener,
-            known=known.keys,
         )
-        announce(evaluator, request, feasible, search_surrogate, known, folder)
-        search = BudgetedSearch(
-            evaluator, feasible, search_surrogate, request.searcher, request.settings, search_rng, known
-        )
-        search.run(request.benchmark, request.constraints, allow_equivalent=request.allow_equivalent)
-        result = _result(request, shared, feasible, known, evaluator, search)
-        result["wall_s"] = round(time.monotonic() - began, 3)
-        result["run_dir"] = None if folder is None else str(folder)
-        if folder is not None:
-            keep_summary(folder, result, evaluator)
-        try:
-            evaluator.emit(Event("result", len(evaluator.queries), request.budget, result=result))
-        finally:  # a listener that raises loses nothing that is on disk
-            if folder is not None and plots:
-                keep_plots(folder, request.benchmark, evaluator)
+        search.run(driver.run)
+    result = session.finish()
     if search.interrupted is not None:
-        _raise_interruption(search.interrupted, result, folder)
+        _raise_interruption(search.interrupted, result, session.folder)
     return result
 
 
-def _feasible_set(request: SearchRequest, rng: np.random.Generator) -> FeasibleSet:
-    truth, prefer = request.benchmark, None
-    if request.is_oracle and isinstance(truth, TabularBenchmark):
-        prefer = request.objective.sign * truth.column(request.column).mean
-    return find_feasible(truth, request.objective, request.constraints, rng, fidelity=request.fidelity, prefer=prefer)
-
-
-def _saved_labels(request: SearchRequest, feasible: FeasibleSet) -> KnownLabels:
-    # A model does not say which fidelity its labels are of, so they are known only for the full training.
-    saved = request.saved if request.fidelity is None else None
-    return KnownLabels.of(saved, feasible, request.benchmark.dataset)
-
-
-def _require_unknown(feasible: FeasibleSet, known: KnownLabels) -> None:
-    """Raise `InputError` if nothing is left to query."""
-    if feasible.n_classes == len(known.keys):
-        raise InputError(
-            f"the surrogate has labels for all {feasible.n_classes:,} feasible functions; requery_known=True "
-            "(--requery-known) evaluates them again"
-        )
-
-
-def _require_working(searcher: type[Searcher], feasible: FeasibleSet) -> None:
-    """Make a searcher, so that a space that it cannot search, or its own fault, is reported before the first query."""
-    try:
-        searcher(feasible, np.random.default_rng(0))
-    except InputError:
-        raise
-    except Exception as error:  # whatever the constructor of a plug-in raises
-        raise InputError(f"searcher {searcher.name!r} cannot be made ({one_line(error)})") from error
-
-
-def _open_run(request: SearchRequest, shared: dict[str, Any]) -> AbstractContextManager[LedgerWriter]:
+def open_ledger(request: SearchRequest, shared: dict[str, Any]) -> AbstractContextManager[LedgerWriter]:
+    """The ledger of a new run, in a new folder or the one that was given."""
     truth = request.benchmark
     place = request.run_dir or default_folders(truth.space.name, truth.dataset, request.seed)
     return open_run(place, ledger_header(request, shared))
-
-
-def _result(
-    request: SearchRequest,
-    shared: dict[str, Any],
-    feasible: FeasibleSet,
-    known: KnownLabels,
-    evaluator: Evaluator,
-    search: BudgetedSearch,
-) -> dict[str, Any]:
-    """The fields that a run returns. Raises `InputError` if all evaluations failed."""
-    if not len(search.order):
-        raise InputError(
-            f"all {len(evaluator.queries)} evaluations failed; the last failure: {evaluator.queries[-1].reason}"
-        )
-    truth, objective, queries = request.benchmark, request.objective, evaluator.labelled
-    outcome = Outcome(truth, feasible, objective, queries, evaluator.archs, request.constrained)
-    summary = outcome.summary(search.order, top=request.settings.top)
-    better = known.better_note(objective, summary["best"]["value"])
-    if better is not None:
-        evaluator.note(better)
-    result = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": "cell" if isinstance(truth.space, CellSpace) else "architecture",
-        **shared,
-        "labels": "single" if is_noisy(queries) else request.labels if objective.needs_training else "mean",
-        **search.counts(),
-        **spent(evaluator.queries),
-        **summary,
-        "stop_reason": search.stop_reason,
-        "notes": evaluator.notes,
-    }
-    if TEST in truth.metrics and isinstance(truth, TabularBenchmark):  # not earlier: a search never sees its column
-        result["metric_sources"] = {**shared["metric_sources"], **metric_sources(truth, [TEST])}
-    return result
 
 
 def _raise_interruption(

@@ -13,11 +13,10 @@ from nassurrogate.benchmarks import LABEL, TEST, Benchmark, TabularBenchmark
 from nassurrogate.metric import Metric
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
 from nassurrogate.search.candidates.table_set import TableSet
-from nassurrogate.search.engine.selection import first_queries, mean_labels
 from nassurrogate.search.record.ledger import PHASES, Query, finite_or_none
+from nassurrogate.search.strategy.equivalents import COSTS
+from nassurrogate.search.strategy.selection import first_queries, mean_labels
 from nassurrogate.spaces import CategoricalSpace
-
-COSTS = ("latency_ms", "params_m", "flops_m")
 
 
 class Outcome:

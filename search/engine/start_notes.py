@@ -8,8 +8,8 @@ from pathlib import Path
 from nassurrogate.benchmarks import LABEL, TabularBenchmark
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
 from nassurrogate.search.candidates.unknown_values import unknown_note
-from nassurrogate.search.engine.evaluator import Evaluator
-from nassurrogate.search.engine.events import Event
+from nassurrogate.search.queries.evaluator import Evaluator
+from nassurrogate.search.queries.events import Event
 from nassurrogate.search.settings.arguments import NO_PREDICTOR
 from nassurrogate.search.settings.ignored import ignored_without_predictor
 from nassurrogate.search.settings.request import SearchRequest

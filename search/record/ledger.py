@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from nassurrogate.errors import InputError, brief
+from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.files.given_path import as_path
 from nassurrogate.nan_equality import NanEqual
 
@@ -45,6 +46,7 @@ class Query(NanEqual):
         status: `ok`; or `failed` or `missing`, without a label: the architecture is never evaluated again.
         reason: why the status is not `ok`.
         fidelity: such as a number of epochs; None for the full training.
+        asked: 1, 2, … in the order in which the queries were made; None if that is the order of evaluation.
     """
 
     number: int
@@ -66,6 +68,7 @@ class Query(NanEqual):
     status: str = "ok"
     reason: str = ""
     fidelity: int | None = None
+    asked: int | None = None
 
     @property
     def value(self) -> float:
@@ -80,6 +83,34 @@ def labelled(queries: Sequence[Query]) -> list[Query]:
 
 
 @dataclass(frozen=True)
+class AskedRecord:
+    """That a query was made, in a run whose evaluations end in another order.
+
+    Args:
+        asked: 1, 2, … in the order in which the queries were made.
+        arch: the string.
+    """
+
+    asked: int
+    arch: str
+
+
+@dataclass(frozen=True)
+class ChangedRecord:
+    """That the run goes on from its labels alone, since what it was asked or started with has changed.
+
+    Args:
+        header: of a run that starts now, in place of the ledger's.
+    """
+
+    header: dict[str, Any]
+
+
+Record: TypeAlias = Query | AskedRecord | ChangedRecord
+_KINDS: dict[str, type[Record]] = {"query": Query, "asked": AskedRecord, "changed": ChangedRecord}
+
+
+@dataclass(frozen=True)
 class Ledger:
     """What `read_ledger` found.
 
@@ -87,11 +118,15 @@ class Ledger:
         header: format version, resolved configuration, package versions, checksum of the table, time of creation.
         queries: all that were written completely.
         torn: whether the run was cut off while it wrote a line; that line is left out.
+        records: the queries, and what else was recorded, in the order of the file.
+        n_bytes: length of the complete lines.
     """
 
     header: dict[str, Any]
     queries: tuple[Query, ...]
     torn: bool = False
+    records: tuple[Record, ...] = ()
+    n_bytes: int = 0
 
 
 class LedgerError(InputError):
@@ -113,16 +148,36 @@ class LedgerWriter:
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self.path = path
         self._n_queries = 0
-        try:
-            self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
+        if path.exists():
+            raise InputError(f"cannot create {path}: it exists")
+        line = _line({"record": "header", "format": FORMAT, "format_version": FORMAT_VERSION, **header})
+        try:  # completely or not at all: a ledger without its header could not be resumed
+            write_atomically(path, lambda file: file.write(line))
+            self._handle = os.open(path, os.O_WRONLY | os.O_APPEND)
         except OSError as error:
             raise InputError(f"cannot create {path}: {error.strerror}") from error
+
+    @classmethod
+    def reopened(cls, path: Path, ledger: Ledger) -> LedgerWriter:
+        """A writer that appends to a ledger that was read; a torn last line is removed."""
+        writer = cls.__new__(cls)
+        writer.path, writer._n_queries = path, len(ledger.queries)
         try:
-            self._write({"record": "header", "format": FORMAT, "format_version": FORMAT_VERSION, **header})
-        except InputError:
-            self.close()
-            path.unlink(missing_ok=True)
-            raise
+            writer._handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+            if ledger.torn:
+                os.ftruncate(writer._handle, ledger.n_bytes)
+                os.fsync(writer._handle)
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}") from error
+        return writer
+
+    def append_asked(self, number: int, arch: str) -> None:
+        """Write that a query was made. Raises `LedgerError` if that fails."""
+        self._write({"record": "asked", **asdict(AskedRecord(number, arch))})
+
+    def append_changed(self, header: Mapping[str, Any]) -> None:
+        """Write that the run goes on from its labels alone. Raises `LedgerError` if that fails."""
+        self._write({"record": "changed", "header": dict(header)})
 
     def append(self, query: Query) -> None:
         """Write one query. Raises `LedgerError` if that fails; the lines before it stay."""
@@ -134,7 +189,7 @@ class LedgerWriter:
         os.close(self._handle)
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        line = (json.dumps(record, allow_nan=False) + "\n").encode()
+        line = _line(record)
         start = os.fstat(self._handle).st_size
         whole = False
         try:
@@ -150,6 +205,10 @@ class LedgerWriter:
         finally:
             if not whole:  # also after Ctrl-C
                 os.ftruncate(self._handle, start)
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return (json.dumps(record, allow_nan=False) + "\n").encode()
 
 
 def read_ledger(path: str | Path) -> Ledger:
@@ -172,14 +231,16 @@ def read_ledger(path: str | Path) -> Ledger:
     if header.get("format_version") != FORMAT_VERSION:
         version = header.get("format_version")
         raise InputError(f"{path} has format version {brief(version)}; this release reads {FORMAT_VERSION}")
-    queries = []
+    found: list[Record] = []
     for number, record in enumerate(records[1:], start=2):
         fields = {name: value for name, value in record.items() if name != "record"}
+        kind = _KINDS.get(str(record.get("record")), Query)
         try:
-            queries.append(Query(**fields))
+            found.append(kind(**fields))
         except TypeError as error:
             raise InputError(f"line {number} of {path} is not a query ({error})") from error
-    return Ledger(header, tuple(queries), torn)
+    n_bytes = sum(len(line) + 1 for line in lines)
+    return Ledger(header, tuple(each for each in found if isinstance(each, Query)), torn, tuple(found), n_bytes)
 
 
 def _record(line: bytes, place: str) -> dict[str, Any]:

@@ -3,18 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from nassurrogate.metric import Metric
 
 DEEPEST = 25.0
 """Points below the best at which a view in percent ends, unless more than a quarter of the queries lie lower still."""
 _MARGIN = 0.05
 _CONTEXT = 0.35
 """How much of a table is shown on either side of the queries, as a share of their width."""
+
+
+class View(Protocol):
+    """What has limits: matplotlib's axes, or a chart of the page."""
+
+    def get_xlim(self) -> tuple[float, float]:
+        """The ends of the x axis."""
+
+    def get_ylim(self) -> tuple[float, float]:
+        """The ends of the y axis."""
+
+    def get_xlabel(self) -> str:
+        """What the x axis shows."""
+
+
+def label_limits(labels: Sequence[float], high: float, low: float, objective: Metric) -> tuple[float, float]:
+    """(bottom, top) limits for labels against the number of queries.
+
+    Args:
+        labels: (n,) in the order of the queries, not empty.
+        high, low: of what must be in view if nothing is left out: the labels and the optimum.
+        objective: the metric of the labels.
+    """
+    if _crops(objective):
+        wished = min(float(np.quantile(labels, 0.1)), labels[0], high - 0.5)
+        low = lower_limit(labels, wished, high - DEEPEST)
+    return with_margin(low, high)
+
+
+def prediction_limits(truth: np.ndarray, predicted: np.ndarray, objective: Metric) -> tuple[float, float]:
+    """The limits of both axes for (n,) predictions against (n,) labels, not empty."""
+    high, low = float(max(truth.max(), predicted.max())), float(min(truth.min(), predicted.min()))
+    if _crops(objective):
+        # A few wild predictions must not squeeze the rest either.
+        best = int(truth.argmax())
+        high = max(upper_limit(np.maximum(truth, predicted), truth.max() + DEEPEST), predicted[best])
+        wished = min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), truth.max() - 0.5)
+        # Points above the view count as well: at least three quarters of all are inside it.
+        points = np.where(np.maximum(truth, predicted) > high, -np.inf, np.minimum(truth, predicted))
+        low = min(lower_limit(points, wished, truth.max() - DEEPEST), predicted[best])
+    return with_margin(low, high)
+
+
+def cost_plot_limits(labels: np.ndarray, beside: np.ndarray, objective: Metric) -> tuple[float, float]:
+    """(bottom, top) limits for the labels and the table's values `beside` them, which are empty without a table."""
+    every = np.concatenate([labels, beside])
+    low, high = float(every.min()), float(every.max())
+    if beside.size and objective.larger_is_better:
+        # Most architectures of a table are good and close together; the plot states how many lie below.
+        wished = min(float(np.quantile(labels, 0.1)), float(np.quantile(beside, 0.15)))
+        low = lower_limit(labels, wished, float(labels.max()) - DEEPEST if objective.is_percent else -np.inf)
+    return with_margin(low, high, above=0.08)
 
 
 def lower_limit(values: Sequence[float] | np.ndarray, wished: float, deepest: float = -np.inf) -> float:
@@ -69,7 +120,7 @@ def with_margin(low: float, high: float, above: float = _MARGIN) -> tuple[float,
     return low - _MARGIN * width, high + above * width
 
 
-def in_view(axes: Axes, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float]) -> np.ndarray:
+def in_view(axes: View, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float]) -> np.ndarray:
     """(n,) bool: which points lie inside the limits of the axes; one with an unknown coordinate never does."""
     across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
@@ -77,7 +128,7 @@ def in_view(axes: Axes, x: np.ndarray | Sequence[float], y: np.ndarray | Sequenc
 
 
 def outside(
-    axes: Axes, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float], one: str, several: str
+    axes: View, x: np.ndarray | Sequence[float], y: np.ndarray | Sequence[float], one: str, several: str
 ) -> list[str]:
     """How many points lie outside the axes, by side; a point beyond a corner counts as below or above."""
     across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
@@ -97,3 +148,8 @@ def outside(
 def counted(count: int, one: str, several: str) -> list[str]:
     """The count in words; empty for 0."""
     return [f"{count:,} {one if count == 1 else several}"] if count else []
+
+
+def _crops(objective: Metric) -> bool:
+    """Whether a plot may leave out very low labels: a few failed trainings would squeeze the others into a line."""
+    return objective.is_percent and objective.larger_is_better

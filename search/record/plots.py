@@ -16,17 +16,16 @@ from nassurrogate.display.metric_words import heading, name_in_words, value_in_w
 from nassurrogate.errors import InputError, one_line
 from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.metric import Metric, known_metric
-from nassurrogate.search.candidates.unknown_values import undecided
 from nassurrogate.search.record.ledger import PHASES, Ledger, Query, labelled, read_ledger
+from nassurrogate.search.record.optimum import optimum_of
 from nassurrogate.search.record.plot_view import (
-    DEEPEST,
     across,
+    cost_plot_limits,
     counted,
     in_view,
-    lower_limit,
+    label_limits,
     outside,
-    upper_limit,
-    with_margin,
+    prediction_limits,
 )
 from nassurrogate.search.record.report import PHASE_WORDS, anytime
 from nassurrogate.search.record.run_folder import PLOTS
@@ -98,7 +97,8 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
         [query.number for query in ledger.queries], curve, where="post", color="black", linewidth=1.8,
         label="best so far",
     )  # fmt: skip
-    optimum = _optimum(ledger, benchmark)
+    constraints = [Constraint.parse(text) for text in ledger.header["config"]["constraints"]]
+    optimum = optimum_of(objective, constraints, benchmark)
     if optimum is not None:
         # A single training, of this or another architecture, may give more.
         mean = " on average" if ledger.header["config"]["labels"] == "single" and objective.needs_training else ""
@@ -106,11 +106,7 @@ def best_so_far(ledger: Ledger, benchmark: Benchmark) -> Figure:
         axes.axhline(optimum, color=_BEST, linestyle="--", linewidth=1.2, label=label)
     if labels:
         known = [*labels, *([] if optimum is None else [optimum])]
-        low, high = min(known), max(known)
-        if _crops(objective):
-            wished = min(float(np.quantile(labels, 0.1)), labels[0], high - 0.5)
-            low = lower_limit(labels, wished, high - DEEPEST)
-        axes.set_ylim(with_margin(low, high))
+        axes.set_ylim(label_limits(labels, max(known), min(known), objective))
     _whole_ticks(axes, max((query.number for query in ledger.queries), default=1))
     _scatter_phases(axes, queries, numbers, labels)
     axes.set_xlabel("queries")
@@ -131,16 +127,7 @@ def predicted_vs_true(ledger: Ledger) -> Figure:
     truth = np.array([query.value for query in queries])
     predicted = np.array([query.predicted_mean for query in queries], dtype=np.float64)
     deviation = np.array([query.predicted_std or 0.0 for query in queries])
-    high, low = float(max(truth.max(), predicted.max())), float(min(truth.min(), predicted.min()))
-    if _crops(objective):
-        # A few wild predictions must not squeeze the rest either.
-        best = int(truth.argmax())
-        high = max(upper_limit(np.maximum(truth, predicted), truth.max() + DEEPEST), predicted[best])
-        wished = min(float(np.quantile(truth, 0.1)), float(np.quantile(predicted, 0.1)), truth.max() - 0.5)
-        # Points above the view count as well: at least three quarters of all are inside it.
-        points = np.where(np.maximum(truth, predicted) > high, -np.inf, np.minimum(truth, predicted))
-        low = min(lower_limit(points, wished, truth.max() - DEEPEST), predicted[best])
-    view = with_margin(low, high)
+    view = prediction_limits(truth, predicted, objective)
     axes.set(xlim=view, ylim=view)
     axes.plot(view, view, color="black", linewidth=1, linestyle=":", label="predicted = measured")
     barred = in_view(axes, truth, predicted) & (deviation > 0)
@@ -188,7 +175,7 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
     axes.set_xlim(across(own, cost))
     left, right = axes.get_xlim()
     beside = truth[(cost >= left) & (cost <= right)]
-    axes.set_ylim(_up(objective, labels, beside))
+    axes.set_ylim(cost_plot_limits(labels, beside, objective))
     if in_view(axes, cost, truth).any():
         axes.scatter(cost, truth, s=2, color=_QUIET, linewidths=0, rasterized=True)
         axes.scatter([], [], s=12, color=_QUIET, label=f"{kind}s of the table")  # a legend needs larger dots
@@ -218,22 +205,6 @@ def accuracy_vs_cost(ledger: Ledger, benchmark: Benchmark, metric: str) -> Figur
         + counted(len(ledger.queries) - len(queries), "failed query", "failed queries"),
     )  # fmt: skip
     return figure
-
-
-def _up(objective: Metric, labels: np.ndarray, beside: np.ndarray) -> tuple[float, float]:
-    """(bottom, top) limits for the labels and the table's values `beside` them, which are empty without a table."""
-    every = np.concatenate([labels, beside])
-    low, high = float(every.min()), float(every.max())
-    if beside.size and objective.larger_is_better:
-        # Most architectures of a table are good and close together; the plot states how many lie below.
-        wished = min(float(np.quantile(labels, 0.1)), float(np.quantile(beside, 0.15)))
-        low = lower_limit(labels, wished, float(labels.max()) - DEEPEST if objective.is_percent else -np.inf)
-    return with_margin(low, high, above=0.08)
-
-
-def _crops(objective: Metric) -> bool:
-    """Whether a plot may leave out very low labels: a few failed trainings would squeeze the others into a line."""
-    return objective.is_percent and objective.larger_is_better
 
 
 def _objective(ledger: Ledger) -> Metric:
@@ -327,22 +298,6 @@ def _whole_ticks(axes: Axes, last: int) -> None:
     axes.set_xlim(1 - margin, last + margin)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     axes.set_xticks([tick for tick in axes.get_xticks() if 1 <= tick <= last])
-
-
-def _optimum(ledger: Ledger, benchmark: Benchmark) -> float | None:
-    """The mean label of the best feasible architecture, in the objective's unit; None if it is unknown."""
-    if not isinstance(benchmark, TabularBenchmark):
-        return None
-    objective = _objective(ledger)
-    bounds = [Constraint.parse(text) for text in ledger.header["config"]["constraints"]]
-    costs = {bound.metric: benchmark.column(bound.metric).mean for bound in bounds}
-    if undecided(bounds, costs, benchmark.space.size).any():
-        return None
-    feasible = np.ones(benchmark.space.size, dtype=bool)
-    for bound in bounds:
-        feasible &= bound.check(costs[bound.metric])
-    truth = benchmark.column(objective.name).mean[feasible]
-    return objective.sign * float((objective.sign * truth).max()) if truth.size and np.isfinite(truth).all() else None
 
 
 def _save(figure: Figure, path: Path) -> None:

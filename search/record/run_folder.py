@@ -8,14 +8,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nassurrogate.errors import InputError
 from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.files.given_path import file_stem
-from nassurrogate.search.record.ledger import LedgerWriter
+from nassurrogate.search.record.ledger import Ledger, LedgerWriter, read_ledger
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 LEDGER, SUMMARY, LOCK, PLOTS = "ledger.jsonl", "summary.json", "run.lock", "plots"
+EVALUATIONS = "evaluations"
+"""Folder of what evaluations of a problem file print."""
 
 
 def default_folders(space: str, dataset: str, seed: int) -> Iterator[Path]:
@@ -37,22 +42,13 @@ def open_run(folder: Path | Iterator[Path], header: Mapping[str, Any]) -> Iterat
     Raises `InputError` for a folder that another process writes, that holds a run, or that cannot be written; the
     folder is left as it was.
     """
-    from filelock import FileLock, Timeout
-
     if isinstance(folder, Path):
         path, created = folder, _make_folder(folder)
     else:
         path, created = _make_new(folder)
     if not (path / LOCK).exists():
         _refuse_other_run(path)
-    lock = FileLock(path / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise InputError(f"another process is writing the run folder {path}; choose another one") from error
-    except OSError as error:
-        _remove_empty(created)
-        raise InputError(f"cannot write the run folder {path}: {error.strerror}; choose another one") from error
+    lock = _locked(path, created, "choose another one")
     try:
         _refuse_other_run(path)
         try:
@@ -67,6 +63,47 @@ def open_run(folder: Path | Iterator[Path], header: Mapping[str, Any]) -> Iterat
             writer.close()
     finally:
         lock.release()
+
+
+@contextmanager
+def reopen_run(folder: Path) -> Iterator[Ledger]:
+    """Lock the folder of an earlier run against other processes, and read its ledger.
+
+    Raises `InputError` for a folder that another process writes, that holds no run, or whose ledger is damaged.
+    """
+    if not (folder / LEDGER).is_file():
+        what = f"holds no run (no {LEDGER})" if folder.is_dir() else "is no folder"
+        raise InputError(f"cannot resume {folder}: it {what}; expected the run folder of an earlier search")
+    lock = _locked(folder, [], "wait until it has ended")
+    try:
+        yield read_ledger(folder)
+    finally:
+        lock.release()
+
+
+def _locked(path: Path, created: list[Path], hint: str) -> BaseFileLock:
+    """A lock of the folder. Raises `InputError` if another process has it, or the folder cannot be written."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"another process is writing the run folder {path}; {hint}") from error
+    except OSError as error:
+        _remove_empty(created)
+        raise InputError(f"cannot write the run folder {path}: {error.strerror}; choose another one") from error
+    return lock
+
+
+def finished_summary(path: Path, n_queries: int) -> dict[str, Any] | None:
+    """The summary of a run that spent its budget or found nothing more to evaluate; None for any other run."""
+    try:
+        summary = json.loads((path / SUMMARY).read_bytes())
+        done = summary["stop_reason"] in ("budget", "exhausted") and summary["queries"] == n_queries
+    except (OSError, ValueError, KeyError, TypeError):  # it is written again once the run is finished
+        return None
+    return summary if done else None
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nassurrogate.benchmarks import Benchmark, Evaluate
+from nassurrogate.benchmarks import Benchmark, Evaluate, Problem
 from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
+from nassurrogate.errors import InputError
 from nassurrogate.files.given_path import as_path
 from nassurrogate.metric import Metric, MetricLike
 from nassurrogate.predictors import PredictorLike
@@ -25,6 +27,14 @@ from nassurrogate.search.settings.arguments import (
     parsed_constraints,
     unfitted_surrogate,
 )
+from nassurrogate.search.settings.known_file import surrogate_of_file
+from nassurrogate.search.settings.own_training import (
+    checked_seconds,
+    checked_workers,
+    declared_constraints,
+    problem_of,
+)
+from nassurrogate.search.settings.recorded import recorded_arguments
 from nassurrogate.search.settings.schedule import SearchSettings
 from nassurrogate.seed import given_or_drawn_seed
 from nassurrogate.spaces import SpaceLike
@@ -55,6 +65,14 @@ class SearchRequest:
         run_dir: the run folder; None: a new one in `runs/`.
         requery_known: whether architectures may be queried that the saved surrogate has labels for.
         allow_equivalent: whether cheaper equivalent architectures are evaluated in the end.
+        workers: number of evaluations that run at once.
+        unordered: whether answers are told as they come.
+        executor: runs the evaluations; None: this process, or processes of this machine.
+        dask: address of a Dask scheduler that runs the evaluations; None: none does.
+        time_limit_s: after which no evaluation starts; None: no limit.
+        evaluation_limit_s: after which an evaluation of a problem file is ended; None: no limit.
+        plots: whether plots are drawn into the run folder.
+        arguments: everything as it was given, as JSON.
     """
 
     benchmark: Benchmark
@@ -76,6 +94,14 @@ class SearchRequest:
     run_dir: Path | None
     requery_known: bool
     allow_equivalent: bool
+    workers: int
+    unordered: bool
+    executor: Executor | None
+    dask: str | None
+    time_limit_s: float | None
+    evaluation_limit_s: float | None
+    plots: bool
+    arguments: Mapping[str, Any]
 
     @property
     def is_oracle(self) -> bool:
@@ -110,16 +136,31 @@ def checked_request(
     device: str,
     requery_known: bool,
     allow_equivalent: bool,
+    problem: str | Path | Problem | None = None,
+    known: str | Path | None = None,
+    workers: int | None = None,
+    unordered: bool = False,
+    executor: Executor | None = None,
+    dask: str | None = None,
+    time_limit_s: float | None = None,
+    evaluation_limit_s: float | None = None,
+    plots: bool = True,
+    arguments: Mapping[str, Any] | None = None,
     **others: object,
 ) -> SearchRequest:
     """The arguments of `nassurrogate.search.run`, which describes them, resolved to objects.
 
     Args:
+        arguments: all of these as they were given.
         others: the listener and the other switches; only their types are checked.
 
     Raises `InputError` for the first one that is unusable.
     """
     settings = checked_settings(settings)
+    if problem is not None:
+        benchmark = problem_of(problem, benchmark, evaluate, evaluation_limit_s)
+    elif evaluation_limit_s is not None:
+        raise InputError("evaluation_limit_s needs a problem file, whose evaluations run in processes of their own")
     truth = ground_truth(space, dataset, table, benchmark, evaluate, objective)
     goal = chosen_objective(objective, truth)
     check_kinds(
@@ -127,6 +168,8 @@ def checked_request(
         device=device,
         fidelity=fidelity,
         **others,
+        plots=plots,
+        unordered=unordered,
         requery_known=requery_known,
         allow_equivalent=allow_equivalent,
     )
@@ -135,13 +178,17 @@ def checked_request(
     searcher_cls = resolve_searcher(searcher)
     seed = given_or_drawn_seed(seed)
     folder = as_path(run_dir, "run_dir") if run_dir is not None else None
+    if known is not None:
+        if surrogate is not None:
+            raise InputError("known and surrogate are both what the search starts from; leave one of the two out")
+        surrogate = surrogate_of_file(known, truth, goal, predictor, predictor_config, device)
     saved = loaded_surrogate(surrogate, truth, goal, device)
     unfitted = unfitted_surrogate(predictor, predictor_config, saved, truth, goal, device)
     return SearchRequest(
         benchmark=truth,
         objective=goal,
         column=column,
-        constraints=parsed_constraints(constraints),
+        constraints=[*declared_constraints(truth), *parsed_constraints(constraints)],
         budget=int(budget),
         labels=labels,
         fidelity=fidelity,
@@ -157,4 +204,12 @@ def checked_request(
         run_dir=folder,
         requery_known=bool(requery_known),
         allow_equivalent=bool(allow_equivalent),
+        workers=checked_workers(workers, executor, dask),
+        unordered=bool(unordered),
+        executor=executor,
+        dask=dask,
+        time_limit_s=checked_seconds("time_limit_s", time_limit_s),
+        evaluation_limit_s=checked_seconds("evaluation_limit_s", evaluation_limit_s),
+        plots=bool(plots),
+        arguments={} if arguments is None else recorded_arguments(arguments, seed=seed),
     )

@@ -80,7 +80,9 @@ class Plan:
         return max(least, n_evaluated // _GROWTH, 1)
 
 
-def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3, trains_again: bool = False) -> Plan:
+def plan(
+    budget: int, settings: SearchSettings, *, initial_labels: int = 3, trains_again: bool = False, workers: int = 1
+) -> Plan:
     """Split a budget into an initial sample, the search, and a confirmation.
 
     Args:
@@ -88,13 +90,15 @@ def plan(budget: int, settings: SearchSettings, *, initial_labels: int = 3, trai
         settings: the strategy.
         initial_labels: number of labels that the predictor needs for its first fit; 0 with a saved surrogate.
         trains_again: whether the confirmation trains the best architectures again.
+        workers: number of evaluations that run at once: there are as many random ones, so that none waits.
 
     >>> plan(30, SearchSettings())
     Plan(n_init=3, n_search=26, n_confirm=1, fixed_batch=None)
     >>> plan(2, SearchSettings())
     Plan(n_init=1, n_search=0, n_confirm=1, fixed_batch=None)
     """
-    wanted = initial_labels if settings.n_init is None else settings.n_init
+    unset = max(initial_labels, workers) if workers > 1 else initial_labels
+    wanted = unset if settings.n_init is None else settings.n_init
     n_init = min(wanted, math.ceil(budget / 2))
     wanted = max(1, round(_TRAINED_AGAIN * budget)) if trains_again else 1
     n_confirm = min(wanted if settings.n_confirm is None else settings.n_confirm, budget - n_init)

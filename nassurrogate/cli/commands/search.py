@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from nassurrogate.cli.console import Console, Progress, aligned
+from nassurrogate.cli.durations import duration_s
 from nassurrogate.cli.options import (
+    Parser,
     Subparsers,
     add_command,
     add_direction,
@@ -43,9 +45,12 @@ examples:
   nassurrogate search --budget 20 --surrogate model.safetensors
   nassurrogate search --budget 100 --predictor nar-former-v2:paper --label-kind single
   nassurrogate search --help-settings                                      # settings for --set
+  nassurrogate search --problem problem.py --budget 30 --workers 2         # your own training
+  nassurrogate search --resume runs/digits-own-0-20261128-101500           # go on where it stopped
 
 Ctrl-C ends the search early: the best architecture so far is printed, the
 ledger, summary and plots are written, and the exit code is 130.
+--resume goes on from there, as after a crash.
 """
 
 
@@ -55,7 +60,9 @@ def add_to(commands: Subparsers) -> None:
         commands, "search", "find the best architecture within a budget", description=_DESCRIPTION, examples=_EXAMPLES
     )
     add_space(parser)
+    parser.set_defaults(space=None)  # so that --problem can tell whether a space was given
     add_table(parser)
+    _add_problem(parser)
     parser.add_argument(
         "--budget", type=whole_number, default=100, metavar="N",
         help="ground-truth queries in total (default: 100)",
@@ -111,6 +118,7 @@ def add_to(commands: Subparsers) -> None:
     parser.add_argument(
         "--seed", type=whole_number, metavar="N", help="random seed (default: chosen at random and printed)"
     )
+    _add_running(parser)
     parser.add_argument("--run-dir", metavar="DIR", help="run folder (default: runs/<space>-<dataset>-<seed>-<time>)")
     parser.add_argument("--no-plots", action="store_true", help="do not write plots to the run folder")
     parser.add_argument("--device", default="auto", help="device of the predictor: auto (default), cpu, cuda, ...")
@@ -128,6 +136,51 @@ def add_to(commands: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+def _add_problem(parser: Parser) -> None:
+    """`--problem`, `--known` and the time-out of an evaluation."""
+    parser.add_argument(
+        "--problem", metavar="FILE",
+        help="a Python file with your own space and training (`nassurrogate new problem DIR` writes one); it is your "
+        "own code and is run as such",
+    )  # fmt: skip
+    parser.add_argument(
+        "--known", metavar="FILE",
+        help="a table of earlier results of the objective, as for `train --file`: they are learned at no budget, and "
+        "not queried again",
+    )  # fmt: skip
+    parser.add_argument(
+        "--timeout", type=duration_s, metavar="TIME", dest="evaluation_limit_s",
+        help="end an evaluation of a problem file that takes longer, such as 90min; it has then failed",
+    )  # fmt: skip
+
+
+def _add_running(parser: Parser) -> None:
+    """Where evaluations run, for how long, and how an earlier run goes on."""
+    group = parser.add_argument_group("running")
+    group.add_argument(
+        "--workers", type=whole_number, metavar="N",
+        help="evaluations that run at once, in processes of this machine or on Dask (default: 1)",
+    )  # fmt: skip
+    group.add_argument(
+        "--dask", metavar="ADDRESS", help="run the evaluations on this Dask scheduler, such as tcp://10.0.0.1:8786"
+    )
+    group.add_argument(
+        "--unordered", action="store_true",
+        help="use results as they come, for trainings of very unequal length; otherwise in the order of the queries",
+    )  # fmt: skip
+    group.add_argument(
+        "--time-limit", type=duration_s, metavar="TIME", dest="time_limit_s",
+        help="start no evaluation after this time, such as 8h; what runs is finished",
+    )  # fmt: skip
+    group.add_argument(
+        "--resume", metavar="RUN_DIR", help="go on with an earlier run; its ledger holds everything that it was asked"
+    )
+    group.add_argument(
+        "--accept-changes", action="store_true",
+        help="with --resume: go on from the labels alone if the problem file, the table or the package has changed",
+    )  # fmt: skip
+
+
 def run(args: argparse.Namespace, console: Console) -> int:
     """Run the command."""
     from nassurrogate.search.settings.definitions import SETTINGS
@@ -135,52 +188,70 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.help_settings:
         console.result(settings_help(), {name: setting.as_dict() for name, setting in SETTINGS.items()})
         return 0
-    from nassurrogate.metric import as_metric
-    from nassurrogate.search import SearchInterrupted, SearchSettings
+    from nassurrogate.search import SearchInterrupted
     from nassurrogate.search import run as run_search
     from nassurrogate.seed import given_or_drawn_seed
 
-    changes = assignments(args.settings, "--set")
-    for name in changes:
-        if name not in SETTINGS:
-            raise unknown_choice("setting", name, SETTINGS)
-    settings = SearchSettings(**changes)
-    seed = given_or_drawn_seed(args.seed)
-    if args.run_dir == "":  # an unset variable of a script must not fill the current folder
-        raise InputError("--run-dir is empty; give the folder's name, or '.' for the current one")
-    if args.direction is not None and args.objective is None:
-        raise InputError("--larger-is-better and --smaller-is-better need --objective")
-    objective = None if args.objective is None else as_metric(args.objective, args.direction)
+    asked = _asked(args)
+    here = {"plots": not args.no_plots, "dask": args.dask, "time_limit_s": args.time_limit_s}
+    if args.resume is not None:
+        here |= {"resume": args.resume, "accept_changes": args.accept_changes}
+    elif args.accept_changes:
+        raise InputError("--accept-changes needs --resume RUN_DIR")
+    else:
+        asked |= {"seed": given_or_drawn_seed(args.seed), "run_dir": args.run_dir}
     with ExitStack() as bars:
         printer = _EventPrinter(console, bars.enter_context(console.progress()), bars.close)
         try:
-            run_search(
-                space=args.space,
-                dataset=args.dataset,
-                objective=objective,
-                fidelity=args.fidelity,
-                budget=args.budget,
-                searcher=args.searcher,
-                predictor=args.predictor,
-                seed=seed,
-                constraints=args.constraints,
-                labels=args.label_kind,
-                surrogate=args.surrogate,
-                run_dir=args.run_dir,
-                settings=settings,
-                predictor_config=assignments(args.config, "--config"),
-                listener=printer,
-                table=args.table,
-                plots=not args.no_plots,
-                device=args.device,
-                requery_known=args.requery_known,
-                allow_equivalent=args.allow_equivalent,
-            )
+            run_search(**asked, **here, listener=printer)
         except SearchInterrupted as stop:
             raise KeyboardInterrupt(*stop.args) from None
         except KeyboardInterrupt:
             raise KeyboardInterrupt(printer.progress_in_words()) from None
     return 0
+
+
+def _asked(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of the search that were given. Raises `InputError` for contradictions."""
+    from nassurrogate.metric import as_metric
+    from nassurrogate.search import SearchSettings
+    from nassurrogate.search.settings.definitions import SETTINGS
+
+    changes = assignments(args.settings, "--set")
+    for name in changes:
+        if name not in SETTINGS:
+            raise unknown_choice("setting", name, SETTINGS)
+    if args.run_dir == "":  # an unset variable of a script must not fill the current folder
+        raise InputError("--run-dir is empty; give the folder's name, or '.' for the current one")
+    if args.direction is not None and args.objective is None:
+        raise InputError("--larger-is-better and --smaller-is-better need --objective")
+    if args.problem is not None and args.space is not None:
+        raise InputError("--problem has its own space; leave --space out")
+    if args.resume is not None and (args.seed is not None or args.run_dir is not None):
+        raise InputError("--resume takes everything from the run; leave --seed and --run-dir out")
+    return {
+        "space": args.space,
+        "dataset": args.dataset,
+        "problem": args.problem,
+        "known": args.known,
+        "evaluation_limit_s": args.evaluation_limit_s,
+        "objective": None if args.objective is None else as_metric(args.objective, args.direction),
+        "fidelity": args.fidelity,
+        "budget": args.budget,
+        "searcher": args.searcher,
+        "predictor": args.predictor,
+        "constraints": tuple(args.constraints),
+        "labels": args.label_kind,
+        "surrogate": args.surrogate,
+        "settings": SearchSettings(**changes) if changes else None,
+        "predictor_config": assignments(args.config, "--config") or None,
+        "table": args.table,
+        "device": args.device,
+        "requery_known": args.requery_known,
+        "allow_equivalent": args.allow_equivalent,
+        "workers": args.workers,
+        "unordered": args.unordered,
+    }
 
 
 def settings_help() -> str:

@@ -62,7 +62,7 @@ def test_ctrl_c_while_noisy_labels_are_weighed_keeps_the_result(bench, monkeypat
     def fits_for_ever(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nassurrogate.search.engine.sequential.expected_by_others", fits_for_ever)
+    monkeypatch.setattr("nassurrogate.search.strategy.sequential.expected_by_others", fits_for_ever)
     with pytest.raises(SearchInterrupted) as caught:
         run(budget=6, predictor="gradient-boosting", labels="single", seed=0, write=False, benchmark=bench)
     assert (caught.value.result["stop_reason"], caught.value.result["selected_by"]) == ("interrupted", "measured")

@@ -1,23 +1,23 @@
-"""Queries the ground truth: every evaluation of a run goes through here, and into the ledger."""
+"""Keeps the books of a run: every query goes through here, and into the ledger."""
 
 from __future__ import annotations
 
 import logging
-import math
 import time
-from collections.abc import Collection, Hashable
-from dataclasses import replace
-from numbers import Real
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Benchmark, Evaluation, TabularBenchmark
-from nassurrogate.errors import InputError, brief, one_line
+from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
-from nassurrogate.search.engine.events import Event, Listener
-from nassurrogate.search.record.ledger import LabelKind, LedgerWriter, Phase, Query, finite_or_none
+from nassurrogate.search.queries.events import Event, Listener
+from nassurrogate.search.queries.proposals import Proposal
+from nassurrogate.search.record.ledger import LabelKind, LedgerWriter, Query, finite_or_none
 from nassurrogate.spaces import EnumerableSpace
 
 _MOST_FAILURES = 5
@@ -26,8 +26,27 @@ _MOST_FAILURES = 5
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A query that has been made.
+
+    Args:
+        number: 1, 2, … in the order in which queries are made.
+        proposal: what is evaluated, and why.
+        seed: of the training; None for the mean over all.
+        again: whether it is a further training of an evaluated architecture.
+        after: number of answers that were known when it was made.
+    """
+
+    number: int
+    proposal: Proposal
+    seed: int | None
+    again: bool
+    after: int
+
+
 class Evaluator:
-    """Evaluates architectures within a budget, and keeps every query and its label.
+    """Makes queries within a budget, and keeps every query and its label.
 
     Args:
         benchmark: the ground truth.
@@ -40,6 +59,7 @@ class Evaluator:
         writer: the ledger on disk; None keeps it in memory only.
         listener: called with every event.
         known: keys of feasible functions whose labels are known already: they are not evaluated.
+        unordered: whether answers may come in another order than that of the queries.
     """
 
     def __init__(
@@ -55,6 +75,7 @@ class Evaluator:
         writer: LedgerWriter | None = None,
         listener: Listener | None = None,
         known: Collection[Hashable] = (),
+        unordered: bool = False,
     ) -> None:
         self._benchmark = benchmark
         self._feasible = feasible
@@ -70,15 +91,33 @@ class Evaluator:
         self._listener = listener
         self._began = time.monotonic()
         self.taken: set[Hashable] = set(known)
-        """Keys that must not be evaluated: those already evaluated, failures included, and known ones."""
+        """Keys that must not be evaluated: those already evaluated or pending, failures included, and known ones."""
+        self.unordered = unordered
+        self.is_replaying = False
+        """Whether the ledger holds already what is asked and told."""
+        self.pending: dict[int, Asked] = {}
+        """By number, the queries without an answer, in the order in which they were made."""
         self._seeds: dict[Architecture, list[int | None]] = {}
+        self._networks: dict[str, Architecture] = {}
+        self.n_twins = 0
+        """Proposals that were left out since their network is that of an evaluated or pending architecture."""
         self._evaluations: list[tuple[Query, Evaluation]] = []
         self.notes: list[str] = []
 
     @property
+    def n_asked(self) -> int:
+        """Queries that were made, pending ones included."""
+        return len(self._evaluations) + len(self.pending)
+
+    @property
     def left(self) -> int:
         """Queries that can still be made."""
-        return self.limit - len(self._evaluations)
+        return self.limit - self.n_asked
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        """The answers to all queries, in order."""
+        return [evaluation for _, evaluation in self._evaluations]
 
     @property
     def queries(self) -> list[Query]:
@@ -100,51 +139,73 @@ class Evaluator:
         """The labels of `labelled`, in the objective's unit."""
         return [query.value for query in self.labelled]
 
-    def evaluate(
-        self,
-        arch: Architecture,
-        phase: Phase,
-        proposed_by: str,
-        *,
-        predicted: tuple[float, float] | None = None,
-        equivalent: bool = False,
-    ) -> Evaluation:
-        """Query one architecture and record the outcome.
+    @property
+    def pending_archs(self) -> list[Architecture]:
+        """The architectures whose answers are pending, further trainings left out."""
+        return [asked.proposal.arch for asked in self.pending.values() if not asked.again]
+
+    def twin(self, arch: Architecture) -> Evaluation | None:
+        """The evaluation of another architecture with the same network, as one of `arch`; None if there is none.
+
+        An architecture with such a twin is not evaluated: its key counts as taken from now on. Only for architectures
+        that are about to be evaluated: to compare networks, they are built.
+        """
+        network = arch.space.network_key(arch)
+        if network is None:
+            return None
+        first = self._networks.setdefault(network, arch)
+        if first == arch:
+            return None
+        self.taken.add(self._feasible.key(arch))
+        self.n_twins += 1
+        of_first = (evaluation for evaluation in self.evaluations if evaluation.arch == first)
+        return replace(next(of_first, Evaluation(first, status="missing", reason="still pending")), arch=arch)
+
+    def without_twins(self, archs: Sequence[Architecture]) -> list[Architecture]:
+        """Those architectures whose network is not that of another one, evaluated or before them (see `twin`)."""
+        return [arch for arch in archs if self.twin(arch) is None]
+
+    def ask(self, proposal: Proposal) -> Asked:
+        """Take one query of the budget for a proposal; its answer is pending until `tell`.
 
         Each function is evaluated once, except for further trainings of the same architecture (see `can_train_again`)
         and for an `equivalent` of an evaluated one.
+        """
+        arch = proposal.arch
+        key = self._feasible.key(arch)
+        again = arch in self._seeds and self.can_train_again(arch)
+        assert self.n_asked < (self.budget if proposal.equivalent else self.limit), "the budget is spent"
+        assert self._feasible.allows(arch), f"{arch} is infeasible"
+        assert again or proposal.equivalent or key not in self.taken, f"the function of {arch} is evaluated already"
+        asked = Asked(self.n_asked + 1, proposal, self._next_seed(arch), again, len(self._evaluations))
+        if again:  # a further training that fails is not repeated either
+            self._seeds[arch].append(asked.seed)
+        self.taken.add(key)
+        self.pending[asked.number] = asked
+        if self.unordered and self._writer is not None and not self.is_replaying:
+            self._writer.append_asked(asked.number, arch.string)
+        return asked
 
-        Args:
-            arch: a feasible architecture.
-            phase: of the run.
-            proposed_by: as in the ledger.
-            predicted: mean and deviation of its label, in the objective's unit.
-            equivalent: whether it computes the same as an evaluated architecture.
+    def tell(self, asked: Asked, evaluation: Evaluation) -> Query:
+        """Record the answer to a pending query.
 
         Raises `InputError` if the first five evaluations all fail.
         """
-        key = self._feasible.key(arch)
-        again = arch in self._seeds and self.can_train_again(arch)
-        assert len(self._evaluations) < (self.budget if equivalent else self.limit), "the budget is spent"
-        assert self._feasible.allows(arch), f"{arch} is infeasible"
-        assert again or equivalent or key not in self.taken, f"the function of {arch} is evaluated already"
-        seed = self._next_seed(arch)
-        name = self.objective.name
-        evaluation = self._evaluated(arch, seed)
-        succeeded = evaluation.status == "ok"
+        proposal, name = asked.proposal, self.objective.name
+        arch, succeeded = proposal.arch, evaluation.status == "ok"
         trained = self.objective.needs_training
         n_seeds = evaluation.n_seeds.get(name, 1) if succeeded and trained else 0
-        mean, std = predicted if predicted is not None else (None, None)
+        mean, std = proposal.predicted if proposal.predicted is not None else (None, None)
         query = Query(
             number=len(self._evaluations) + 1,
-            phase=phase,
-            proposed_by=proposed_by,
+            phase=proposal.phase,
+            proposed_by=proposal.proposed_by,
             arch=arch.string,
             index=arch.index if isinstance(arch.space, EnumerableSpace) else None,
             key=arch.key,
             label=evaluation.values[name] if succeeded else None,
-            label_kind="single" if trained and (seed is not None or n_seeds <= 1) else "mean",
-            label_seed=seed,
+            label_kind="single" if trained and (asked.seed is not None or n_seeds <= 1) else "mean",
+            label_seed=asked.seed,
             cost_train_time_s=finite_or_none(evaluation.cost_s),
             predicted_mean=finite_or_none(mean),
             predicted_std=finite_or_none(std),
@@ -155,6 +216,7 @@ class Evaluator:
             status=evaluation.status,
             reason=evaluation.reason,
             fidelity=self._fidelity,
+            asked=asked.number if self.unordered else None,
         )
         self._evaluations.append((query, evaluation))
         try:
@@ -163,40 +225,31 @@ class Evaluator:
         except BaseException:  # Ctrl-C too: a query that is not in the ledger is not in the result
             self._evaluations.pop()
             raise
-        self.taken.add(key)
-        if succeeded or again:  # a further training that failed is not repeated either
-            self._seeds.setdefault(arch, []).append(seed)
+        self._answered(asked, query)
+        return query
+
+    def restore(self, queries: Sequence[Query]) -> None:
+        """Take queries of the same run that were made before, in another search: they count as made."""
+        for query in queries:
+            arch = self._feasible.space.parse_printed(query.arch)
+            self._evaluations.append((query, _evaluation(arch, query, self.objective.name)))
+            self.taken.add(self._feasible.key(arch))
+            self.twin(arch)
+            if query.label is not None:
+                self._seeds.setdefault(arch, []).append(query.label_seed)
+
+    def retell(self, asked: Asked, query: Query) -> None:
+        """Take the answer to a pending query from a ledger that holds it already."""
+        evaluation = _evaluation(asked.proposal.arch, query, self.objective.name)
+        self._evaluations.append((query, evaluation))
+        self._answered(asked, query)
+
+    def _answered(self, asked: Asked, query: Query) -> None:
+        del self.pending[asked.number]
+        if query.label is not None and not asked.again:
+            self._seeds.setdefault(asked.proposal.arch, []).append(asked.seed)
         self.emit(Event("query", len(self._evaluations), self.budget, query=query, best=self._best()))
         self._note_problems(query)
-        return evaluation
-
-    def _evaluated(self, arch: Architecture, seed: int | None) -> Evaluation:
-        """The benchmark's evaluation; a failed one if the benchmark raises, or returns anything invalid."""
-        try:
-            (given,) = self._benchmark.evaluate([arch], [self.objective.name], seed=seed, fidelity=self._fidelity)
-            return self._checked(given, arch)
-        except InputError:
-            raise
-        except _InvalidEvaluation as error:
-            reason = str(error)
-        except Exception as error:  # a fault in a plug-in must not end a run
-            reason = one_line(error)
-        return Evaluation(arch, status="failed", reason=reason, seed=seed, fidelity=self._fidelity)
-
-    def _checked(self, given: Evaluation, arch: Architecture) -> Evaluation:
-        """The evaluation with those of its values that are numbers. Raises `_InvalidEvaluation`."""
-        metric = self.objective.name
-        if given.arch != arch:
-            raise _InvalidEvaluation(f"the benchmark gave an evaluation of {given.arch} in place of {arch}")
-        if given.status not in ("ok", "failed", "missing"):
-            raise _InvalidEvaluation(
-                f"the benchmark gave the status {brief(given.status)}, expected ok, failed or missing"
-            )
-        if given.status != "ok":
-            return given
-        if not _is_number(given.values.get(metric)):
-            raise _InvalidEvaluation(f"the benchmark gave no {metric} that is a number")
-        return replace(given, values={name: float(value) for name, value in given.values.items() if _is_number(value)})
 
     def _best(self) -> str:
         if not self.labelled:
@@ -265,9 +318,15 @@ class Evaluator:
         return int(self._rng.choice(fresh)) if fresh else None
 
 
-class _InvalidEvaluation(Exception):
-    """The benchmark returned something other than an evaluation of the architecture."""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and math.isfinite(value)
+def _evaluation(arch: Architecture, query: Query, metric: str) -> Evaluation:
+    """The evaluation behind a query of a ledger."""
+    return Evaluation(
+        arch,
+        dict(query.values or {}),
+        {} if query.n_seeds is None else {metric: query.n_seeds},
+        float("nan") if query.cost_train_time_s is None else query.cost_train_time_s,
+        cast("Literal['ok', 'failed', 'missing']", query.status),
+        query.reason,
+        query.label_seed,
+        query.fidelity,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
 from nassurrogate.search.candidates.table_set import TableSet
-from nassurrogate.search.engine.equivalents import evaluate_cheaper
-from nassurrogate.search.engine.evaluator import Evaluator
-from nassurrogate.search.engine.no_surrogate import evaluate_proposals
-from nassurrogate.search.engine.selection import choose
-from nassurrogate.search.engine.sequential import SequentialSearch
+from nassurrogate.search.queries.evaluator import Evaluator
+from nassurrogate.search.queries.proposals import Proposals, Wait
 from nassurrogate.search.record.ledger import LedgerError
 from nassurrogate.search.searchers.base import Searcher
 from nassurrogate.search.settings.schedule import SearchSettings
+from nassurrogate.search.strategy.equivalents import cheaper_equivalents
+from nassurrogate.search.strategy.no_surrogate import every_proposal
+from nassurrogate.search.strategy.selection import choose
+from nassurrogate.search.strategy.sequential import SequentialSearch
 from nassurrogate.search.surrogates import OracleSurrogate, SearchSurrogate
 from nassurrogate.search.surrogates.known_labels import KnownLabels
 
@@ -35,16 +36,19 @@ class BudgetedSearch:
         settings: the strategy.
         rng: of all proposals.
         known: the labels of a saved surrogate.
+        workers: number of evaluations that run at once.
 
     Attributes, after `run`:
         order: positions of the labelled queries of different architectures, best first.
         rule: the rule that ranked them (see `choose`).
         interrupted: Ctrl-C, or a ledger that cannot be written, if it came after the first label.
+        is_out_of_time: whether the time limit ended the run.
     """
 
     order: np.ndarray
     rule: str
     interrupted: KeyboardInterrupt | LedgerError | None = None
+    is_out_of_time = False
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class BudgetedSearch:
         settings: SearchSettings,
         rng: np.random.Generator,
         known: KnownLabels,
+        workers: int = 1,
     ) -> None:
         self._evaluator, self._feasible, self._surrogate, self._known = evaluator, feasible, surrogate, known
         self._rng = rng
@@ -62,10 +67,14 @@ class BudgetedSearch:
         if surrogate is None:
             self._searchers = [searcher(feasible, rng, objectives=(evaluator.objective,))]
         else:
-            self._sequential = SequentialSearch(evaluator, feasible, surrogate, searcher, settings, rng, known.archs)
+            self._sequential = SequentialSearch(
+                evaluator, feasible, surrogate, searcher, settings, rng, known.archs, workers
+            )
             self._searchers = self._sequential.searchers
 
-    def run(self, benchmark: Benchmark, constraints: Sequence[Constraint], *, allow_equivalent: bool) -> None:
+    def proposals(
+        self, benchmark: Benchmark, constraints: Sequence[Constraint], *, allow_equivalent: bool
+    ) -> Proposals:
         """Spend the budget.
 
         Args:
@@ -74,19 +83,26 @@ class BudgetedSearch:
             allow_equivalent: whether cheaper equivalents are evaluated once every feasible function is.
         """
         evaluator = self._evaluator
+        if self._sequential is None:
+            yield from every_proposal(evaluator, self._searchers[0], self._rng)
+        else:
+            yield from self._sequential.proposals()
+        n_equivalent = None
+        if allow_equivalent:
+            n_equivalent = yield from cheaper_equivalents(evaluator, self._feasible, benchmark, constraints)
+        yield Wait()
+        self._note_end(n_equivalent)
+
+    def run(self, evaluate_all: Callable[[], bool]) -> None:
+        """Evaluate what is proposed, and rank it.
+
+        Args:
+            evaluate_all: evaluates all proposals; returns whether there was time for all of them.
+        """
+        evaluator = self._evaluator
         try:
-            if self._sequential is None:
-                evaluate_proposals(evaluator, self._searchers[0], self._rng)
-            else:
-                self._sequential.run()
-            n_equivalent = None
-            if allow_equivalent:
-                n_equivalent = evaluate_cheaper(evaluator, self._feasible, benchmark, constraints)
-            if self._sequential is None:
-                self.order, self.rule = choose(evaluator.labelled, None, sign=evaluator.objective.sign)
-            else:
-                self.order, self.rule = self._sequential.ranked()
-            self._note_end(n_equivalent)
+            self.is_out_of_time = not evaluate_all()
+            self.rank()
         except (KeyboardInterrupt, LedgerError) as stop:  # a full disk must not lose what was evaluated
             if not evaluator.labelled:
                 raise
@@ -94,11 +110,20 @@ class BudgetedSearch:
             # By their labels: the other rule may need another fit, and the user wants to stop.
             self.order, self.rule = choose(evaluator.labelled, None, sign=evaluator.objective.sign)
 
+    def rank(self) -> None:
+        """Rank what was evaluated so far."""
+        if self._sequential is None:
+            self.order, self.rule = choose(self._evaluator.labelled, None, sign=self._evaluator.objective.sign)
+        else:
+            self.order, self.rule = self._sequential.ranked()
+
     @property
     def stop_reason(self) -> str:
-        """`budget`, `exhausted` or `interrupted`."""
+        """`budget`, `exhausted`, `time` or `interrupted`."""
         if self.interrupted is not None:
             return "interrupted"
+        if self.is_out_of_time:
+            return "time"
         return "budget" if len(self._evaluator.queries) == self._evaluator.budget else "exhausted"
 
     def counts(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Generator, Hashable, Sequence
 
 import numpy as np
 
@@ -11,16 +11,17 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks import Evaluation
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
 from nassurrogate.search.candidates.pool import CandidatePool
-from nassurrogate.search.engine.evaluator import Evaluator
-from nassurrogate.search.engine.events import Event
-from nassurrogate.search.engine.hill_climb import Acquisition, HillClimber
-from nassurrogate.search.engine.selection import choose, expected_by_others, has_single
+from nassurrogate.search.queries.evaluator import Evaluator
+from nassurrogate.search.queries.events import Event
+from nassurrogate.search.queries.proposals import Proposal, Proposals, Wait
 from nassurrogate.search.record.ledger import Phase
 from nassurrogate.search.searchers.acquisition import acquire, moving_incumbent
 from nassurrogate.search.searchers.base import ACQUISITION, Searcher
 from nassurrogate.search.searchers.exhaustive import Exhaustive
 from nassurrogate.search.settings.ignored import ignored_label_noise, ignored_with_predictor
 from nassurrogate.search.settings.schedule import SearchSettings, plan
+from nassurrogate.search.strategy.hill_climb import Acquisition, HillClimber
+from nassurrogate.search.strategy.selection import choose, expected_by_others, has_single
 from nassurrogate.search.surrogates.base import (
     COMPARED,
     CannotLearn,
@@ -31,6 +32,8 @@ from nassurrogate.search.surrogates.base import (
 
 _EXPANDED, _EXPANSIONS = 4, 8
 """Candidates whose neighbours join a pool at a time, and how often before a query at most."""
+_LEAST_LABELS = 2
+"""Labels without which no surrogate learns anything."""
 _STARTS = 2
 """Candidates of an open space from which the search climbs before a query."""
 
@@ -46,6 +49,7 @@ class SequentialSearch:
         settings: the strategy.
         rng: of the initial sample, the pool, the acquisition and the searchers.
         known: feasible architectures whose labels the surrogate already has.
+        workers: number of evaluations that run at once.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class SequentialSearch:
         settings: SearchSettings,
         rng: np.random.Generator,
         known: Sequence[Architecture] = (),
+        workers: int = 1,
     ) -> None:
         self._evaluator = evaluator
         self._feasible = feasible
@@ -65,12 +70,13 @@ class SequentialSearch:
         self._settings = settings
         self._rng = rng
         self._known = known
+        self._workers = workers
         self._reasons: set[str] = set()
         self._compared = False
         self._climber = HillClimber(feasible, rng)
         self.searchers: list[Searcher] = []
 
-    def run(self) -> None:
+    def proposals(self) -> Proposals:
         """Spend the whole budget."""
         evaluator = self._evaluator
         schedule = plan(
@@ -78,6 +84,7 @@ class SequentialSearch:
             self._settings,
             initial_labels=self._surrogate.initial_labels,
             trains_again=evaluator.trains_again,
+            workers=self._workers,
         )
         # However small a pool the user asks for, it has candidates that are not evaluated yet.
         pool_size = max(self._settings.pool_size, 8 * evaluator.limit)
@@ -91,7 +98,8 @@ class SequentialSearch:
         ):
             evaluator.note(reason)
         for arch in self._random(schedule.n_init):
-            evaluator.evaluate(arch, "init", "random")
+            yield Proposal(arch, "init", "random")
+        yield Wait(n_labels=max(self._surrogate.initial_labels, _LEAST_LABELS))
         pool = CandidatePool(self._feasible, self._surrogate, pool_size, self._rng)
         if self._known and not pool.is_whole:  # the best known architectures have unknown neighbours
             pool.add(self._known)
@@ -101,17 +109,20 @@ class SequentialSearch:
 
         found = True
         while found and (left := evaluator.left - schedule.n_confirm) > 0:
-            found = self._round(pool, min(batch(), left), "search")
+            found = yield from self._round(pool, min(batch(), left), "search")
+        yield Wait()  # the last queries go to the best, so all labels should be known
         if evaluator.trains_again and evaluator.left:
-            self._train_again(max(1, schedule.n_confirm // 2))
+            yield from self._train_again(max(1, schedule.n_confirm // 2))
+            yield Wait()
         while found and evaluator.left:
-            found = self._round(pool, min(batch(), evaluator.left), "confirm")
+            found = yield from self._round(pool, min(batch(), evaluator.left), "confirm")
+        yield Wait()
         is_percent = evaluator.objective.is_percent
         used = is_percent and has_single(evaluator.labelled)
         for reason in ignored_label_noise(self._settings, used=used, is_percent=is_percent):
             evaluator.note(reason)
 
-    def _train_again(self, n_best: int) -> None:
+    def _train_again(self, n_best: int) -> Proposals:
         """Spend what is left on further trainings of the best; on more of them if some cannot be trained again."""
         evaluator = self._evaluator
         order = self.ranked()[0]
@@ -119,7 +130,7 @@ class SequentialSearch:
         while evaluator.left and n_best <= len(ranked):
             again = [arch for arch in ranked[:n_best] if evaluator.can_train_again(arch)]
             for arch in again[: evaluator.left]:
-                evaluator.evaluate(arch, "confirm", "again")
+                yield Proposal(arch, "confirm", "again")
             n_best += not again
 
     def ranked(self) -> tuple[np.ndarray, str]:
@@ -133,10 +144,10 @@ class SequentialSearch:
             )
         return choose(evaluator.labelled, expected, sign=evaluator.objective.sign, label_noise_pct=noise)
 
-    def _round(self, pool: CandidatePool, size: int, phase: Phase) -> bool:
-        """Propose and evaluate a batch. Returns whether there was anything left to evaluate."""
+    def _round(self, pool: CandidatePool, size: int, phase: Phase) -> Generator[Proposal | Wait, None, bool]:
+        """Propose a batch. Returns whether there was anything left to evaluate."""
         evaluator, surrogate = self._evaluator, self._surrogate
-        archs, labels = evaluator.archs, evaluator.labels
+        archs, labels, pending = evaluator.archs, evaluator.labels, evaluator.pending_archs
         proposed: list[Architecture] = []
         predicted: list[tuple[float, float]] = []
         self._note_unit_doubt(labels)
@@ -146,29 +157,44 @@ class SequentialSearch:
             return list(zip(prediction.mean.tolist(), prediction.std.tolist(), strict=True))
 
         try:
+            # Only a fast fit can follow every proposal. It takes its own predictions for the labels of what is not
+            # evaluated yet ("kriging believer": Ginsbourger et al., 2010).
+            believed: list[float] = []
+            if pending and surrogate.refits_at_once:
+                surrogate.fit(archs, labels, self._fit_progress)
+                believed = [mean for mean, _ in predictions(pending)]
+            else:
+                pending = []
             while len(proposed) < size:
-                # Only a fast fit can follow every proposal. It takes its own predictions for the labels of what is not
-                # evaluated yet ("kriging believer": Ginsbourger et al., 2010).
-                surrogate.fit([*archs, *proposed], [*labels, *(mean for mean, _ in predicted)], self._fit_progress)
-                new = self._propose(pool, 1 if surrogate.refits_at_once else size, phase, [*archs, *proposed])
+                surrogate.fit(
+                    [*archs, *pending, *proposed],
+                    [*labels, *believed, *(mean for mean, _ in predicted)],
+                    self._fit_progress,
+                )
+                known = [*archs, *pending, *proposed]
+                new = self._propose(pool, 1 if surrogate.refits_at_once else size - len(proposed), phase, known)
+                new = evaluator.without_twins(new)
                 predicted += predictions(new)
                 proposed += new
                 if surrogate.failure is not None:
                     self._note_once(
-                        f"only the saved surrogate is used from query {len(evaluator.queries) + 1} on",
+                        f"only the saved surrogate is used from query {evaluator.n_asked + 1} on",
                         surrogate.failure,
                     )
-            if surrogate.refits_at_once and size > 1:  # the ledger's predictions come from labels alone
+            if surrogate.refits_at_once and (size > 1 or pending):  # the ledger's predictions come from labels alone
                 surrogate.fit(archs, labels, self._fit_progress)
                 predicted = predictions(proposed)
         except CannotLearn as reason:
-            self._note_once(f"random proposals from query {len(evaluator.queries) + 1} on", str(reason))
+            self._note_once(f"random proposals from query {evaluator.n_asked + 1} on", str(reason))
             proposed += self._random(size - len(proposed), besides=proposed)
         for place, arch in enumerate(proposed):
             if place < len(predicted):
-                evaluator.evaluate(arch, phase, self._searcher.name, predicted=predicted[place])
+                yield Proposal(arch, phase, self._searcher.name, predicted[place])
             else:
-                evaluator.evaluate(arch, phase, "random")
+                yield Proposal(arch, phase, "random")
+        if not proposed and evaluator.pending:  # an answer may allow another proposal
+            yield Wait(n_labels=len(labels) + 1)
+            return True
         return bool(proposed)
 
     def _propose(
@@ -247,7 +273,13 @@ class SequentialSearch:
         return sorted(visited, key=lambda arch: -visited[arch])[:size]
 
     def _random(self, size: int, besides: Sequence[Architecture] = ()) -> list[Architecture]:
-        return self._feasible.draw(size, self._rng, self._taken(besides))
+        found: list[Architecture] = []
+        while len(found) < size:
+            drawn = self._feasible.draw(size - len(found), self._rng, self._taken([*besides, *found]))
+            if not drawn:
+                break
+            found += self._evaluator.without_twins(drawn)
+        return found
 
     def _taken(self, besides: Sequence[Architecture]) -> set[Hashable]:
         """Keys of what is evaluated or proposed."""

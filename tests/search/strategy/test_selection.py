@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nassurrogate.search.engine.selection import FOLDS, choose, expected_by_others, first_queries, is_noisy, mean_labels
 from nassurrogate.search.record.ledger import Query
+from nassurrogate.search.strategy.selection import (
+    FOLDS,
+    choose,
+    expected_by_others,
+    first_queries,
+    is_noisy,
+    mean_labels,
+)
 from nassurrogate.search.surrogates import CannotLearn, OracleSurrogate, Posterior
 from tests.search.conftest import at
 

@@ -1,0 +1,68 @@
+"""Replays a recorded run: the search is asked again, and told the recorded answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nassurrogate.errors import InputError, brief
+from nassurrogate.search.execution.steps import Steps
+from nassurrogate.search.queries.evaluator import Asked, Evaluator
+from nassurrogate.search.record.ledger import AskedRecord, Query, Record
+
+
+def replay(
+    records: Sequence[Record],
+    steps: Steps,
+    evaluator: Evaluator,
+    *,
+    window: int,
+    ledger: Path,
+    first_line: int,
+) -> None:
+    """Bring a fresh search to the state in which a recorded one stopped.
+
+    Args:
+        records: of the ledger, in the order of the file.
+        steps: gives the queries of the fresh search.
+        evaluator: takes the recorded answers.
+        window: how many queries may be pending at once.
+        ledger: where the records are.
+        first_line: of the first record.
+
+    Raises `InputError` with the place if the search asks for something else than what was recorded.
+    """
+    evaluator.is_replaying = True
+    asked: Asked | None
+    for done, record in enumerate(records):
+        place = f"line {first_line + done} of {ledger}"
+        if isinstance(record, AskedRecord):
+            asked = steps.next()
+            _require(asked, record.arch, asked is not None and asked.number == record.asked, place)
+            continue
+        assert isinstance(record, Query)
+        while not evaluator.unordered and len(evaluator.pending) < window and steps.next() is not None:
+            pass
+        asked = evaluator.pending.get(record.number if record.asked is None else record.asked)
+        same = asked is not None and (
+            record.number == len(evaluator.queries) + 1
+            and asked.proposal.phase == record.phase
+            and asked.proposal.proposed_by == record.proposed_by
+            and asked.seed == record.label_seed
+        )
+        _require(asked, record.arch, same, place)
+        assert asked is not None
+        evaluator.retell(asked, record)
+    evaluator.is_replaying = False
+
+
+def _require(asked: Asked | None, arch: str, same: bool, place: str) -> None:
+    """Raise `InputError` unless the search asks for the recorded architecture."""
+    if asked is not None and same and asked.proposal.arch.string == arch:
+        return
+    now = "nothing" if asked is None else brief(asked.proposal.arch.string)
+    raise InputError(
+        f"cannot resume: {place} has {brief(arch)}, but the same search now proposes {now}; another version of this "
+        "package or of a library may have run before; --accept-changes (accept_changes=True) continues from the "
+        "labels alone"
+    )

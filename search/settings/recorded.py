@@ -1,0 +1,90 @@
+"""The arguments of a run as JSON, in the header of its ledger, from which the run is resumed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nassurrogate.constraints import Constraint
+from nassurrogate.errors import InputError, brief
+from nassurrogate.metric import Metric
+from nassurrogate.search.settings.schedule import SearchSettings
+
+_OBJECT = "object"
+"""Key of the JSON object that stands for something that a file cannot hold, such as a function."""
+_FILES = ("problem", "surrogate", "known")
+"""Arguments that may be paths; they are recorded as absolute ones, since a run may be resumed elsewhere."""
+
+
+def recorded_arguments(arguments: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
+    """What was passed to `nassurrogate.search.run`, as JSON; an object that is no text or number as its type's name.
+
+    Args:
+        arguments: by name.
+        seed: the seed of the run, which may have been drawn.
+    """
+    found: dict[str, Any] = {}
+    for name, value in {**arguments, "seed": seed}.items():
+        if name in _FILES and isinstance(value, str | Path):
+            found[name] = str(Path(value).absolute())
+        else:
+            found[name] = _as_json(value)
+    return found
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Metric):
+        return {"metric": value.as_dict()}
+    if isinstance(value, SearchSettings):
+        return {"settings": asdict(value)}
+    if isinstance(value, Constraint):
+        return str(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_as_json(each) for each in value]
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        return {_OBJECT: getattr(value, "__qualname__", type(value).__name__)}
+
+
+def arguments_of(recorded: object, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a recorded run.
+
+    Args:
+        recorded: of `recorded_arguments`, from a file.
+        given: objects that take the place of those that a file cannot hold.
+
+    Raises `InputError` if an object is lacking, or the record is none.
+    """
+    if not isinstance(recorded, Mapping):
+        raise InputError("cannot resume a run of an earlier release, whose ledger lacks the arguments of the run")
+    found = {}
+    for name, value in recorded.items():
+        if isinstance(value, Mapping) and _OBJECT in value:
+            if given.get(name) is None:
+                raise InputError(
+                    f"the run was started in Python with {name}={value[_OBJECT]}, which no file can hold; resume it "
+                    f"there: run(resume=…, {name}=…)"
+                )
+            found[name] = given[name]
+        elif given.get(name) is not None and not (name == "space" and value == getattr(given[name], "name", None)):
+            raise InputError(
+                f"{name} of the run is {brief(value)}, as its ledger says; leave it out, or start a new run"
+            )
+        else:
+            found[name] = _from_json(value)
+    return found
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, Mapping) and value.keys() == {"metric"}:
+        return Metric.from_dict(value["metric"])
+    if isinstance(value, Mapping) and value.keys() == {"settings"}:
+        try:
+            return SearchSettings(**value["settings"])
+        except TypeError as error:
+            raise InputError(f"the settings of the recorded run cannot be read ({error})") from error
+    return value
