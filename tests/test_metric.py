@@ -110,6 +110,7 @@ OF_ARCHITECTURE = {
     "maccs_m": (SMALLER, "millions"),
     "mult_adds_m": (SMALLER, "millions"),
     "peak_memory_mb": (SMALLER, "MB"),
+    "activation_mb": (SMALLER, "MB"),
     "feature_map_mb": (SMALLER, "MB"),
     "size_kb": (SMALLER, "kB"),
     "peak_memory_MiB": (SMALLER, "MiB"),

@@ -119,6 +119,16 @@ class OperatorGraph:
         """Bytes that all operators read and write; inputs of the network cost nothing."""
         return sum(self.operator_memory_bytes(position) for position in range(len(self.operators)))
 
+    @cached_property
+    def activation_bytes(self) -> int:
+        """The most bytes of tensors that are alive at once while the operators run in their order, one at a time.
+
+        A tensor is alive from the operator that writes it to the last one that reads it; what nothing reads, such as
+        the network's outputs, stays to the end. Inputs of the network count, weights do not. A `Reshape` shares the
+        memory of what it reads; every other operator writes to memory of its own.
+        """
+        return BYTES_PER_NUMBER * _most_alive(self.operators)
+
     def input_shapes(self, position: int) -> tuple[Shape, ...]:
         """Shapes of the tensors that the operator at a position reads, in its own order."""
         operator = self.operators[position]
@@ -160,6 +170,30 @@ def size_of(shape: Shape) -> int:
     for length in shape:
         size *= length
     return size
+
+
+def _most_alive(operators: Sequence[Operator]) -> int:
+    """The most numbers that are alive at once."""
+    written: list[tuple[tuple[int, int], ...]] = []  # by operator: who first wrote each of its results, and which
+    last_reader: dict[tuple[int, int], int] = {}
+    for position, operator in enumerate(operators):
+        slots = operator.input_slots or (0,) * len(operator.inputs)
+        read = [written[x][slot] for x, slot in zip(operator.inputs, slots, strict=True)]
+        last_reader.update(dict.fromkeys(read, position))
+        is_view = operator.kind == "Reshape" and bool(read)
+        written.append(tuple(read[:1] if is_view else ((position, n) for n in range(len(operator.output_shapes)))))
+    for position in set(range(len(operators))).difference(*(operator.inputs for operator in operators)):
+        last_reader.update(dict.fromkeys(written[position], len(operators)))
+    freed = [0] * (len(operators) + 1)
+    alive = most = 0
+    for position, operator in enumerate(operators):
+        for tensor, shape in zip(written[position], operator.output_shapes, strict=False):
+            if tensor[0] == position:
+                alive += size_of(shape)
+                freed[last_reader.get(tensor, position)] += size_of(shape)
+        most = max(most, alive)
+        alive -= freed[position]
+    return most
 
 
 def _check(operators: Sequence[Operator]) -> None:

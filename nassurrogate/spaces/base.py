@@ -253,6 +253,25 @@ class Space(ABC):
         """The representative of each architecture's equivalence class; None if the space defines none."""
         return None
 
+    def network_key(self, arch: Architecture) -> str | None:
+        """A digest that is equal for architectures whose networks are the same, whatever their choices are called.
+
+        It is found in the network itself, so it takes a while: ask for single architectures, never for thousands. None
+        where the network cannot be read, and by default: then `canonical_key` says all that is known.
+        """
+        return None
+
+    def why_untraced(self, arch: Architecture) -> str | None:
+        """Why the graph of a network, or its key, is unknown; None if they are known, or if the space has none."""
+        return None
+
+    def network_notes(self, rng: np.random.Generator) -> list[str]:
+        """What a user should know about the networks before a search, one line each, found by building a few.
+
+        Raises `InputError` if networks cannot be built at all, or do not accept their input.
+        """
+        return []
+
     # --- structure -----------------------------------------------------------------------------------------------
 
     @renamed_keyword("reduced", "canonical")
@@ -260,14 +279,20 @@ class Space(ABC):
         """The canonical graph of the function, or the raw graph. Raises `InputError` for a space without graphs."""
         raise InputError(f"space {self.name!r} offers no graphs")
 
-    def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> dict[str, np.ndarray]:
+    def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> Mapping[str, np.ndarray]:
         """Costs that follow exactly from the architecture: (n,) values by metric, such as `params_m`; none by default.
+
+        A space may compute a column only when it is read.
 
         Args:
             archs: n architectures.
             dataset: for costs that depend on it, for example through the image size; None: the space's default.
         """
         return {}
+
+    def formula_costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> Mapping[str, np.ndarray]:
+        """Those of the `costs` that are known without building any network: cheap for thousands; by default all."""
+        return self.costs(archs, dataset)
 
     @property
     def genes(self) -> tuple[Gene, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -84,10 +84,10 @@ class EnumerableSpace(Space):
         return hashlib.sha256("".join(f"{key}\n" for key in keys).encode()).hexdigest()
 
     @abstractmethod
-    def free_metrics(self, dataset: str) -> dict[str, np.ndarray]:
+    def free_metrics(self, dataset: str) -> Mapping[str, np.ndarray]:
         """`costs` of every architecture, such as `params_m` and `flops_m`: (size,) float64 each."""
 
-    def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> dict[str, np.ndarray]:
+    def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> Mapping[str, np.ndarray]:
         indices = self.indices(archs)
         known = self.free_metrics(dataset if dataset is not None else self.default_dataset)
         return {metric: values[indices] for metric, values in known.items()}

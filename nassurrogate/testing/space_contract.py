@@ -23,15 +23,14 @@ import pytest
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
-from nassurrogate.spaces import CategoricalSpace, Space, get_space
-from nassurrogate.testing.space_subject import MOST_LISTED, one_line, refused
+from nassurrogate.spaces import Space, get_space
+from nassurrogate.testing.space_subject import FOREIGN, MOST_LISTED, one_line, refused
 from nassurrogate.testing.structure_contract import StructureContract
 
 _GARBAGE: tuple[Any, ...] = (
     None, "", "  ", "nonsense", "no=such slot=0", b"bytes", 3.5, float("nan"), True, -1, 10**30, [], ["a", "b"], {},
     {"no such slot": 1}, ...,
 )  # fmt: skip
-_FOREIGN = CategoricalSpace("another space", {"slot": [1, 2]})
 
 
 class SpaceContract(StructureContract):
@@ -98,7 +97,7 @@ class SpaceContract(StructureContract):
     def test_architectures_of_others_are_refused(self) -> None:
         own = self.some()[0]
         rng = np.random.default_rng(0)
-        for other in (_FOREIGN.from_choices({"slot": 1}), Architecture(_FOREIGN, own.string)):
+        for other in (FOREIGN.from_choices({"slot": 1}), Architecture(FOREIGN, own.string)):
             assert other != own
             space = self.space
             for ask in (
@@ -208,10 +207,17 @@ class SpaceContract(StructureContract):
         asked: list[object] = [self.some(), self.space.neighbours(first), first.key]
         if self.space.size != 1:
             asked.append(self.space.mutate(first, rng))
-        asked.append({metric: values.tolist() for metric, values in self.space.costs([first, second]).items()})
+        asked.append({metric: str(values.tolist()) for metric, values in self.space.costs([first, second]).items()})
+        asked.append(self.space.network_key(first))
         return asked
 
 
 def _generators() -> dict[str, str]:
     """States of the global generators."""
-    return {"random": str(random.getstate()), "numpy.random": str(np.random.get_state(legacy=False))}  # noqa: NPY002
+    import torch
+
+    return {
+        "random": str(random.getstate()),
+        "numpy.random": str(np.random.get_state(legacy=False)),  # noqa: NPY002
+        "torch": str(torch.get_rng_state().tolist()),
+    }

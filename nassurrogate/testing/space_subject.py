@@ -10,8 +10,10 @@ import pytest
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
-from nassurrogate.spaces import Space
+from nassurrogate.spaces import CategoricalSpace, Space
 
+FOREIGN = CategoricalSpace("another space", {"slot": [1, 2]})
+"""Its architectures belong to no space under test."""
 MOST_LISTED = 10_000
 """Spaces of up to this size are tested completely."""
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
+from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.graphs.cell_graph import CellGraph
+from nassurrogate.graphs.operator_graph import OperatorGraph
 from nassurrogate.spaces import EnumerableSpace
-from nassurrogate.testing.space_subject import MOST_LISTED, SpaceSubject, one_line, refused
+from nassurrogate.spaces.network_space import NetworkSpace
+from nassurrogate.testing.space_subject import FOREIGN, MOST_LISTED, SpaceSubject, one_line, refused
 
 
 class StructureContract(SpaceSubject):
@@ -80,11 +83,46 @@ class StructureContract(SpaceSubject):
         for metric, values in costs.items():
             assert values.shape == (len(archs),)
             assert values.dtype == np.float64
-            assert np.isfinite(values).all()
-            assert values.tolist() == [each[metric][0] for each in alone], "its costs depend on the batch"
+            for arch, value, each in zip(archs, values.tolist(), alone, strict=True):
+                assert np.isfinite(value) or space.why_untraced(arch), f"{metric} of {arch} is unknown without a reason"
+                np.testing.assert_equal(each[metric][0], value, "its costs depend on the batch")
         assert all(set(each) == set(costs) for each in alone)
         assert all(values.shape == (0,) for values in space.costs([]).values())
-        assert isinstance(space.costs(archs, "no-such-data-set"), dict)
+        assert isinstance(space.costs(archs, "no-such-data-set"), Mapping)
+        for metric, values in space.formula_costs(archs).items():
+            np.testing.assert_equal(values, costs[metric])
+
+    def test_networks_are_read_as_graphs(self) -> None:
+        space = self.space
+        if not isinstance(space, NetworkSpace):
+            pytest.skip(f"{space.name} has no networks as graphs")
+        for arch in self.some()[:3]:
+            reason = space.why_untraced(arch)
+            try:
+                graph = space.operator_graph(arch)
+            except InputError as error:
+                one_line(error)
+                assert reason, "a network cannot be read, and why_untraced does not say why"
+                continue
+            assert isinstance(graph, OperatorGraph)
+            assert graph == space.operator_graph(space.parse(str(arch)))
+        refused(space.operator_graph, Architecture(FOREIGN, str(arch)))
+
+    def test_networks_have_stable_keys(self) -> None:
+        space = self.space
+        for arch in self.some()[:3]:
+            key = space.network_key(arch)
+            assert key is None or (key.isprintable() and key.strip())
+            assert key == space.network_key(space.parse(str(arch))), "the key of a network changes"
+            assert all(note.isprintable() for note in (space.why_untraced(arch),) if note is not None)
+
+    def test_faults_of_networks_are_one_line_each(self) -> None:
+        try:
+            notes = self.space.network_notes(np.random.default_rng(0))
+        except InputError as error:
+            one_line(error)
+            return
+        assert all(note.strip() and note.isprintable() for note in notes)
 
     def test_the_network_is_built(self) -> None:
         arch = self.some()[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
@@ -18,7 +17,7 @@ from nassurrogate.search.engine.header import ledger_header
 from nassurrogate.search.engine.resume import Resumed, open_resumed
 from nassurrogate.search.engine.session import SearchSession
 from nassurrogate.search.execution.driver import Driver
-from nassurrogate.search.execution.executors import open_executor
+from nassurrogate.search.execution.executors import Workers, open_workers
 from nassurrogate.search.queries.events import Event, Listener, SearchInterrupted
 from nassurrogate.search.record.ledger import LabelKind, LedgerError, LedgerWriter
 from nassurrogate.search.record.run_folder import LEDGER, default_folders, open_run
@@ -161,39 +160,45 @@ def run(
             name: value for name, value in given.items() if value is not None and value != _DEFAULTS[name].default
         }
         with open_resumed(resume, objects, here, accept_changes=accept_changes) as resumed:
-            return _finished_result(resumed, listener) or evaluated_result(resumed.opened())
+            if resumed.request is None:
+                return _finished_result(resumed, listener)
+            with open_workers(resumed.request) as workers:
+                return _evaluated_result(resumed.opened(), workers)
     request = checked_request(**given, **here, write=write, run_dir=run_dir, arguments=given)
     session = SearchSession(request)
-    with open_ledger(request, session.shared) if write else nullcontext() as writer:
+    with (
+        open_workers(request) as workers,  # first: without them, no folder is made
+        open_ledger(request, session.shared) if write else nullcontext() as writer,
+    ):
         session.open(writer, writer.path.parent if writer is not None else None, listener)
-        return evaluated_result(session)
+        return _evaluated_result(session, workers)
 
 
 _DEFAULTS = inspect.signature(run).parameters
 
 
-def _finished_result(resumed: Resumed, listener: Listener | None) -> dict[str, Any] | None:
-    """The result of a run that was finished already; None if it was not."""
-    if resumed.result is not None and listener is not None:
+def _finished_result(resumed: Resumed, listener: Listener | None) -> dict[str, Any]:
+    """The result of a run that was finished already."""
+    assert resumed.result is not None
+    if listener is not None:
         n_queries, budget = resumed.result["queries"], resumed.result["budget"]
         listener(Event("result", n_queries, budget, result=resumed.result))
     return resumed.result
 
 
-def evaluated_result(session: SearchSession) -> dict[str, Any]:
+def _evaluated_result(session: SearchSession, workers: Workers | None) -> dict[str, Any]:
     """Evaluate what the search proposes until it ends, and report it. Raises what `run` raises."""
     request, search = session.request, session.search
-    with open_executor(request, session.ground_truth) as executor:
-        driver = Driver(
-            session.steps,
-            session.evaluator,
-            session.ground_truth,
-            executor=executor,
-            n_workers=request.workers,
-            deadline=None if request.time_limit_s is None else time.monotonic() + request.time_limit_s,
-            fidelity=request.fidelity,
-        )
-        search.run(driver.run)
+    driver = Driver(
+        session.steps,
+        session.evaluator,
+        session.ground_truth,
+        workers=workers,
+        n_workers=request.workers,
+        deadline=None if request.time_limit_s is None else session.began + request.time_limit_s,
+        fidelity=request.fidelity,
+    )
+    search.run(driver.run)
     result = session.finish()
     if search.interrupted is not None:
         _raise_interruption(search.interrupted, result, session.folder)

@@ -17,7 +17,7 @@ from nassurrogate.search.execution.replay import replay
 from nassurrogate.search.queries.events import Listener
 from nassurrogate.search.record.ledger import ChangedRecord, Ledger, LedgerWriter, Query
 from nassurrogate.search.record.run_folder import LEDGER, finished_summary, reopen_run
-from nassurrogate.search.settings.recorded import arguments_of
+from nassurrogate.search.settings.recorded import arguments_of, refuse_changed
 from nassurrogate.search.settings.request import SearchRequest, checked_request
 
 _CHANGES = "accept_changes=True (--accept-changes) continues from the labels alone"
@@ -69,7 +69,7 @@ class Resumed:
         session = SearchSession(self.request, restart=len(changes) + 1)
         writer = self._reopened(path)
         writer.append_changed(asked)
-        session.open(writer, self.folder, self.listener, self.ledger.queries)
+        session.open(writer, self.folder, self.listener, self.ledger.queries, n_recorded=len(self.ledger.queries))
         n_queries = len(self.ledger.queries)
         session.evaluator.note(f"something has changed, so the search starts again from its {n_queries} labels alone")
         return session
@@ -78,7 +78,7 @@ class Resumed:
         """The search after it was told every recorded answer since its start."""
         earlier = [each for each in self.ledger.records[:started] if isinstance(each, Query)]
         writer = self._reopened(path)
-        session.open(writer, self.folder, self.listener, earlier)
+        session.open(writer, self.folder, self.listener, earlier, n_recorded=len(self.ledger.queries))
         replay(
             self.ledger.records[started:],
             session.steps,
@@ -122,12 +122,13 @@ def open_resumed(
     """
     folder = as_path(run_dir, "resume")
     with reopen_run(folder) as ledger:
-        result = None if even_finished else finished_summary(folder, len(ledger.queries))
-        if result is not None:
-            yield Resumed(folder, ledger, result)
-            return
         config = ledger.header.get("config")
         recorded = config.get("arguments") if isinstance(config, Mapping) else None
+        result = None if even_finished else finished_summary(folder, len(ledger.queries))
+        if result is not None:
+            refuse_changed(recorded, objects)
+            yield Resumed(folder, ledger, result)
+            return
         arguments = arguments_of(recorded, objects)
         try:
             request = checked_request(**arguments, **here, run_dir=folder, arguments=arguments)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nassurrogate.benchmarks import TEST, Benchmark, Problem, TabularBenchmark
+from nassurrogate.benchmarks import TEST, Benchmark, Problem, TabularBenchmark, has_tables
 from nassurrogate.errors import InputError, one_line
 from nassurrogate.search.candidates.feasibility import find_feasible
 from nassurrogate.search.candidates.feasible_set import FeasibleSet
@@ -43,6 +43,7 @@ class SearchSession:
     Raises `InputError` if nothing is feasible, or nothing is left to query.
 
     Attributes:
+        began: when, as a value of `time.monotonic()`.
         shared: the fields that the ledger's header and the result have in common.
         evaluator: keeps the queries, from `open` on.
         search: proposes them, from `open` on.
@@ -57,7 +58,7 @@ class SearchSession:
     folder: Path | None
 
     def __init__(self, request: SearchRequest, *, restart: int = 0) -> None:
-        self._began = time.monotonic()
+        self.began = time.monotonic()
         self.request = request
         seeds = np.random.SeedSequence([request.seed, restart] if restart else request.seed)
         member_rng, self._search_rng, self._label_rng, fit_rng = np.random.default_rng(seeds).spawn(4)
@@ -67,10 +68,18 @@ class SearchSession:
         _require_unknown(self._feasible, self._known)
         self._surrogate = choose_surrogate(request, self._feasible, saved_labels, fit_rng)
         _require_working(request.searcher, self._feasible)
+        space = request.benchmark.space
+        self._network_notes = [] if has_tables(space.name) else space.network_notes(np.random.default_rng(0))
         self.shared = shared_fields(request, self._feasible, self._surrogate, self._known)
 
     def open(
-        self, writer: LedgerWriter | None, folder: Path | None, listener: Listener | None, earlier: Sequence[Query] = ()
+        self,
+        writer: LedgerWriter | None,
+        folder: Path | None,
+        listener: Listener | None,
+        earlier: Sequence[Query] = (),
+        *,
+        n_recorded: int = 0,
     ) -> None:
         """Start the search.
 
@@ -79,6 +88,7 @@ class SearchSession:
             folder: the run folder.
             listener: called with every event.
             earlier: queries that count as made, and whose answers are known.
+            n_recorded: number of queries in the ledger of a run that goes on.
         """
         request = self.request
         self.folder = folder
@@ -99,7 +109,9 @@ class SearchSession:
             known=self._known.keys,
             unordered=request.unordered,
         )
-        announce(self.evaluator, request, self._feasible, self._surrogate, self._known, folder)
+        announce(self.evaluator, request, self._feasible, self._surrogate, self._known, folder, n_recorded=n_recorded)
+        for note in self._network_notes:
+            self.evaluator.note(note)
         self.evaluator.restore(earlier)
         self.search = BudgetedSearch(
             self.evaluator,
@@ -155,7 +167,7 @@ class SearchSession:
         }
         if TEST in truth.metrics and isinstance(truth, TabularBenchmark):  # not earlier: a search never sees its column
             result["metric_sources"] = {**self.shared["metric_sources"], **metric_sources(truth, [TEST])}
-        result["wall_s"] = round(time.monotonic() - self._began, 3)
+        result["wall_s"] = round(time.monotonic() - self.began, 3)
         result["run_dir"] = None if self.folder is None else str(self.folder)
         return result
 
@@ -170,7 +182,7 @@ def _feasible_set(request: SearchRequest, rng: np.random.Generator) -> FeasibleS
 def _saved_labels(request: SearchRequest, feasible: FeasibleSet) -> KnownLabels:
     # A model does not say which fidelity its labels are of, so they are known only for the full training.
     saved = request.saved if request.fidelity is None else None
-    return KnownLabels.of(saved, feasible, request.benchmark.dataset)
+    return KnownLabels.of(saved, feasible, request.benchmark.dataset, are_of_file=request.has_known_file)
 
 
 def _require_unknown(feasible: FeasibleSet, known: KnownLabels) -> None:

@@ -25,6 +25,8 @@ def announce(
     surrogate: SearchSurrogate | None,
     known: KnownLabels,
     folder: Path | None,
+    *,
+    n_recorded: int = 0,
 ) -> None:
     """Emit the start event, then the notes of `start_notes`.
 
@@ -35,10 +37,13 @@ def announce(
         surrogate: what guides the search.
         known: labels that are not queried again.
         folder: the run folder; None if nothing is written.
+        n_recorded: number of queries in the ledger of a run that goes on.
     """
     n_learned = surrogate.saved_labels if isinstance(surrogate, ContinuedSurrogate) else 0
     line = start_line(feasible, known, request.seed, n_learned=n_learned)
-    evaluator.emit(Event("start", 0, request.budget, line, run_dir="" if folder is None else str(folder)))
+    if n_recorded:
+        line += f"; goes on after {n_recorded} of {request.budget} queries"
+    evaluator.emit(Event("start", n_recorded, request.budget, line, run_dir="" if folder is None else str(folder)))
     for note in start_notes(request, feasible, limit=evaluator.limit):
         evaluator.note(note)
 
@@ -54,8 +59,11 @@ def start_line(feasible: FeasibleSet, known: KnownLabels, seed: int, *, n_learne
     """
     parts = [feasible.describe()]
     if n_learned:
-        parts.append(f"the surrogate's labels ({n_learned:,}) are learned together with those of this run")
-    if known.keys:
+        whose = "the known results" if known.are_of_file else "the surrogate's labels"
+        parts.append(f"{whose} ({n_learned:,}) are learned together with those of this run")
+    if known.keys and known.are_of_file:
+        parts.append(f"{len(known.keys):,} of these functions are not queried again")
+    elif known.keys:
         example = "" if n_learned else ", for example if its labels are of another data set"
         parts.append(
             f"the surrogate has labels for {len(known.keys):,} of these functions, which are not queried again "

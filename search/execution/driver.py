@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
-from typing import TypeAlias
+from collections import deque
+from collections.abc import Collection
+from concurrent.futures import Future, wait
+from typing import Any, Protocol
 
-from nassurrogate.benchmarks import Benchmark, Evaluation
-from nassurrogate.errors import InputError, one_line
+from nassurrogate.benchmarks import Benchmark, Evaluation, Problem
+from nassurrogate.search.execution.dispatcher import Dispatcher
 from nassurrogate.search.execution.evaluation_task import evaluate_one
+from nassurrogate.search.execution.executors import Workers
 from nassurrogate.search.execution.steps import Steps
 from nassurrogate.search.queries.evaluator import Asked, Evaluator
 
-_MOST_RETRIES = 2
-"""How often an evaluation is handed out again after whatever ran it was lost."""
-_LOOK_AT_CLOCK_S = 0.2
-"""How often a driver that waits looks whether Ctrl-C was pressed; some platforms do not interrupt a wait."""
-
-Measure: TypeAlias = Callable[[Asked], Evaluation]
+_STOP_S, _MOST_STOPS = 0.1, 20
+"""How long evaluations that were stopped have to return, and how often they are stopped at most."""
 
 
 class Driver:
@@ -31,8 +29,8 @@ class Driver:
     Args:
         steps: gives the queries.
         evaluator: takes the answers.
-        benchmark: the ground truth; with an executor it is pickled unless the executor has threads.
-        executor: runs evaluations; None: here, one after the other.
+        benchmark: the ground truth; the processes of a problem end with the run.
+        workers: run the evaluations; None: they run here, one after the other.
         n_workers: how many run at once.
         deadline: value of `time.monotonic()` after which no evaluation starts; None: no limit.
         fidelity: of all queries.
@@ -44,100 +42,125 @@ class Driver:
         evaluator: Evaluator,
         benchmark: Benchmark,
         *,
-        executor: Executor | None = None,
+        workers: Workers | None = None,
         n_workers: int = 1,
         deadline: float | None = None,
         fidelity: int | None = None,
     ) -> None:
         self._steps, self._evaluator, self._benchmark = steps, evaluator, benchmark
-        self._executor = executor
+        self._workers, self._n_workers = workers, n_workers
         self._window = window_of(n_workers, unordered=evaluator.unordered)
         self._deadline = deadline
         self._fidelity = fidelity
-        self._futures: dict[int, Future[Evaluation]] = {}
-        self._losses: dict[int, int] = {}
+        self._answered: dict[int, Evaluation | None] = {}
+        """By number, answers that were not told yet; None for a query that there was no time to start."""
 
     def run(self) -> bool:
         """Evaluate everything that the search proposes. Returns whether there was time for all of it."""
-        pending = self._evaluator.pending
+        metric, pending = self._evaluator.objective.name, self._evaluator.pending
+        lane: _Lane
+        if self._workers is None:
+            lane = _Here(self._benchmark, metric, self._fidelity, self._deadline)
+        else:
+            lane = Dispatcher(
+                self._workers.executor,
+                self._workers.place,
+                self._benchmark,
+                metric,
+                self._fidelity,
+                n_workers=self._n_workers,
+                deadline=self._deadline,
+            )
         try:
             for asked in pending.values():  # those of an interrupted run
-                self._start(asked)
+                lane.start(asked)
             while True:
-                self._fill()
+                self._fill(lane)
                 if not pending:
-                    return self._steps.is_finished
-                asked = next(iter(pending.values())) if not self._evaluator.unordered else self._first_done()
-                evaluation = self._answer(asked)
+                    return self._steps.is_finished or self._is_spent
+                asked, evaluation = self._next_answer(lane)
                 if evaluation is None:
                     return False
                 self._evaluator.tell(asked, evaluation)
         finally:
-            for future in self._futures.values():
-                future.cancel()
+            self._stop(lane.close())
 
-    def _fill(self) -> None:
+    def _fill(self, lane: _Lane) -> None:
         """Ask until the window is full, the search waits, or the time is over."""
-        while len(self._evaluator.pending) < self._window and not self._is_out_of_time:
+        while len(self._evaluator.pending) < self._window and not is_over(self._deadline):
             asked = self._steps.next()
             if asked is None:
                 return
-            self._start(asked)
+            lane.start(asked)
 
     @property
-    def _is_out_of_time(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
+    def _is_spent(self) -> bool:
+        """Whether the search ends, since the whole budget was spent when the time was over."""
+        return self._evaluator.n_asked == self._evaluator.budget and self._steps.next() is None
 
-    def _start(self, asked: Asked) -> None:
-        if self._executor is not None:
-            arch, metric = asked.proposal.arch, self._evaluator.objective.name
-            self._futures[asked.number] = self._executor.submit(
-                evaluate_one, self._benchmark, arch, metric, asked.seed, self._fidelity
-            )
+    def _stop(self, running: Collection[Future[Any]]) -> None:
+        """End the processes of a problem, those that run evaluations included: they would go on for hours."""
+        if not isinstance(self._benchmark, Problem):
+            return
+        for _ in range(_MOST_STOPS):
+            self._benchmark.close()
+            if not wait(running, timeout=_STOP_S).not_done:  # none has just started
+                return
 
-    def _first_done(self) -> Asked:
-        """The pending query that is answered first."""
-        pending = self._evaluator.pending
-        if self._executor is None:
-            return next(iter(pending.values()))
+    def _next_answer(self, lane: _Lane) -> tuple[Asked, Evaluation | None]:
+        """The next query to tell, with its answer."""
+        pending, answered = self._evaluator.pending, self._answered
         while True:
-            for number, asked in pending.items():
-                if self._futures[number].done():
-                    return asked
-            self._wait(self._futures[number] for number in pending)
+            first = next(iter(pending.values()))
+            for asked in pending.values() if self._evaluator.unordered else [first]:
+                if answered.get(asked.number) is not None:
+                    return asked, answered.pop(asked.number)
+            if first.number in answered and (len(answered) == len(pending) or not self._evaluator.unordered):
+                return first, None
+            asked, evaluation = lane.answer()
+            answered[asked.number] = evaluation
 
-    def _wait(self, futures: object) -> None:
-        wait(list(futures), timeout=_LOOK_AT_CLOCK_S, return_when=FIRST_COMPLETED)  # type: ignore[call-overload]
-        if self._is_out_of_time:
-            for future in self._futures.values():  # those that have not started
-                future.cancel()
 
-    def _answer(self, asked: Asked) -> Evaluation | None:
-        """The evaluation of a query, once it is there; None if there was no time to start it."""
-        if self._executor is None:
-            arch, metric = asked.proposal.arch, self._evaluator.objective.name
-            return evaluate_one(self._benchmark, arch, metric, asked.seed, self._fidelity)
-        while True:
-            future = self._futures[asked.number]
-            while not future.done():
-                self._wait([future])
-            try:
-                evaluation = future.result()
-            except InputError:
-                raise
-            except (Exception, CancelledError) as error:  # whatever ran it was lost; a failed training is an answer
-                if self._is_out_of_time:
-                    return None
-                losses = self._losses[asked.number] = self._losses.get(asked.number, 0) + 1
-                if losses <= _MOST_RETRIES:
-                    self._start(asked)
-                    continue
-                reason = f"its worker was lost {losses} times, the last time by {one_line(error)}"
-                evaluation = Evaluation(
-                    asked.proposal.arch, status="failed", reason=reason, seed=asked.seed, fidelity=self._fidelity
-                )
-            del self._futures[asked.number]
-            return evaluation
+class _Lane(Protocol):
+    """Evaluates queries somewhere; `Dispatcher` describes its methods."""
+
+    def start(self, asked: Asked) -> None: ...
+
+    def answer(self) -> tuple[Asked, Evaluation | None]: ...
+
+    def close(self) -> Collection[Future[Any]]: ...
+
+
+class _Here:
+    """Evaluates in this thread, one query after the other.
+
+    Args:
+        benchmark: the ground truth.
+        metric: the objective.
+        fidelity: of all queries.
+        deadline: value of `time.monotonic()` after which no evaluation starts; None: no limit.
+    """
+
+    def __init__(self, benchmark: Benchmark, metric: str, fidelity: int | None, deadline: float | None) -> None:
+        self._benchmark, self._metric, self._fidelity, self._deadline = benchmark, metric, fidelity, deadline
+        self._waiting: deque[Asked] = deque()
+
+    def start(self, asked: Asked) -> None:
+        self._waiting.append(asked)
+
+    def answer(self) -> tuple[Asked, Evaluation | None]:
+        asked = self._waiting.popleft()
+        if is_over(self._deadline):
+            return asked, None
+        return asked, evaluate_one(self._benchmark, asked.proposal.arch, self._metric, asked.seed, self._fidelity)
+
+    def close(self) -> Collection[Future[Any]]:
+        return ()
+
+
+def is_over(deadline: float | None) -> bool:
+    """Whether a value of `time.monotonic()` has passed."""
+    return deadline is not None and time.monotonic() >= deadline
 
 
 def window_of(n_workers: int, *, unordered: bool) -> int:

@@ -1,14 +1,20 @@
-"""One evaluation, as a function that any executor can run in another process."""
+"""One evaluation, as a function that any executor can run in another process, or on another machine."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Real
+from typing import Any, TypeAlias
 
 from nassurrogate.architecture import Architecture
-from nassurrogate.benchmarks import Benchmark, Evaluation
+from nassurrogate.benchmarks import Benchmark, Evaluation, EvaluationStoppedError
 from nassurrogate.errors import InputError, brief, one_line
+
+Answer: TypeAlias = dict[str, Any]
+"""Fields of an evaluation; or `refused`, the message of an `InputError`."""
+_FIELDS = ("values", "n_seeds", "cost_s", "status", "reason")
 
 
 def evaluate_one(
@@ -22,11 +28,13 @@ def evaluate_one(
         metric: the objective.
         seed: of the training; None: the mean over all.
         fidelity: None: the full training.
+
+    Raises `InputError`, and `EvaluationStoppedError` if the benchmark was closed meanwhile.
     """
     try:
         (given,) = benchmark.evaluate([arch], [metric], seed=seed, fidelity=fidelity)
         return _checked(given, arch, metric)
-    except InputError:
+    except (InputError, EvaluationStoppedError):
         raise
     except _InvalidEvaluation as error:
         reason = str(error)
@@ -35,17 +43,53 @@ def evaluate_one(
     return Evaluation(arch, status="failed", reason=reason, seed=seed, fidelity=fidelity)
 
 
+def evaluate_there(
+    benchmark: Benchmark, arch: str, metric: str, seed: int | None, fidelity: int | None, attempt: str = ""
+) -> Answer:
+    """`evaluate_one` whose arguments and results are text and numbers, the benchmark apart: they are pickled.
+
+    Args:
+        attempt: what tells this evaluation from all others; Dask takes a second call with equal arguments for the same.
+
+    Raises `EvaluationStoppedError`.
+    """
+    try:
+        found = evaluate_one(benchmark, benchmark.space.parse_printed(arch), metric, seed, fidelity)
+    except InputError as error:
+        return {"refused": str(error)}
+    # Plain copies: the benchmark may have made them of anything.
+    return {
+        **{name: getattr(found, name) for name in _FIELDS},
+        "values": dict(found.values),
+        "n_seeds": dict(found.n_seeds),
+    }
+
+
+def evaluation_of(answer: Mapping[str, Any], arch: Architecture, seed: int | None, fidelity: int | None) -> Evaluation:
+    """The evaluation that was run by `evaluate_there`. Raises `InputError` if that did.
+
+    Args:
+        answer: what it returned.
+        arch: what was evaluated.
+        seed: of the training.
+        fidelity: of the training.
+    """
+    if "refused" in answer:
+        raise InputError(answer["refused"])
+    return Evaluation(arch, seed=seed, fidelity=fidelity, **answer)
+
+
 def _checked(given: Evaluation, arch: Architecture, metric: str) -> Evaluation:
-    """The evaluation with those of its values that are numbers. Raises `_InvalidEvaluation`."""
+    """The evaluation in plain types, with those of its values that are numbers. Raises `_InvalidEvaluation`."""
     if given.arch != arch:
         raise _InvalidEvaluation(f"the benchmark gave an evaluation of {given.arch} in place of {arch}")
     if given.status not in ("ok", "failed", "missing"):
         raise _InvalidEvaluation(f"the benchmark gave the status {brief(given.status)}, expected ok, failed or missing")
-    if given.status != "ok":
-        return given
-    if not _is_number(given.values.get(metric)):
+    values = {name: float(value) for name, value in given.values.items() if _is_number(value)}
+    if given.status == "ok" and metric not in values:
         raise _InvalidEvaluation(f"the benchmark gave no {metric} that is a number")
-    return replace(given, values={name: float(value) for name, value in given.values.items() if _is_number(value)})
+    n_seeds = {name: int(number) for name, number in given.n_seeds.items()}
+    return replace(given, values=values, n_seeds=n_seeds, cost_s=float(given.cost_s), reason=str(given.reason))
 
 
 class _InvalidEvaluation(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +38,7 @@ class RecordedRun:
         queries: all that were written completely, failures included.
         summary: the result that the run wrote at its end; None if there is none, or none of these queries.
         notes: what was wrong with the folder.
+        given_result: replaces what follows from the ledger; see `with_result`.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class RecordedRun:
     queries: Sequence[Query]
     summary: Mapping[str, Any] | None
     notes: Sequence[str]
+    given_result: Mapping[str, Any] | None = None
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -84,6 +86,8 @@ class RecordedRun:
         """
         if self.summary is not None:
             return self.summary
+        if self.given_result is not None:
+            return self.given_result
         order = ranked(self.labelled, self.objective.sign)
         if not order:
             return None
@@ -108,6 +112,10 @@ class RecordedRun:
             "wall_s": None,
             "run_dir": str(self.folder),
         }
+
+    def with_result(self, result: Mapping[str, Any]) -> RecordedRun:
+        """The same run with a result to which something was added; only for a run without a summary."""
+        return replace(self, given_result=result)
 
     def _described(self, queries: Sequence[Query]) -> dict[str, Any]:
         first = queries[0]

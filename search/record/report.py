@@ -63,7 +63,7 @@ def result_rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("feasible", _feasible(result)),
         ("queries", _queries(result)),
         ("search", _search(result)),
-        ("predictor calls", f"{result['predictor_calls']:,} (free)"),
+        *([] if result["predictor_calls"] is None else [("predictor calls", f"{result['predictor_calls']:,} (free)")]),
         ("on", f"{result['space']}/{result['dataset']}, seed {result['seed']}{_label_kind(result, goal)}"),
     ]
     if sources := _sources(result):
@@ -106,7 +106,7 @@ def top_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         if name != goal.name:
             metric = known_metric(name)
             short = name_in_words(metric).replace("parameters", "params")
-            columns.append((name, with_unit(short, metric), _COST_FORMS.get(name, ".4g")))
+            columns.append((name, with_unit(short, metric), _cost_form(name, top)))
     shown = [column for column in columns if any(row.get(column[0]) is not None for row in top)]
     rows = []
     for row in top:
@@ -117,7 +117,16 @@ def top_table(result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return [*(title for _, title, _ in shown), "architecture"], rows
 
 
+def _cost_form(name: str, top: Sequence[Mapping[str, Any]]) -> str:
+    """The usual decimals of a cost, or three digits where these would show a small network's cost as 0."""
+    form = _COST_FORMS.get(name, ".4g")
+    values = [abs(row[name]) for row in top if isinstance(row.get(name), float) and row[name]]
+    return ".3g" if values and min(values) < _SMALLEST.get(name, 0.0) else form
+
+
 _COST_FORMS = {"latency_ms": ".2f", "params_m": ".3f", "flops_m": ".1f"}
+_SMALLEST = {"latency_ms": 0.1, "params_m": 0.01, "flops_m": 1.0}
+"""Costs below these have no two digits in the usual form."""
 
 
 # --- what was found ------------------------------------------------------------------------------------------------

@@ -38,8 +38,11 @@ def declared_constraints(benchmark: Benchmark) -> list[Constraint]:
 
 def checked_workers(workers: int | None, executor: Executor | None, dask: str | None) -> int:
     """How many evaluations run at once. Raises `InputError` if that cannot be known, or is no number from 1."""
-    if executor is not None and not isinstance(executor, Executor):
-        raise InputError(f"executor must be a concurrent.futures.Executor, got {brief(executor)}")
+    if executor is not None and (isinstance(executor, type) or not callable(getattr(executor, "submit", None))):
+        raise InputError(
+            "executor must be a concurrent.futures.Executor, or have its method submit as submitit's executors do, got "
+            f"{brief(executor)}"
+        )
     if executor is not None and dask is not None:
         raise InputError("executor and dask both say where evaluations run; leave one of the two out")
     if workers is None:

@@ -26,13 +26,11 @@ def recorded_arguments(arguments: Mapping[str, Any], *, seed: int) -> dict[str, 
         arguments: by name.
         seed: the seed of the run, which may have been drawn.
     """
-    found: dict[str, Any] = {}
-    for name, value in {**arguments, "seed": seed}.items():
-        if name in _FILES and isinstance(value, str | Path):
-            found[name] = str(Path(value).absolute())
-        else:
-            found[name] = _as_json(value)
-    return found
+    return {name: _recorded(name, value) for name, value in {**arguments, "seed": seed}.items()}
+
+
+def _recorded(name: str, value: Any) -> Any:
+    return str(Path(value).absolute()) if name in _FILES and isinstance(value, str | Path) else _as_json(value)
 
 
 def _as_json(value: Any) -> Any:
@@ -61,6 +59,7 @@ def arguments_of(recorded: object, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(recorded, Mapping):
         raise InputError("cannot resume a run of an earlier release, whose ledger lacks the arguments of the run")
+    refuse_changed(recorded, given)
     found = {}
     for name, value in recorded.items():
         if isinstance(value, Mapping) and _OBJECT in value:
@@ -70,13 +69,24 @@ def arguments_of(recorded: object, given: Mapping[str, Any]) -> dict[str, Any]:
                     f"there: run(resume=…, {name}=…)"
                 )
             found[name] = given[name]
-        elif given.get(name) is not None and not (name == "space" and value == getattr(given[name], "name", None)):
-            raise InputError(
-                f"{name} of the run is {brief(value)}, as its ledger says; leave it out, or start a new run"
-            )
         else:
             found[name] = _from_json(value)
     return found
+
+
+def refuse_changed(recorded: object, given: Mapping[str, Any]) -> None:
+    """Raise `InputError` if an argument is given that the record of the run holds already.
+
+    Args:
+        recorded: of `recorded_arguments`, from a file; nothing is refused if it is none.
+        given: by name, the arguments that were given again.
+    """
+    for name, value in recorded.items() if isinstance(recorded, Mapping) else ():
+        is_object = isinstance(value, Mapping) and _OBJECT in value
+        if given.get(name) is not None and not is_object and value != _recorded(name, given[name]):
+            raise InputError(
+                f"{name} of the run is {brief(value)}, as its ledger says; leave it out, or start a new run"
+            )
 
 
 def _from_json(value: Any) -> Any:

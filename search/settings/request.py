@@ -70,6 +70,7 @@ class SearchRequest:
         executor: runs the evaluations; None: this process, or processes of this machine.
         dask: address of a Dask scheduler that runs the evaluations; None: none does.
         time_limit_s: after which no evaluation starts; None: no limit.
+        has_known_file: whether the saved surrogate has learned a table of earlier results.
         evaluation_limit_s: after which an evaluation of a problem file is ended; None: no limit.
         plots: whether plots are drawn into the run folder.
         arguments: everything as it was given, as JSON.
@@ -100,6 +101,7 @@ class SearchRequest:
     dask: str | None
     time_limit_s: float | None
     evaluation_limit_s: float | None
+    has_known_file: bool
     plots: bool
     arguments: Mapping[str, Any]
 
@@ -210,6 +212,7 @@ def checked_request(
         dask=dask,
         time_limit_s=checked_seconds("time_limit_s", time_limit_s),
         evaluation_limit_s=checked_seconds("evaluation_limit_s", evaluation_limit_s),
+        has_known_file=known is not None,
         plots=bool(plots),
         arguments={} if arguments is None else recorded_arguments(arguments, seed=seed),
     )

@@ -102,6 +102,9 @@ class BudgetedSearch:
         evaluator = self._evaluator
         try:
             self.is_out_of_time = not evaluate_all()
+            if self.is_out_of_time:
+                done = f"{len(evaluator.queries)} of {evaluator.budget} queries"
+                evaluator.note(f"the time limit ended the run after {done}; resume=… (--resume) goes on from there")
             self.rank()
         except (KeyboardInterrupt, LedgerError) as stop:  # a full disk must not lose what was evaluated
             if not evaluator.labelled:
@@ -141,6 +144,9 @@ class BudgetedSearch:
     def _note_end(self, n_equivalent: int | None) -> None:
         """Note why budget is left, or that allowing equivalents had no effect."""
         evaluator, feasible = self._evaluator, self._feasible
+        if evaluator.n_twins:
+            what = "1 proposal was" if evaluator.n_twins == 1 else f"{evaluator.n_twins} proposals were"
+            evaluator.note(f"{what} not evaluated: the network is the same as an evaluated one's")
         n_done = len(evaluator.queries)
         if n_done == evaluator.budget:
             if n_equivalent == 0:

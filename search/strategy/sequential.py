@@ -97,7 +97,7 @@ class SequentialSearch:
             n_candidates=self._feasible.n_classes,
         ):
             evaluator.note(reason)
-        for arch in self._random(schedule.n_init):
+        for arch in self._random(max(0, schedule.n_init - len(evaluator.labelled))):
             yield Proposal(arch, "init", "random")
         yield Wait(n_labels=max(self._surrogate.initial_labels, _LEAST_LABELS))
         pool = CandidatePool(self._feasible, self._surrogate, pool_size, self._rng)

@@ -54,20 +54,25 @@ class KnownLabels:
         keys: of the feasible functions that have a label.
         archs: feasible architectures, one for each label whose function is feasible.
         labels: their labels, in the metric's unit.
+        are_of_file: whether they come from a table of earlier results, not from a saved model.
     """
 
     keys: frozenset[Hashable] = frozenset()
     archs: tuple[Architecture, ...] = ()
     labels: tuple[float, ...] = ()
+    are_of_file: bool = False
 
     @classmethod
-    def of(cls, surrogate: Surrogate | None, feasible: FeasibleSet, dataset: str) -> KnownLabels:
+    def of(
+        cls, surrogate: Surrogate | None, feasible: FeasibleSet, dataset: str, *, are_of_file: bool = False
+    ) -> KnownLabels:
         """The labels of a surrogate; none without a surrogate, without labels, or if they are of another data set.
 
         Args:
             surrogate: the one that the run starts from.
             feasible: what may be evaluated.
             dataset: the data set of the run.
+            are_of_file: whether they come from a table of earlier results, not from a saved model.
         """
         if surrogate is None or surrogate.labels is None or is_of_another(surrogate, dataset):
             return cls()
@@ -88,7 +93,7 @@ class KnownLabels:
         ]
         rows = [(key, arch, label) for key, arch, label in kept if arch is not None]
         keys_of, archs_of, labels_of = zip(*rows, strict=True) if rows else ((), (), ())
-        return cls(frozenset(keys_of), archs_of, labels_of)
+        return cls(frozenset(keys_of), archs_of, labels_of, are_of_file)
 
     def better_note(self, objective: Metric, best: float) -> str | None:
         """A note if one of these labels is better than the best found.
@@ -103,8 +108,9 @@ class KnownLabels:
         label = self.labels[place]
         if objective.sign * label <= objective.sign * best:
             return None
+        whose = "the known results" if self.are_of_file else "the surrogate's own labels"
         return (
-            f"the best of the surrogate's own labels is better than what was found: "
+            f"the best of {whose} is better than what was found: "
             f"{value_in_words(label, objective)} for {self.archs[place]}, which was not evaluated here; "
             "requery_known=True (--requery-known) lets the search evaluate it"
         )

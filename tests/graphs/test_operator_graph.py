@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import random
 
@@ -123,3 +124,35 @@ def test_broken_rules_are_named(operators: list[Operator], message: str) -> None
     with pytest.raises(InputError) as error:
         OperatorGraph(operators)
     assert str(error.value).startswith(message)
+
+
+def _alive(operators: list[Operator], now: int) -> int:
+    """Numbers alive while an operator runs: written by then, and read by it, by a later one, or by nothing."""
+    total = 0
+    for place, operator in enumerate(operators[: now + 1]):
+        read = [
+            (reader, slot)
+            for reader, other in enumerate(operators)
+            for x, slot in zip(other.inputs, other.input_slots or (0,) * len(other.inputs), strict=True)
+            if x == place
+        ]
+        for slot, shape in enumerate(operator.output_shapes):
+            last = max([reader for reader, own in read if own == slot], default=len(operators) if not read else place)
+            total += math.prod(shape) if last >= now else 0
+    return total
+
+
+@given(networks())
+def test_memory_of_activations_is_the_most_that_is_alive_at_once(operators: list[Operator]) -> None:
+    graph = OperatorGraph(operators)
+    assert graph.activation_bytes == 4 * max(_alive(operators, now) for now in range(len(operators)))
+
+
+def test_a_reshape_shares_the_memory_of_what_it_reads() -> None:
+    flat = Operator("Reshape", (0,), ((1, 256),))
+    assert OperatorGraph([INPUT, flat]).activation_bytes == 4 * 256
+    relu = Operator("Relu", (1,), ((1, 256),))
+    assert OperatorGraph([INPUT, flat, relu]).activation_bytes == 4 * 512
+    # The first input is alive until what was made of its reshape has been read.
+    late = Operator("Add", (1, 2), ((1, 256),))
+    assert OperatorGraph([INPUT, flat, relu, late]).activation_bytes == 4 * 3 * 256

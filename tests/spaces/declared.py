@@ -30,6 +30,20 @@ def build(arch: Architecture) -> torch.nn.Module:
     return torch.nn.Conv2d(3, int(arch.choices["width"]), 1)
 
 
+def build_untraced(arch: Architecture) -> torch.nn.Module:
+    """A convolution of the chosen width whose output depends on the sign of a sum."""
+    from tests.spaces.categorical.networks import DependsOnNumbers
+
+    return DependsOnNumbers(int(arch.choices["width"]))
+
+
+def build_narrow(arch: Architecture) -> torch.nn.Module:
+    """Like `build`, but the widest network is a fault."""
+    if arch.choices["width"] == 16:
+        raise ValueError("too wide")
+    return build(arch)
+
+
 PLAIN = CategoricalSpace("plain", {"kernel": [3, 5], "width": [16, 32, 64], "op": ["conv", "pool"]})
 HUGE = CategoricalSpace("huge", {f"slot{place}": [1, 2, 4, 8, 16] for place in range(30)}, costs=costs)
 CONDITIONAL = CategoricalSpace(
@@ -45,6 +59,10 @@ CONDITIONAL = CategoricalSpace(
 )
 CANONICAL = CategoricalSpace("canonical", {"first": [1, 2, 3], "second": [1, 2, 3], "flag": [True, False]}, unordered)
 BUILT = CategoricalSpace("built", {"width": [4, 8, 16]}, costs=costs, build=build, input_shape=(3, 8, 8))
+LISTED_BUILT = EnumerableCategoricalSpace("listed and built", {"width": [4, 8, 16]}, build=build, input_shape=(3, 8, 8))
+BUILT_WITHOUT_SHAPE = CategoricalSpace("built without a shape", {"width": [4, 8, 16]}, build=build)
+UNTRACED = CategoricalSpace("untraced", {"width": [4, 8]}, build=build_untraced, input_shape=(3, 8, 8))
+FAULTY = CategoricalSpace("faulty", {"width": [4, 8, 16]}, build=build_narrow, input_shape=(3, 8, 8))
 SINGLE = CategoricalSpace("single", {"only": ["one"]})
 MIXED = CategoricalSpace(
     "mixed", {"any": [None, True, 1, 0.5, "text", "a=b"], "order": Slot(["s", "m", "l"], ordered=True)}

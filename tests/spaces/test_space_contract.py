@@ -39,6 +39,23 @@ class TestBuilt(SpaceContract):
     space = declared.BUILT
 
 
+class TestListedBuilt(SpaceContract):
+    space = declared.LISTED_BUILT
+
+
+class TestBuiltWithoutShape(SpaceContract):
+    space = declared.BUILT_WITHOUT_SHAPE
+
+
+class TestUntraced(SpaceContract):
+    space = declared.UNTRACED
+
+
+class TestFaulty(SpaceContract):
+    space = declared.FAULTY
+    test_the_network_is_built = None  # of the first architecture, it is not
+
+
 class TestSingle(SpaceContract):
     space = declared.SINGLE
 

@@ -150,7 +150,7 @@ class SpaceFeatures:
         if self._operations:
             parts["operation"] = [self._operation_counts(read)]
         if self._costs:
-            costs = space.costs(archs)
+            costs = space.formula_costs(archs)
             parts["cost"] = [np.column_stack([cost(costs[name]) for name, cost in self._costs.items()])]
         scores = space.proxy_scores(read) if self._of_function else None
         if scores is not None:
@@ -160,8 +160,8 @@ class SpaceFeatures:
     def _learn_costs(self, sample: Sequence[Architecture]) -> None:
         """Choose the costs to read: finite, not constant, and for the function equal for equivalent architectures."""
         forms = self._space.canonical_forms(sample) if self._of_function else None
-        costs = self._space.costs(sample)
-        others = self._space.costs(forms) if forms is not None and costs else costs
+        costs = self._space.formula_costs(sample)
+        others = self._space.formula_costs(forms) if forms is not None and costs else costs
         for name, values in costs.items():
             usable = np.isfinite(values).all() and (values >= 0).all() and np.ptp(values) > 0
             if usable and (forms is None or np.array_equal(values, others[name])):

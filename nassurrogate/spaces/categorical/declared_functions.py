@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, one_line
+from nassurrogate.runtime.generators import global_generators_kept
 
 if TYPE_CHECKING:
     import torch
@@ -78,6 +79,28 @@ class DeclaredFunctions:
             )
         return found
 
+    def network_of(self, arch: Architecture) -> torch.nn.Module:
+        """What `build` returns. Raises `InputError` if it raises, or returns no module.
+
+        The global random generators are as before afterwards.
+        """
+        from torch import nn
+
+        assert self.build is not None
+        with global_generators_kept(), self._errors_of("build", arch):
+            made = self.build(arch)
+        if isinstance(made, nn.Module):
+            return made
+        hint = ""
+        if isinstance(made, type) and issubclass(made, nn.Module):
+            hint = f"; did you mean {made.__name__}(…)?"
+        elif made is None:
+            hint = "; does it lack a return?"
+        raise InputError(
+            f"build of space {self.space!r} must return a torch.nn.Module; for {brief(arch.string)} it returned "
+            f"{brief(made)}{hint}"
+        )
+
     @contextmanager
     def _errors_of(self, function: str, arch: Architecture) -> Iterator[None]:
         """Turn whatever a function raises into an `InputError` that names it."""
@@ -85,6 +108,6 @@ class DeclaredFunctions:
             yield
         except InputError:
             raise
-        except Exception as error:  # a fault of the declaration, not of the caller
+        except (Exception, SystemExit) as error:  # a fault of the declaration, not of the caller
             message = f"{function} of space {self.space!r} raised {one_line(error)} for {brief(arch.string)}"
             raise InputError(message) from error

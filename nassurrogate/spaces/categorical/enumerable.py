@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -92,5 +92,5 @@ class EnumerableCategoricalSpace(CategoricalSpace, EnumerableSpace):
         """Number of different canonical keys."""
         return int(self._class_ids.max()) + 1
 
-    def free_metrics(self, dataset: str) -> dict[str, np.ndarray]:
+    def free_metrics(self, dataset: str) -> Mapping[str, np.ndarray]:
         return self.costs(self._all, dataset)

@@ -139,6 +139,16 @@ def levels_of(slot: Slot) -> tuple[float, ...] | None:
     return tuple(((scale - scale.min()) / span).tolist()) if span > 0 else (0.0,) * len(scale)
 
 
+def checked_shape(space: str, shape: object) -> tuple[int, ...] | None:
+    """The shape of one example as a tuple. Raises `InputError` unless it is None or positive whole numbers."""
+    if shape is None:
+        return None
+    sides = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str | bytes) else ()
+    if not sides or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides):
+        raise InputError(f"input_shape of space {space!r} must be sizes such as (3, 32, 32), got {brief(shape)}")
+    return sides
+
+
 def text_of(value: Value) -> str:
     """A choice as it is printed."""
     return value if isinstance(value, str) else repr(value)

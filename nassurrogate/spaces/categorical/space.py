@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import numpy as np
 
@@ -20,9 +20,11 @@ from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
 from nassurrogate.spaces.base import ArchLike, Gene, Space
 from nassurrogate.spaces.categorical.codes import ABSENT, activated, count_members, draw, edits, products
 from nassurrogate.spaces.categorical.declared_functions import DeclaredFunctions
+from nassurrogate.spaces.categorical.network_check import network_notes
 from nassurrogate.spaces.categorical.slots import (
     Slot,
     Value,
+    checked_shape,
     checked_slots,
     conditions_of,
     levels_of,
@@ -34,6 +36,8 @@ from nassurrogate.spaces.gene_codes import checked_codes
 if TYPE_CHECKING:
     import torch
 
+    from nassurrogate.spaces.categorical.declared_networks import DeclaredNetworks
+
 __all__ = ["ABSENT", "CategoricalSpace", "Slot", "Value"]
 
 _CACHED: Final = 1 << 16
@@ -41,6 +45,9 @@ _MOST_LISTED: Final = 1 << 20
 _LEAST_DRAWN: Final = 64
 _MOST_ROUNDS: Final = 100
 """Rounds of sampling without a new architecture, after which it stops."""
+NETWORK_CLASSES: Final[dict[type[CategoricalSpace], type[CategoricalSpace]]] = {}
+"""A class, and that of its spaces with `build` and `input_shape`; the module that defines the second enters them."""
+_PARAMETERS = ("name", "slots", "canonical", "costs", "build", "input_shape")
 _NOT_PICKLED = ("_code_of", "_codes", "_known_choices", "_known_costs")
 """Lookups and caches that a copy in another process computes again."""
 
@@ -58,7 +65,8 @@ class CategoricalSpace(Space):
         costs: architecture → exact costs by metric, such as `{"params_m": 1.2}`. A search calls it thousands of times,
             so it should not build a network.
         build: architecture → `torch.nn.Module`.
-        input_shape: of one example that the module takes, such as `(3, 32, 32)`.
+        input_shape: of one example that the module takes, such as `(3, 32, 32)`. With it and `build`, the space is also
+            a `CategoricalNetworkSpace`, which reads graphs, exact costs and equal networks from the modules.
         description: one line.
 
     To use a space in several processes, define its functions with `def` at module level.
@@ -70,6 +78,12 @@ class CategoricalSpace(Space):
     >>> str(arch), arch.choices, space.size
     ('kernel=3 width=32', {'kernel': 3, 'width': 32}, 6)
     """
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Self:
+        given = dict(zip(_PARAMETERS, arguments, strict=False)) | named
+        if given.get("build") is not None and given.get("input_shape") is not None:
+            return cast("Self", super().__new__(NETWORK_CLASSES.get(cls, cls)))
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -88,7 +102,7 @@ class CategoricalSpace(Space):
         self.name = name
         self.slots = checked_slots(name, slots)
         self.description = description or f"{len(self.slots)} slots: {', '.join(self.slots)}"
-        self.input_shape = _checked_shape(name, input_shape)
+        self.input_shape = checked_shape(name, input_shape)
         self._names = tuple(self.slots)
         self._conditions = conditions_of(self.slots)
         self._genes = tuple(Gene(n, tuple(slot.choices), levels_of(slot)) for n, slot in self.slots.items())
@@ -96,6 +110,8 @@ class CategoricalSpace(Space):
         self._parts = [[f"{n}={text}" for text in texts] for n, texts in zip(self._names, self._texts, strict=True)]
         self._sizes = [len(parts) for parts in self._parts]
         self._make_caches()
+
+    _networks: DeclaredNetworks | None = None
 
     def _make_caches(self) -> None:
         self._code_of = [{part: code for code, part in enumerate(parts)} for parts in self._parts]
@@ -108,13 +124,17 @@ class CategoricalSpace(Space):
     def __eq__(self, other: object) -> bool:
         return self is other or (
             isinstance(other, CategoricalSpace)
-            and type(self) is type(other)
+            and self._declared_as() is other._declared_as()
             and (self.name, self._parts, self._genes) == (other.name, other._parts, other._genes)
             and self._conditions == other._conditions
         )
 
     def __hash__(self) -> int:
         return hash(self.name)
+
+    def _declared_as(self) -> type[CategoricalSpace]:
+        """The class that the user named; equal spaces share it."""
+        return type(self)
 
     def __copy__(self) -> Self:
         return self
@@ -345,7 +365,7 @@ class CategoricalSpace(Space):
         chosen = [parts[code] for parts, code in zip(self._parts, codes, strict=True) if code != ABSENT]
         return CellGraph((INPUT, *chosen, OUTPUT), np.eye(len(chosen) + 2, k=1, dtype=np.uint8))
 
-    def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> dict[str, np.ndarray]:
+    def costs(self, archs: Sequence[Architecture], dataset: str | None = None) -> Mapping[str, np.ndarray]:
         """The results of the function `costs`, which must have the same metrics for all architectures."""
         if self._functions.costs is None or not archs:
             return {}
@@ -368,11 +388,7 @@ class CategoricalSpace(Space):
     def build(self, arch: Architecture) -> torch.nn.Module:
         return super().build(arch) if self._functions.build is None else self._functions.build(self._own(arch))
 
-
-def _checked_shape(space: str, shape: object) -> tuple[int, ...] | None:
-    if shape is None:
-        return None
-    sides = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str | bytes) else ()
-    if not sides or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides):
-        raise InputError(f"input_shape of space {space!r} must be sizes such as (3, 32, 32), got {brief(shape)}")
-    return sides
+    def network_notes(self, rng: np.random.Generator) -> list[str]:
+        if self._functions.build is None:
+            return []
+        return network_notes(self.sample_at_most(3, rng), self._functions, self._networks)

@@ -7,23 +7,58 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from nassurrogate.spaces.macro.costs import BLOCKS, HEAD_CHANNELS, IDENTITY, LAYERS, N_LABELS, STEM_CHANNELS, Layer
+from nassurrogate.spaces.macro.costs import BLOCKS, HEAD_CHANNELS, IDENTITY, LAYERS, STEM_CHANNELS
+from nassurrogate.spaces.network_sizes import check_network_sizes
 
 
-def build_macro(choices: Sequence[str]) -> nn.Module:
-    """The network of eight choices, freshly initialised: (B, 3, 32, 32) → (B, 10)."""
-    return nn.Sequential(
-        *_convolution(3, STEM_CHANNELS, 3, relu=True),
-        *(_layer(layer, choice) for layer, choice in zip(LAYERS, choices, strict=True)),
-        *_convolution(LAYERS[-1].channels_out, HEAD_CHANNELS, 1, relu=True),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(HEAD_CHANNELS, N_LABELS),
-    )
+class MacroNetwork(nn.Module):
+    """The network of eight choices: (B, 3, H, W) images → (B, `n_labels`) logits.
+
+    Args:
+        choices: of the layers.
+        n_labels: number of classes.
+        width: channels of the stem; all others are in proportion.
+
+    Raises `InputError` for sizes that are too small.
+    """
+
+    def __init__(self, choices: Sequence[str], *, n_labels: int, width: int) -> None:
+        check_network_sizes("macro", n_labels=n_labels, width=width)
+        super().__init__()
+        head, last = _scaled(HEAD_CHANNELS, width), _scaled(LAYERS[-1].channels_out, width)
+        self.stem = nn.Sequential(*_convolution(3, width, 3, relu=True))
+        self.layers = nn.Sequential(
+            *(
+                _layer(choice, _scaled(layer.channels_in, width), _scaled(layer.channels_out, width), layer.stride)
+                for layer, choice in zip(LAYERS, choices, strict=True)
+            )
+        )
+        self.head = nn.Sequential(
+            *_convolution(last, head, 1, relu=True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(head, n_labels)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(self.layers(self.stem(x)))
+        return logits
 
 
-def _layer(layer: Layer, choice: str) -> nn.Module:
-    channels_in, channels_out, stride, _ = layer
+class Residual(nn.Module):
+    """Adds a block's output to its input, (B, C, H, W) both."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = x + self.block(x)
+        return out
+
+
+def _scaled(channels: int, width: int) -> int:
+    return channels * width // STEM_CHANNELS
+
+
+def _layer(choice: str, channels_in: int, channels_out: int, stride: int) -> nn.Module:
     if choice == IDENTITY:
         return (
             nn.Identity() if stride == 1 else nn.Sequential(*_convolution(channels_in, channels_out, 1, stride=stride))
@@ -43,15 +78,3 @@ def _convolution(
 ) -> list[nn.Module]:
     convolution = nn.Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
     return [convolution, nn.BatchNorm2d(channels_out), *([nn.ReLU(inplace=True)] if relu else [])]
-
-
-class Residual(nn.Module):
-    """Adds a block's output to its input, (B, C, H, W) both."""
-
-    def __init__(self, block: nn.Module) -> None:
-        super().__init__()
-        self.block = block
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = x + self.block(x)
-        return out

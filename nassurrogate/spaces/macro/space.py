@@ -23,7 +23,16 @@ from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
 from nassurrogate.spaces.base import ArchLike
 from nassurrogate.spaces.categorical.enumerable import EnumerableCategoricalSpace
 from nassurrogate.spaces.categorical.space import Slot
-from nassurrogate.spaces.macro.costs import CHOICES, FIXED_COSTS, IMAGE_SIDE, LAYER_COSTS, LAYERS, STAGES
+from nassurrogate.spaces.macro.costs import (
+    CHOICES,
+    FIXED_COSTS,
+    IMAGE_SIDE,
+    LAYER_COSTS,
+    LAYERS,
+    N_LABELS,
+    STAGES,
+    STEM_CHANNELS,
+)
 from nassurrogate.spaces.network_space import NetworkSpace
 
 if TYPE_CHECKING:
@@ -137,8 +146,17 @@ class Macro(EnumerableCategoricalSpace, NetworkSpace):
         total: np.ndarray = FIXED_COSTS + LAYER_COSTS[np.arange(len(LAYERS)), self.gene_codes(archs)].sum(axis=1)
         return total
 
-    def build(self, arch: Architecture) -> torch.nn.Module:
-        """The network as it was trained: (B, 3, 32, 32) images → (B, 10) logits."""
-        from nassurrogate.spaces.macro.network import build_macro
+    def build(self, arch: Architecture, *, n_labels: int = N_LABELS, width: int = STEM_CHANNELS) -> torch.nn.Module:
+        """The network as it was trained: (B, 3, 32, 32) images → (B, 10) logits.
 
-        return build_macro([CHOICES[int(digit)] for digit in self.parse(arch).string])
+        Args:
+            arch: the architecture.
+            n_labels: number of classes.
+            width: channels of the stem; all others are in proportion.
+
+        Raises `InputError` for sizes that are too small.
+        """
+        from nassurrogate.spaces.macro.network import MacroNetwork
+
+        choices = [CHOICES[int(digit)] for digit in self.parse(arch).string]
+        return MacroNetwork(choices, n_labels=n_labels, width=width)

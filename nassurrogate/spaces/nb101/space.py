@@ -21,12 +21,14 @@ from nassurrogate.spaces.enumerable import CellSpace, check_sample_size
 from nassurrogate.spaces.gene_codes import checked_codes
 from nassurrogate.spaces.nb101.all_cells import SHA256, SIZE, load_cells
 from nassurrogate.spaces.nb101.cell_codes import MAX_VERTICES, NO_OP, OPS, adjacency_of
+from nassurrogate.spaces.nb101.costs import CELLS_PER_STAGE, CHANNELS, N_LABELS
 from nassurrogate.spaces.nb101.module_spec import ModuleSpec, checked_spec, parse_spec
 from nassurrogate.spaces.nb101.moves import edits
 from nassurrogate.spaces.network_space import NetworkSpace
 
 if TYPE_CHECKING:
     import networkx as nx
+    import torch
 
     from nassurrogate.graphs.operator_graph import OperatorGraph
 
@@ -197,6 +199,29 @@ class NB101(CellSpace, NetworkSpace):
         from nassurrogate.spaces.nb101.expansion import nb101_network
 
         return nb101_network(self.graph(arch, canonical=False), self.parse(arch).string)
+
+    def build(
+        self,
+        arch: Architecture,
+        *,
+        n_labels: int = N_LABELS,
+        width: int = CHANNELS[0],
+        cells_per_stage: int = CELLS_PER_STAGE,
+    ) -> torch.nn.Module:
+        """The network as it was trained: (B, 3, 32, 32) images → (B, 10) logits.
+
+        Args:
+            arch: the cell.
+            n_labels: number of classes.
+            width: channels of the stem and the first stage; the two other stages have twice and four times as many.
+            cells_per_stage: cells of each of the three stages.
+
+        Raises `InputError` for sizes that are too small.
+        """
+        from nassurrogate.spaces.nb101.network import NB101Network
+
+        cell = self.graph(arch, canonical=False)
+        return NB101Network(cell, n_labels=n_labels, width=width, cells_per_stage=cells_per_stage)
 
     def from_graph(self, graph: CellGraph) -> Architecture:
         """The cell of a graph, for any order of its inner nodes. Raises `InputError` if it is not a cell."""

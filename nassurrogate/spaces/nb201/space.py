@@ -18,11 +18,12 @@ from nassurrogate.graphs.cell_graph import INPUT, OUTPUT, CellGraph
 from nassurrogate.spaces.base import ArchLike, Gene
 from nassurrogate.spaces.enumerable import CellSpace, check_sample_size
 from nassurrogate.spaces.gene_codes import checked_codes
-from nassurrogate.spaces.nb201.costs import INPUT_SHAPES, network_macs, network_params
+from nassurrogate.spaces.nb201.costs import CELLS_PER_STAGE, CHANNELS, INPUT_SHAPES, network_macs, network_params
 from nassurrogate.spaces.network_space import NetworkSpace
 
 if TYPE_CHECKING:
     import networkx as nx
+    import torch
 
     from nassurrogate.graphs.operator_graph import OperatorGraph
 
@@ -156,6 +157,29 @@ class NB201(CellSpace, NetworkSpace):
         from nassurrogate.spaces.nb201.expansion import nb201_network
 
         return nb201_network(list(zip(EDGES, self.to_ops(arch), strict=True)), self.parse(arch).string)
+
+    def build(
+        self,
+        arch: Architecture,
+        *,
+        n_labels: int = 10,
+        width: int = CHANNELS[0],
+        cells_per_stage: int = CELLS_PER_STAGE,
+    ) -> torch.nn.Module:
+        """The network as it was trained: (B, 3, H, W) images → (B, `n_labels`) logits.
+
+        Args:
+            arch: the cell.
+            n_labels: number of classes.
+            width: channels of the stem and the first stage; the two other stages have twice and four times as many.
+            cells_per_stage: cells of each of the three stages.
+
+        Raises `InputError` for sizes that are too small.
+        """
+        from nassurrogate.spaces.nb201.network import NB201Network
+
+        edges = list(zip(EDGES, self.to_ops(arch), strict=True))
+        return NB201Network(edges, n_labels=n_labels, width=width, cells_per_stage=cells_per_stage)
 
     def from_graph(self, graph: CellGraph) -> Architecture:
         """The cell of a raw operation-on-node graph, for any order of its six inner nodes."""

@@ -11,9 +11,9 @@ from nassurrogate.display.markup import Markup, element
 _WIDTH, _HEIGHT = 460.0, 300.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 12.0, 14.0, 46.0
 _MOST_TOOLTIPS = 1000
-_SHAPES: Final = {"circle": "●", "square": "■", "diamond": "◆", "cross": "✕", "star": "☆"}
+_SHAPES: Final = {"circle": "●", "square": "■", "diamond": "◆", "cross": "✕", "ring": "◯"}
 
-Shape: TypeAlias = Literal["circle", "square", "diamond", "cross", "star"]
+Shape: TypeAlias = Literal["circle", "square", "diamond", "cross", "ring"]
 Points: TypeAlias = Sequence[tuple[float, float]]
 
 
@@ -194,7 +194,7 @@ def _mark(shape: Shape, x: float, y: float) -> Markup:
         return element("circle", cx=x, cy=y, r=3.6)
     if shape == "square":
         return element("rect", x=x - 3.2, y=y - 3.2, width=6.4, height=6.4)
-    if shape == "star":
+    if shape == "ring":
         return element("circle", cx=x, cy=y, r=7.5)
     reach = 4.6 if shape == "diamond" else 3.8
     outline = {

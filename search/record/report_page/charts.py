@@ -24,6 +24,7 @@ from nassurrogate.search.record.progress import incumbents, label_noise
 from nassurrogate.search.record.recorded_run import RecordedRun
 from nassurrogate.search.record.report import PHASE_WORDS, anytime
 from nassurrogate.search.record.report_page.chart import Chart, Shape
+from nassurrogate.search.record.report_page.words import label_text
 
 _SHAPES: dict[str, Shape] = {"init": "square", "search": "circle", "confirm": "diamond"}
 _LEAST_REGRET_PCT = 0.02
@@ -41,9 +42,7 @@ def best_so_far(run: RecordedRun, truth: KnownTruth) -> Chart:
     noise = label_noise(run)
     low, high = label_limits(labels, max(known), min(known), objective)
     words = name_in_words(objective)
-    chart = Chart(
-        f"Best {words} so far", _query_limits(run), (low, high), "queries", heading(objective), whole_x=True
-    )
+    chart = Chart(f"Best {words} so far", _query_limits(run), (low, high), "queries", heading(objective), whole_x=True)
     best = [incumbent for incumbent in incumbents(run.queries, objective.sign) if incumbent is not None]
     numbers = [query.number for query in run.queries][len(run.queries) - len(best) :]
     if noise is not None:
@@ -58,7 +57,7 @@ def best_so_far(run: RecordedRun, truth: KnownTruth) -> Chart:
         chart.note(f"The noise of one training is {noise.origin}.")
     if optimum is not None:
         on_average = " on average" if run.config["labels"] == "single" and objective.needs_training else ""
-        chart.horizontal(optimum, "optimum", f"best feasible one, {_value(run, optimum)}{on_average}")
+        chart.horizontal(optimum, "optimum", f"best feasible one, {label_text(run, optimum)}{on_average}")
     curve = anytime(run.queries, sign=objective.sign) if noise is None else [incumbent.mean for incumbent in best]
     shown = [(number, float(value)) for number, value in zip(numbers, curve[-len(numbers) :], strict=True)]
     chart.line(shown, "best", "best so far" if noise is None else "best mean so far", steps=True)
@@ -137,16 +136,17 @@ def agreement(truth: np.ndarray, predicted: np.ndarray, deviation: np.ndarray, r
     from scipy.stats import kendalltau
 
     with np.errstate(all="ignore"):
-        error = value_in_words(float(np.abs(predicted - truth).mean()), run.objective, ".2g")
-        parts = [f"Mean absolute error {error}"]
+        typical = float(np.median(np.abs(predicted - truth)))
         tau = float(kendalltau(truth, predicted).statistic) if len(truth) > 2 else np.nan
+    error = f"{typical:.2g} points" if run.objective.is_percent else value_in_words(typical, run.objective, ".2g")
+    parts = [f"Median absolute error {error}"]
     if np.isfinite(tau):
         parts.append(f"Kendall’s τ {tau:.2f} among these proposals, which were all expected to be good")
     known = deviation > 0
     if known.any():
         off = np.abs(predicted - truth)[known] / deviation[known]
-        shares = [f"{(off <= width).mean():.0%} of the labels lie within ± {width} std" for width in (1, 2)]
-        parts.append(f"{shares[0]} and {shares[1].split(' of')[0]} within ± 2 std (68% and 95% if it is calibrated)")
+        one, two = (f"{100 * (off <= width).mean():.0f} %" for width in (1, 2))
+        parts.append(f"{one} of the labels lie within ± 1 std and {two} within ± 2 std (calibrated: 68 % and 95 %)")
     return "; ".join(parts) + "."
 
 
@@ -178,10 +178,10 @@ def objective_against_cost(run: RecordedRun, truth: KnownTruth, metric: str) -> 
         limit = f"{name_in_words(about)} {sign} {value_in_words(bound.bound, about, 'g')}"
         chart.vertical(bound.bound, "bound", f"{limit} (infeasible: shaded)")
     _phases(chart, run, queries, at.tolist(), labels.tolist())
-    chosen = None if run.result is None else run.result["best"]
-    place = next((i for i, query in enumerate(queries) if chosen and query.arch == chosen["arch"]), None)
+    best = run.result["best"] if run.result is not None else {}
+    place = next((i for i, query in enumerate(queries) if query.arch == best.get("arch")), None)
     if place is not None and np.isfinite(at[place]):
-        chart.dots([(float(at[place]), float(chosen["value"]))], "chosen", "the best", shape="star")
+        chart.dots([(float(at[place]), float(best["value"]))], "chosen", "the best", shape="ring")
     _note_hidden(chart, outside(chart, at, labels, "query", "queries"))
     return chart
 
@@ -208,8 +208,8 @@ def _phases(chart: Chart, run: RecordedRun, queries: Sequence[Query], x: Sequenc
 
 
 def _tooltip(run: RecordedRun, query: Query) -> str:
-    predicted = "" if query.predicted_mean is None else f", predicted {_value(run, query.predicted_mean)}"
-    return f"query {query.number}: {_value(run, query.value)}{predicted}\n{query.arch}"[:300]
+    predicted = "" if query.predicted_mean is None else f", predicted {label_text(run, query.predicted_mean)}"
+    return f"query {query.number}: {label_text(run, query.value)}{predicted}\n{query.arch}"[:300]
 
 
 def _note_hidden(chart: Chart, hidden: Sequence[str]) -> None:
@@ -221,9 +221,3 @@ def _query_limits(run: RecordedRun) -> tuple[float, float]:
     last = max(len(run.queries), run.config["budget"] if not run.is_finished else 1)
     margin = max(0.5, 0.02 * last)
     return 1 - margin, last + margin
-
-
-def _value(run: RecordedRun, value: float) -> str:
-    return value_in_words(value, run.objective, ".2f" if run.objective.is_percent else ".5g")
-
-

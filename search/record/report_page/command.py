@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from nassurrogate.errors import printable
 from nassurrogate.metric import known_metric
 from nassurrogate.search.record.recorded_run import RecordedRun
-from nassurrogate.search.settings.definitions import SETTINGS
 
 _OPTIONS: Final = {
     "space": "--space",
@@ -38,6 +38,7 @@ _OPTIONS: Final = {
 """Argument of `nassurrogate.search.run` → option of the command."""
 _DEFAULTS: Final = {"searcher": "exhaustive", "labels": "mean", "device": "auto"}
 _OBJECT: Final = "object"
+_LINE_LENGTH: Final = 76
 
 
 def repeating_command(run: RecordedRun) -> str:
@@ -48,15 +49,31 @@ def repeating_command(run: RecordedRun) -> str:
     arguments = _arguments(run)
     if any(isinstance(value, Mapping) and _OBJECT in value for value in arguments.values()):
         return _python(arguments)
-    words = ["nassurrogate", "search"]
+    parts = [["nassurrogate", "search"]]
     for name, option in _OPTIONS.items():
-        for value in _values(name, arguments.get(name)):
-            # A value that starts with a hyphen would be taken for an option.
-            words += [option] if value is None else [f"{option}={value}"] if value.startswith("-") else [option, value]
-    objective = arguments.get("objective")
-    if isinstance(objective, Mapping) and known_metric(run.objective.name).direction is None:
-        words.append("--larger-is-better" if run.objective.larger_is_better else "--smaller-is-better")
-    return shlex.join(words)
+        parts += [_option(option, value) for value in _values(name, arguments.get(name))]
+    if arguments.get("objective") is not None and known_metric(run.objective.name).direction is None:
+        parts.append(["--larger-is-better" if run.objective.larger_is_better else "--smaller-is-better"])
+    return _in_lines([shlex.join(part) for part in parts])
+
+
+def _option(option: str, value: str | None) -> list[str]:
+    """An option with its value; one that starts with a hyphen would be taken for another option."""
+    if value is None:
+        return [option]
+    return [f"{option}={value}"] if value.startswith("-") else [option, value]
+
+
+def _in_lines(parts: Sequence[str]) -> str:
+    """The parts of a command, in lines that a shell joins."""
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) < _LINE_LENGTH:
+            lines[-1] += f" {part}"
+        else:
+            lines[-1] += " \\"
+            lines.append(f"  {part}")
+    return "\n".join(lines)
 
 
 def is_python(run: RecordedRun) -> bool:
@@ -88,42 +105,53 @@ def _values(name: str, value: Any) -> list[str | None]:
     if value is True:
         return [None]
     if name == "settings":
-        changed = value.get("settings", {}) if isinstance(value, Mapping) else {}
-        return [f"{key}={json.dumps(each)}" for key, each in changed.items() if _is_changed(key, each)]
+        return [_assignment(key, each) for key, each in _settings_in(value).items()]
     if name == "predictor_config" and isinstance(value, Mapping):
-        return [f"{key}={each if isinstance(each, str) else json.dumps(each)}" for key, each in value.items()]
+        return [_assignment(key, each) for key, each in value.items()]
     if name == "objective":
-        metric = value.get("metric") if isinstance(value, Mapping) else value
-        return [str(metric.get("name") if isinstance(metric, Mapping) else metric)]
+        return [str(_fields_of_metric(value).get("name", value))]
     if name == "evaluation_limit_s":
-        return [f"{value:.15g}s" if isinstance(value, int | float) else str(value)]
-    if isinstance(value, list):
-        return [str(each) for each in value]
-    return [str(value)]
+        return [f"{value}s"]
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
 
-def _is_changed(name: str, value: Any) -> bool:
-    return name not in SETTINGS or value != SETTINGS[name].default
+def _assignment(name: str, value: Any) -> str:
+    """NAME=VALUE, where the value is JSON unless it is a text that JSON does not read as anything else."""
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError:
+            return f"{name}={value}"
+    return f"{name}={json.dumps(value)}"
+
+
+def _settings_in(value: Any) -> dict[str, Any]:
+    """All settings but those that follow from the rest of the search; recorded only if one was given."""
+    settings = value.get("settings") if isinstance(value, Mapping) else None
+    if not isinstance(settings, Mapping):
+        return {}
+    return {name: each for name, each in settings.items() if each is not None}
+
+
+def _fields_of_metric(value: Any) -> Mapping[str, Any]:
+    fields = value.get("metric") if isinstance(value, Mapping) else None
+    return fields if isinstance(fields, Mapping) else {}
 
 
 def _python(arguments: Mapping[str, Any]) -> str:
-    """A call of `run` in which objects have the names of their types."""
-    parts = []
-    for name, value in arguments.items():
+    """A call of `run`; objects are variables of the names of their arguments, with what they were as a comment."""
+    lines = []
+    for name in (*_OPTIONS, "evaluate", "benchmark"):
+        value = arguments.get(name)
         if value is None or value is False or value == [] or value == _DEFAULTS.get(name):
             continue
-        parts.append(f"    {name}={_written(value)},")
-    return "\n".join(["nassurrogate.search.run(", *parts, ")"])
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, Mapping):
-        if _OBJECT in value:
-            return f"…,  # your {value[_OBJECT]}".replace(",  #", "  #")
-        if value.keys() == {"settings"} and isinstance(value["settings"], Mapping):
-            changed = ", ".join(f"{key}={each!r}" for key, each in value["settings"].items() if _is_changed(key, each))
-            return f"SearchSettings({changed})"
-        if value.keys() == {"metric"} and isinstance(value["metric"], Mapping):
-            fields = value["metric"]
-            return f"Metric({fields.get('name')!r}, direction={fields.get('direction')!r})"
-    return repr(value)
+        if isinstance(value, Mapping) and _OBJECT in value:
+            lines.append(f"    {name}={name},  # {printable(str(value[_OBJECT]))}")
+        elif name == "settings":
+            changed = ", ".join(f"{key}={each!r}" for key, each in _settings_in(value).items())
+            lines += [f"    settings=SearchSettings({changed}),"] if changed else []
+        elif fields := _fields_of_metric(value):
+            lines.append(f"    {name}=Metric({fields.get('name')!r}, direction={fields.get('direction')!r}),")
+        else:
+            lines.append(f"    {name}={value!r},")
+    return "\n".join(["nassurrogate.search.run(", *lines, ")"])

@@ -109,7 +109,7 @@ def test_exported_graph_is_the_recorded_one(name: str) -> None:
     module = without_data(name)
     copied = Copy(module)
     translation = translate(export(copied, copied.inputs([IMAGE], [torch.float32])))
-    assert simplified(*translation) == list(read_torch(module).operators)
+    assert simplified(*translation[:3]) == list(read_torch(module).operators)
 
 
 def test_a_network_reads_the_same_on_every_device_and_in_every_type() -> None:

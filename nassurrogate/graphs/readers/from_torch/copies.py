@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 
 class Copy:
-    """A copy of a module in eval mode, without data; the module itself is not touched.
+    """A copy of a module without data, in eval mode or in training mode; the module itself is not touched.
 
     Attributes:
         module: the copy.
@@ -23,14 +24,14 @@ class Copy:
     Raises whatever the module's attributes raise when they are copied.
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, training: bool = False) -> None:
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
         self._originals: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        memo: dict[int, Any] = {}
+        memo = _empty_attributes(module)
         for tensor in (*module.parameters(), *module.buffers()):
             memo[id(tensor)] = self._without_data(tensor)
         with _Deepcopies(self._without_data):
-            self.module = copy.deepcopy(module, memo).eval()
+            self.module = copy.deepcopy(module, memo).train(training)
         first = next((tensor for tensor in (*module.parameters(), *module.buffers())), None)
         self.device = torch.device("cpu") if first is None or first.is_meta else first.device
         self.float_dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), torch.float32)
@@ -47,13 +48,19 @@ class Copy:
         return self._originals
 
     def _without_data(self, tensor: torch.Tensor) -> torch.Tensor:
-        with self.mode:
-            device = "cpu" if tensor.is_meta else tensor.device
-            made = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device)
-            if isinstance(tensor, nn.Parameter):
-                made = nn.Parameter(made, requires_grad=False)
+        # Made directly, which is several times faster than `torch.empty_strided` and `nn.Parameter` within the mode.
+        sizes = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+        made = FakeTensor(self.mode, sizes, torch.device("cpu") if tensor.is_meta else tensor.device)
+        if isinstance(tensor, nn.Parameter):
+            made._is_param = True
         self._originals[id(made)] = (made, tensor)
         return made
+
+
+def _empty_attributes(module: nn.Module) -> dict[int, Any]:
+    """Copies of the empty attributes of all parts by `id`: a module has a dozen, and `deepcopy` takes long for each."""
+    values = (value for part in module.modules() for value in vars(part).values())
+    return {id(value): type(value)() for value in values if type(value) in (dict, OrderedDict, set) and not value}
 
 
 class _Deepcopies(TorchFunctionMode):

@@ -22,6 +22,7 @@ from torch.utils import _pytree as pytree
 from nassurrogate.errors import one_line
 from nassurrogate.graphs.readers.from_torch.copies import Copy
 from nassurrogate.graphs.readers.from_torch.names import operation_name, works_in_place
+from nassurrogate.graphs.readers.from_torch.trees import leaves, map_leaves
 
 
 class UnreadableError(Exception):
@@ -124,7 +125,7 @@ class _Recorder(TorchFunctionMode):
             base = result._base
             if base is not None and id(base) in self._nodes and not self._is_constant(base):
                 raise UnreadableError(f"{operation_name(func)} changes a part of a tensor in place")
-        node = self._graph.call_function(func, *pytree.tree_map(self._argument, (tuple(args), kwargs)))
+        node = self._graph.call_function(func, *map_leaves(self._argument, (tuple(args), dict(kwargs))))
         if isinstance(result, torch.Tensor):
             self._bind(result, node)
             return
@@ -220,5 +221,5 @@ def _body(function: Any) -> Callable[..., Any] | None:
 
 def _described(name: str, args: Any, kwargs: dict[str, Any]) -> str:
     """A call with the shapes of its tensors, such as `linear of (1, 8) and (10, 16)`."""
-    leaves = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
-    return f"{name} of {' and '.join(str(tuple(leaf.shape)) for leaf in leaves[:3]) or 'no tensors'}"
+    shapes = [str(tuple(leaf.shape)) for leaf in leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
+    return f"{name} of {' and '.join(shapes[:3]) or 'no tensors'}"

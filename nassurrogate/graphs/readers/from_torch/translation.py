@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import fx
 from torch._subclasses.fake_tensor import FakeTensor
-from torch.utils import _pytree as pytree
 
 from nassurrogate.errors import one_line
 from nassurrogate.graphs.operator_graph import Operator, Shape, size_of
@@ -27,6 +26,7 @@ from nassurrogate.graphs.readers.from_torch.movement import MOVEMENT
 from nassurrogate.graphs.readers.from_torch.names import operation_name
 from nassurrogate.graphs.readers.from_torch.products import PRODUCTS
 from nassurrogate.graphs.readers.from_torch.recorder import UnreadableError
+from nassurrogate.graphs.readers.from_torch.trees import leaves, map_leaves
 from nassurrogate.graphs.simplification import Values
 
 logger = logging.getLogger(__name__)
@@ -46,11 +46,19 @@ _FITTED = frozenset(("expand_as", "view_as", "reshape_as", "type_as", "to"))
 
 
 class Translation(NamedTuple):
-    """What `simplified` reads: operators, the positions of those that the network returns, and their constants."""
+    """What `simplified` reads, and the shapes of constants that the network returns.
+
+    Attributes:
+        operators: all of them.
+        outputs: positions of those that the network returns.
+        values: their constants.
+        constant_outputs: shapes of what it returns and no input changes.
+    """
 
     operators: list[Operator]
     outputs: list[int]
     values: dict[int, Values]
+    constant_outputs: list[Shape]
 
 
 def translate(graph: fx.Graph) -> Translation:
@@ -61,26 +69,28 @@ def translate(graph: fx.Graph) -> Translation:
     build = Builder()
     results: dict[fx.Node, Any] = {}
     outputs: list[Computed] = []
+    constants: list[Shape] = []
     for node in graph.nodes:
         if node.op == "placeholder":
             results[node] = build.input(_shapes(node)[0])
         elif node.op == "get_attr":
             results[node] = _constant(node) if isinstance(node.meta.get("val"), torch.Tensor) else None
         elif node.op == "output":
-            returned = [results.get(x) for x in pytree.tree_leaves(node.args) if isinstance(x, fx.Node)]
+            returned = [results.get(x) for x in leaves(node.args) if isinstance(x, fx.Node)]
             outputs = [x for x in returned if isinstance(x, Computed)]
+            constants = [x.shape for x in returned if isinstance(x, Constant)]
         else:
             results[node] = _translated(build, node, results)
-    return Translation(build.finished(outputs), [x.position for x in outputs], build.values)
+    return Translation(build.finished(outputs), [x.position for x in outputs], build.values, constants)
 
 
 def _translated(build: Builder, node: fx.Node, results: dict[fx.Node, Any]) -> Any:
-    args, kwargs = pytree.tree_map(lambda x: results.get(x) if isinstance(x, fx.Node) else x, (node.args, node.kwargs))
+    args, kwargs = map_leaves(lambda x: results.get(x) if isinstance(x, fx.Node) else x, (node.args, node.kwargs))
     name = operation_name(node.target)
     if (name == "_item" or node.target is operator.getitem) and isinstance(args[0], list | tuple):
         return args[0][args[1]] if args[1] < len(args[0]) else None
     call = Call(name, tuple(args), dict(kwargs), _shapes(node))
-    tensors = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Computed | Constant)]
+    tensors = [x for x in leaves((args, kwargs)) if isinstance(x, Computed | Constant)]
     if not call.shapes:
         return None
     fits_another = name in _FITTED and isinstance(call.source, Constant)
