@@ -25,6 +25,7 @@ from nassurrogate.spaces import SpaceLike
 _KEPT: Final = 1 << 20
 """Bytes at the end of stdout in which the metrics are looked for, and of stderr for its last line."""
 _LONGEST_LINE: Final = 200
+_LONGEST_NAME: Final = 60
 
 _log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class CommandBenchmark(TrainingBenchmark):
 
     def _printed(self, asked: bytes, log: OutputLog) -> Mapping[str, Any]:
         """The metrics that the program prints. Raises `EvaluationFailedError` if there are none."""
-        name = Path(self.command[0]).name
+        name = " ".join([Path(self.command[0]).name, *self.command[1:]])[:_LONGEST_NAME]
         for attempt in range(1, self.limits.retries + 2):
             if attempt > 1:
                 log.separate(f"attempt {attempt}")

@@ -16,7 +16,7 @@ import numpy as np
 
 from nassurrogate.architecture import Architecture
 from nassurrogate.benchmarks.base import Benchmark, Evaluation, require_metrics
-from nassurrogate.errors import InputError, brief, one_line, printable, require_name
+from nassurrogate.errors import InputError, brief, nearest, one_line, printable, require_name
 from nassurrogate.metric import Metric, MetricLike, as_metric, known_metric
 from nassurrogate.spaces import SpaceLike, get_space
 
@@ -163,7 +163,9 @@ class TrainingBenchmark(Benchmark):
         lacking = [name for name in wanted if name not in values]
         if lacking:
             only = ", ".join(map(str, given)) or "an empty dict"
-            raise EvaluationFailedError(f"evaluate returned no {lacking[0]}, only {only}")
+            close = nearest(lacking[0], values) if lacking[0] == self.objective.name else None
+            hint = f"; if that is meant, set objective={close!r}" if close else ""
+            raise EvaluationFailedError(f"evaluate returned no {lacking[0]}, only {only}{hint}")
         return values
 
     def _note_lack(self, found: Evaluation) -> None:

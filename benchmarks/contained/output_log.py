@@ -16,6 +16,7 @@ from nassurrogate.files.given_path import file_stem
 
 MOST_BYTES: Final = 10_000_000
 _LONGEST_NAME: Final = 100
+"""Bytes of an architecture's text in the name of a file."""
 
 _log = logging.getLogger(__name__)
 
@@ -115,7 +116,8 @@ def log_name(arch: Architecture, seed: int | None, fidelity: int | None) -> str:
     """
     text = arch.string
     name = "".join("=" if sign == "=" else file_stem(sign) for sign in text)
-    if len(name) > _LONGEST_NAME or name.replace("-", " ") != text.replace("-", " "):
-        name = f"{name[: _LONGEST_NAME - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    if len(name.encode()) > _LONGEST_NAME or name != text.replace(" ", "-"):  # it does not say everything
+        kept = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+        name = f"{kept}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     parts = [f"-{what}{number}" for what, number in (("seed", seed), ("fidelity", fidelity)) if number is not None]
     return f"{name}{''.join(parts)}.log"

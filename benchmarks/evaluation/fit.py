@@ -165,7 +165,7 @@ def _hash(value: Any) -> str:
 
 def _hash_reading(space: Space, archs: Sequence[Architecture]) -> str:
     """Distinguishes spaces of one name: canonical keys and costs of the training architectures."""
-    costs = {metric: values.tolist() for metric, values in space.costs(archs).items()}
+    costs = {metric: values.tolist() for metric, values in space.formula_costs(archs).items()}
     return _hash([space.canonical_keys(archs), costs])
 
 

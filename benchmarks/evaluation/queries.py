@@ -171,7 +171,7 @@ def _identity(benchmark: Benchmark, objective: Metric) -> dict[str, Any]:
 def _hash_space(space: Space) -> str:
     """Distinguishes spaces of one name: their declaration, and what a few architectures cost."""
     archs = space.sample_at_most(8, np.random.default_rng(0))
-    costs = {metric: values.tolist() for metric, values in space.costs(archs).items()}
+    costs = {metric: values.tolist() for metric, values in space.formula_costs(archs).items()}
     described = [space.fingerprint(), space.canonical_keys(archs), costs]
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 

@@ -8,18 +8,16 @@ parent that is killed.
 from __future__ import annotations
 
 import os
-import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from multiprocessing import connection, get_context, parent_process, resource_tracker
+from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, TypeVar
 
 from nassurrogate.errors import InputError, one_line
+from nassurrogate.runtime.child_processes import end_with_parent, send, sigint_held
 
 NO_GPU: Final = {"CUDA_VISIBLE_DEVICES": ""}
 """An environment in which no GPU is seen."""
@@ -87,7 +85,7 @@ def _answers(
             pipe = idle.pop()
             task = busy[pipe] = waiting.popleft()
             try:
-                _send(pipe, task)
+                send(pipe, task)
             except OSError as error:
                 raise _death(processes[pipe], task) from error
         for ready in connection.wait(list(busy)):
@@ -107,15 +105,6 @@ def _answers(
             if on_error is None:
                 raise failed
             on_error(failed)
-
-
-def _send(pipe: Connection, message: object) -> None:
-    """As `pipe.send` does, whose frames hold a view of a `BytesIO`.
-
-    Where Ctrl-C or a broken pipe interrupts them, the traceback keeps both. From Python 3.13 on, a garbage collection
-    that finds both at once shows "Exception ignored in: <_io.BytesIO …> BufferError", below the last line of a command.
-    """
-    pipe.send_bytes(bytes(ForkingPickler.dumps(message)))
 
 
 @contextmanager
@@ -151,7 +140,7 @@ def _processes(
     processes: dict[Connection, Any] = {}
     try:
         # Libraries read these variables when they are first imported.
-        with environment({**_ONE_THREAD, **variables}), _sigint_held():
+        with environment({**_ONE_THREAD, **variables}), sigint_held():
             for _ in range(number):
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_serve, args=(theirs, work), daemon=True)
@@ -167,47 +156,9 @@ def _processes(
             process.join()
 
 
-@contextmanager
-def _sigint_held() -> Iterator[None]:
-    """Hold Ctrl-C back while processes are started: neither they nor their start are interrupted.
-
-    A process that is started halfway has no message that says what to do, and ends with a traceback.
-    """
-    held: list[int] = []
-    in_main = threading.current_thread() is threading.main_thread()  # the only one that Python interrupts
-    before = signal.getsignal(signal.SIGINT) if in_main else None  # None: no handler of Python's
-    if before is not None:
-        # Where this thread blocks the signal, any other thread may get it, such as one of a library.
-        signal.signal(signal.SIGINT, lambda number, _: held.append(number))
-    try:
-        with _sigint_blocked():
-            yield
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
-            if held:
-                signal.raise_signal(signal.SIGINT)
-
-
-@contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """A process inherits the blocked signals of the thread that starts it: Ctrl-C does not interrupt its imports."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # The first process would start the tracker, which unblocks the signal for this process and those after it.
-    resource_tracker.ensure_running()
-    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-
-
 def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
     """What a process does: work on the tasks it is sent, until no more come."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where signals cannot be blocked
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     while True:
         try:
             task = pipe.recv()
@@ -221,13 +172,6 @@ def _serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
             cause = InputError(str(error)) if is_input else RuntimeError(traceback.format_exc())
             reply = None, (one_line(error, 300), cause)
         try:
-            _send(pipe, reply)
+            send(pipe, reply)
         except OSError:
             return
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -79,7 +79,11 @@ def read_problem_file(path: str | Path, *, module: str | None = None, sha256: st
     with _lock:
         if (absolute, found, name) not in _read:
             declared = vars(_executed(source, given, absolute, name))
-            _read[absolute, found, name] = _checked(declared, given, absolute, found)
+            try:
+                _read[absolute, found, name] = _checked(declared, given, absolute, found)
+            except InputError:
+                del sys.modules[name]
+                raise
         return _read[absolute, found, name]
 
 

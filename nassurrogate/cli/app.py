@@ -7,12 +7,15 @@ from collections.abc import Sequence
 
 from nassurrogate import __version__
 from nassurrogate.cli.commands import (
+    compare,
     data,
     evaluate,
+    export,
     measure,
     new,
     predict_latency,
     predictors,
+    report,
     score,
     search,
     searchers,
@@ -27,7 +30,7 @@ from nassurrogate.errors import InputError, brief
 OK, UNEXPECTED, BAD_INPUT, INTERRUPTED, READER_GONE = 0, 1, 2, 130, 141
 _COMMANDS = (
     *(search, train, score, evaluate, predict_latency, train_latency, measure, data),
-    *(new, spaces, predictors, searchers),
+    *(report, compare, export, new, spaces, predictors, searchers),
 )
 
 _EXAMPLES = """\

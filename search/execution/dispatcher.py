@@ -18,10 +18,11 @@ from nassurrogate.search.queries.evaluator import Asked
 
 MOST_RETRIES: Final = 2
 """How often a query is handed out again after whatever ran it was lost."""
-_GAVE_UP: Final = "KilledWorker"
+_SEVERAL_LOST: Final = "KilledWorker"
 """The error by which Dask says that it has handed out a call several times, and all of its workers died."""
 _NOT_SENT: Final = (ImportError, AttributeError, TypeError)
 """Errors of an executor that cannot send a call to its workers, like those that pickling raises by name."""
+_GO_ON: Final = "; --resume RUN_DIR (resume=…) goes on from the ledger"
 _WAKE_S: Final = 1.0
 """How often a thread that waits wakes up: on Windows, Ctrl-C does not interrupt a wait."""
 
@@ -99,8 +100,7 @@ class Dispatcher:
             self._answers.put(error)
 
     def _hand_out(self) -> None:
-        while self._waiting and len(self._running) < self._n_workers:
-            asked = self._waiting.popleft()
+        while len(self._running) < self._n_workers and (asked := self._next()) is not None:
             if self._is_out_of_time:
                 self._answers.put((asked, None))
                 continue
@@ -115,6 +115,18 @@ class Dispatcher:
             self._running[asked.number] = future
             # Called in any thread, and by executors that hold a lock then.
             future.add_done_callback(lambda _, asked=asked: self._events.put(lambda: self._end(asked)))  # type: ignore[misc]
+
+    def _next(self) -> Asked | None:
+        """The next query to hand out; only one at a time of those whose workers were lost.
+
+        A query that kills its workers may take others with it, which share them: they must not meet again.
+        """
+        is_alone = not any(self._losses[number] for number in self._running)
+        for place, asked in enumerate(self._waiting):
+            if is_alone or not self._losses[asked.number]:
+                del self._waiting[place]
+                return asked
+        return None
 
     @property
     def _is_out_of_time(self) -> bool:
@@ -133,14 +145,9 @@ class Dispatcher:
             error: BaseException = caught
         if isinstance(error, _NOT_SENT) or type(error).__name__ in ("PicklingError", "UnpicklingError"):
             raise InputError(f"{self._place} cannot run evaluations ({one_line(error)}){_GO_ON}") from error
-        self._losses[asked.number] += 1
-        losses = self._losses[asked.number]
-        if losses <= MOST_RETRIES and type(error).__name__ != _GAVE_UP:
+        self._losses[asked.number] += MOST_RETRIES if type(error).__name__ == _SEVERAL_LOST else 1
+        if self._losses[asked.number] <= MOST_RETRIES:
             self._waiting.appendleft(asked)
             return
-        times = f"{losses} times, the last time" if losses > 1 else "for good"
-        reason = f"its worker was lost {times} by {one_line(error)}"
+        reason = f"its worker was lost every time, the last time by {one_line(error)}"
         self._answers.put((asked, Evaluation(arch, status="failed", reason=reason, seed=seed, fidelity=self._fidelity)))
-
-
-_GO_ON: Final = "; --resume RUN_DIR (resume=…) goes on from the ledger"

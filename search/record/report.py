@@ -261,6 +261,8 @@ def _stopped(result: Mapping[str, Any]) -> str:
         return ""
     if reason == "interrupted":
         return "; interrupted before the budget was spent"
+    if reason == "time":
+        return "; ended by the time limit"
     if reason != "exhausted":
         return f"; stopped: {reason}"
     if any(note.startswith("exhausted") for note in result["notes"]):  # not in earlier releases

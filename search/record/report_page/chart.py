@@ -222,7 +222,7 @@ def _ticks(low: float, high: float, wanted: int, *, whole: bool = False) -> list
     """Round values inside the limits, with their texts.
 
     >>> _ticks(0.3, 10.2, 5)
-    [(2, '2'), (4, '4'), (6, '6'), (8, '8'), (10, '10')]
+    [(2.0, '2'), (4.0, '4'), (6.0, '6'), (8.0, '8'), (10.0, '10')]
     """
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))

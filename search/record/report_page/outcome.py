@@ -115,7 +115,7 @@ def _choices(run: RecordedRun, truth: KnownTruth) -> Markup | None:
     if not choices:
         return None
     rows = [(str(name), str(value)) for name, value in choices.items()]
-    return joined(element("h3", "Its choices"), facts(rows))
+    return joined(element("h3", "Its choices"), facts(rows, short=True))
 
 
 def _margins(run: RecordedRun, truth: KnownTruth) -> Markup | None:

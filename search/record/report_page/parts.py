@@ -12,6 +12,8 @@ _BORDERS: Final = re.compile(
     r"(?<=\|\+)(?=\|)|(?<=[^\s|+])(?=\|[^\s|+])"  # the nodes, then the edges of an nb201 string
     r"|(?<=,)(?=[^\s\d])"  # lists, but not numbers
 )
+_LONGEST_UNBROKEN: Final = 48
+"""Characters of a cell that is not wrapped."""
 
 
 def section(title: str, *parts: Markup | None) -> Markup | None:
@@ -20,10 +22,14 @@ def section(title: str, *parts: Markup | None) -> Markup | None:
     return element("section", element("h2", title), *shown) if shown else None
 
 
-def facts(rows: Iterable[tuple[str, str | None]]) -> Markup | None:
-    """Names and values; those that are None or empty are left out."""
+def facts(rows: Iterable[tuple[str, str | None]], *, short: bool = False) -> Markup | None:
+    """Names and values; those that are None or empty are left out.
+
+    Args:
+        short: whether all fit next to each other on a phone.
+    """
     shown = [joined(element("dt", name), element("dd", value)) for name, value in rows if value]
-    return element("dl", *shown) if shown else None
+    return element("dl", *shown, class_="short" if short else None) if shown else None
 
 
 def facts_in_columns(rows: Iterable[tuple[str, str | None]]) -> Markup:
@@ -34,7 +40,7 @@ def facts_in_columns(rows: Iterable[tuple[str, str | None]]) -> Markup:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[str] = ()) -> Markup:
-    """A table that scrolls in a box of its own; its last column is wrapped.
+    """A table that scrolls in a box of its own; long cells are wrapped.
 
     Args:
         header: names of the columns.
@@ -43,20 +49,16 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequenc
     """
     head = element("tr", *(element("th", name, class_="number" if name in numeric else None) for name in header))
     body = [
-        element(
-            "tr",
-            *(
-                element("td", cell, class_="number")
-                if name in numeric
-                else element("td", element("div", breakable(cell)), class_="wide")
-                if place == len(header) - 1
-                else element("td", cell)
-                for place, (name, cell) in enumerate(zip(header, row, strict=True))
-            ),
-        )
+        element("tr", *(_cell(cell, is_number=name in numeric) for name, cell in zip(header, row, strict=True)))
         for row in rows
     ]
     return element("div", element("table", element("thead", head), element("tbody", *body)), class_="scroll")
+
+
+def _cell(text: str, *, is_number: bool) -> Markup:
+    if len(text) > _LONGEST_UNBROKEN:
+        return element("td", element("div", breakable(text)), class_="wide")
+    return element("td", text, class_="number" if is_number else None)
 
 
 def breakable(text: str) -> Markup:

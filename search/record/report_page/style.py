@@ -39,13 +39,12 @@ dd{margin:0;min-width:0;overflow-wrap:anywhere}
 .columns>*{min-width:0}
 .scroll{overflow-x:auto;margin:0 0 14px;border:1px solid var(--rule);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
-th,td{padding:7px 12px;text-align:left;vertical-align:top;border-bottom:1px solid var(--rule)}
+th,td{padding:7px 12px;text-align:left;vertical-align:top;border-bottom:1px solid var(--rule);white-space:nowrap}
 tr:last-child>td{border-bottom:0}
-th{color:var(--quiet);font-weight:600;white-space:nowrap;background:var(--raised)}
-.number{text-align:right;white-space:nowrap}
-td.wide{min-width:19rem;overflow-wrap:anywhere}
+th{color:var(--quiet);font-weight:600;background:var(--raised)}
+.number{text-align:right}
+td.wide{min-width:19rem;white-space:normal;overflow-wrap:anywhere}
 td.wide div{max-height:6.2em;overflow:auto}
-.broken{color:var(--failed);font-weight:600}
 ul.notes{margin:0 0 14px;padding-left:1.2em}
 ul.notes li{margin:0 0 6px;overflow-wrap:anywhere}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:30px 36px}
@@ -83,7 +82,8 @@ figcaption{font-size:.84rem;color:var(--quiet)}
 .drawing svg{max-width:none;height:auto}
 footer{margin-top:44px;padding-top:14px;border-top:1px solid var(--rule);color:var(--quiet);font-size:.84rem}
 @media(max-width:560px){main{padding:18px 14px 40px}h1{font-size:1.4rem}dl{grid-template-columns:1fr;gap:0}
-dd{margin-bottom:8px}.chart text{font-size:14.5px}.cards{grid-template-columns:1fr 1fr}.cards b{font-size:1.15rem}
+dd{margin-bottom:8px}dl.short{grid-template-columns:max-content 1fr;gap:4px 20px}dl.short dd{margin:0}
+.chart text{font-size:14.5px}.cards{grid-template-columns:1fr 1fr}.cards b{font-size:1.15rem}
 th,td{padding:6px 9px}.drawing{text-align:left}}
 @media print{.drawing,.arch,pre,td.wide div{max-height:none;overflow:visible}h2{break-after:avoid}
 figure,.cards li{break-inside:avoid}}
