@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from nassurrogate.errors import InputError
 from nassurrogate.spaces.categorical.declared_networks import DeclaredNetworks
 from nassurrogate.spaces.categorical.enumerable import EnumerableCategoricalSpace
+from nassurrogate.spaces.categorical.slots import text_of
 from nassurrogate.spaces.categorical.space import NETWORK_CLASSES, CategoricalSpace
+from nassurrogate.spaces.categorical.training_slots import training_slots
 from nassurrogate.spaces.lazy_costs import LazyCosts
 from nassurrogate.spaces.network_space import NetworkSpace
 
@@ -45,7 +48,9 @@ class CategoricalNetworkSpace(CategoricalSpace, NetworkSpace):
         self._networks = DeclaredNetworks(self._functions, self.input_shape)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in super().__getstate__().items() if key != "_networks"}
+        return {
+            key: value for key, value in super().__getstate__().items() if key not in ("_networks", "training_slots")
+        }
 
     def _declared_as(self) -> type[CategoricalSpace]:
         return CategoricalSpace if type(self) is CategoricalNetworkSpace else type(self)
@@ -88,9 +93,31 @@ class CategoricalNetworkSpace(CategoricalSpace, NetworkSpace):
     def network_key(self, arch: Architecture) -> str | None:
         """Equal for architectures whose modules compute the same, at inference and in training, and learn the same way.
 
-        See `torch_key` for what counts. None where a module cannot be read in both ways.
+        See `torch_key` for what counts. A slot that never changes the network, such as a learning rate, is a setting of
+        the training: architectures that differ in it are not the same (see `training_slots`). None where a module
+        cannot be read in both ways.
         """
-        return self._networks.keyed(self._own(arch)).key
+        key = self._networks.keyed(self._own(arch)).key
+        if key is None or not self.training_slots:
+            return key
+        choices = self.choices_of(arch)
+        settings = [f"{name}={text_of(choices[name])}" for name in self.training_slots if name in choices]
+        return " ".join([key, *settings])
+
+    @cached_property
+    def training_slots(self) -> tuple[str, ...]:
+        """Names of the slots that the network does not depend on."""
+        return training_slots(self, lambda arch: self._networks.keyed(arch).key)
+
+    def network_notes(self, rng: np.random.Generator) -> list[str]:
+        notes = super().network_notes(rng)
+        if self.training_slots:
+            verb = "does" if len(self.training_slots) == 1 else "do"
+            notes.append(
+                f"{', '.join(self.training_slots)} {verb} not change the network, so architectures that differ there "
+                "only are trained separately"
+            )
+        return notes
 
     def why_untraced(self, arch: Architecture) -> str | None:
         own = self._own(arch)
