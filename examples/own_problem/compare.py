@@ -24,10 +24,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, ClassVar
 
+import numpy as np
 import problem
 from truth import OneTraining, Truth
 
 from nassurrogate.benchmarks.experiments import markdown_table, measure_missing, read_lines
+from nassurrogate.search.candidates.feasible_set import FeasibleSet
 from nassurrogate.search.searchers.optuna_samplers import OptunaSearcher
 
 RESULTS = Path(__file__).parents[1] / "results" / "own_problem_searches.jsonl"
@@ -36,10 +38,17 @@ RUNS = 30
 
 
 class OptunaGP(OptunaSearcher):
-    """Bayesian optimisation with a Gaussian process: `optuna.samplers.GPSampler` with its defaults."""
+    """Bayesian optimisation with a Gaussian process: `optuna.samplers.GPSampler` with its defaults.
+
+    It often proposes what it knows already, gets the known value again, and slows down with every trial: after twenty
+    such proposals in a row a random network takes their place.
+    """
 
     name: ClassVar[str] = "optuna-gp"
     description: ClassVar[str] = "Optuna's GPSampler"
+
+    def __init__(self, feasible: FeasibleSet, rng: np.random.Generator, **options: Any) -> None:
+        super().__init__(feasible, rng, **{"max_attempts": 20, **options})
 
     def _sampler(self, seed: int) -> Any:
         from optuna.samplers import GPSampler

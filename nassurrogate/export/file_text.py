@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -9,8 +10,9 @@ from typing import Final
 
 from nassurrogate.errors import printable
 
-MARK: Final = "Written by `nassurrogate export`"
-"""Every exported file says so; a file that does not is never replaced."""
+_MARK: Final = "Written by `nassurrogate export` (checksum {})"
+_FOUND: Final = re.compile(re.escape(_MARK).replace(r"\{\}", "([0-9a-f]{16})"))
+_NO_SUM: Final = "0" * 16
 _COLUMNS: Final = 100
 
 
@@ -24,7 +26,7 @@ def file_text(classes: Sequence[str], title: str, facts: Mapping[str, str], *, n
         notes: sentences on what to keep in mind.
     """
     width = max(map(len, facts), default=0)
-    lines = [_plain(title), "", f"{MARK}; it needs PyTorch and no other package.", ""]
+    lines = [_plain(title), "", f"{_MARK.format(_NO_SUM)}; it needs PyTorch and no other package.", ""]
     for name, fact in facts.items():
         first, *others = textwrap.wrap(
             _plain(fact), _COLUMNS - width - 2, break_on_hyphens=False, break_long_words=False
@@ -47,7 +49,22 @@ def file_text(classes: Sequence[str], title: str, facts: Mapping[str, str], *, n
     if "OrderedDict(" in code:
         imports = ["from collections import OrderedDict", "", *imports]
     docstring = "\n".join(line.rstrip() for line in lines)
-    return f'"""{docstring}\n"""\n\n' + "\n".join(imports) + f"\n\n\n{code}\n"
+    text = f'"""{docstring}\n"""\n\n' + "\n".join(imports) + f"\n\n\n{code}\n"
+    return text.replace(_MARK.format(_NO_SUM), _MARK.format(_checksum(text)), 1)
+
+
+def is_untouched(text: str) -> bool:
+    """Whether it is an exported file as it was written, which may be replaced: nobody has changed it.
+
+    >>> is_untouched("import torch")
+    False
+    """
+    found = _FOUND.search(text)
+    return found is not None and _checksum(text.replace(found[0], _MARK.format(_NO_SUM), 1)) == found[1]
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[: len(_NO_SUM)]
 
 
 def _plain(text: str) -> str:

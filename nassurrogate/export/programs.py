@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import onnx
 
 _BATCH: Final = 2
+_TRACED_OPSET: Final = 17
 _LOGGERS: Final = ("torch.onnx", "torch.onnx._internal.exporter._registration", "onnxscript", "onnx_ir")
 ABOUT_FILE: Final = "nassurrogate.json"
 """The extra file of a program that says what it is."""
@@ -66,14 +67,39 @@ def onnx_bytes(module: nn.Module, shape: Sequence[int], dtype: torch.dtype, abou
     with _silenced("ONNX"):
         exported = torch.onnx.export(program, dynamo=True, verbose=False)
         assert exported is not None
-        model: onnx.ModelProto = exported.model_proto
-        _tidy(model, about)
-        content: bytes = model.SerializeToString()
+        return _finished(exported.model_proto, about)
+
+
+def traced_onnx_bytes(module: nn.Module, shape: Sequence[int], dtype: torch.dtype, about: Mapping[str, str]) -> bytes:
+    """The same by the older exporter of torch, which traces one run of the module.
+
+    It knows operators that the newer one fails at, and may take what depends on the input for a constant.
+    """
+    import onnx
+
+    buffer: Any = io.BytesIO()  # this exporter takes files, although torch says that it takes paths
+    with _silenced("ONNX"):
+        torch.onnx.export(
+            module,
+            (example((_BATCH, *shape), dtype),),
+            buffer,
+            dynamo=False,
+            opset_version=_TRACED_OPSET,
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_axes={"input": {0: "batch"}},
+        )
+        return _finished(onnx.load_model_from_string(buffer.getvalue()), about)
+
+
+def _finished(model: onnx.ModelProto, about: Mapping[str, str]) -> bytes:
+    _tidy(model, about)
+    content: bytes = model.SerializeToString()
     return content
 
 
 def run_onnx(content: bytes) -> Callable[[torch.Tensor], list[torch.Tensor]]:
-    """The model in an `.onnx` file, run by ONNX Runtime on one core. Raises `InputError` if it cannot be run."""
+    """The model in an `.onnx` file, run by ONNX Runtime on one core. Raises `InputError` if it cannot be loaded."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from nassurrogate.errors import InputError, brief, one_line
-from nassurrogate.files.atomic_file import write_atomically
 
 SAFETENSORS: Final = ".safetensors"
+_WRITTEN_BY: Final = {"format": "pt", "written_by": "nassurrogate export"}
 _PREFIXES: Final = ("module.", "_orig_mod.")
 """What `nn.DataParallel` and `torch.compile` put before all names."""
 
@@ -40,13 +40,19 @@ def weights_bytes(module: nn.Module) -> bytes:
     """The state dict in the format of safetensors; tensors with several names are written once for each."""
     from safetensors.torch import save
 
-    return bytes(save({name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}))
+    tensors = {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
+    return bytes(save(tensors, metadata=_WRITTEN_BY))
 
 
-def write_weights(module: nn.Module, path: Path) -> None:
-    """Write the state dict as safetensors, completely or not at all. Raises `OSError` if that fails."""
-    content = weights_bytes(module)
-    write_atomically(path, lambda file: file.write(content))
+def is_exported(path: Path) -> bool:
+    """Whether a file holds weights that an export wrote."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return bool((file.metadata() or {}).items() >= _WRITTEN_BY.items())
+    except (OSError, SafetensorError):
+        return False
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

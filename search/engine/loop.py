@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from nassurrogate.benchmarks import Benchmark, Evaluate, Problem
 from nassurrogate.constraints import Constraint
+from nassurrogate.errors import InputError
 from nassurrogate.metric import MetricLike
 from nassurrogate.predictors import PredictorLike
 from nassurrogate.search.engine.header import ledger_header
@@ -164,6 +165,8 @@ def run(
                 return _finished_result(resumed, listener)
             with open_workers(resumed.request) as workers:
                 return _evaluated_result(resumed.opened(), workers)
+    if accept_changes:
+        raise InputError("accept_changes needs resume=RUN_DIR, the run that goes on")
     request = checked_request(**given, **here, write=write, run_dir=run_dir, arguments=given)
     session = SearchSession(request)
     with (

@@ -8,7 +8,7 @@ from pathlib import Path
 from nassurrogate.errors import InputError, brief
 from nassurrogate.search.execution.steps import Steps
 from nassurrogate.search.queries.evaluator import Asked, Evaluator
-from nassurrogate.search.record.ledger import AskedRecord, Query, Record
+from nassurrogate.search.record.ledger import AskedRecord, Query, Record, WaitedRecord
 
 
 def replay(
@@ -40,6 +40,10 @@ def replay(
             asked = steps.next()
             _require(asked, record.arch, asked is not None and asked.number == record.asked, place)
             continue
+        if isinstance(record, WaitedRecord):
+            asked = steps.next()
+            _require(asked, None, asked is None, place)
+            continue
         assert isinstance(record, Query)
         while not evaluator.unordered and len(evaluator.pending) < window and steps.next() is not None:
             pass
@@ -56,13 +60,14 @@ def replay(
     evaluator.is_replaying = False
 
 
-def _require(asked: Asked | None, arch: str, same: bool, place: str) -> None:
-    """Raise `InputError` unless the search asks for the recorded architecture."""
-    if asked is not None and same and asked.proposal.arch.string == arch:
+def _require(asked: Asked | None, arch: str | None, same: bool, place: str) -> None:
+    """Raise `InputError` unless the search asks for the recorded architecture, or for none if there was none."""
+    if same and (asked.proposal.arch.string if asked is not None else None) == arch:
         return
+    recorded = "no query" if arch is None else brief(arch)
     now = "nothing" if asked is None else brief(asked.proposal.arch.string)
     raise InputError(
-        f"cannot resume: {place} has {brief(arch)}, but the same search now proposes {now}; another version of this "
+        f"cannot resume: {place} has {recorded}, but the same search now proposes {now}; another version of this "
         "package or of a library may have run before; --accept-changes (accept_changes=True) continues from the "
         "labels alone"
     )

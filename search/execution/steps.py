@@ -29,6 +29,8 @@ class Steps:
                 return None
             if isinstance(step, Wait):
                 self._waits_for = step
+                if self._is_waiting:
+                    self._evaluator.note_wait()
                 continue
             self._waits_for = None
             return self._evaluator.ask(step)

@@ -186,6 +186,11 @@ class Evaluator:
             self._writer.append_asked(asked.number, arch.string)
         return asked
 
+    def note_wait(self) -> None:
+        """Record that the search proposes nothing before it knows more: how it found out is part of its state."""
+        if self.unordered and self._writer is not None and not self.is_replaying:
+            self._writer.append_waited()
+
     def tell(self, asked: Asked, evaluation: Evaluation) -> Query:
         """Record the answer to a pending query.
 

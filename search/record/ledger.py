@@ -96,6 +96,11 @@ class AskedRecord:
 
 
 @dataclass(frozen=True)
+class WaitedRecord:
+    """That the search was asked for a query and had to wait, in a run whose evaluations end in another order."""
+
+
+@dataclass(frozen=True)
 class ChangedRecord:
     """That the run goes on from its labels alone, since what it was asked or started with has changed.
 
@@ -106,8 +111,13 @@ class ChangedRecord:
     header: dict[str, Any]
 
 
-Record: TypeAlias = Query | AskedRecord | ChangedRecord
-_KINDS: dict[str, type[Record]] = {"query": Query, "asked": AskedRecord, "changed": ChangedRecord}
+Record: TypeAlias = Query | AskedRecord | WaitedRecord | ChangedRecord
+_KINDS: dict[str, type[Record]] = {
+    "query": Query,
+    "asked": AskedRecord,
+    "waited": WaitedRecord,
+    "changed": ChangedRecord,
+}
 
 
 @dataclass(frozen=True)
@@ -174,6 +184,10 @@ class LedgerWriter:
     def append_asked(self, number: int, arch: str) -> None:
         """Write that a query was made. Raises `LedgerError` if that fails."""
         self._write({"record": "asked", **asdict(AskedRecord(number, arch))})
+
+    def append_waited(self) -> None:
+        """Write that the search had to wait. Raises `LedgerError` if that fails."""
+        self._write({"record": "waited"})
 
     def append_changed(self, header: Mapping[str, Any]) -> None:
         """Write that the run goes on from its labels alone. Raises `LedgerError` if that fails."""

@@ -18,7 +18,7 @@ from nassurrogate.search.searchers.base import DEFAULT_SEARCHER
 COMMANDS = [
     [], ["search"], ["train"], ["score"], ["evaluate"], ["data"], ["data", "list"], ["data", "import"],
     ["data", "check"], ["data", "remove"], ["spaces"], ["predictors"], ["searchers"], ["measure"],
-    ["predict-latency"], ["train-latency"], ["new"], ["new", "problem"], ["report"], ["compare"],
+    ["predict-latency"], ["train-latency"], ["new"], ["new", "problem"], ["report"], ["compare"], ["export"],
 ]  # fmt: skip
 
 

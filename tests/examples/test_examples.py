@@ -13,8 +13,15 @@ from typing import Any
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-PLOTS = {"search_nb201": 4, "figures/compare_predictors": 1, "figures/compare_predictors_nb101": 1}
+PLOTS = {
+    "search_nb201": 4,
+    "figures/compare_predictors": 1,
+    "figures/compare_predictors_nb101": 1,
+    "own_problem/own_problem": 2,
+}
 """Notebook → how many plots it shows at least."""
+TRAINS = "own_problem/own_problem"
+"""A notebook that trains networks for a minute."""
 MAX_BYTES = 400_000
 
 
@@ -41,6 +48,9 @@ def _output_types(notebook: dict[str, Any]) -> list[set[str]]:
     ]
 
 
+@pytest.mark.parametrize(
+    "path", [pytest.param(name, marks=[pytest.mark.slow] * (name == TRAINS)) for name in PLOTS], indirect=True
+)
 def test_notebook_runs_from_top_to_bottom(tmp_path: Path, path: Path, committed: dict[str, Any]) -> None:
     out, work = tmp_path / "executed.ipynb", tmp_path / "work"
     work.mkdir()

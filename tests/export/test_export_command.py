@@ -237,6 +237,7 @@ def test_what_build_returns_must_be_a_module_with_a_shape(refused: Refused, prob
 
 @pytest.mark.slow
 def test_from_a_search_to_a_file(cli: CommandLine, problem: Path, folder: Path) -> None:
+    problem.write_text(PROBLEM.replace("[4, 8, 13]", "[4, 8, 16]"))
     done = cli("search", "--problem", problem, "--budget", 3, "--seed", 0, "--run-dir", folder / "run", "--json")
     assert done.code == 0, done.err
     for suffix in (".py", ".onnx", ".pt2"):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from nassurrogate.errors import InputError
@@ -167,7 +168,21 @@ def test_source_that_somebody_wrote_is_never_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "precious = 1\n"
     path.unlink()
     for _ in range(2):  # what an export wrote is replaced
+        export_network(MODULE, (4,), path, with_weights=True)
+    path.write_text(path.read_text() + "\n# trained by hand\n")
+    with pytest.raises(InputError, match="has been changed since"):
         export_network(MODULE, (4,), path)
+    assert path.read_text().endswith("# trained by hand\n")
+
+
+def test_trained_weights_are_never_replaced(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    save_file(MODULE.state_dict(), weights)
+    before = weights.read_bytes()
+    with pytest.raises(InputError, match="exists and was not written by an export"):
+        export_network(MODULE, (4,), tmp_path / "model.py", with_weights=True)
+    assert weights.read_bytes() == before
+    assert not (tmp_path / "model.py").exists()
 
 
 def test_weights_beside_a_form_that_holds_them(tmp_path: Path) -> None:

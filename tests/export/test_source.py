@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from nassurrogate.export import export_network, network_source
 from nassurrogate.export.agreement import TOLERANCE, example
 from tests.export.conftest import Used, store
 from tests.export.networks import CASES, ConvNet, ResNet, Shared, ViT
+from tests.networks import IMAGE, NETWORKS
 
 BATCHES = (1, 5)
 
@@ -83,7 +85,7 @@ def test_sizes_are_read_from_the_input_where_the_module_does_so() -> None:
 
     text = network_source(Pixels(), (3, 8, 8))
     assert "return x.view(2 * x.shape[0], 2, x.shape[2] * x.shape[3])" in text
-    assert "Batches may have any size, and so may axis 2 and axis 3 of the input." in text
+    assert "Batches may have any size. So may axis 2 and axis 3 of the input." in text
     assert "Batches may have any size.\n" in network_source(ConvNet(), (3, 16, 16))
 
 
@@ -144,3 +146,33 @@ def _network(path: Path) -> Any:
     namespace: dict[str, Any] = {"__name__": "exported"}
     exec(path.read_text(), namespace)
     return namespace["Network"]()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("vgg11_bn", "vit_b16")])
+def test_networks_as_published(name: str) -> None:
+    torch.manual_seed(0)
+    module = NETWORKS[name]()
+    text = network_source(module, IMAGE[1:])
+    made: dict[str, Any] = {"__name__": "exported"}
+    exec(text, made)
+    assert made["Network"]().state_dict().keys() == module.state_dict().keys()
+
+
+class Padded(nn.Module):
+    """Pads odd sizes and even ones differently."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, stride=2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        height, width = x.shape[-2:]
+        y = self.conv(F.pad(x, (0, width % 2 + 1, 0, height % 2 + 1)))
+        return F.avg_pool2d(y, y.shape[-2:]).flatten(1)
+
+
+def test_sizes_that_follow_no_rule_are_promised_in_multiples_alone(tmp_path: Path) -> None:
+    text = export_network(Padded(), (3, 8, 8), tmp_path / "model.py").path.read_text()
+    assert "x = F.pad(x, (0, 1, 0, 1))" in text
+    assert "The size of axis 2 and axis 3 of the input may be a multiple of 8 and 8." in text

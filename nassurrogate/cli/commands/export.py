@@ -81,7 +81,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from nassurrogate.export.network import checked_target
     from nassurrogate.seed import checked_seed
 
-    target = checked_target(args.to)
+    target = checked_target(args.to, with_weights=args.with_weights)
     check_writable(target, "the network")
     seed = checked_seed(args.seed)
     chosen = chosen_network(args)

@@ -12,7 +12,7 @@ from torch import nn
 
 from nassurrogate.export.source.errors import NoSourceError
 from nassurrogate.export.source.expressions import in_one_line, text
-from nassurrogate.export.source.functions import call_text, in_place_text
+from nassurrogate.export.source.functions import call_text, in_place_text, is_default
 from nassurrogate.export.source.places import is_name, place
 from nassurrogate.export.source.recording.body import Body
 from nassurrogate.export.source.recording.calls import (
@@ -173,7 +173,11 @@ class _Writer:
             line = _Line(call)
         else:
             called, line = self._part(step)
-            named = [f"{name}={self._show(value)}" for name, value in step.kwargs.items()]
+            named = [
+                f"{name}={self._show(value)}"
+                for name, value in step.kwargs.items()
+                if not is_default(type(self._called(step)).forward, name, value)
+            ]
             call = f"{called}({', '.join([*map(self._show, step.args), *named])})"
         results = values_in(step.result)
         if not any(value in self._last for value in results):
@@ -190,11 +194,18 @@ class _Writer:
         is_link = len(step.args) == 1 and not step.kwargs and self._show(step.args[0]) == target == before
         return replace(line, text=f"{target} = {call}", container=line.container if is_link else "")
 
-    def _part(self, step: Step) -> tuple[str, _Line]:
-        """The expression for a part that is called; and its place, if it is in a list."""
+    def _path(self, step: Step) -> str:
         path = owned_path(self._paths, step.paths)
         if path is None:
             raise NoSourceError(f"{type(self._owner).__name__} calls {step.paths[0]}, which is no part of it")
+        return path
+
+    def _called(self, step: Step) -> nn.Module:
+        return self._owner.get_submodule(self._path(step))
+
+    def _part(self, step: Step) -> tuple[str, _Line]:
+        """The expression for a part that is called; and its place, if it is in a list."""
+        path = self._path(step)
         above, _, name = path.rpartition(".")
         container = self._owner.get_submodule(above)
         if not isinstance(container, nn.ModuleList) or not above:

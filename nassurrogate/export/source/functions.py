@@ -68,13 +68,13 @@ def call_text(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping
         return place if bare == "getitem" else f"{place} = {show(args[2])}"
     if not kwargs and len(args) == 2:
         if bare in _INFIX:
-            return f"{_operand(show(args[0]), bare)} {_INFIX[bare]} {_operand(show(args[1]))}"
+            return f"{_operand(show(args[0]))} {_INFIX[bare]} {_operand(show(args[1]))}"
         if bare != name and bare[0] == "r" and bare[1:] in _INFIX:
-            return f"{_operand(show(args[1]), bare)} {_INFIX[bare[1:]]} {_operand(show(args[0]))}"
+            return f"{_operand(show(args[1]))} {_INFIX[bare[1:]]} {_operand(show(args[0]))}"
     if not kwargs and len(args) == 1 and bare in _PREFIX:
         return f"{_PREFIX[bare]}{_operand(show(args[0]))}"
     parts = [show(arg) for arg in args]
-    named = [f"{key}={show(value)}" for key, value in kwargs.items() if not _is_default(function, key, value)]
+    named = [f"{key}={show(value)}" for key, value in kwargs.items() if not is_default(function, key, value)]
     public = _public_names().get(_identity(function))
     if public is not None:
         return f"{public}({', '.join(parts + named)})"
@@ -83,7 +83,7 @@ def call_text(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping
     raise NoSourceError(f"it calls {getattr(function, '__module__', None) or 'torch'}.{name}, which is not public")
 
 
-def _is_default(function: Callable[..., Any], name: str, value: Any) -> bool:
+def is_default(function: Callable[..., Any], name: str, value: Any) -> bool:
     """Whether an argument may be left out."""
     if name.startswith("_") or value is None:
         return True  # `_stacklevel`; None stands for a default throughout torch
@@ -114,7 +114,7 @@ def in_place_text(
     return f"{show(args[0])} {_IN_PLACE[name]} {show(args[1])}"
 
 
-def _operand(shown: str, operator: str = "") -> str:
+def _operand(shown: str) -> str:
     """In parentheses unless it binds closer than any operator."""
     return shown if _SIMPLE.fullmatch(shown) else f"({shown})"
 

@@ -26,6 +26,20 @@ _FACTORS = (2, 3)
 """Of two sides of the input, for the runs that tell what depends on them."""
 
 
+class FreeAxes(NamedTuple):
+    """Axes of the input that may have other sizes.
+
+    Attributes:
+        axes: of one example, without the batch.
+        multiples: whether only multiples of their sizes were tried, as others failed.
+        shapes: of one example: those that were tried.
+    """
+
+    axes: tuple[int, ...]
+    multiples: bool
+    shapes: tuple[tuple[int, ...], ...]
+
+
 class Source(NamedTuple):
     """Classes as text, the last of them `Network`.
 
@@ -33,12 +47,12 @@ class Source(NamedTuple):
         classes: in an order in which they can be defined.
         not_written: names of tensors in the state dict whose numbers the source does not have, although they are not
             trained.
-        other_shapes: of one example, without the batch: shapes that it was written for besides the given one.
+        free: the axes of the input, besides the batch, that may have other sizes.
     """
 
     classes: tuple[str, ...]
     not_written: tuple[str, ...]
-    other_shapes: tuple[tuple[int, ...], ...]
+    free: tuple[FreeAxes, ...]
 
 
 def write_source(module: nn.Module, input_shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Source:
@@ -55,22 +69,23 @@ def write_source(module: nn.Module, input_shape: Sequence[int], dtype: torch.dty
     runs = _Runs(module, dtype)
     given = [(batch, *input_shape) for batch in _BATCHES]
     both = [runs.merged(given, training) for training in (False, True)]
-    forwards, other_shapes = write_forwards(module, *both, inline_for_sizes=True), list[tuple[int, ...]]()
+    forwards = write_forwards(module, *both, inline_for_sizes=True)
+    free: list[FreeAxes] = []
     for axes in _axes_to_try(len(input_shape)):
-        if other_shapes and len(axes) < _axes_changed(other_shapes, input_shape):
+        if free and len(axes) < len(free[0].axes):
             break  # all axes at once are fine
-        for shape in _other_shapes(tuple(input_shape), axes):
-            shapes = [*given, *((_BATCHES[0], *other) for other in [*other_shapes, shape])]
+        for attempt in _attempts(tuple(input_shape), axes):
+            shapes = [*given, *((_BATCHES[0], *other) for each in [*free, attempt] for other in each.shapes)]
             try:
                 wider = [runs.merged(shapes, training) for training in (False, True)]
                 forwards, both = write_forwards(module, *wider, inline_for_sizes=False), wider
             except NoSourceError as error:
-                logger.debug("sizes of %s are written as numbers: %s", shape, error)
+                logger.debug("sizes of %s are written as numbers: %s", attempt.shapes, error)
                 continue
-            other_shapes.append(shape)
+            free.append(attempt)
             break
     parts = Parts(module, forwards, _read_tensors(both))
-    return Source(tuple(parts.classes.texts), tuple(parts.not_written), tuple(other_shapes))
+    return Source(tuple(parts.classes.texts), tuple(parts.not_written), tuple(free))
 
 
 def _axes_to_try(rank: int) -> list[tuple[int, ...]]:
@@ -81,19 +96,18 @@ def _axes_to_try(rank: int) -> list[tuple[int, ...]]:
     return [*([tuple(range(1, rank))] if rank > 2 else []), *single]
 
 
-def _axes_changed(shapes: Sequence[Sequence[int]], given: Sequence[int]) -> int:
-    return max(sum(a != b for a, b in zip(shape, given, strict=True)) for shape in shapes)
-
-
-def _other_shapes(shape: tuple[int, ...], axes: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Shapes in which some axes are longer: first odd, so that nothing is equal by chance; then as multiples."""
+def _attempts(shape: tuple[int, ...], axes: tuple[int, ...]) -> list[FreeAxes]:
+    """Longer axes: first of odd sizes, so that nothing is equal by chance; then of multiples."""
     found = []
-    for is_odd in (True, False):
-        longer = list(shape)
-        for place, axis in enumerate(axes):
-            size = _FACTORS[place % 2] * shape[axis]
-            longer[axis] = size + 1 + size % 2 if is_odd else size
-        found.append(tuple(longer))
+    for multiples in (False, True):
+        shapes = []
+        for factors in (_FACTORS, _FACTORS[::-1]):
+            longer = list(shape)
+            for place, axis in enumerate(axes):
+                size = factors[place % 2] * shape[axis]
+                longer[axis] = size if multiples else size + 1 + size % 2
+            shapes.append(tuple(longer))
+        found.append(FreeAxes(axes, multiples, tuple(shapes)))
     return found
 
 

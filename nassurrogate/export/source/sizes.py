@@ -78,7 +78,7 @@ def _multiple(numbers: Sequence[int], sizes: Sequence[int]) -> _Found | None:
     times, over = numbers[0] // sizes[0], sizes[0] // numbers[0]
     if times > 1 and all(number == times * size for number, size in zip(numbers, sizes, strict=True)):
         return times, 1, 0
-    if over > 1 and all(number == size // over for number, size in zip(numbers, sizes, strict=True)):
+    if over > 1 and all(number * over == size for number, size in zip(numbers, sizes, strict=True)):
         return 1, over, 0
     return None
 

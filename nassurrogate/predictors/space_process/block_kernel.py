@@ -86,7 +86,7 @@ class BlockKernel:
         covariance, squared = products[:, : len(y)], products[:, len(y) :]
         squared += (x_squares @ self.near)[:, None]
         squared += y_squares @ self.near
-        rough = _matern(np.maximum(squared, 0.0))[0]
+        rough = matern(np.maximum(squared, 0.0))[0]
         rough *= self.rough
         rough += covariance
         rough += CONSTANT
@@ -103,7 +103,7 @@ def block_squares(features: np.ndarray, widths: Sequence[int]) -> np.ndarray:
     return np.asarray(np.add.reduceat(np.square(features), starts, axis=1))
 
 
-def _matern(squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def matern(squared: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Squared distances → Matérn 5/2 of the distances (the book's equation 4.17), and its derivative by the square."""
     distance = np.sqrt(5.0 * squared)
     decay = np.exp(-distance)
@@ -131,7 +131,7 @@ class _Posterior:
         from scipy.linalg.lapack import dpotrf, dpotri
 
         kernel, n = BlockKernel.from_logs(logs, self._widths), len(self._scores)
-        smooth, slope = _matern(kernel.near @ self._apart)
+        smooth, slope = matern(kernel.near @ self._apart)
         covariance = (kernel.linear @ self._products + kernel.rough * smooth + CONSTANT).reshape(n, n)
         covariance.flat[:: n + 1] += kernel.noise + JITTER
         root, failed = dpotrf(covariance, lower=1)
