@@ -22,11 +22,11 @@ PAGES = {
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 }
 """Every page by its path."""
-README, RANKING, SEARCH, OWN_SPACE, COMMAND_LINE, WHOLE_NETWORKS = (
+README, RANKING, SEARCH, OWN_SPACE, COMMAND_LINE, WHOLE_NETWORKS, OWN_NETWORK = (
     PAGES[name]
     for name in (
         "README.md", "docs/ranking.md", "docs/search.md", "docs/own-space.md", "docs/command-line.md",
-        "docs/whole-networks.md",
+        "docs/whole-networks.md", "docs/own-network.md",
     )
 )  # fmt: skip
 RANKED = [("A1", "cifar10"), ("A2", "cifar100"), ("A4", "ImageNet16-120"), ("A3", "cifar10")]
@@ -38,7 +38,7 @@ Script = Callable[[str], dict[str, Any]]
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     """`script(name)`: what a script of the examples defines."""
-    for folder in ("figures", "networks"):
+    for folder in ("figures", "networks", "own_problem"):
         monkeypatch.syspath_prepend(str(EXAMPLES / folder))
     yield lambda name: runpy.run_path(str(next(EXAMPLES.glob(f"*/{name}.py"))), run_name="script")
     for name, module in list(sys.modules.items()):
@@ -115,8 +115,19 @@ def test_tables_of_whole_networks(script: Script) -> None:
     assert tables_of(WHOLE_NETWORKS) - others == set(networks["tables"](networks["stored_lines"]()))
 
 
+def test_tables_of_own_networks(script: Script) -> None:
+    compare = script("compare")
+    lines = stored("own_problem_searches")
+    assert tables_of(OWN_NETWORK) == {compare["table"](lines, digits=3)}
+    wanted = list(compare["tasks"](compare["RUNS"], [*compare["METHODS"]]))
+    assert len(lines) == len(wanted)
+    assert all(any(task.items() <= line.items() for line in lines) for task in wanted)
+
+
 def test_no_other_page_has_such_tables() -> None:
-    checked = {"docs/ranking.md", "docs/search.md", "docs/own-space.md", "docs/whole-networks.md"}
+    checked = {
+        "docs/ranking.md", "docs/search.md", "docs/own-space.md", "docs/whole-networks.md", "docs/own-network.md",
+    }  # fmt: skip
     assert {name for name, page in PAGES.items() if tables_of(page)} <= checked
 
 
@@ -145,6 +156,7 @@ def _summary(script: Script) -> Iterator[str]:
         yield _search_row(runs, found, f"regret, {dataset} (points)", "–")
     bounded = runs["of"](stored("search"), constraint=runs["CONSTRAINT"], labels="mean")
     yield _search_row(runs, bounded, f"regret, cifar10 with {runs['CONSTRAINT']}", "–")
+    yield _own_problem_row(script)
     published = {row[0].partition(",")[0]: row[1:] for row in runs["PUBLISHED_TEST"]}
     for place, dataset in ((1, "cifar10"), (2, "cifar100")):
         found = runs["of"](stored("search"), dataset=dataset, constraint=None, labels="mean", budget=30)
@@ -172,6 +184,17 @@ def _search_row(runs: dict[str, Any], rows: list[dict[str, Any]], task: str, pub
     }
     best = min(others, key=others.__getitem__)
     return f"| {task} | 30 | {ours:.3f} | {others[best]:.3f} {best} | {published} |"
+
+
+def _own_problem_row(script: Script) -> str:
+    """The others have no surrogate of this package."""
+    compare, lines = script("compare"), stored("own_problem_searches")
+    means = {name: compare["interval"](compare["found"](lines, name, 30))[0] for name in compare["METHODS"]}
+    others = [name for name, asked in compare["METHODS"].items() if asked.get("predictor") == "none"]
+    best = min(others, key=means.__getitem__)
+    n_archs = len(script("truth")["Truth"]().archs)
+    task = f"regret, [{n_archs} small CNNs on digits](docs/own-network.md#how-well-it-works)"
+    return f"| {task} | 30 | {means['default']:.3f} | {means[best]:.3f} {best} | – |"
 
 
 def _taus(rows: Any, protocol: str, task: str, sizes: tuple[int, ...]) -> Iterator[str]:
@@ -258,6 +281,27 @@ def test_time_and_memory_of_an_open_space() -> None:
     text = in_one_line(OWN_SPACE)
     assert f"takes {cpu['open']:.1f} CPU seconds and {peak['open'] / 1000:.2f} GB, the whole process" in text
     assert f"process, {cpu['open'] / cpu['nb201']:.1f} times as long as one of NAS-Bench-201" in text
+
+
+@pytest.mark.slow  # it reads 729 networks
+def test_the_number_of_own_networks(script: Script) -> None:
+    made = script("make_truth")
+    summary = made["summary"](made["Truth"]())
+    text = in_one_line(OWN_NETWORK)
+    assert f"{summary['architectures']} small CNNs on scikit-learn's handwritten digits" in text
+    assert f"of which {summary['different_networks']} are different networks" in text
+
+
+def test_figures_of_own_networks(script: Script) -> None:
+    text = in_one_line(OWN_NETWORK)
+    compare, lines = script("compare"), stored("own_problem_searches")
+    assert f"mean of {compare['RUNS']} runs with its 95 % confidence interval" in text
+    for budget in compare["BUDGETS"]:
+        ours, ridge, random = (
+            compare["interval"](compare["found"](lines, name, budget)) for name in ("default", "ridge", "random")
+        )
+        assert sum(ours) < random[0] - random[1], "the interval is below that of random search"
+        assert abs(ours[0] - ridge[0]) < ours[1] + ridge[1], "the intervals of default and ridge overlap"
 
 
 def test_figures_of_whole_networks(script: Script) -> None:

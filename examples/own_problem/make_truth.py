@@ -25,6 +25,11 @@ from nassurrogate.benchmarks.experiments import measure_missing
 SEEDS = range(3)
 
 
+def tasks() -> list[dict[str, str]]:
+    """Every architecture."""
+    return [{"arch": arch.string} for arch in problem.space.members()]
+
+
 def measure(task: Mapping[str, Any]) -> dict[str, Any]:
     """The trainings of one architecture: values by metric in the order of the seeds, and seconds of one training."""
     arch = problem.space.parse(task["arch"])
@@ -65,8 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--report", action="store_true", help="train nothing, print what is stored")
     chosen = parser.parse_args(arguments)
     if not chosen.report:
-        tasks = [{"arch": arch.string} for arch in problem.space.members()]
-        measure_missing(chosen.results, tasks, measure, chosen.jobs)
+        measure_missing(chosen.results, tasks(), measure, chosen.jobs)
     print(json.dumps(summary(Truth(chosen.results)), indent=2))
     return 0
 

@@ -175,7 +175,8 @@ class CheckedNetwork:
     def _require(self, apart: float, when: str = "") -> float:
         if not apart <= tolerance(self.module):
             raise NoSourceError(
-                f"{when}the outputs differ by {apart:.2g}; they may depend on chance, on earlier calls, or on a train of its own"
+                f"{when}the outputs differ by {apart:.2g}; they may depend on chance, earlier calls, or a train() "
+                "of its own"
             )
         return apart
 

@@ -12,7 +12,7 @@ from torch import nn
 from nassurrogate.errors import InputError, brief, one_line
 
 SAFETENSORS: Final = ".safetensors"
-_WRITTEN_BY: Final = {"format": "pt", "written_by": "nassurrogate export"}
+_WRITTEN_BY: Final = {"written_by": "nassurrogate export"}
 _PREFIXES: Final = ("module.", "_orig_mod.")
 """What `nn.DataParallel` and `torch.compile` put before all names."""
 

@@ -138,6 +138,8 @@ class _Worker:
             return
         try:
             pickled = bytes(ForkingPickler.dumps(shared))
+        except InputError:  # it says what is wrong
+            raise
         except Exception as error:  # whatever the user's own class raises
             raise _NotSentError(one_line(error)) from error
         reason = self.asked(lambda: self.pipe.send_bytes(pickled))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -117,16 +118,22 @@ def test_an_incomplete_truth_is_refused(script: Any, tmp_path: Path) -> None:
         module.Truth(some)
 
 
-def test_only_missing_architectures_are_trained(
-    script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_stored_architecture_is_not_trained_again(script: Any) -> None:
     make_truth = script("make_truth")
-    copy = tmp_path / "truth.jsonl"
-    copy.write_text(make_truth.RESULTS.read_text())
-    before = copy.read_text()
-    assert make_truth.main(["--results", str(copy)]) == 0
-    assert copy.read_text() == before
-    assert '"architectures": 729' in capsys.readouterr().out
+    tasks, lines = make_truth.tasks(), read_lines(make_truth.RESULTS)
+    assert list(missing_tasks(tasks, lines)) == []
+    assert list(missing_tasks(tasks, [line for line in lines if line["arch"] != tasks[5]["arch"]])) == [tasks[5]]
+
+
+@pytest.mark.slow  # it reads 729 networks
+def test_the_truth_is_summarised(script: Any, truth: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert script("make_truth").main(["--report"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    # kernel=1 makes two of the three operations equal, depth=1 all three skips.
+    assert (found["architectures"], found["different_networks"]) == (729, 8 * 9 + 2 * 8 * 9 * 3)
+    assert found["val_accuracy_quartiles_pct"][-1] == pytest.approx(truth.val.mean(axis=1).max(), abs=0.01)
+    assert found["noise_of_best_tenth_pct"] < found["noise_pct"] < found["std_between_architectures_pct"] / 5
+    assert found["best"] == truth.best.string
 
 
 # --- the searches on it ----------------------------------------------------------------------------------------------

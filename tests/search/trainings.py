@@ -54,3 +54,13 @@ class Counts:
     def __call__(self, arch: Architecture) -> dict[str, float]:
         self.n_calls += 1
         return {"val_accuracy_pct": accuracy(arch), "n_calls": self.n_calls, "process": os.getpid()}
+
+
+def hours_from_the_fifth_on(arch: Architecture) -> float:
+    """Takes hours for all but four architectures, and leaves a mark when it begins."""
+    folder = Path(os.environ[FOLDER])
+    (folder / arch.string).touch()
+    if len(list(folder.iterdir())) > 4:
+        (folder / "endless").touch()
+        time.sleep(3600)
+    return accuracy(arch)

@@ -168,50 +168,41 @@ class _Writer:
         return [*looped, f"return {returned}"]
 
     def _statement(self, position: int, step: Step) -> _Line:
-        if step.function is not None:
-            call = call_text(step.function, step.args, step.kwargs, self._show)
-            line = _Line(call)
-        else:
-            called, line = self._part(step)
-            named = [
-                f"{name}={self._show(value)}"
-                for name, value in step.kwargs.items()
-                if not is_default(type(self._called(step)).forward, name, value)
-            ]
-            call = f"{called}({', '.join([*map(self._show, step.args), *named])})"
-        results = values_in(step.result)
-        if not any(value in self._last for value in results):
-            return _Line(call)
+        line = self._called_part(step) if step.function is None else _Line(self._called_function(step))
+        if not any(value in self._last for value in values_in(step.result)):
+            return _Line(line.text)
         # Before the result is named, as it may take over the name of what is read last here.
         in_place = None
         if step.function is not None and step.changes_input:
             in_place = in_place_text(step.function, step.args, step.kwargs, self._show)
         before = self._names.get(step.args[0]) if step.args and isinstance(step.args[0], Value) else None
-        self._name(results, position, taken_over=_read(step))
+        self._name(values_in(step.result), position, taken_over=_read(step))
         target = self._target(step.result)
         if in_place is not None and target == before:
             return _Line(in_place)
-        is_link = len(step.args) == 1 and not step.kwargs and self._show(step.args[0]) == target == before
-        return replace(line, text=f"{target} = {call}", container=line.container if is_link else "")
+        is_link = line.text.endswith(f"]({target})") and target == before
+        return replace(line, text=f"{target} = {line.text}", container=line.container if is_link else "")
 
-    def _path(self, step: Step) -> str:
+    def _called_function(self, step: Step) -> str:
+        assert step.function is not None
+        return call_text(step.function, step.args, step.kwargs, self._show)
+
+    def _called_part(self, step: Step) -> _Line:
+        """The call of a part; with its place, if it is in a list."""
         path = owned_path(self._paths, step.paths)
         if path is None:
             raise NoSourceError(f"{type(self._owner).__name__} calls {step.paths[0]}, which is no part of it")
-        return path
-
-    def _called(self, step: Step) -> nn.Module:
-        return self._owner.get_submodule(self._path(step))
-
-    def _part(self, step: Step) -> tuple[str, _Line]:
-        """The expression for a part that is called; and its place, if it is in a list."""
-        path = self._path(step)
+        forward = type(self._owner.get_submodule(path)).forward
+        named = [
+            f"{name}={self._show(value)}" for name, value in step.kwargs.items() if not is_default(forward, name, value)
+        ]
+        call = f"{place(self._owner, path)}({', '.join([*map(self._show, step.args), *named])})"
         above, _, name = path.rpartition(".")
         container = self._owner.get_submodule(above)
         if not isinstance(container, nn.ModuleList) or not above:
-            return place(self._owner, path), _Line("")
+            return _Line(call)
         position = list(container._modules).index(name)
-        return place(self._owner, path), _Line("", place(self._owner, above), position, len(container))
+        return _Line(call, place(self._owner, above), position, len(container))
 
     def _name(
         self, values: Iterable[Value], position: int, *, taken_over: Sequence[Value] = (), reserved: Sequence[str] = ()

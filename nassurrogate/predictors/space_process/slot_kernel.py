@@ -27,7 +27,7 @@ from nassurrogate.spaces.base import Gene
 Subset: TypeAlias = tuple[int, ...]
 MOST_SUBSETS: Final = 100
 """Subsets of up to three slots are used if they are at most this many, else those of up to two, else of neighbours."""
-_JITTER: Final = 1e-6
+_JITTER: Final = 1e-3
 _CONSTANT, _NOISE, _ROUGH, _LINEAR = range(4)
 _CENTRES: Final = np.log([0.37, 0.02, 0.37, 1.0])
 """Centres of the prior of the last four hyper-parameters, logarithms."""

@@ -49,7 +49,7 @@ def test_pending_architectures_are_not_asked_again(options):
             asked += engine.ask(4)
             assert len(set(asked)) == len(asked)
             assert set(engine.pending) <= set(asked)
-            for arch in told.sample(engine.pending, k=max(1, len(engine.pending) // 2)):
+            for arch in told.sample(engine.pending, k=(len(engine.pending) + 1) // 2):
                 engine.tell(arch, accuracy(arch))
     assert len(asked) == len(engine.queries) == 24
     assert engine.ask(3) == []
@@ -59,7 +59,6 @@ def test_no_more_than_the_budget_is_asked():
     with memory(budget=5) as engine:
         first = engine.ask(99)
         assert 3 <= len(first) < 5, "the surrogate is fitted first, and the confirmation needs all labels"
-        finish(engine.__class__(SPACE, budget=2, seed=0, write=False))
         for arch in first:
             engine.tell(arch, accuracy(arch))
         finish(engine, 99)
@@ -128,9 +127,11 @@ def test_no_result_before_the_first():
 
 
 def test_five_failures_in_the_beginning_end_it():
-    with memory() as engine, pytest.raises(InputError, match="the first 5 evaluations all failed"):
-        while archs := engine.ask(1):
-            engine.tell(archs[0], None, failed="no data")
+    with memory() as engine:
+        for _ in range(4):
+            engine.tell(*engine.ask(1), None, failed="no data")
+        with pytest.raises(InputError, match=r"the first 5 evaluations all failed, .* no data"):
+            engine.tell(*engine.ask(1), None, failed="no data")
 
 
 def test_it_writes_what_a_run_writes(tmp_path):
@@ -144,6 +145,11 @@ def test_it_writes_what_a_run_writes(tmp_path):
 
 
 # --- opened again ---------------------------------------------------------------------------------------------------
+
+
+def leave(engine: Engine) -> None:
+    """Close an engine as an error in the loop does: without a summary and plots."""
+    engine.__exit__(RuntimeError, RuntimeError(), None)
 
 
 def interrupted(folder: Path, choices: random.Random, options: dict[str, Any], share: float = 0.0) -> Engine:
@@ -162,7 +168,7 @@ def interrupted(folder: Path, choices: random.Random, options: dict[str, Any], s
             engine.tell(arch, None if failed else accuracy(arch), failed="bad luck" if failed else None)
         elif action >= 0.9:
             pending, queries = engine.pending, engine.queries
-            engine.close()
+            leave(engine)
             engine = Engine(SPACE, resume=folder)
             assert (engine.pending, engine.queries) == (pending, queries)
             known = engine.ask(len(pending)) if pending else []
@@ -170,27 +176,29 @@ def interrupted(folder: Path, choices: random.Random, options: dict[str, Any], s
     raise AssertionError("it never ends")
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.randoms(use_true_random=False),
+    st.integers(0, 1_000_000),
     st.sampled_from([{}, {"predictor": "none"}, {"predictor": "none", "searcher": "evolution"}, {"labels": "single"}]),
 )
-def test_any_order_of_questions_and_answers_is_resumed(tmp_path_factory, choices, options):
+def test_any_order_of_questions_and_answers_is_resumed(tmp_path_factory, seed, options):
+    choices = random.Random(seed)
     folder = tmp_path_factory.mktemp("any") / "run"
     engine = interrupted(folder, choices, options, share=0.2)
-    engine.close()
+    leave(engine)
     ledger = read_ledger(folder)
     assert len(ledger.queries) == 10
     assert sorted(query.asked or 0 for query in ledger.queries) == list(range(1, 11))
     # From any record on, the same state is reached again.
     n_bytes = (folder / "ledger.jsonl").stat().st_size
     cut = cut_off(folder, choices.randint(header_bytes(folder), n_bytes), folder.parent / "cut")
-    with Engine(SPACE, resume=cut) as again:
-        n_done = len(again.queries)
-        assert [query.arch for query in again.queries] == [query.arch for query in ledger.queries[:n_done]]
-        finish(again, 2)
+    again = Engine(SPACE, resume=cut)
+    n_done = len(again.queries)
+    assert [query.arch for query in again.queries] == [query.arch for query in ledger.queries[:n_done]]
+    finish(again, 2)
+    leave(again)
     assert len(read_ledger(cut).queries) == 10
-    assert comparable(cut)[: n_done + 1] != []
+    assert comparable(cut)[0] == comparable(folder)[0]
 
 
 def test_a_finished_search_is_opened_again_unchanged(tmp_path):
