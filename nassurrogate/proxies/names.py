@@ -1,4 +1,7 @@
-"""The names of the probes, which are the columns of the shipped tables. Needs no PyTorch."""
+"""The names of zero-cost proxies: of the columns of the shipped tables, and of those of real networks.
+
+Needs no PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -24,3 +27,19 @@ PROBE_NAMES = (
     "jacobian covariance",
 )
 """Names of the columns of `probe`."""
+THIRDS = ("early", "middle", "late")
+NETWORK_PROXY_NAMES = (
+    *(f"{third} {name}" for third in THIRDS for name in (*ACTIVATION_NAMES, "entropy of the channels")),
+    "log-determinant of all activation patterns",
+    "log-determinant of the last activation patterns",
+    "log number of units",
+    "log gradient at the input",
+    "jacobian covariance",
+    "log gradient of the weights",
+    *(f"log gradient of the {third} weights" for third in THIRDS),
+    "log gradient of the first weights",
+    "log gradient of the last weights",
+    "mean log gradient of a weight",
+    "log saliency of the weights",
+)
+"""Names of the results of `network_proxies`."""

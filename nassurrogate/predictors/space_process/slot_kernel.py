@@ -16,6 +16,7 @@ Shapes: n and m architectures, G slots, U subsets, Q quantities.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Final, TypeAlias
 
@@ -35,6 +36,8 @@ _SPREADS: Final = np.array([3.0, 4.0, 3.0, 3.0])
 _SPREAD_OF_WEIGHTS: Final = 4.0
 _SPREAD_OF_CHOICES: Final = 2.0
 _STEPS: Final = 80
+_LEAST_SHARE: Final = 1e-3
+"""Of the variance of l, that a subset must have to be used after the fit."""
 
 
 def subsets_of(n_slots: int) -> list[Subset]:
@@ -51,13 +54,14 @@ def subsets_of(n_slots: int) -> list[Subset]:
 
 
 class SlotKernel:
-    """The kernel with hyper-parameters, at first the centre of their prior.
+    """The kernel with hyper-parameters.
 
     Args:
         genes: the G slots.
+        parameters: of an earlier fit, `SlotKernel.parameters`; None: the centre of their prior.
     """
 
-    def __init__(self, genes: Sequence[Gene]) -> None:
+    def __init__(self, genes: Sequence[Gene], parameters: np.ndarray | None = None) -> None:
         groups: dict[tuple[object, ...], int] = {}
         # 1, 1.0 and True are equal in Python, but are different choices here.
         self._group = [groups.setdefault((tuple(map(repr, g.choices)), g.levels), len(groups)) for g in genes]
@@ -71,7 +75,7 @@ class SlotKernel:
             [np.full(len(weights), _SPREAD_OF_WEIGHTS), np.full(n_choices, _SPREAD_OF_CHOICES), _SPREADS]
         )
         self._ends = np.cumsum([len(weights), *(size**2 for size in self._sizes)])
-        self.parameters = self._centre.copy()
+        self.parameters = self._centre.copy() if parameters is None else parameters
 
     def fit(self, codes: np.ndarray, counts: np.ndarray, quantities: np.ndarray) -> SlotKernel:
         """Choose the hyper-parameters; deterministic.
@@ -112,13 +116,21 @@ class SlotKernel:
     def covariances(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """(m, G) and (n, G) codes → (m, n)."""
         weights, roots, last = self._unpacked(self.parameters)
+        used = self._used(weights, roots)
         x_roots, y_roots = self._embedded(x, roots), self._embedded(y, roots)
-        joint = self._sum([a @ b.T for a, b in zip(x_roots, y_roots, strict=True)], weights)[0]
+        joint = _sum_of_products([a @ b.T for a, b in zip(x_roots, y_roots, strict=True)], used)
         x_own, y_own = (
-            self._sum([np.einsum("ij,ij->i", a, a) for a in of], weights)[0] for of in (x_roots, y_roots)
+            _sum_of_products([np.einsum("ij,ij->i", rows, rows) for rows in of], used) for of in (x_roots, y_roots)
         )
         apart = np.maximum(x_own[:, None] + y_own - 2.0 * joint, 0.0)
         return np.asarray(last[_CONSTANT] + last[_LINEAR] * joint + last[_ROUGH] * matern(apart)[0])
+
+    def _used(self, weights: np.ndarray, roots: Sequence[np.ndarray]) -> dict[Subset, float]:
+        """The weights of the subsets that matter; a fit leaves many with next to none."""
+        own = [float(np.square(root).sum(axis=1).mean()) for root in roots]
+        shares = weights * [math.prod(own[self._group[slot]] for slot in subset) for subset in self._subsets]
+        matters = shares >= _LEAST_SHARE * shares.sum()
+        return {self._subsets[place]: float(weights[place]) for place in np.flatnonzero(matters)}
 
     def _unpacked(self, parameters: np.ndarray) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
         """(U,) weights, for each group of slots the root of B, and the last four hyper-parameters."""
@@ -132,8 +144,7 @@ class SlotKernel:
     def _embedded(self, codes: np.ndarray, roots: Sequence[np.ndarray]) -> list[np.ndarray]:
         """For each slot, (n, k) rows whose inner products are B; zeros for an inactive slot."""
         return [
-            np.where(codes[:, [slot]] >= 0, roots[group][codes[:, slot]], 0.0)
-            for slot, group in enumerate(self._group)
+            np.where(codes[:, [slot]] >= 0, roots[group][codes[:, slot]], 0.0) for slot, group in enumerate(self._group)
         ]
 
     def _sum(self, of_slots: Sequence[np.ndarray], weights: np.ndarray) -> tuple[np.ndarray, dict[Subset, np.ndarray]]:
@@ -171,7 +182,9 @@ class SlotKernel:
         by_apart = last[_ROUGH] * pull * slope
         by_joint = last[_LINEAR] * pull - 2.0 * by_apart
         by_joint.flat[:: n + 1] += 2.0 * by_apart.sum(axis=1)
-        gradient = np.concatenate([*self._gradients(codes, roots, of_slots, products, weights, by_joint), last * of_last])
+        gradient = np.concatenate(
+            [*self._gradients(codes, roots, of_slots, products, weights, by_joint), last * of_last]
+        )
         off = (parameters - self._centre) / self._spread
         fit = 0.5 * (quantities * solved).sum() / n_quantities
         value = fit + np.log(root.diagonal()).sum() + 0.5 * off @ off
@@ -200,3 +213,14 @@ class SlotKernel:
             of_choices[group] += taken.T @ (by_joint * by_slots[slot]) @ taken
         by_roots = [(by + by.T) @ root for by, root in zip(of_choices, roots, strict=True)]
         return [of_weights, *(by.ravel() for by in by_roots)]
+
+
+def _sum_of_products(of_slots: Sequence[np.ndarray], weights: dict[Subset, float]) -> np.ndarray:
+    """Σ_u a_u · Π_{s in u} of the values of the slots."""
+    total = np.zeros_like(of_slots[0])
+    for subset, weight in weights.items():
+        product = weight * of_slots[subset[0]]
+        for slot in subset[1:]:
+            product *= of_slots[slot]
+        total += product
+    return total
