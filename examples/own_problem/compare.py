@@ -8,10 +8,11 @@ of a run. A method never sees the other seeds, a mean, a test accuracy or an arc
 reports one architecture; its regret is the difference of mean validation accuracies (three seeds) between the best of
 all 729 architectures and the reported one.
 
-The methods: this package's search as it is by default; the same with predictor `ridge`; and without a surrogate random
-search, Optuna's TPESampler and its GPSampler with their defaults, which report the architecture of the best label. No
-network is trained twice in a run, whichever the method: equal networks are known from their operator graphs. Nothing
-was tuned on these trainings. Every run is a line of `examples/results/own_problem_searches.jsonl`.
+The methods: this package's search as it is by default; the same without a look at the networks (`choices-only`), and
+with predictor `ridge`; and without a surrogate random search, Optuna's TPESampler and its GPSampler with their defaults,
+which report the architecture of the best label. No network is trained twice in a run, whichever the method: equal
+networks are known from their operator graphs. Nothing was tuned on these trainings. Every run is a line of
+`examples/results/own_problem_searches.jsonl`.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class OptunaGP(OptunaSearcher):
 
 METHODS: dict[str, dict[str, Any]] = {
     "default": {},
+    "choices-only": {"predictor_config": {"networks": 0}},
     "ridge": {"predictor": "ridge"},
     "random": {"predictor": "none", "searcher": "random"},
     "optuna-tpe": {"predictor": "none", "searcher": "optuna-tpe"},

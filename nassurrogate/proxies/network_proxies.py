@@ -23,13 +23,14 @@ class NetworkProxies:
         space: with `build`.
         input_shape: of one input.
         seed: of the weights, the noise and all else that is random. An architecture's proxies depend on nothing else.
+        images: inputs of the batch of noise.
 
     Attributes:
         reasons: canonical key → why the network has no proxies.
     """
 
-    def __init__(self, space: Space, input_shape: Sequence[int], *, seed: int = 0) -> None:
-        self._space, self._input_shape, self._seed = space, tuple(input_shape), seed
+    def __init__(self, space: Space, input_shape: Sequence[int], *, seed: int = 0, images: int = 16) -> None:
+        self._space, self._input_shape, self._seed, self._images = space, tuple(input_shape), seed, images
         self._known: dict[str, np.ndarray] = {}
         self.reasons: dict[str, str] = {}
 
@@ -56,7 +57,7 @@ class NetworkProxies:
         try:
             with global_generators_kept(self._seed):  # the user's code draws the first weights
                 module = self._space.build(arch)
-            found = module_proxies(module, self._input_shape, seed=self._seed)
+            found = module_proxies(module, self._input_shape, seed=self._seed, images=self._images)
         except Exception as error:  # the user's code may raise anything
             reason = str(error) if isinstance(error, InputError) else one_line(error)
             if not self.reasons:

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parameter import is_lazy
 
 from nassurrogate.errors import InputError, brief, one_line
 from nassurrogate.proxies.names import NETWORK_PROXY_NAMES, THIRDS
@@ -35,6 +36,7 @@ _MOST_TENSORS: Final = 4
 _MOST_CHANNELS: Final = 64
 _RIDGE: Final = 1e-4
 _TINY: Final = 1e-12
+_LARGEST: Final = 1e14
 _GRADIENTS: Final = len(NETWORK_PROXY_NAMES) - NETWORK_PROXY_NAMES.index("log gradient at the input")
 
 
@@ -69,7 +71,8 @@ def module_proxies(
         run, image = _run(module, noise(int(images), tuple(input_shape), generator))
         signals = _signals(run)
         values = [*signals, *_patterns(run), *_gradients(module, run, image, generator)]
-    finite = np.nan_to_num(np.array(values, dtype=np.float64), nan=0.0, posinf=1e6, neginf=-1e6)
+    # A correlation of neighbours needs neighbours.
+    finite = np.nan_to_num(np.array(values, dtype=np.float64))
     return dict(zip(NETWORK_PROXY_NAMES, finite.tolist(), strict=True))
 
 
@@ -89,7 +92,9 @@ def _prepare(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, nn.modules.batchnorm._NormBase):
             part.train()
-    for parameter in module.parameters():
+    for name, parameter in module.named_parameters():
+        if is_lazy(parameter):
+            raise InputError(f"{name} of the network is lazy; call the network on an input to give it a shape")
         if parameter.is_floating_point():
             parameter.requires_grad_()
 
@@ -137,7 +142,7 @@ def _signals(run: RecordedRun) -> list[float]:
 
 def _statistics(x: Tensor) -> list[float]:
     """`activation_statistics` of (n, C, …) activations, and the entropy of the variance over principal components."""
-    x = x.float()
+    x = _finite(x.float())
     x = x[:, :, None] if x.ndim == 2 else x.flatten(2)
     values = [float(value) for value in activation_statistics(x[:, None, :, None])]
     x = x[:, :: -(-x.shape[1] // _MOST_CHANNELS)]
@@ -145,6 +150,11 @@ def _statistics(x: Tensor) -> list[float]:
     covariance = (rows @ rows.T).double()
     shares = torch.linalg.eigvalsh(covariance / (covariance.trace() + _TINY)).clamp(min=_TINY)
     return [*values, float(-(shares * shares.log()).sum())]
+
+
+def _finite(x: Tensor) -> Tensor:
+    """Numbers whose squares can be summed, even if the network explodes."""
+    return torch.nan_to_num(x).clamp(-_LARGEST, _LARGEST)
 
 
 def _patterns(run: RecordedRun) -> list[float]:
@@ -177,9 +187,9 @@ def _gradients(module: nn.Module, run: RecordedRun, image: Tensor, generator: to
     if not isinstance(loss, Tensor) or not loss.requires_grad or not image.requires_grad:
         return [float(log_size(torch.zeros(())))] * _GRADIENTS
     of_image, *gradients = torch.autograd.grad(loss, [image, *weights], allow_unused=True, materialize_grads=True)
-    jacobian = of_image.flatten(1).double()
-    squares = [gradient.double().square().sum() for gradient in gradients] or [torch.zeros(()).double()]
-    saliencies = [(g * w.detach()).abs().double().sum() for g, w in zip(gradients, weights, strict=True)]
+    jacobian, gradients = _finite(of_image.flatten(1).double()), [_finite(g.double()) for g in gradients]
+    squares = [gradient.square().sum() for gradient in gradients] or [torch.zeros(()).double()]
+    saliencies = [(g * w.detach()).abs().sum() for g, w in zip(gradients, weights, strict=True)]
     sizes = [weight.numel() for weight in weights] or [1]
     thirds = np.array_split(np.arange(len(squares)), len(THIRDS))
     each = [float(log_size(square / size)) for square, size in zip(squares, sizes, strict=True)]

@@ -51,11 +51,11 @@ def _plain(returned: Any) -> Any:
     return dict(returned) if isinstance(returned, Mapping) else returned
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes when each tensor that depends on the batch is computed, and when it is last read."""
 
     def __init__(self, batch: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._tensors = [batch]  # kept alive, so that no two share an id
         self._made = {id(batch): 0}
         self._last_read = {id(batch): 0}

@@ -5,15 +5,49 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from nassurrogate.errors import InputError, brief, one_line
 
 _TIMEOUT_S = 10.0
+_POLL_S = 0.1
 
 _log = logging.getLogger(__name__)
+
+
+class DaskExecutor(Executor):
+    """The executor of a client, whose calls always end: one that is submitted while the client closes never does.
+
+    Args:
+        client: a `distributed.Client`.
+        executor: of `client.get_executor`.
+    """
+
+    def __init__(self, client: Any, executor: Executor) -> None:
+        self._client, self._executor = client, executor
+
+    @classmethod
+    def around(cls, executor: Executor) -> Executor:
+        """The same executor; one of Dask as a `DaskExecutor`."""
+        if not type(executor).__module__.startswith("distributed.") or not hasattr(executor, "_client"):
+            return executor
+        return cls(executor._client, executor)
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        # A client that has lost its scheduler tries to connect again for a while.
+        while self._client.status in ("connecting", "closing"):
+            time.sleep(_POLL_S)
+        if self._client.status == "closed":
+            raise ConnectionError("the connection is lost")
+        return self._executor.submit(function, *args, **options)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Cancel what runs."""
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            self._executor.shutdown(wait=False)
 
 
 @contextlib.contextmanager
@@ -38,12 +72,11 @@ def dask_executor(address: str) -> Iterator[Executor]:
     level = log.level
     log.setLevel(logging.CRITICAL)
     # `pure` would take equal calls for one and the same.
-    executor = client.get_executor(pure=False)
+    executor = DaskExecutor(client, client.get_executor(pure=False))
     try:
         yield executor
     finally:
-        with contextlib.suppress(Exception):  # the scheduler may be gone
-            executor.shutdown(wait=False)
+        executor.shutdown()
         with contextlib.suppress(Exception):
             client.close(timeout=_TIMEOUT_S)
         log.setLevel(level)

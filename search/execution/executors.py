@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from nassurrogate.benchmarks import Benchmark, CallableBenchmark, Problem, TabularBenchmark
-from nassurrogate.search.execution.dask_scheduler import dask_executor
+from nassurrogate.search.execution.dask_scheduler import DaskExecutor, dask_executor
 from nassurrogate.search.execution.polled_jobs import PolledJobs
 from nassurrogate.search.execution.worker_processes import WorkerProcesses
 from nassurrogate.search.settings.request import SearchRequest
@@ -41,7 +41,7 @@ def open_workers(request: SearchRequest) -> Iterator[Workers | None]:
         with dask_executor(request.dask) as executor:
             yield Workers(executor, f"the Dask scheduler at {request.dask}")
     elif isinstance(given, Executor):
-        yield Workers(given, f"the given {type(given).__name__}")
+        yield Workers(DaskExecutor.around(given), f"the given {type(given).__name__}")
     elif given is not None:
         with _closed(PolledJobs(given)) as executor:
             yield Workers(executor, f"the given {type(given).__name__}")

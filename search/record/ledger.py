@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -14,6 +14,7 @@ from nassurrogate.errors import InputError, brief
 from nassurrogate.files.atomic_file import write_atomically
 from nassurrogate.files.given_path import as_path
 from nassurrogate.nan_equality import NanEqual
+from nassurrogate.search.record.recorded_fields import ASKED, CHANGED, QUERY, Check, require
 
 FORMAT = "nassurrogate-ledger"
 FORMAT_VERSION = 1
@@ -112,11 +113,11 @@ class ChangedRecord:
 
 
 Record: TypeAlias = Query | AskedRecord | WaitedRecord | ChangedRecord
-_KINDS: dict[str, type[Record]] = {
-    "query": Query,
-    "asked": AskedRecord,
-    "waited": WaitedRecord,
-    "changed": ChangedRecord,
+_KINDS: dict[str, tuple[type[Record], Mapping[str, Check]]] = {
+    "query": (Query, {**QUERY, "phase": PHASES.__contains__}),
+    "asked": (AskedRecord, ASKED),
+    "waited": (WaitedRecord, {}),
+    "changed": (ChangedRecord, CHANGED),
 }
 
 
@@ -246,13 +247,14 @@ def read_ledger(path: str | Path) -> Ledger:
         version = header.get("format_version")
         raise InputError(f"{path} has format version {brief(version)}; this release reads {FORMAT_VERSION}")
     found: list[Record] = []
+    n_queries = 0
     for number, record in enumerate(records[1:], start=2):
-        fields = {name: value for name, value in record.items() if name != "record"}
-        kind = _KINDS.get(str(record.get("record")), Query)
-        try:
-            found.append(kind(**fields))
-        except TypeError as error:
-            raise InputError(f"line {number} of {path} is not a query ({error})") from error
+        place = f"line {number} of {path}"
+        found.append(one := _checked(record, place))
+        if isinstance(one, Query):
+            n_queries += 1
+            if one.number != n_queries:
+                raise InputError(f"{place} is damaged: it is query {one.number}, expected {n_queries}")
     n_bytes = sum(len(line) + 1 for line in lines)
     return Ledger(header, tuple(each for each in found if isinstance(each, Query)), torn, tuple(found), n_bytes)
 
@@ -265,6 +267,27 @@ def _record(line: bytes, place: str) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise InputError(f"{place} is damaged: expected a JSON object, got {brief(record)}")
     return record
+
+
+def _checked(record: Mapping[str, Any], place: str) -> Record:
+    """The record with its kind's type. Raises `InputError` if a field is unknown, missing or not what it should be."""
+    given = {name: value for name, value in record.items() if name != "record"}
+    name = record.get("record", "query")
+    if not isinstance(name, str) or name not in _KINDS:
+        raise InputError(f"{place} is damaged: record is {brief(name)}, expected one of {', '.join(_KINDS)}")
+    kind, checks = _KINDS[name]
+    known = {field.name: field.default for field in fields(kind)}
+    for field in given:
+        if field not in known:
+            raise InputError(f"{place} is damaged: a record of kind {name} has no field {brief(field)}")
+    for field, default in known.items():
+        if field not in given and default is MISSING:
+            raise InputError(f"{place} is damaged: it lacks {field}")
+    found = kind(**given)
+    require(vars(found), checks, place)
+    if isinstance(found, Query) and (found.label is None) == (found.status == "ok"):
+        raise InputError(f"{place} is damaged: label is {brief(found.label)}, but status is {brief(found.status)}")
+    return found
 
 
 def finite_or_none(value: float | None) -> float | None:

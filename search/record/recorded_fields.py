@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from nassurrogate.errors import InputError, brief
-from nassurrogate.search.record.ledger import PHASES
 
 Check: TypeAlias = Callable[[Any], bool]
 
@@ -85,14 +84,15 @@ CONFIG: Final = {
 }
 QUERY: Final = {
     "number": _whole,
-    "phase": lambda value: value in PHASES,
     **dict.fromkeys(("proposed_by", "arch", "key", "status", "reason", "label_kind"), _text),
-    **dict.fromkeys(("index", "label_seed", "n_seeds", "fidelity"), _or_none(_whole)),
+    **dict.fromkeys(("index", "label_seed", "n_seeds", "fidelity", "asked"), _or_none(_whole)),
     **dict.fromkeys(("label", "cost_train_time_s", "predicted_mean", "predicted_std"), _or_none(_number)),
     "elapsed_s": _number,
     "feasible": _truth,
     "values": _or_none(_numbers),
 }
+ASKED: Final = {"asked": _whole, "arch": _text}
+CHANGED: Final = {"header": _mapping}
 ROW: Final = {
     "arch": _text,
     "value": _number,

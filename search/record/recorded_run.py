@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +16,22 @@ from nassurrogate.errors import InputError, one_line
 from nassurrogate.files.given_path import as_path
 from nassurrogate.metric import Metric, known_metric
 from nassurrogate.search.record.ledger import PHASES, ChangedRecord, Ledger, Query, labelled, read_ledger
-from nassurrogate.search.record.recorded_fields import CONFIG, HEADER, OPTIMUM, QUERY, ROW, SUMMARY_FIELDS, require
+from nassurrogate.search.record.recorded_fields import CONFIG, HEADER, OPTIMUM, ROW, SUMMARY_FIELDS, require
 from nassurrogate.search.record.report import result_rows, top_table
 from nassurrogate.search.record.run_folder import LEDGER, SUMMARY
 
 UNFINISHED: Final = "not finished"
 """The `stop_reason` of a run whose end is not recorded."""
 _DONE: Final = ("budget", "exhausted")
+_LATER_FIELDS: Final = (
+    "n_space",
+    "n_feasible",
+    "feasible_share_is_estimate",
+    "surrogate_labels",
+    "is_table",
+    "fidelity",
+)
+"""Of the configuration, which a ledger of an earlier release may lack."""
 _CELL_SPACES: Final = ("nb201", "nb101")
 
 
@@ -94,6 +103,7 @@ class RecordedRun:
         costs = [query.cost_train_time_s for query in self.queries]
         top = [self._described(queries) for queries in order[:10]]
         return {
+            **dict.fromkeys(_LATER_FIELDS),
             **self.config,
             "kind": "cell" if self.config["space"] in _CELL_SPACES else "architecture",
             "objective": self.objective.as_dict(),
@@ -170,7 +180,6 @@ def read_run(run_dir: str | Path) -> RecordedRun:
         constraints = [Constraint.parse(text) for text in config["constraints"]]
     except InputError as error:
         raise InputError(f"{place} is damaged: {error}") from error
-    _check_queries(ledger, folder / LEDGER)
     notes = ["the last line of the ledger was cut off while it was written; it is left out"] if ledger.torn else []
     n_changes = sum(isinstance(record, ChangedRecord) for record in ledger.records)
     if n_changes:
@@ -184,17 +193,6 @@ def read_run(run_dir: str | Path) -> RecordedRun:
 def _effective_header(ledger: Ledger) -> Mapping[str, Any]:
     changed = [record.header for record in ledger.records if isinstance(record, ChangedRecord)]
     return changed[-1] if changed else ledger.header
-
-
-def _check_queries(ledger: Ledger, path: Path) -> None:
-    done = 0
-    for line, record in enumerate(ledger.records, start=2):
-        if isinstance(record, Query):
-            done += 1
-            place = f"line {line} of {path}"
-            require({field.name: getattr(record, field.name) for field in fields(Query)}, QUERY, place)
-            if record.number != done:
-                raise InputError(f"{place} is damaged: it is query {record.number}, expected {done}")
 
 
 def _usable_summary(run: RecordedRun) -> tuple[dict[str, Any] | None, list[str]]:

@@ -107,7 +107,7 @@ class NetworkFeatures:
             chunk = codes[start : start + _CHUNK]
             rows[start : start + len(chunk)] = self._posterior(chunk[np.arange(_CHUNK) % len(chunk)])[: len(chunk)]
         # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
-        return np.round((rows - self._centre) * self._factor, _DIGITS)
+        return np.asarray(np.round((rows - self._centre) * self._factor, _DIGITS))
 
     def _posterior(self, codes: np.ndarray) -> np.ndarray:
         return np.asarray(self._kernel.covariances(codes, self._codes) @ self._weights)

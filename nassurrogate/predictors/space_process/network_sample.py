@@ -3,8 +3,9 @@
 Nothing is trained, and no label is read. Graphs are cheaper than proxies, so there are more of them. How many depends
 on the space alone, never on the clock, so that results can be repeated:
 
-- proxies of a third of the space, but of at least 64 and at most `most` networks; of fewer if the networks are large
-- graphs of three times as many; of fewer if the networks are long
+- proxies of a third of the space, but of at least 64 and at most `most` networks
+- graphs of three times as many
+- fewer of both, down to 64, if the networks are large: the work is limited, as counted in operations
 
 Shapes: n architectures, G slots, S numbers of the structure, C kinds of paths, P proxies.
 """
@@ -35,9 +36,13 @@ _SHARE: Final = 3
 _GRAPHS_EACH: Final = 3
 _MOST_MACS: Final = 1.2e12
 """Multiply-accumulates of all batches together that are run for proxies, one way: about three minutes on one core."""
-_BATCH: Final = 16
 _MOST_OPERATORS: Final = 300_000
 """Operators of all graphs together that are read: about a minute on one core."""
+_MOST_WEIGHTS: Final = 5e9
+"""Weights of all networks together that are initialised: about a minute on one core."""
+_IMAGES: Final = 16
+_LARGE_INPUT, _LARGE_IMAGES = 3 * 96 * 96, 8
+"""Of large inputs the batches are smaller, as their activations fill the memory."""
 _LARGEST_COUNT: Final = 1e12
 _LEAST_GRAPHS: Final = 16
 
@@ -74,12 +79,13 @@ def measure_networks(space: CategoricalNetworkSpace, most: int, progress: Progre
     _log.info("building up to %d networks of space %r to learn what they look like", len(archs), space.name)
     steps = _Steps(progress, len(archs) + min(n_proxies, len(archs)))
     first = [_graph_of(space, arch, steps) for arch in archs[:FEWEST]]
-    n_graphs, n_proxies = _affordable(first, len(archs), n_proxies)
+    images = _IMAGES if math.prod(space.input_shape or ()) <= _LARGE_INPUT else _LARGE_IMAGES
+    n_graphs, n_proxies = _affordable(first, len(archs), n_proxies, images)
     archs = archs[:n_graphs]
     steps.total = len(archs) + n_proxies
     graphs = [*first, *(_graph_of(space, arch, steps) for arch in archs[FEWEST:])][: len(archs)]
     proxies = np.full((len(archs), len(NETWORK_PROXY_NAMES)), np.nan)
-    known = NetworkProxies(space, space.input_shape or ())
+    known = NetworkProxies(space, space.input_shape or (), images=images)
     proxies[:n_proxies] = known.rows(archs[:n_proxies], lambda _: steps.take())
     return NetworkSample(space.gene_codes(archs), _structures(graphs), _path_table(graphs), proxies)
 
@@ -107,15 +113,17 @@ def _graph_of(space: CategoricalNetworkSpace, arch: Architecture, steps: _Steps)
         return None
 
 
-def _affordable(graphs: Sequence[OperatorGraph | None], n_archs: int, n_proxies: int) -> tuple[int, int]:
+def _affordable(graphs: Sequence[OperatorGraph | None], n_archs: int, n_proxies: int, images: int) -> tuple[int, int]:
     """How many graphs are read, and how many networks are run, given the first graphs."""
     read = [graph for graph in graphs if graph is not None]
     if len(read) < min(_LEAST_GRAPHS, len(graphs)):
         return min(n_archs, FEWEST), min(n_archs, n_proxies, FEWEST)  # nobody knows how large the networks are
-    macs = max(float(np.median([graph.flops for graph in read])) / 2, 1.0)
-    length = float(np.median([graph.n_operators for graph in read]))
-    n_proxies = min(n_archs, n_proxies, max(FEWEST, int(_MOST_MACS / (_BATCH * macs))))
-    return min(n_archs, max(FEWEST, n_proxies, int(_MOST_OPERATORS / length))), n_proxies
+    macs, length, weights = (
+        max(float(np.median(sizes)), 1.0)
+        for sizes in ([g.flops / 2 for g in read], [g.n_operators for g in read], [g.params for g in read])
+    )
+    n_graphs = min(n_archs, max(FEWEST, int(min(_MOST_OPERATORS / length, _MOST_WEIGHTS / weights))))
+    return n_graphs, min(n_graphs, n_proxies, max(FEWEST, int(_MOST_MACS / (images * macs))))
 
 
 def _structures(graphs: Sequence[OperatorGraph | None]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,11 +17,11 @@ from nassurrogate.spaces import Space
 from nassurrogate.spaces.categorical.network_space import CategoricalNetworkSpace
 
 _log = logging.getLogger(__name__)
-_CHOICES: Final = 0.3
+_CHOICES: Final = 0.2
 """Distances of the space's own features count less beside those of networks: a choice matters through the network."""
 _KEPT: Final = 16
-_made: OrderedDict[tuple[int, int], tuple[CategoricalNetworkSpace, NetworkFeatures | None]] = OrderedDict()
-"""The features of the last spaces, by their build function and the number of networks."""
+_made: deque[tuple[CategoricalNetworkSpace, int, NetworkFeatures | None]] = deque(maxlen=_KEPT)
+"""The last spaces, how many of their networks had proxies at most, and their features."""
 
 
 class NetworkReading:
@@ -45,11 +45,6 @@ class NetworkReading:
         return np.hstack([_CHOICES * self._plain(archs), self.networks(self._space.gene_codes(forms))])
 
 
-def builds_networks(space: Space) -> bool:
-    """Whether networks of the space can be looked at: it is declared by choices, with `build` and `input_shape`."""
-    return isinstance(space, CategoricalNetworkSpace)
-
-
 def network_features(
     space: CategoricalNetworkSpace, most: int, progress: Progress | None = None
 ) -> NetworkFeatures | None:
@@ -60,13 +55,24 @@ def network_features(
         most: networks whose proxies are computed at most.
         progress: see `measure_networks`.
     """
-    key = (id(space.build_function), most)
-    known = _made.get(key)
-    if known is None or known[0] != space or known[0].input_shape != space.input_shape:
-        found = NetworkFeatures.of_sample(space.genes, measure_networks(space, most, progress))
-        if found is None:
-            _log.warning("the predictions for space %r read choices alone, as its networks tell nothing", space.name)
-        known = _made[key] = (space, found)
-        while len(_made) > _KEPT:
-            _made.popitem(last=False)
-    return known[1]
+    for known, of_most, features in _made:
+        if of_most == most and _builds_the_same(known, space):
+            return features
+    features = NetworkFeatures.of_sample(space.genes, measure_networks(space, most, progress))
+    if features is None:
+        _log.warning("predictions for space %r read its choices alone, as its networks tell nothing", space.name)
+    _made.append((space, most, features))
+    return features
+
+
+def _builds_the_same(one: CategoricalNetworkSpace, other: CategoricalNetworkSpace) -> bool:
+    """Whether two spaces have the same slots and functions, as copies in another process do."""
+    if one is other:
+        return True
+    ours, theirs = one._functions, other._functions
+    return (
+        one == other
+        and one.input_shape == other.input_shape
+        and ours.build is theirs.build
+        and ours.canonical is theirs.canonical
+    )

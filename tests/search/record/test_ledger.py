@@ -63,7 +63,10 @@ def test_a_ledger_cut_anywhere_is_read_up_to_its_last_whole_line(tmp_path_factor
         (b"[" * 100_000 + b"\n", "line 1 .* is damaged"),
         (b'{"format": "nassurrogate-ledger", "format_version": 2}\n', "format version 2; this release reads 1"),
         (b'{"format": "nassurrogate-ledger", "format_version": 1}\nhalf\n{"number": 1}\n', "line 2 .* is damaged"),
-        (b'{"format": "nassurrogate-ledger", "format_version": 1}\n{"number": 1}\n', "line 2 .* is not a query"),
+        (
+            b'{"format": "nassurrogate-ledger", "format_version": 1}\n{"number": 1}\n',
+            "line 2 .* is damaged: it lacks phase",
+        ),
     ],
 )
 def test_a_file_that_is_no_ledger_is_refused(tmp_path, content, message):
@@ -102,6 +105,47 @@ def test_a_ledger_of_an_earlier_release_is_read(tmp_path):
     queries = read_ledger(path).queries
     assert queries == tuple(query(n) for n in (1, 2, 3))
     assert (queries[0].values, queries[0].n_seeds, queries[0].status, queries[0].reason) == (None, None, "ok", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        *(({field: value}, f"{field} is") for field, value in [
+            ("label", "91"), ("label", float("nan")), ("label", 10**400), ("label", None), ("arch", None),
+            ("index", "7"), ("index", 1.5), ("phase", []), ("cost_train_time_s", {}), ("predicted_mean", "90"),
+            ("values", "7"), ("values", {"a": "b"}), ("n_seeds", []), ("status", "failed"), ("feasible", 1),
+            ("asked", []), ("asked", 1.5), ("record", "heard"), ("record", "header"), ("record", ["query"]),
+        ]),
+        ({"number": 1}, "it is query 1, expected 2"),
+        ({"more": 1}, "a record of kind query has no field 'more'"),
+        ({"record": "asked"}, "a record of kind asked has no field 'number'"),
+    ],
+)  # fmt: skip
+def test_a_damaged_record_is_refused_with_its_line(tmp_path, change, message):
+    path = written(tmp_path / "ledger.jsonl")
+    lines = path.read_text().splitlines()
+    lines[2] = json.dumps(json.loads(lines[2]) | change)
+    path.write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(InputError, match=f"^line 3 of .* is damaged: .*{message}") as caught:
+        read_ledger(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"record": "asked", "asked": 1, "arch": None}, "arch is None"),
+        ({"record": "asked", "asked": "1", "arch": "|a|"}, "asked is '1'"),
+        ({"record": "asked", "arch": "|a|"}, "it lacks asked"),
+        ({"record": "changed", "header": []}, r"header is \[\]"),
+        ({"record": "waited", "s": 1}, "has no field 's'"),
+    ],
+)
+def test_a_damaged_record_of_another_kind_is_refused(tmp_path, record, message):
+    path = written(tmp_path / "ledger.jsonl")
+    path.write_text(path.read_text() + json.dumps(record) + "\n")
+    with pytest.raises(InputError, match=f"^line 5 of .* is damaged: .*{message}"):
+        read_ledger(path)
 
 
 def test_a_missing_ledger_is_refused(tmp_path):

@@ -151,6 +151,17 @@ def test_a_damaged_header_is_refused(finished, tmp_path, field, value):
         write_report(folder)
 
 
+@pytest.mark.parametrize("field", ["n_space", "n_feasible", "surrogate_labels", "fidelity", "is_table"])
+def test_a_header_of_an_earlier_release_may_lack_fields(finished, tmp_path, field):
+    def without(records):
+        config = {name: value for name, value in records[0]["config"].items() if name != field}
+        return [records[0] | {"config": config}, *records[1:]]
+
+    folder = changed_ledger(finished[1], tmp_path / "run", without)
+    (folder / "summary.json").unlink(missing_ok=True)
+    assert page_of(folder).count("svg", class_="chart")
+
+
 def test_a_lost_line_is_noticed(finished, tmp_path):
     folder = changed_ledger(finished[1], tmp_path / "run", lambda records: [*records[:6], *records[7:]])
     with pytest.raises(InputError, match=r"line 7 of .* is damaged: it is query 7, expected 6"):
