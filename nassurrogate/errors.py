@@ -147,8 +147,10 @@ def one_line(error: BaseException, limit: int = 200) -> str:
 
     >>> one_line(ValueError("not\\nso"))
     'ValueError: not so'
+    >>> one_line(MemoryError())
+    'MemoryError'
     """
-    return " ".join(f"{type(error).__name__}: {error}".split())[:limit]
+    return " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")[:limit]
 
 
 def brief(value: object, limit: int = 80) -> str:

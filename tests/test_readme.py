@@ -3,64 +3,32 @@
 from __future__ import annotations
 
 import re
-import runpy
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from statistics import fmean, median
 from typing import Any
 
 import pytest
 
 from nassurrogate.benchmarks.experiments import mean_and_std, read_lines
+from tests.stored_results import PAGES, RESULTS, Script, in_one_line, scripts, stored, tables_of
 
-ROOT = Path(__file__).parents[1]
-EXAMPLES = ROOT / "examples"
-RESULTS = EXAMPLES / "results"
-PAGES = {
-    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-}
-"""Every page by its path."""
-README, RANKING, SEARCH, OWN_SPACE, COMMAND_LINE, WHOLE_NETWORKS, OWN_NETWORK = (
+README, RANKING, SEARCH, OWN_SPACE, COMMAND_LINE, WHOLE_NETWORKS = (
     PAGES[name]
     for name in (
         "README.md", "docs/ranking.md", "docs/search.md", "docs/own-space.md", "docs/command-line.md",
-        "docs/whole-networks.md", "docs/own-network.md",
+        "docs/whole-networks.md",
     )
 )  # fmt: skip
 RANKED = [("A1", "cifar10"), ("A2", "cifar100"), ("A4", "ImageNet16-120"), ("A3", "cifar10")]
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
 
-Script = Callable[[str], dict[str, Any]]
-
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
-    """`script(name)`: what a script of the examples defines."""
-    for folder in ("figures", "networks", "own_problem"):
-        monkeypatch.syspath_prepend(str(EXAMPLES / folder))
-    yield lambda name: runpy.run_path(str(next(EXAMPLES.glob(f"*/{name}.py"))), run_name="script")
-    for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(str(EXAMPLES)):
-            del sys.modules[name]
-
-
-def stored(name: str) -> list[dict[str, Any]]:
-    return [line for line in read_lines(RESULTS / f"{name}.jsonl") if "packages" not in line]
-
-
-def in_one_line(text: str) -> str:
-    return " ".join(text.split())
+    yield from scripts(monkeypatch)
 
 
 # --- tables ---------------------------------------------------------------------------------------------------------
-
-
-def tables_of(page: str) -> set[str]:
-    """The tables of a page that hold means and deviations."""
-    blocks = re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE)
-    return {block.rstrip("\n") for block in blocks if "±" in block}
 
 
 def predictor_rows(script: Script, results: str = "predictors") -> tuple[dict[str, Any], Any]:
@@ -113,15 +81,6 @@ def test_tables_of_whole_networks(script: Script) -> None:
     here = script("adapt_here")
     others = {here["report"](list(read_lines(here["RESULTS"])))}
     assert tables_of(WHOLE_NETWORKS) - others == set(networks["tables"](networks["stored_lines"]()))
-
-
-def test_tables_of_own_networks(script: Script) -> None:
-    compare = script("compare")
-    lines = stored("own_problem_searches")
-    assert tables_of(OWN_NETWORK) == {compare["table"](lines, digits=3)}
-    wanted = list(compare["tasks"](compare["RUNS"], [*compare["METHODS"]]))
-    assert len(lines) == len(wanted)
-    assert all(any(task.items() <= line.items() for line in lines) for task in wanted)
 
 
 def test_no_other_page_has_such_tables() -> None:
@@ -281,27 +240,6 @@ def test_time_and_memory_of_an_open_space() -> None:
     text = in_one_line(OWN_SPACE)
     assert f"takes {cpu['open']:.1f} CPU seconds and {peak['open'] / 1000:.2f} GB, the whole process" in text
     assert f"process, {cpu['open'] / cpu['nb201']:.1f} times as long as one of NAS-Bench-201" in text
-
-
-@pytest.mark.slow  # it reads 729 networks
-def test_the_number_of_own_networks(script: Script) -> None:
-    made = script("make_truth")
-    summary = made["summary"](made["Truth"]())
-    text = in_one_line(OWN_NETWORK)
-    assert f"{summary['architectures']} small CNNs on scikit-learn's handwritten digits" in text
-    assert f"of which {summary['different_networks']} are different networks" in text
-
-
-def test_figures_of_own_networks(script: Script) -> None:
-    text = in_one_line(OWN_NETWORK)
-    compare, lines = script("compare"), stored("own_problem_searches")
-    assert f"mean of {compare['RUNS']} runs with its 95 % confidence interval" in text
-    for budget in compare["BUDGETS"]:
-        ours, ridge, random = (
-            compare["interval"](compare["found"](lines, name, budget)) for name in ("default", "ridge", "random")
-        )
-        assert sum(ours) < random[0] - random[1], "the interval is below that of random search"
-        assert abs(ours[0] - ridge[0]) < ours[1] + ridge[1], "the intervals of default and ridge overlap"
 
 
 def test_figures_of_whole_networks(script: Script) -> None:

@@ -9,9 +9,9 @@ reports one architecture; its regret is the difference of mean validation accura
 all 729 architectures and the reported one.
 
 The methods: this package's search as it is by default; the same without a look at the networks (`choices-only`), and
-with predictor `ridge`; and without a surrogate random search, Optuna's TPESampler and its GPSampler with their defaults,
-which report the architecture of the best label. No network is trained twice in a run, whichever the method: equal
-networks are known from their operator graphs. Nothing was tuned on these trainings. Every run is a line of
+with predictor `ridge`; and without a surrogate random search, Optuna's TPESampler and its GPSampler with their
+defaults, which report the architecture of the best label. No network is trained twice in a run, whichever the method:
+equal networks are known from their operator graphs. Nothing was tuned on these trainings. Every run is a line of
 `examples/results/own_problem_searches.jsonl`.
 """
 

@@ -65,7 +65,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         read = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor) and id(x) in self._made]
-        if read and func.overloadpacket.__name__.removesuffix("_") in _ACTIVATIONS and read[0].ndim > 1:
+        name = getattr(getattr(func, "overloadpacket", func), "__name__", "")
+        if read and name.removesuffix("_") in _ACTIVATIONS and read[0].ndim > 1:
             self.active.append((read[0].detach() > 0).flatten(1))
         result = func(*args, **kwargs)
         if read:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -43,7 +44,8 @@ class Engine:
         objective: the metric that is told; a name that is not known needs a `Metric` with its direction.
         run_dir: where the ledger and the summary go, a new folder; None: `runs/<space>-own-<seed>-<time>`.
         write: False keeps everything in memory.
-        resume: folder of an earlier engine that goes on, in place of all arguments but `space` and `listener`.
+        resume: folder of an earlier engine that goes on. Its ledger holds all arguments but `space`, `objective`,
+            `dataset` and `listener`, which are given again.
         accept_changes: resume even if the space or the package has changed.
         constraints, searcher, predictor, seed, labels, surrogate, known, settings, predictor_config, dataset, device,
             listener: as in `nassurrogate.search.run`.
@@ -103,7 +105,13 @@ class Engine:
         }
         with ExitStack() as stack:
             if resume is not None:
-                objects = {"benchmark": truth}
+                defaults = inspect.signature(Engine).parameters
+                objects = {
+                    name: value
+                    for name, value in given.items()
+                    if name in defaults and value is not None and value != defaults[name].default
+                }
+                objects["benchmark"] = truth
                 here = {"listener": listener}
                 resumed = stack.enter_context(
                     open_resumed(resume, objects, here, accept_changes=accept_changes, even_finished=True)
@@ -116,8 +124,11 @@ class Engine:
                 self._session.open(writer, writer.path.parent if writer is not None else None, listener)
             self._open = stack.pop_all()
         self._truth = truth
-        self._again = list(self._session.evaluator.pending.values())
+        evaluator = self._session.evaluator
+        self._again = list(evaluator.pending.values())
         """Pending queries of an earlier process, which are asked again."""
+        if not evaluator.left and not evaluator.pending:  # so that it is known to be finished
+            self._session.steps.next()
 
     def _answer(self, arch: Architecture) -> Any:
         return self._told

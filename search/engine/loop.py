@@ -163,18 +163,18 @@ def run(
         with open_resumed(resume, objects, here, accept_changes=accept_changes) as resumed:
             if resumed.request is None:
                 return _finished_result(resumed, listener)
-            with open_workers(resumed.request) as workers:
-                return _evaluated_result(resumed.opened(), workers)
+            with open_workers(resumed.request) as opened:
+                return _evaluated_result(resumed.opened(), opened)
     if accept_changes:
         raise InputError("accept_changes needs resume=RUN_DIR, the run that goes on")
     request = checked_request(**given, **here, write=write, run_dir=run_dir, arguments=given)
     session = SearchSession(request)
     with (
-        open_workers(request) as workers,  # first: without them, no folder is made
+        open_workers(request) as opened,  # first: without them, no folder is made
         open_ledger(request, session.shared) if write else nullcontext() as writer,
     ):
         session.open(writer, writer.path.parent if writer is not None else None, listener)
-        return _evaluated_result(session, workers)
+        return _evaluated_result(session, opened)
 
 
 _DEFAULTS = inspect.signature(run).parameters

@@ -144,11 +144,22 @@ def open_resumed(
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """What differs between two headers, in words; None if nothing does."""
     old, new = before.get("config", {}), now["config"]
-    if old.get("problem") != new["problem"] and isinstance(old.get("problem"), Mapping):
-        return f"the problem file {old['problem'].get('path')} has changed since the run began"
+    if isinstance(old.get("problem"), Mapping) and isinstance(new["problem"], Mapping):
+        if old["problem"].get("sha256") != new["problem"]["sha256"]:
+            return f"the problem file {new['problem']['path']} has changed since the run began"
+        new = {**new, "problem": old["problem"]}  # it may have moved
     if before.get("table_sha256") != now["table_sha256"]:
         return "the ground truth is another one than when the run began"
     for name, value in new.items():
         if name != "arguments" and old.get(name) != value:
-            return f"{name} was {brief(old.get(name))} when the run began, and is {brief(value)} now"
+            return _difference(name, old.get(name), value)
     return None
+
+
+def _difference(name: str, old: object, new: object) -> str:
+    """Of mappings, the first field that differs."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for field in {**new, **old}:
+            if field not in old or field not in new or old[field] != new[field]:
+                return _difference(f"{name}.{field}", old.get(field), new.get(field))
+    return f"{name} was {brief(old)} when the run began, and is {brief(new)} now"

@@ -94,7 +94,7 @@ class SearchSession:
         self.folder = folder
         truth = request.benchmark
         if isinstance(truth, Problem) and folder is not None:
-            truth = truth.with_options(time_limit_s=request.evaluation_limit_s, log_dir=folder / EVALUATIONS)
+            truth = truth.with_options(time_limit_s=request.evaluation_limit_s, log_dir=folder.absolute() / EVALUATIONS)
         self.ground_truth = truth
         self.evaluator = Evaluator(
             request.benchmark,

@@ -14,6 +14,7 @@ from nassurrogate.benchmarks import (
     Benchmark,
     CallableBenchmark,
     Evaluate,
+    Problem,
     TabularBenchmark,
     load_benchmark,
 )
@@ -92,7 +93,12 @@ def chosen_objective(objective: MetricLike | None, benchmark: Benchmark) -> Metr
     else:
         given = as_metric(objective)
         if given.name not in benchmark.metrics:
-            raise benchmark.no_such_metric(given.name, "objective")
+            unknown = benchmark.no_such_metric(given.name, "objective")
+            if isinstance(benchmark, Problem):
+                raise InputError(
+                    f"{unknown} (if evaluate returns it, add metrics = [{given.name!r}] to the problem file)"
+                )
+            raise unknown
         known = benchmark.metrics[given.name]
         found = given if known.direction is None else as_metric(known, given.direction)
     if found.is_of_test and not benchmark.objective.is_of_test:

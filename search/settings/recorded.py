@@ -60,33 +60,48 @@ def arguments_of(recorded: object, given: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(recorded, Mapping):
         raise InputError("cannot resume a run of an earlier release, whose ledger lacks the arguments of the run")
     refuse_changed(recorded, given)
-    found = {}
-    for name, value in recorded.items():
-        if isinstance(value, Mapping) and _OBJECT in value:
-            if given.get(name) is None:
-                raise InputError(
-                    f"the run was started in Python with {name}={value[_OBJECT]}, which no file can hold; resume it "
-                    f"there: run(resume=…, {name}=…)"
-                )
-            found[name] = given[name]
-        else:
-            found[name] = _from_json(value)
+    objects = {name: value[_OBJECT] for name, value in recorded.items() if _is_object(value)}
+    if any(given.get(name) is None for name in objects):
+        listed = " and ".join(f"{name}={kind}" for name, kind in objects.items())
+        again = ", ".join(f"{name}=…" for name in objects)
+        or_engine = "; if an Engine wrote it, Engine(space, resume=…)" if "benchmark" in objects else ""
+        raise InputError(
+            f"the run was started in Python with {listed}, which no file can hold; resume it there: "
+            f"run(resume=…, {again}){or_engine}"
+        )
+    found = {name: given[name] if name in objects else _from_json(value) for name, value in recorded.items()}
+    if isinstance(recorded.get("problem"), str):
+        found["problem"] = given.get("problem") or recorded["problem"]
+        _require_problem_file(found["problem"])
     return found
 
 
+def _is_object(value: object) -> bool:
+    return isinstance(value, Mapping) and _OBJECT in value
+
+
+def _require_problem_file(path: object) -> None:
+    if isinstance(path, str | Path) and not Path(path).exists():
+        raise InputError(
+            f"there is no problem file of the run at {path}; if it has moved, give its place with --problem FILE "
+            "(problem=…)"
+        )
+
+
 def refuse_changed(recorded: object, given: Mapping[str, Any]) -> None:
-    """Raise `InputError` if an argument is given that the record of the run holds already.
+    """Raise `InputError` if an argument is given that differs from the one that the run was started with.
+
+    A problem file may be in another place; whether it is the same one, its checksum tells.
 
     Args:
         recorded: of `recorded_arguments`, from a file; nothing is refused if it is none.
         given: by name, the arguments that were given again.
     """
     for name, value in recorded.items() if isinstance(recorded, Mapping) else ():
-        is_object = isinstance(value, Mapping) and _OBJECT in value
-        if given.get(name) is not None and not is_object and value != _recorded(name, given[name]):
-            raise InputError(
-                f"{name} of the run is {brief(value)}, as its ledger says; leave it out, or start a new run"
-            )
+        is_free = _is_object(value) or (name == "problem" and value is not None)
+        if given.get(name) is not None and not is_free and value != _recorded(name, given[name]):
+            was = f"was started without {name}" if value is None else f"was started with {name}={brief(value)}"
+            raise InputError(f"the run {was}, as its ledger says; leave {name} out, or start a new run")
 
 
 def _from_json(value: Any) -> Any:

@@ -251,9 +251,8 @@ def test_commands_that_are_none(refused: Refused) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["report"], "unknown command 'report'; known: search, train, [a-z, -]*"),
+        (["landscape"], "unknown command 'landscape'; known: search, train, [a-z, -]*"),
         (["evaluation"], "unknown command 'evaluation'; .*; did you mean 'evaluate'\\?"),
-        (["search", "--workers", "2"], "unknown option '--workers'; --jobs is an option of .*evaluate` and .*"),
         (["evaluate", "--workers", "2"], "unknown option '--workers'; did you mean '--jobs'\\?"),
         (["search", "--jobs", "2"], "unknown option '--jobs'; --jobs is an option of .*evaluate` and .*"),
         (["evaluate", "--no-plots"], "unknown option '--no-plots'; --no-plots is an option of `nassurrogate search`"),

@@ -35,7 +35,7 @@ _MOST_PATHS: Final = 64
 _CHUNK: Final = 256
 """Architectures per call of linear algebra, always the same number: rounding depends on it."""
 _DIGITS: Final = 6
-_CODES, _KERNEL = "networks.codes", "networks.kernel"
+_CODES, _KERNEL, _CHOICES = "networks.codes", "networks.kernel", "networks.choices"
 _MOST_NETWORKS, _MOST_WIDTH = 50_000, 1000
 
 
@@ -47,6 +47,7 @@ class NetworkFeatures:
         codes: (n, G) of the sampled networks.
         blocks: name, a key of `NETWORK_BLOCKS` → (n, F_b) values, NaN in rows where they are not known.
         parameters: of the kernel.
+        choices: factor on the space's own features beside these.
 
     Attributes:
         names: (B,) the blocks.
@@ -54,11 +55,16 @@ class NetworkFeatures:
     """
 
     def __init__(
-        self, genes: Sequence[Gene], codes: np.ndarray, blocks: Mapping[str, np.ndarray], parameters: np.ndarray
+        self,
+        genes: Sequence[Gene],
+        codes: np.ndarray,
+        blocks: Mapping[str, np.ndarray],
+        parameters: np.ndarray,
+        choices: float,
     ) -> None:
         from scipy.linalg import cho_factor, cho_solve
 
-        self._codes, self._blocks = codes, dict(blocks)
+        self._codes, self._blocks, self.choices = codes, dict(blocks), choices
         self.names = list(blocks)
         self.widths = [block.shape[1] for block in blocks.values()]
         self._kernel = SlotKernel(genes, parameters)
@@ -82,7 +88,7 @@ class NetworkFeatures:
         return self
 
     @classmethod
-    def of_sample(cls, genes: Sequence[Gene], sample: NetworkSample) -> NetworkFeatures | None:
+    def of_sample(cls, genes: Sequence[Gene], sample: NetworkSample, choices: float) -> NetworkFeatures | None:
         """Learned from a sample; None if too few networks could be measured, or if all look the same."""
         counts = _scaled(_columns(sample.paths, most=_MOST_PATHS))
         found = {
@@ -98,7 +104,7 @@ class NetworkFeatures:
         if len(known) < FEWEST_KNOWN:
             return None
         kernel = SlotKernel(genes).fit(sample.codes[known], counts[known], np.concatenate(tuned, axis=1)[known])
-        return cls(genes, sample.codes, blocks, kernel.parameters)
+        return cls(genes, sample.codes, blocks, kernel.parameters, choices)
 
     def __call__(self, codes: np.ndarray) -> np.ndarray:
         """(m, G) codes → (m, F) scaled features, block after block."""
@@ -115,7 +121,7 @@ class NetworkFeatures:
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, for a file."""
         blocks = {f"networks.{name}": block for name, block in self._blocks.items()}
-        return {_CODES: self._codes, _KERNEL: self._kernel.parameters, **blocks}
+        return {_CODES: self._codes, _KERNEL: self._kernel.parameters, _CHOICES: np.array([self.choices]), **blocks}
 
     @classmethod
     def from_arrays(cls, genes: Sequence[Gene], names: Any, tensors: Mapping[str, np.ndarray]) -> NetworkFeatures:
@@ -125,7 +131,7 @@ class NetworkFeatures:
         """
         if not isinstance(names, list) or not names or not set(map(str, names)) <= NETWORK_BLOCKS.keys():
             raise InputError(f"blocks of network features are some of {', '.join(NETWORK_BLOCKS)}")
-        codes, parameters = tensors[_CODES], tensors[_KERNEL]
+        codes, parameters, choices = tensors[_CODES], tensors[_KERNEL], tensors[_CHOICES]
         n_choices = np.array([len(gene.choices) for gene in genes])
         if codes.dtype != np.int64 or codes.ndim != 2 or codes.shape[1] != len(genes) or len(codes) > _MOST_NETWORKS:
             raise InputError(f"codes of networks are {codes.dtype}{codes.shape}, expected int64(n, {len(genes)})")
@@ -134,6 +140,8 @@ class NetworkFeatures:
         expected = SlotKernel(genes).parameters.shape
         if parameters.dtype != np.float64 or parameters.shape != expected or not (np.abs(parameters) < 1e3).all():
             raise InputError(f"the kernel of network features has {expected[0]} finite parameters")
+        if choices.dtype != np.float64 or choices.shape != (1,) or not 0.0 <= choices[0] <= 1.0:
+            raise InputError("the factor of choices beside networks is one number from 0 to 1")
         blocks = {name: tensors[f"networks.{name}"] for name in names}
         for name, block in blocks.items():
             if block.dtype != np.float64 or block.ndim != 2 or len(block) != len(codes):
@@ -145,7 +153,7 @@ class NetworkFeatures:
                 or (np.abs(block[known]) > 1e6).any()
             ):
                 raise InputError(f"{name} of the networks is out of range")
-        return cls(genes, codes, blocks, parameters)
+        return cls(genes, codes, blocks, parameters, float(choices[0]))
 
 
 def _columns(values: np.ndarray, most: int | None = None) -> np.ndarray:

@@ -18,7 +18,8 @@ from nassurrogate.spaces.categorical.network_space import CategoricalNetworkSpac
 
 _log = logging.getLogger(__name__)
 _CHOICES: Final = 0.2
-"""Distances of the space's own features count less beside those of networks: a choice matters through the network."""
+"""Factor on the space's own features beside those of networks: a choice matters through the network. If some slots set
+up the training instead, the factor is 1."""
 _KEPT: Final = 16
 _made: deque[tuple[CategoricalNetworkSpace, int, NetworkFeatures | None]] = deque(maxlen=_KEPT)
 """The last spaces, how many of their networks had proxies at most, and their features."""
@@ -42,7 +43,7 @@ class NetworkReading:
     def __call__(self, archs: Sequence[Architecture]) -> np.ndarray:
         """(m, F) scaled features, block after block."""
         forms = self._space.canonical_forms(archs) or archs
-        return np.hstack([_CHOICES * self._plain(archs), self.networks(self._space.gene_codes(forms))])
+        return np.hstack([self.networks.choices * self._plain(archs), self.networks(self._space.gene_codes(forms))])
 
 
 def network_features(
@@ -58,7 +59,8 @@ def network_features(
     for known, of_most, features in _made:
         if of_most == most and _builds_the_same(known, space):
             return features
-    features = NetworkFeatures.of_sample(space.genes, measure_networks(space, most, progress))
+    choices = 1.0 if space.training_slots else _CHOICES
+    features = NetworkFeatures.of_sample(space.genes, measure_networks(space, most, progress), choices)
     if features is None:
         _log.warning("predictions for space %r read its choices alone, as its networks tell nothing", space.name)
     _made.append((space, most, features))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 from nassurrogate import Architecture, Surrogate
 from nassurrogate.errors import InputError
@@ -182,6 +183,7 @@ def spoilt(tensors, meta):
     yield "codes that are no integers", {**tensors, "networks.codes": codes.astype(float)}, meta
     yield "a short kernel", {**tensors, "networks.kernel": kernel[1:]}, meta
     yield "an infinite kernel", {**tensors, "networks.kernel": kernel * np.inf}, meta
+    yield "a factor out of range", {**tensors, "networks.choices": np.array([-1.0])}, meta
     yield "a row less", {**tensors, "networks.network proxies": block[1:]}, meta
     yield "no known row", {**tensors, "networks.network proxies": block * np.nan}, meta
     yield "huge values", {**tensors, "networks.network proxies": block * 1e9}, meta
@@ -215,9 +217,27 @@ def test_candidates_that_were_added_before_the_first_fit_are_read_like_all_other
     assert pool.posterior()[0] == pytest.approx(predictor.posterior(TEST)[0], abs=1e-5)
 
 
+def build_of_two(arch: Architecture) -> nn.Module:
+    return nn.Conv2d(1, arch.choices["width"], arch.choices["kernel"])
+
+
+def test_a_slot_of_the_training_counts_in_full() -> None:
+    """The network says nothing about it."""
+    slots = {"rate": [0.1, 0.03, 0.01, 0.003], "width": [1, 2, 3], "kernel": [1, 3, 5, 7]}
+    space = CategoricalSpace("trained", slots, build=build_of_two, input_shape=(1, 8, 8))
+    archs = space.sample(48, np.random.default_rng(0))
+    accuracies = np.array([10.0 * arch.choices["rate"] ** -0.5 + arch.choices["width"] for arch in archs])
+    taus = []
+    for networks in (0, 500):
+        predictor = SpaceProcess(space, config={"networks": networks})
+        predictor.fit(archs[:12], accuracies[:12])
+        taus.append(kendall_tau(predictor.predict(archs[12:])[0], accuracies[12:]))
+    assert taus[1] > taus[0] - 0.05
+
+
 def test_features_of_sampled_networks_are_nearly_what_was_measured() -> None:
     sample = measure_networks(SPACE, 500)
-    features = NetworkFeatures.of_sample(SPACE.genes, sample)
+    features = NetworkFeatures.of_sample(SPACE.genes, sample, 0.2)
     assert features is not None
     rows = features(sample.codes)
     flops = sample.structure[:, 0]

@@ -61,9 +61,6 @@ def killed_and_resumed(folder: Path, asked: Sequence[str | Path], n_kills: int, 
             process.communicate()
         else:
             assert process.returncode == 0, errors
-        if folder.exists():
-            left = {name.partition("/")[0] for name in files(folder) if "evaluations" not in name}
-            assert left <= {"ledger.jsonl", "run.lock", "summary.json"} | {n for n in left if n.startswith(".")}
 
 
 def finished(folder: Path, asked: Sequence[str | Path]) -> float:

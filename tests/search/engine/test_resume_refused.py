@@ -110,7 +110,6 @@ def test_a_damaged_line_in_the_middle_is_refused_with_its_place(cut, line, damag
         {"arch": "kernel=5 width=64 depth=4"},
         {"arch": "no architecture"},
         {"phase": "confirm"},
-        {"number": 9},
         {"label_seed": 3},
         {"proposed_by": "evolution"},
     ],
@@ -144,13 +143,26 @@ def test_what_the_ledger_says_is_not_said_again(cut):
         "settings": SearchSettings(n_init=4),
     }.items():
         message = refusal(cut, **OWN, **{name: value})
-        assert message.startswith(f"{name} of the run is "), message
-        assert "leave it out, or start a new run" in message
+        assert message.startswith(("the run was started with", "the run was started without")), message
+        assert f"leave {name} out, or start a new run" in message
 
 
 def test_objects_are_given_again(cut):
-    assert "started in Python with space=" in refusal(cut)
-    assert "started in Python with evaluate=accuracy, which no file can hold" in refusal(cut, space=SPACE)
+    objects = "started in Python with space=CategoricalSpace and evaluate=accuracy, which no file can hold"
+    assert objects in refusal(cut)
+    assert objects in refusal(cut, space=SPACE)
+    assert "resume it there: run(resume=…, space=…, evaluate=…)" in refusal(cut, evaluate=accuracy)
+
+
+def test_an_engine_takes_no_other_arguments_than_the_runs(tmp_path):
+    with Engine(SPACE, budget=6, seed=0, run_dir=tmp_path / "run") as engine:
+        arch = engine.ask()[0]
+        engine.tell(arch, accuracy(arch))
+    with pytest.raises(InputError, match=r"the run was started with budget=6.*leave budget out"):
+        Engine(SPACE, resume=tmp_path / "run", budget=9)
+    with Engine(SPACE, resume=tmp_path / "run", budget=6, seed=0) as engine:
+        assert len(engine.queries) == 1
+    assert "if an Engine wrote it, Engine(space, resume=…)" in refusal(tmp_path / "run")
 
 
 def test_another_space_and_another_training(cut):
@@ -158,6 +170,13 @@ def test_another_space_and_another_training(cut):
     assert "cannot resume" in refusal(cut, space=other, evaluate=accuracy)
     renamed = CategoricalSpace("yours", {"kernel": [3, 5], "width": [16, 32, 64], "depth": [1, 2, 3, 4]})
     assert "space was 'mine' when the run began, and is 'yours' now" in refusal(cut, space=renamed, evaluate=accuracy)
+
+
+def test_of_many_fields_the_one_that_differs_is_named(cut):
+    header = json.loads((cut / "ledger.jsonl").read_text().splitlines()[0])
+    header["config"]["settings"]["beta"] = 1.75
+    rewrite(cut, 1, config=header["config"])
+    assert "settings.beta was 1.75 when the run began, and is 2.0 now" in refusal(cut, **OWN)
 
 
 def test_another_table(tmp_path, bench, fake_bench):
@@ -181,7 +200,25 @@ def test_a_changed_problem_file(tmp_path):
     assert result["queries"] == 5
     problem.unlink()
     (folder / "summary.json").unlink()
-    assert f"no problem file at {problem}" in refusal(folder)
+    message = refusal(folder)
+    assert (
+        f"there is no problem file of the run at {problem}; if it has moved, give its place with --problem" in message
+    )
+
+
+def test_a_problem_file_that_has_moved_is_the_same_problem(tmp_path):
+    problem, moved, another = (tmp_path / name for name in ("problem.py", "moved.py", "another.py"))
+    problem.write_text(PROBLEM)
+    whole = tmp_path / "whole"
+    run(problem=problem, budget=6, seed=0, run_dir=whole, plots=False)
+    lines = (whole / "ledger.jsonl").read_bytes().splitlines(keepends=True)
+    cut = cut_off(whole, len(b"".join(lines[:4])), tmp_path / "cut")
+    problem.rename(moved)
+    another.write_text(PROBLEM.replace("50.0", "51.0"))
+    assert f"the problem file {another} has changed since the run began" in refusal(cut, problem=another)
+    for _ in range(2):  # the second time, it is finished
+        assert run(resume=cut, problem=moved, plots=False)["queries"] == 6
+    assert comparable(cut) == comparable(whole)
 
 
 def test_known_results_that_have_changed(tmp_path):

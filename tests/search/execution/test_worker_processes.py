@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +113,69 @@ def test_an_error_in_the_loop_stops_the_processes_in_the_midst_of_their_work(tmp
 def test_the_benchmark_may_be_an_object():
     benchmark = CallableBenchmark(SPACE, trainings.uneven)
     assert run(benchmark=benchmark, budget=6, seed=0, workers=2, write=False)["queries"] == 6
+
+
+# --- scripts --------------------------------------------------------------------------------------------------------
+
+SCRIPT = """
+import sys, time
+from nassurrogate.search import run
+from nassurrogate.spaces import CategoricalSpace
+
+space = CategoricalSpace("mine", {"kernel": [3, 5], "width": [16, 32, 64], "depth": [1, 2, 3, 4]})
+
+def evaluate(arch):
+    if arch.choices["depth"] > 2:
+        print("endless", flush=True)
+        time.sleep(3600)
+    return 90.0 + arch.choices["width"] / 64
+
+"""
+CALL = "run(space=space, evaluate=evaluate, budget=24, seed=0, workers=2, unordered=True, run_dir=sys.argv[1])\n"
+GUARDED = f'if __name__ == "__main__":\n    {CALL}'
+
+
+def script(folder: Path, text: str, *arguments: str) -> subprocess.Popen[str]:
+    (folder / "script.py").write_text(SCRIPT + text)
+    return subprocess.Popen(
+        [sys.executable, folder / "script.py", folder / "run", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def in_the_midst(folder: Path) -> subprocess.Popen[str]:
+    """A script whose two workers are busy for hours."""
+    process = script(folder, GUARDED)
+    assert process.stdout is not None
+    for _ in range(2):
+        assert process.stdout.readline() == "endless\n"
+    return process
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_ctrl_c_ends_all_processes_and_shows_no_traceback_of_a_worker(tmp_path):
+    process = in_the_midst(tmp_path)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    # The workers have the same stdout, which ends with the last process that could write to it.
+    out, err = process.communicate(timeout=60)
+    assert out == ""
+    assert err.count("Traceback") <= 2, "that of the script, and of the interruption behind it"
+    assert "worker_processes.py" not in err
+    assert err.splitlines()[-1].partition(":")[0].endswith(("SearchInterrupted", "KeyboardInterrupt"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_no_worker_outlives_a_script_that_is_killed(tmp_path):
+    process = in_the_midst(tmp_path)
+    process.kill()
+    assert process.communicate(timeout=60) == ("", "")
+
+
+def test_a_script_without_a_guard_is_told_about_it(tmp_path):
+    process = script(tmp_path, CALL)
+    out, err = process.communicate(timeout=60)
+    assert (out, process.returncode) == ("", 1)
+    assert err.splitlines()[-1].endswith(
+        'a script that uses several workers needs `if __name__ == "__main__":` around what it runs'
+    )
+    assert not (tmp_path / "run").exists()

@@ -104,7 +104,12 @@ def test_faults_of_some_networks_are_noted() -> None:
 def test_sound_networks_have_no_notes() -> None:
     for space in (declared.BUILT, declared.LISTED_BUILT, declared.PLAIN, get_space("macro"), get_space("nb201")):
         assert space.network_notes(np.random.default_rng(0)) == []
-    assert notes(lambda arch: nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.BatchNorm1d(4)).train()) == []
+
+    def training(arch: Architecture) -> nn.Module:
+        width = arch.choices["width"]
+        return nn.Sequential(nn.Flatten(), nn.Linear(192, width), nn.BatchNorm1d(width)).train()
+
+    assert notes(training) == []
 
 
 def test_a_shape_that_is_missing_is_noted() -> None:

@@ -8,7 +8,7 @@ import pytest
 from nassurrogate.benchmarks import LABEL, TEST, Column, TabularBenchmark
 from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric, known_metric
-from nassurrogate.search import SearchSettings, read_ledger, searcher_names
+from nassurrogate.search import SearchSettings, read_ledger, run, searcher_names
 from nassurrogate.search.record.report import anytime, describe_result
 from tests.search.conftest import SPACE, Untabled, watched
 
@@ -164,6 +164,21 @@ def test_a_direction_that_contradicts_the_table_is_refused():
 def test_an_unknown_objective_names_the_nearest(bench):
     with pytest.raises(InputError, match=r"unknown objective 'latency' of nb201/cifar10.*did you mean 'latency_ms'"):
         watched(benchmark=bench, objective="latency", budget=3)
+
+
+def test_a_metric_that_a_problem_file_does_not_declare_says_how(tmp_path):
+    source = (
+        "from nassurrogate.spaces import CategoricalSpace\n"
+        "space = CategoricalSpace('mine', {'width': [16, 32, 64]})\n"
+        "def evaluate(arch):\n    return {'val_accuracy_pct': 90.0, 'val_loss': 1 / arch.choices['width']}\n"
+    )
+    problem = tmp_path / "problem.py"
+    problem.write_text(source)
+    wanted = {"problem": problem, "objective": "val_loss", "budget": 3, "seed": 0, "write": False}
+    with pytest.raises(InputError, match=r"unknown objective 'val_loss'.*add metrics = \['val_loss'\] to the problem"):
+        run(**wanted)
+    problem.write_text(source + "metrics = ['val_loss']\n")
+    assert run(**wanted)["best"]["choices"]["width"] == 64
 
 
 @pytest.mark.parametrize("junk", [3, "", object(), [LABEL], b"x"])
