@@ -171,6 +171,8 @@ class Engine:
         """
         parsed = self._session.request.benchmark.space.parse(arch)
         asked = self._pending(parsed)
+        if failed is not None and not failed.strip():
+            failed = "no reason was given"
         if failed is not None and values is not None:
             raise InputError(f"the evaluation of {parsed} either failed or has values, got both")
         if failed is not None:

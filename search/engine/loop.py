@@ -27,6 +27,7 @@ from nassurrogate.search.settings.request import SearchRequest, checked_request
 from nassurrogate.search.settings.schedule import SearchSettings
 from nassurrogate.spaces import SpaceLike
 from nassurrogate.surrogate import Surrogate
+from nassurrogate.tables import TableOptions
 
 _OF_THIS_PROCESS = (
     "listener",
@@ -69,6 +70,7 @@ def run(
     allow_equivalent: bool = False,
     problem: str | Path | Problem | None = None,
     known: str | Path | None = None,
+    known_options: TableOptions | None = None,
     workers: int | None = None,
     unordered: bool = False,
     executor: Executor | None = None,
@@ -121,6 +123,7 @@ def run(
             `evaluate`. It is your own code and is run as such, its evaluations in processes of their own.
         known: a table of earlier results of the objective. They are learned from the first query on, at no budget, and
             are not queried again.
+        known_options: how that table is read: its columns, units, marks of missing values.
         workers: number of evaluations that run at once, in processes of this machine unless an executor is given. At
             most twice as many are pending, and their answers are used in the order of the queries, so that the run can
             be repeated and resumed. None: 1.

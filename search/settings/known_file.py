@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def surrogate_of_file(
     predictor: PredictorLike | None,
     changes: Mapping[str, Any] | None,
     device: str,
+    options: TableOptions | None = None,
 ) -> Surrogate:
     """A surrogate that has learned the objective's column of a table: what a search starts from.
 
@@ -35,17 +37,19 @@ def surrogate_of_file(
         predictor: what learns; None: the default of a search.
         changes: hyper-parameters that replace the preset's.
         device: of the predictor.
+        options: how the table is read.
 
     Raises `InputError` for a table that cannot be read, and for too few labels.
     """
     space, path = benchmark.space, as_path(file, "known")
     names = tables_of(space.name).known_names() if has_tables(space.name) else None
     dataset = None if names is None else benchmark.dataset
-    table = read_table(space, path, TableOptions(dataset=dataset), known=names)
+    table = read_table(space, path, replace(options or TableOptions(), dataset=dataset), known=names)
     targets = chosen_column(table, objective.name, dataset).mean
     there = np.flatnonzero(np.isfinite(targets)).tolist()
     if len(set(targets[there].tolist())) < 2:
-        raise InputError(f"{path} has {len(there)} results of {objective.name}; at least two different ones are needed")
+        results = "1 result" if len(there) == 1 else f"{len(there)} results"
+        raise InputError(f"{path} has {results} of {objective.name}; at least two different ones are needed")
     saved = Surrogate(
         space,
         predictor=default_predictor(space, objective, search=True) if predictor is None else predictor,

@@ -13,7 +13,11 @@ from nassurrogate.errors import InputError, brief
 
 
 def problem_of(
-    problem: str | Path | Problem, benchmark: Benchmark | None, evaluate: Evaluate | None, limit_s: float | None
+    problem: str | Path | Problem,
+    benchmark: Benchmark | None,
+    evaluate: Evaluate | None,
+    table: str | None,
+    limit_s: float | None,
 ) -> Problem:
     """The ground truth of a problem file. Raises `InputError` if another ground truth is given too.
 
@@ -21,10 +25,12 @@ def problem_of(
         problem: the file, which is the user's own code and is run as such.
         benchmark: must be None.
         evaluate: must be None.
+        table: must be None.
         limit_s: seconds after which an evaluation is ended; None: no limit.
     """
-    if benchmark is not None or evaluate is not None:
-        raise InputError("the problem file is the ground truth; leave benchmark and evaluate out")
+    for name, value in (("benchmark", benchmark), ("evaluate", evaluate), ("table", table)):
+        if value is not None:
+            raise InputError(f"the problem file is the ground truth; leave {name} out")
     loaded = problem if isinstance(problem, Problem) else load_problem(problem)
     return loaded.with_options(time_limit_s=checked_seconds("evaluation_limit_s", limit_s))
 

@@ -12,6 +12,7 @@ from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, brief
 from nassurrogate.metric import Metric
 from nassurrogate.search.settings.schedule import SearchSettings
+from nassurrogate.tables import TableOptions
 
 _OBJECT = "object"
 """Key of the JSON object that stands for something that a file cannot hold, such as a function."""
@@ -38,6 +39,8 @@ def _as_json(value: Any) -> Any:
         return {"metric": value.as_dict()}
     if isinstance(value, SearchSettings):
         return {"settings": asdict(value)}
+    if isinstance(value, TableOptions):
+        return {"table": asdict(value)}
     if isinstance(value, Constraint):
         return str(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -112,4 +115,9 @@ def _from_json(value: Any) -> Any:
             return SearchSettings(**value["settings"])
         except TypeError as error:
             raise InputError(f"the settings of the recorded run cannot be read ({error})") from error
+    if isinstance(value, Mapping) and value.keys() == {"table"}:
+        try:
+            return TableOptions(**value["table"])
+        except TypeError as error:
+            raise InputError(f"how the known results are read is damaged in the ledger ({error})") from error
     return value

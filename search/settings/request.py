@@ -39,6 +39,7 @@ from nassurrogate.search.settings.schedule import SearchSettings
 from nassurrogate.seed import given_or_drawn_seed
 from nassurrogate.spaces import SpaceLike
 from nassurrogate.surrogate import Surrogate
+from nassurrogate.tables import TableOptions
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ def checked_request(
     allow_equivalent: bool,
     problem: str | Path | Problem | None = None,
     known: str | Path | None = None,
+    known_options: TableOptions | None = None,
     workers: int | None = None,
     unordered: bool = False,
     executor: Executor | None = None,
@@ -160,7 +162,7 @@ def checked_request(
     """
     settings = checked_settings(settings)
     if problem is not None:
-        benchmark = problem_of(problem, benchmark, evaluate, evaluation_limit_s)
+        benchmark = problem_of(problem, benchmark, evaluate, table, evaluation_limit_s)
     elif evaluation_limit_s is not None:
         raise InputError("evaluation_limit_s needs a problem file, whose evaluations run in processes of their own")
     truth = ground_truth(space, dataset, table, benchmark, evaluate, objective)
@@ -183,7 +185,9 @@ def checked_request(
     if known is not None:
         if surrogate is not None:
             raise InputError("known and surrogate are both what the search starts from; leave one of the two out")
-        surrogate = surrogate_of_file(known, truth, goal, predictor, predictor_config, device)
+        surrogate = surrogate_of_file(known, truth, goal, predictor, predictor_config, device, known_options)
+    elif known_options is not None:
+        raise InputError("known_options say how the table of known results is read, but known is not given")
     saved = loaded_surrogate(surrogate, truth, goal, device)
     unfitted = unfitted_surrogate(predictor, predictor_config, saved, truth, goal, device)
     return SearchRequest(

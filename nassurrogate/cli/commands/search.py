@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nassurrogate.cli.console import Console, Progress, aligned
@@ -20,10 +21,12 @@ from nassurrogate.cli.options import (
     assignments,
     whole_number,
 )
+from nassurrogate.cli.table_options import add_table_options, refuse_table_options, table_options
 from nassurrogate.errors import InputError, unknown_choice
 
 if TYPE_CHECKING:
     from nassurrogate.search import Event
+    from nassurrogate.tables import TableOptions
 
 LABEL_KINDS = ("mean", "single")
 
@@ -119,6 +122,7 @@ def add_to(commands: Subparsers) -> None:
         "--seed", type=whole_number, metavar="N", help="random seed (default: chosen at random and printed)"
     )
     _add_running(parser)
+    add_table_options(parser)
     parser.add_argument("--run-dir", metavar="DIR", help="run folder (default: runs/<space>-<dataset>-<seed>-<time>)")
     parser.add_argument("--no-plots", action="store_true", help="do not write plots to the run folder")
     parser.add_argument("--device", default="auto", help="device of the predictor: auto (default), cpu, cuda, ...")
@@ -234,6 +238,7 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
         "dataset": args.dataset,
         "problem": args.problem,
         "known": args.known,
+        "known_options": _known_options(args),
         "evaluation_limit_s": args.evaluation_limit_s,
         "objective": None if args.objective is None else as_metric(args.objective, args.direction),
         "fidelity": args.fidelity,
@@ -252,6 +257,17 @@ def _asked(args: argparse.Namespace) -> dict[str, Any]:
         "workers": args.workers,
         "unordered": args.unordered,
     }
+
+
+def _known_options(args: argparse.Namespace) -> TableOptions | None:
+    """How the table of `--known` is read; None as it is by default."""
+    from nassurrogate.tables import TableOptions
+
+    if args.known is None:
+        refuse_table_options(args, "--known FILE")
+        return None
+    options = replace(table_options(args), dataset=None)
+    return None if options == TableOptions() else options
 
 
 def settings_help() -> str:

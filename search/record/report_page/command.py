@@ -52,6 +52,9 @@ def repeating_command(run: RecordedRun) -> str:
     parts = [["nassurrogate", "search"]]
     for name, option in _OPTIONS.items():
         parts += [_option(option, value) for value in _values(name, arguments.get(name))]
+    for name, value in _table_options(arguments.get("known_options")).items():
+        option = f"--{name.replace('_', '-')}"
+        parts += [_option(option, text) for text in _values(name, value)]
     if arguments.get("objective") is not None and known_metric(run.objective.name).direction is None:
         parts.append(["--larger-is-better" if run.objective.larger_is_better else "--smaller-is-better"])
     return _in_lines([shlex.join(part) for part in parts])
@@ -106,7 +109,7 @@ def _values(name: str, value: Any) -> list[str | None]:
         return [None]
     if name == "settings":
         return [_assignment(key, each) for key, each in _settings_in(value).items()]
-    if name == "predictor_config" and isinstance(value, Mapping):
+    if name in ("predictor_config", "rename") and isinstance(value, Mapping):
         return [_assignment(key, each) for key, each in value.items()]
     if name == "objective":
         return [str(_fields_of_metric(value).get("name", value))]
@@ -133,6 +136,12 @@ def _settings_in(value: Any) -> dict[str, Any]:
     return {name: each for name, each in settings.items() if each is not None}
 
 
+def _table_options(value: Any) -> dict[str, Any]:
+    """How the table of known results is read, by the names of `TableOptions`; those that were given."""
+    options = value.get("table") if isinstance(value, Mapping) else None
+    return {name: each for name, each in options.items() if each} if isinstance(options, Mapping) else {}
+
+
 def _fields_of_metric(value: Any) -> Mapping[str, Any]:
     fields = value.get("metric") if isinstance(value, Mapping) else None
     return fields if isinstance(fields, Mapping) else {}
@@ -141,7 +150,7 @@ def _fields_of_metric(value: Any) -> Mapping[str, Any]:
 def _python(arguments: Mapping[str, Any]) -> str:
     """A call of `run`; objects are variables of the names of their arguments, with what they were as a comment."""
     lines = []
-    for name in (*_OPTIONS, "evaluate", "benchmark"):
+    for name in (*_OPTIONS, "known_options", "evaluate", "benchmark"):
         value = arguments.get(name)
         if value is None or value is False or value == [] or value == _DEFAULTS.get(name):
             continue
@@ -150,6 +159,9 @@ def _python(arguments: Mapping[str, Any]) -> str:
         elif name == "settings":
             changed = ", ".join(f"{key}={each!r}" for key, each in _settings_in(value).items())
             lines += [f"    settings=SearchSettings({changed}),"] if changed else []
+        elif name == "known_options":
+            given = ", ".join(f"{key}={each!r}" for key, each in _table_options(value).items())
+            lines.append(f"    known_options=TableOptions({given}),")
         elif fields := _fields_of_metric(value):
             lines.append(f"    {name}=Metric({fields.get('name')!r}, direction={fields.get('direction')!r}),")
         else:

@@ -249,7 +249,8 @@ def test_a_module_that_is_built_once_stays_as_it_is() -> None:
     (note,) = space.network_notes(np.random.default_rng(0))
     assert note.startswith("width does not change the network")
     assert np.isfinite(list({**space.costs([arch])}.values())).all()
-    assert space.network_key(arch) == space.network_key(space.parse("width=8")) is not None
+    digest, setting = str(space.network_key(arch)).split()
+    assert (space.network_key(space.parse("width=8")), setting) == (f"{digest} width=8", "width=4")
     assert space.build(arch) is module
     assert all(part.training for part in module.modules())
     assert all(torch.equal(module.state_dict()[name], value) for name, value in state.items())
