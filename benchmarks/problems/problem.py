@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +136,12 @@ class Problem(Benchmark):
         return self._truth.seeds(arch, metric)
 
 
+@lru_cache(maxsize=8)
 def _reopened(path: str, sha256: str, limits: Limits) -> Problem:
-    """A problem in another process, or on another machine. Raises `InputError` if it is not the same file there."""
+    """A problem in another process, or on another machine. Raises `InputError` if it is not the same file there.
+
+    Kept, as an executor sends it with every evaluation, and the file would run each time.
+    """
     if not Path(path).exists():
         raise InputError(f"no problem file at {path} on {platform.node()}: every machine that evaluates needs it there")
     return Problem(read_problem_file(path, sha256=sha256), limits)

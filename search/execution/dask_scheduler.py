@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
 from nassurrogate.errors import InputError, brief, one_line
@@ -59,14 +60,9 @@ def dask_executor(address: str) -> Iterator[Executor]:
 
     Raises `InputError` if no scheduler answers there, or Dask is not installed.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise InputError(
-            f'dask needs the package distributed ({one_line(error)}); run: pip install "nassurrogate[dask]"'
-        ) from error
-    _require_scheduler(address)
-    client = Client(address, timeout=_TIMEOUT_S, set_as_default=False)
+    dask = _dask()
+    _require_scheduler(dask, address)
+    client = dask.Client(address, timeout=_TIMEOUT_S, set_as_default=False)
     # It reports in several lines what the driver reports in one.
     log = logging.getLogger("distributed.client")
     level = log.level
@@ -82,11 +78,21 @@ def dask_executor(address: str) -> Iterator[Executor]:
         log.setLevel(level)
 
 
-def _require_scheduler(address: str) -> None:
+def _dask() -> Any:
+    """The package. Raises `InputError` if it is not installed."""
+    try:
+        return import_module("distributed")
+    except ImportError as error:
+        raise InputError(
+            f'dask needs the package distributed ({one_line(error)}); run: pip install "nassurrogate[dask]"'
+        ) from error
+
+
+def _require_scheduler(dask: Any, address: str) -> None:
     """Raise `InputError` unless a scheduler answers. A client that does not find one leaves threads behind."""
     try:
         with ThreadPoolExecutor(1) as thread:  # this one may have an event loop, as in a notebook
-            found = thread.submit(asyncio.run, _identity(address)).result()
+            found = thread.submit(asyncio.run, _identity(dask, address)).result()
     except Exception as error:  # whatever another kind of server sends
         waited = isinstance(error, TimeoutError | OSError)
         why = f"within {_TIMEOUT_S:g} s" if waited else f"({one_line(error)})"
@@ -98,11 +104,9 @@ def _require_scheduler(address: str) -> None:
         _log.warning("the Dask scheduler at %s has no workers yet; evaluations wait for them", address)
 
 
-async def _identity(address: str) -> Any:
-    from distributed import Security, rpc
-
+async def _identity(dask: Any, address: str) -> Any:
     async def asked() -> Any:
-        async with rpc(address, connection_args=Security().get_connection_args("client")) as scheduler:
+        async with dask.rpc(address, connection_args=dask.Security().get_connection_args("client")) as scheduler:
             return await scheduler.identity()
 
     return await asyncio.wait_for(asked(), _TIMEOUT_S)
