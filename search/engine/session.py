@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from nassurrogate.search.execution.steps import Steps
 from nassurrogate.search.queries.evaluator import Evaluator
 from nassurrogate.search.queries.events import Event, Listener
 from nassurrogate.search.record.ledger import LedgerWriter, Query
-from nassurrogate.search.record.run_folder import EVALUATIONS
+from nassurrogate.search.record.run_folder import EVALUATIONS, FINISHED, FITS
 from nassurrogate.search.searchers.base import Searcher
 from nassurrogate.search.settings.request import SearchRequest
 from nassurrogate.search.strategy.budgeted_search import BudgetedSearch
@@ -96,6 +97,8 @@ class SearchSession:
         if isinstance(truth, Problem) and folder is not None:
             truth = truth.with_options(time_limit_s=request.evaluation_limit_s, log_dir=folder.absolute() / EVALUATIONS)
         self.ground_truth = truth
+        if folder is not None and self._surrogate is not None:
+            self._surrogate.keep_fits(folder / FITS)
         self.evaluator = Evaluator(
             request.benchmark,
             self._feasible,
@@ -134,6 +137,8 @@ class SearchSession:
         folder = self.folder
         if folder is not None:
             keep_summary(folder, result, self.evaluator)
+            if self.search.stop_reason in FINISHED:
+                shutil.rmtree(folder / FITS, ignore_errors=True)
         try:
             self.evaluator.emit(Event("result", len(self.evaluator.queries), self.request.budget, result=result))
         finally:  # a listener that raises loses nothing that is on disk

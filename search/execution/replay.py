@@ -48,14 +48,9 @@ def replay(
         while not evaluator.unordered and len(evaluator.pending) < window and steps.next() is not None:
             pass
         asked = evaluator.pending.get(record.number if record.asked is None else record.asked)
-        same = asked is not None and (
-            record.number == len(evaluator.queries) + 1
-            and asked.proposal.phase == record.phase
-            and asked.proposal.proposed_by == record.proposed_by
-            and asked.seed == record.label_seed
-        )
-        _require(asked, record.arch, same, place)
+        _require(asked, record.arch, record.number == len(evaluator.queries) + 1, place)
         assert asked is not None
+        _require_alike(asked, record, place)
         evaluator.retell(asked, record)
     evaluator.is_replaying = False
 
@@ -66,8 +61,21 @@ def _require(asked: Asked | None, arch: str | None, same: bool, place: str) -> N
         return
     recorded = "no query" if arch is None else brief(arch)
     now = "nothing" if asked is None else brief(asked.proposal.arch.string)
-    raise InputError(
-        f"cannot resume: {place} has {recorded}, but the same search now proposes {now}; another version of this "
-        "package or of a library may have run before; --accept-changes (accept_changes=True) continues from the "
-        "labels alone"
+    raise _differs(place, recorded, now)
+
+
+def _require_alike(asked: Asked, record: Query, place: str) -> None:
+    """Raise `InputError` unless the recorded architecture is asked for in the same way."""
+    proposal = asked.proposal
+    now = {"phase": proposal.phase, "proposed_by": proposal.proposed_by, "label_seed": asked.seed}
+    for name, value in now.items():
+        if getattr(record, name) != value:
+            raise _differs(place, f"{name} {getattr(record, name)}", f"{proposal.arch} with {name} {value}")
+
+
+def _differs(place: str, recorded: str, now: str) -> InputError:
+    return InputError(
+        f"cannot resume: {place} has {recorded}, but the same search now proposes {now}; what trains, this "
+        "package or a library may be another version; --accept-changes (accept_changes=True) continues from the labels "
+        "alone"
     )

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 LEDGER, SUMMARY, LOCK, PLOTS = "ledger.jsonl", "summary.json", "run.lock", "plots"
 EVALUATIONS = "evaluations"
 """Folder of what evaluations of a problem file print."""
+FITS = "fits"
+"""Folder of what a slow predictor has learned, until the run is finished."""
+FINISHED = ("budget", "exhausted")
+"""Why a run stops that is finished; another one can be resumed."""
 
 
 def default_folders(space: str, dataset: str, seed: int) -> Iterator[Path]:
@@ -100,7 +104,7 @@ def finished_summary(path: Path, n_queries: int) -> dict[str, Any] | None:
     """The summary of a run that spent its budget or found nothing more to evaluate; None for any other run."""
     try:
         summary = json.loads((path / SUMMARY).read_bytes())
-        done = summary["stop_reason"] in ("budget", "exhausted") and summary["queries"] == n_queries
+        done = summary["stop_reason"] in FINISHED and summary["queries"] == n_queries
     except (OSError, ValueError, KeyError, TypeError):  # it is written again once the run is finished
         return None
     return summary if done else None

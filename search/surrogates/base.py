@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -57,6 +58,9 @@ class SearchSurrogate(ABC):
         """Predictions made, counting every architecture each time."""
         self.failure: str | None = None
         """Why the last fit failed, if the search continues with another surrogate; None otherwise."""
+
+    def keep_fits(self, folder: Path) -> None:  # noqa: B027 - the oracle has none
+        """Keep slow fits in a folder, and take those that are there in place of fits to the same labels."""
 
     def unit_doubt(self, labels: Sequence[float]) -> str | None:
         """A note if the labels learned before this run may be in another unit than these."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -53,6 +54,9 @@ class BlendedSurrogate(SearchSurrogate):
         self._pool = Posterior(np.empty(0), np.empty(0))
         self._members: list[Architecture] = []
         self._reference = list(reference)
+
+    def keep_fits(self, folder: Path) -> None:
+        self._learning.keep_fits(folder)
 
     def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         try:

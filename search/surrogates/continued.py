@@ -36,8 +36,7 @@ class ContinuedSurrogate(LearningSurrogate):
             raise ValueError("the saved surrogate has not kept its labels")
         archs, labels = saved.labels
         self._earlier_archs, self._earlier_labels = archs, labels.tolist()
-        self._learner, self._saved = self._surrogate, saved
-        self._surrogate = saved
+        self._surrogate = self._saved = saved
         self._known = list(known)
         self._members: list[Architecture] = []
         self._is_compared = False

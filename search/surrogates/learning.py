@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from nassurrogate.architecture import Architecture
+from nassurrogate.predictors.base import Predictor
 from nassurrogate.search.surrogates.base import (
     CannotLearn,
     FitProgress,
@@ -15,6 +17,7 @@ from nassurrogate.search.surrogates.base import (
     checked_posterior,
     raises_cannot_learn,
 )
+from nassurrogate.search.surrogates.stored_fits import StoredFits
 from nassurrogate.surrogate import Surrogate
 
 
@@ -29,21 +32,31 @@ class LearningSurrogate(SearchSurrogate):
 
     def __init__(self, unfitted: Surrogate, rng: np.random.Generator, *, is_part: bool = False) -> None:
         super().__init__()
-        self._surrogate = unfitted.fresh(seed=int(rng.integers(2**31)))
+        self._surrogate = self._learner = unfitted.fresh(seed=int(rng.integers(2**31)))
         if is_part:
             self._surrogate._logged.add("few")  # every note is logged once, and this one counts as logged
         self._sign = 1 if self._surrogate.higher_is_better else -1
         self._pool = self._surrogate.predictor.candidate_posterior()
         self._unreadable: CannotLearn | None = None
+        self._stored: StoredFits | None = None
         self.initial_labels = self._surrogate.predictor.initial_labels
         self.refits_at_once = self._surrogate.predictor.refits_at_once
+
+    def keep_fits(self, folder: Path) -> None:
+        keeps_more = type(self._learner.predictor).left_out is not Predictor.left_out  # than a state must restore
+        if not self.refits_at_once and not keeps_more:
+            self._stored = StoredFits(folder, self._learner)
 
     def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         if len(set(labels)) < 2:
             too_few = "all labels are equal" if len(labels) > 1 else "there is only one label so far"
             raise CannotLearn(f"{too_few}; two different ones are needed" if labels else "no label yet")
+        if self._stored is not None and self._stored.restore(archs, labels):
+            return
         with raises_cannot_learn("fit"):
             self._surrogate.fit(list(archs), list(labels), progress=progress)
+            if self._stored is not None:
+                self._stored.keep(archs, labels)
 
     def add(self, archs: Sequence[Architecture]) -> None:
         try:

@@ -84,3 +84,19 @@ def test_figures_of_declared_spaces(script: Script) -> None:
     assert f"{rise} {mean['built-in']:.3f}" in in_one_line(OWN_SPACE)
     longest = max(line["fit_s"] for line in lines if line["space"] == "networks")
     assert f", 15,625 architectures | 500 | 1,500 | {longest:.0f} s |" in OWN_NETWORK
+
+
+def test_several_workers(script: Script) -> None:
+    executors, lines, text = script("measure_executors"), stored("executors"), in_one_line(OWN_NETWORK)
+    tasks = list(executors["tasks"]())
+    assert len(lines) == len(tasks)
+    assert all(any(task.items() <= line.items() for line in lines) for task in tasks)
+    assert executors["table"](lines) in OWN_NETWORK
+    budget = executors["BUDGET"]
+    average = sum(line["training_s"] for line in lines) / sum(line["queries"] for line in lines)
+    assert f"divided by {executors['FASTER']:,}, {average:.1f} s on average" in text
+    assert f"searches with {budget} queries on a Dask cluster" in text
+    assert f"Medians of {executors['REPEATS']} runs" in text
+    killed = sum(line["killed"] == 2 for line in lines)
+    assert f"In {killed} more runs, two of the four workers were killed: each ended with {budget} evaluations" in text
+    assert {(line["queries"], line["different"], line["failed"]) for line in lines} == {(budget, budget, 0)}

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,7 +114,7 @@ def other_scheduler() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     scheduler.stderr.close()
 
 
-@pytest.mark.parametrize("is_given", [True, False])
+@pytest.mark.parametrize("is_given", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_scheduler_that_is_lost_ends_the_run_in_one_line(tmp_path, monkeypatch, other_scheduler, is_given):
     monkeypatch.setattr("nassurrogate.search.execution.dask_scheduler._TIMEOUT_S", 1.0)
     address, process = other_scheduler
@@ -153,3 +154,33 @@ def test_workers_that_are_killed_lose_and_double_nothing(tmp_path):
     assert {query.status for query in queries} == {"ok"}
     expected = searched(tmp_path / "expected", **options)
     assert comparable(folder)[1:] == comparable(expected)[1:]
+
+
+PROBLEM = """
+import time
+from nassurrogate.spaces import CategoricalSpace
+
+space = CategoricalSpace("quick", {"kernel": [3, 5, 7], "width": [16, 32, 64], "depth": [1, 2, 3, 4]})
+
+def evaluate(arch, seed=0):
+    time.sleep(arch.choices["depth"] * arch.choices["kernel"] / 100)
+    return 90.0 + arch.choices["width"] / 64 - (arch.choices["depth"] - 2.5) ** 2
+"""
+
+
+@pytest.mark.slow
+def test_a_search_on_dask_that_is_killed_is_resumed(tmp_path, scheduler):
+    problem = tmp_path / "problem.py"
+    problem.write_text(PROBLEM)
+    ledger = tmp_path / "killed" / "ledger.jsonl"
+    program = [sys.executable, "-m", "nassurrogate", "search", "--no-plots", "--dask", scheduler]
+    asked = ["--problem", problem, "--budget", "24", "--workers", "2", "--seed", "3"]
+    with subprocess.Popen([*program, *asked, "--run-dir", ledger.parent], stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not (ledger.exists() and len(ledger.read_bytes().splitlines()) > 8):
+            time.sleep(0.01)
+        process.kill()
+    assert 8 <= len(read_ledger(ledger).queries) < 24
+    subprocess.run([*program, "--resume", ledger.parent], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*program[:-2], *asked, "--run-dir", tmp_path / "whole"], check=True, stdout=subprocess.DEVNULL)
+    assert comparable(ledger.parent) == comparable(tmp_path / "whole")

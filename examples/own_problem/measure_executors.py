@@ -1,7 +1,7 @@
 """Measure searches on a Dask cluster of this machine: speed-up by the number of workers, and what killed ones cost.
 
-    python examples/figures/measure_executors.py            # about eight minutes; continues where it stopped
-    python examples/figures/measure_executors.py --report   # from the stored lines
+    python examples/own_problem/measure_executors.py            # about eight minutes; continues where it stopped
+    python examples/own_problem/measure_executors.py --report   # from the stored lines
 
 Trainings are simulated: a worker sleeps for the table's training time divided by 10,000, some half a second, and
 returns the table's value. Four worker processes of one thread run; a search with N workers uses N of them at once. It
