@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The first example of a test builds whole spaces: how long it takes says nothing.
 settings.register_profile("nassurrogate", deadline=None)
 settings.load_profile("nassurrogate")
+
+# A job in the background of a script ignores Ctrl-C, and so would all processes that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DATA_VARIABLE = "NASSURROGATE_TEST_DATA"
 

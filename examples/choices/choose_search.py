@@ -109,7 +109,7 @@ def measure(variant: str, prior: str, task: str, budget: int, seed: int) -> dict
     from nassurrogate.benchmarks.evaluation.protocols import development_split
     from nassurrogate.predictors.proxy_process import prior as proxy_prior
     from nassurrogate.search import SearchSettings, run
-    from nassurrogate.search.engine import sequential
+    from nassurrogate.search.strategy import sequential
 
     table = benchmark()
     rng = np.random.default_rng([2027, seed])

@@ -12,6 +12,8 @@ from nassurrogate.search.surrogates.base import CannotLearn, FitProgress, Search
 
 FOLDS = 5
 _MOST_FITS = 500
+_MOST_NOISE = 2.0
+"""By how many standard deviations of its noise a label is corrected at most."""
 _MEDIAN_OF_NORMAL = 0.6745
 """Median size of a standard normal deviate."""
 
@@ -95,7 +97,8 @@ def choose(
       architecture is ranked by the mean of its label and its cross-validated prediction, weighted by their precision.
       The surrogate's residuals contain its own error and the noise of the labels: with noise σ and a typical residual r
       (the median, scaled to the standard deviation of a normal distribution, so that failed trainings do not count),
-      the variance of the surrogate's error is r² − σ², at least 0, and that of the mean of k trainings is σ² / k.
+      the variance of the surrogate's error is r² − σ², at least 0, and that of the mean of k trainings is σ² / k. No
+      label is corrected by more than 2 σ / √k.
 
     Only single labels are noisy: means among them stay as they are. The rule returned is that of the best label.
 
@@ -121,6 +124,8 @@ def choose(
     surrogate = max(miss**2 - noise, 0.0)
     total = surrogate + noise / _seeds_behind(queries) * single
     weight = np.divide(surrogate, total, out=np.ones_like(total), where=total > 0)
-    value = weight * labels + (1 - weight) * expected
+    # A label much farther from its prediction than its noise is a surprise to the surrogate, not a lucky training.
+    most = _MOST_NOISE * np.sqrt(noise / _seeds_behind(queries)) * single
+    value = labels + np.clip((1 - weight) * (expected - labels), -most, most)
     order = np.lexsort((-sign * value, ~confirmed))
     return first[order], "shrunk" if single[order[0]] else "measured"

@@ -55,6 +55,12 @@ def test_one_failed_training_does_not_make_the_surrogate_look_bad():
     assert (order[0], rule) == (1, "shrunk")
 
 
+def test_a_label_far_from_its_prediction_is_a_surprise_and_no_lucky_training():
+    labels, expected = [90.75, 88.75, 88.0, 87.0], [88.6, 88.8, 88.05, 87.0]
+    order, rule = choose(evaluated(labels, "single"), np.array(expected), label_noise_pct=0.2)
+    assert (order[0], rule) == (0, "shrunk")
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_shrinking_picks_truly_better_cells_on_average(seed):
     """300 runs in which label noise equals the surrogate's error: the theory of precision weights must show."""
