@@ -58,7 +58,7 @@ class Problem(Benchmark):
 
     Attributes:
         path: absolute path of the file.
-        constraints: of a search, if none are asked for.
+        constraints: of every search; those that it is given hold as well.
     """
 
     def __init__(self, file: ProblemFile, limits: Limits = _NO_LIMITS) -> None:

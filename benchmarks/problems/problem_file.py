@@ -40,7 +40,7 @@ class ProblemFile:
         sha256: of the file's bytes.
         truth: the space, and how it is evaluated.
         evaluate: the function; None: a command.
-        constraints: of a search, if none are asked for.
+        constraints: of every search; those that it is given hold as well.
     """
 
     path: Path

@@ -62,7 +62,7 @@ _GRAPH_FIELD = 7
 _MODEL = _Message(frozenset({6, 14, 20}), {_GRAPH_FIELD: _GRAPH, 25: _FUNCTION})
 """Without doc_string, metadata_props and training_info."""
 _MODEL_WIRE_TYPES = {1: _VARINT, 5: _VARINT} | dict.fromkeys((2, 3, 4, 6, 7, 8, 14, 20, 25, 26), _LENGTH)
-"""The fields of a model that are known, by which other files are told apart."""
+"""The known fields of a model; a file with any other one is no model."""
 
 
 def structure_of(data: memoryview) -> bytes:

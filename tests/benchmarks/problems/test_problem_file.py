@@ -13,6 +13,7 @@ import pytest
 from nassurrogate.benchmarks import Problem, load_problem
 from nassurrogate.errors import InputError
 from nassurrogate.metric import Metric
+from nassurrogate.search import run
 
 EVALUATE = "def evaluate(arch): return 90.0\n"
 
@@ -147,3 +148,17 @@ def test_a_changed_file_is_not_the_same_problem(write: Callable[..., Path]) -> N
 def test_options_are_checked(write: Callable[..., Path], options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
         load_problem(write(EVALUATE)).with_options(**options)
+
+
+def test_constraints_of_the_file_hold_beside_those_of_the_search(tmp_path: Path) -> None:
+    path = tmp_path / "problem.py"
+    path.write_text(
+        "from nassurrogate.spaces import CategoricalSpace\n"
+        "space = CategoricalSpace('mine', {'a': [1, 2, 3, 4]}, costs=lambda arch: {'params_m': arch.choices['a']})\n"
+        "constraints = ['params_m<=3']\n"
+        "def evaluate(arch):\n"
+        "    return 90.0 + arch.choices['a']\n"
+    )
+    result = run(problem=path, constraints="params_m>=2", budget=4, seed=0, predictor="none", write=False)
+    assert (result["constraints"], result["n_feasible"]) == (["params_m<=3", "params_m>=2"], 2)
+    assert result["best"]["choices"] == {"a": 3}

@@ -154,7 +154,7 @@ def _form(value: Any) -> Any:
 
 
 def _constant(node: fx.Node) -> Any:
-    """What tells a constant from others of its shape and type."""
+    """What distinguishes a constant from others of its shape and type."""
     tensor = node.meta.get("constant")
     if not isinstance(tensor, torch.Tensor):
         return None

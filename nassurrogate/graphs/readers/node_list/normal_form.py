@@ -1,4 +1,4 @@
-"""Brings the operators of a node list into the normal form that all readers give, and tells when they are in it."""
+"""Brings the operators of a node list into the normal form that all readers give, and checks whether they have it."""
 
 from __future__ import annotations
 
