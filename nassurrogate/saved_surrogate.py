@@ -98,6 +98,33 @@ def without_own_labels(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
     return {name: array for name, array in tensors.items() if not name.startswith(OWN_LABELS)}
 
 
+def saved_arguments(
+    header: Mapping[str, Any], place: str, predictor: type[Predictor] | None, space: Space | None
+) -> dict[str, Any]:
+    """The arguments with which the surrogate of a file is made again.
+
+    Args:
+        header: of the file.
+        place: its path.
+        predictor: the class of a predictor that is not registered.
+        space: a space that is not registered, or to which a predictor that crosses spaces moves.
+    """
+    if not isinstance(header["config"], dict):
+        raise InputError(f"the configuration must map names to values, got {brief(header['config'])}")
+    if not isinstance(header["preset"], str):
+        raise InputError(f"the preset must be a name, got {brief(header['preset'])}")
+    is_elsewhere = isinstance(space, Space) and space.name != header["space"]
+    moves = is_elsewhere and _saved_class(header["predictor"], predictor).crosses_spaces
+    return {
+        "space": space if moves else _saved_space(header["space"], header.get("space_fingerprint"), space),
+        "predictor": _saved_class(header["predictor"], predictor),
+        "preset": header["preset"],
+        "metric": _saved_metric(header, place),
+        "config": header["config"],
+        "seed": header["seed"],
+    }
+
+
 def saved_dataset(header: Mapping[str, Any]) -> str | None:
     """The data set named in a file, or None."""
     name = header.get("dataset")
@@ -150,7 +177,7 @@ def saved_statistics(header: Mapping[str, Any]) -> tuple[int, dict[str, float], 
     return n_labels, numbers, sha256
 
 
-def saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]:
+def _saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]:
     """The class of a saved predictor: the given one if it has that name, else the registered one of that name."""
     if given is not None:
         cls, _ = resolve_predictor(given)
@@ -163,7 +190,7 @@ def saved_class(name: object, given: type[Predictor] | None) -> type[Predictor]:
     return predictor_class(name)
 
 
-def saved_space(name: object, fingerprint: object, given: Space | None) -> Space:
+def _saved_space(name: object, fingerprint: object, given: Space | None) -> Space:
     """The space of a saved model: the given one if it is the same, else the registered one of that name."""
     found = _named_space(name, given)
     if fingerprint is not None and fingerprint != found.fingerprint():
@@ -184,7 +211,7 @@ def _named_space(name: object, given: Space | None) -> Space:
     return get_space(name)
 
 
-def saved_metric(header: Mapping[str, Any], place: str) -> Metric:
+def _saved_metric(header: Mapping[str, Any], place: str) -> Metric:
     """The metric of a file; in older files, without a direction, all but accuracies were better when smaller."""
     name = header["metric"]
     if "metric_info" in header:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
@@ -15,8 +14,15 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError, brief, one_line, require_name
 from nassurrogate.files.given_path import as_path
 from nassurrogate.metric import Metric, MetricLike, as_metric
-from nassurrogate.predictors import PredictorLike, default_predictor, make_predictor, resolve_predictor
-from nassurrogate.predictors.labels.numbers import target_numbers
+from nassurrogate.predictors import (
+    PredictorLike,
+    default_predictor,
+    make_predictor,
+    resolve_predictor,
+    who_scores_without_labels,
+)
+from nassurrogate.predictors.labels.numbers import checked_targets
+from nassurrogate.runtime.named_device import check_device
 from nassurrogate.runtime.optional_libraries import require_library
 from nassurrogate.saved_surrogate import (
     Labels,
@@ -24,11 +30,9 @@ from nassurrogate.saved_surrogate import (
     header_of,
     label_statistics,
     own_label_arrays,
-    saved_class,
+    saved_arguments,
     saved_dataset,
     saved_labels,
-    saved_metric,
-    saved_space,
     saved_statistics,
     warn_of_other_versions,
     without_own_labels,
@@ -42,8 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Surrogate", "hash_labels"]
 
 _log = logging.getLogger(__name__)
-_LARGEST_TARGET = 1e30
-"""Squares and sums of targets must be representable in the precision of the predictors."""
+_NO_LABELS = "this surrogate has no labels yet; call fit(archs, targets) first, or load a saved one"
 
 
 class Surrogate:
@@ -93,14 +96,12 @@ class Surrogate:
         self.about_metric: Metric = about
         """The metric; `metric` is its name."""
         self.metric: str = about.name
-        if not isinstance(device, str):
-            raise InputError(f"device must be a name such as 'auto', 'cpu' or 'cuda', got {brief(device)}")
         self.space: Space = get_space(space)
         cls, named = resolve_predictor(default_predictor(self.space, about) if predictor is None else predictor)
         if preset is not None and named is not None and preset != named:
             raise InputError(f"preset {brief(preset)} contradicts the predictor {brief(predictor)}; leave one out")
         preset = named if preset is None else preset
-        _check_device(device, cls)
+        check_device(device, cls.name, is_used=cls.uses_device)
         require_library(cls)
         self.predictor = make_predictor(
             cls, self.space, metric=about, preset=preset, config=config, seed=self.seed, device=device
@@ -120,6 +121,16 @@ class Surrogate:
         Also None if it was loaded from a file of an early release, which did not keep them.
         """
         return None if self._labels is None else (list(self._labels[0]), self._labels[1].copy())
+
+    @property
+    def scores_without_labels(self) -> bool:
+        """Whether `score` works before a fit."""
+        return self.predictor.prior_scores([]) is not None
+
+    @property
+    def score_unit(self) -> str | None:
+        """The unit of `score`: the metric's; None before a fit, as scores without labels only rank."""
+        return self.about_metric.unit if self.n_labels else None
 
     @property
     def is_of_other_space(self) -> bool:
@@ -206,9 +217,12 @@ class Surrogate:
         from nassurrogate.predictors.labels.notes import label_notes
 
         for about, note in label_notes(self.about_metric, self.label_stats, len(set(archs))).items():
-            if about not in self._logged:  # a search fits the same surrogate again and again
-                self._logged.add(about)
-                _log.warning("%s", note)
+            self._log_once(about, note)
+
+    def _log_once(self, about: str, note: str) -> None:
+        if about not in self._logged:  # a search fits the same surrogate again and again
+            self._logged.add(about)
+            _log.warning("%s", note)
 
     def _checked_labels(
         self, archs: Sequence[ArchLike], targets: Sequence[float] | np.ndarray
@@ -219,24 +233,7 @@ class Surrogate:
             parsed = list(cast("Sequence[Architecture]", archs))
         else:
             parsed = self._parsed(archs)
-        values = target_numbers(targets)
-        if values.shape != (len(parsed),):
-            raise InputError(
-                f"{len(parsed)} architectures need {len(parsed)} targets, got an array of shape {values.shape}"
-            )
-        if not parsed:
-            raise InputError("fit needs at least one labelled architecture, got none")
-        bad = np.flatnonzero(~(np.abs(values) <= _LARGEST_TARGET))
-        if bad.size:
-            raise InputError(
-                f"targets must be finite, at most {_LARGEST_TARGET:g} in size, got {values[bad[0]]:g} at position "
-                f"{bad[0]} ({bad.size} in total)"
-            )
-        if len(values) > 1 and np.all(values == values[0]):
-            raise InputError(
-                f"targets must differ, all {len(values)} are {values[0]:g}: nothing can be ranked from them"
-            )
-        return parsed, values
+        return parsed, checked_targets(targets, len(parsed))
 
     def predict(self, archs: ArchLike | Sequence[ArchLike]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and standard deviation in the metric's unit: two arrays of shape (B,); B = 1 for one architecture.
@@ -282,14 +279,36 @@ class Surrogate:
 
         It is the predicted mean in the metric's unit, negated for a metric that is better when smaller. `score(a)`
         equals `score([…, a, …])[i]`.
+
+        Before the first fit, predictors with scores of their own, such as sums of zero-cost proxies, rank by those
+        (`scores_without_labels`). They have no unit, which is logged once. Others raise `InputError`.
+
+        >>> surrogate = Surrogate("nb201", predictor="proxy-process")
+        >>> surrogate.score([0, 1462]).round(2), surrogate.score_unit
+        (array([-1.31,  1.37]), None)
+        >>> surrogate.fit([0, 1, 2], [85.5, 90.8, 72.1]).score_unit
+        'percent'
         """
-        mean, _ = self.predict(archs)
-        score = mean if self.higher_is_better else -mean
+        if self.n_labels:
+            mean, _ = self.predict(archs)
+            score = mean if self.higher_is_better else -mean
+        else:
+            score = self._score_without_labels(archs)
         return float(score[0]) if self.space.is_single(archs) else score
+
+    def _score_without_labels(self, archs: ArchLike | Sequence[ArchLike]) -> np.ndarray:
+        from nassurrogate.predictors.labels.notes import unlearned_note
+
+        score = self.predictor.prior_scores(self._parsed(archs)) if self.scores_without_labels else None
+        if score is None:
+            others = who_scores_without_labels(self.space, besides=self.predictor.name)
+            raise InputError(f"{_NO_LABELS}; {others}")
+        self._log_once("no labels", unlearned_note(self.about_metric, self.predictor.name))
+        return score
 
     def _require_fit(self) -> None:
         if not self.n_labels:
-            raise InputError("this surrogate has no labels yet; call fit(archs, targets) first, or load a saved one")
+            raise InputError(_NO_LABELS + ("; only score works without labels" if self.scores_without_labels else ""))
 
     # --- files ---------------------------------------------------------------------------------------------------
 
@@ -343,28 +362,14 @@ class Surrogate:
 
         tensors, header = read_model(as_path(path, "the model's path"))
         try:
-            if not isinstance(header["config"], dict):
-                raise InputError(f"the configuration must map names to values, got {brief(header['config'])}")
-            if not isinstance(header["preset"], str):
-                raise InputError(f"the preset must be a name, got {brief(header['preset'])}")
-            moved_to = space if isinstance(space, Space) and space.name != header["space"] else None
-            if moved_to and not saved_class(header["predictor"], predictor).crosses_spaces:
-                moved_to = None
-            surrogate = cls(
-                moved_to or saved_space(header["space"], header.get("space_fingerprint"), space),
-                predictor=saved_class(header["predictor"], predictor),
-                preset=header["preset"],
-                metric=saved_metric(header, str(path)),
-                config=header["config"],
-                seed=header["seed"],
-                device=device,
-            )
+            surrogate = cls(**saved_arguments(header, str(path), predictor, space), device=device)
             surrogate.dataset = saved_dataset(header)
             n_labels, surrogate.label_stats, surrogate.labels_sha256 = saved_statistics(header)
             if surrogate.predictor.learns_again(header["state"]):
                 warn_of_other_versions(header, tensors, str(path))
             surrogate.predictor.load_state(without_own_labels(tensors), header["state"])
-            surrogate._labels = None if moved_to else saved_labels(surrogate.space, tensors, header)
+            if surrogate.space.name == header["space"]:  # else its labels are of another
+                surrogate._labels = saved_labels(surrogate.space, tensors, header)
             surrogate.n_labels = n_labels
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
@@ -378,19 +383,3 @@ def _are_elsewhere(archs: Sequence[object], space: Space) -> bool:
     return all(isinstance(arch, Architecture) for arch in archs) and any(
         arch.space != space for arch in cast("Sequence[Architecture]", archs)
     )
-
-
-def _check_device(name: str, predictor: type[Predictor]) -> None:
-    """Raise `InputError` for a missing device; log if the predictor does not use it."""
-    if name in ("auto", "cpu"):  # always available
-        return
-    from nassurrogate.runtime.device import torch_device
-
-    if torch_device(name).type != "cpu" and not predictor.uses_device:
-        _log_no_effect(name, predictor.name)
-
-
-@lru_cache(maxsize=64)
-def _log_no_effect(device: str, predictor: str) -> None:
-    """Log once per process, as an evaluation makes hundreds of surrogates."""
-    _log.warning("device %r has no effect: predictor %r runs on the CPU", device, predictor)

@@ -197,7 +197,7 @@ def add_table(parser: Parser) -> None:
     )
 
 
-def add_direction(parser: Parser) -> None:
+def add_direction(parser: argparse._ActionsContainer) -> None:
     """`--larger-is-better` and `--smaller-is-better`, as `args.direction`: None, `"maximize"` or `"minimize"`."""
     either = parser.add_mutually_exclusive_group()
     for option, direction in (("--larger-is-better", "maximize"), ("--smaller-is-better", "minimize")):

@@ -30,6 +30,7 @@ __all__ = [
     "predictor_names",
     "resolve_predictor",
     "split_preset",
+    "who_scores_without_labels",
 ]
 
 PredictorLike: TypeAlias = str | type[Predictor]
@@ -87,6 +88,27 @@ def default_predictor(space: Space, metric: Metric, *, search: bool = False) -> 
     if metric.belongs_to == "architecture" and isinstance(space, NetworkSpace) and not space.genes:
         return OPEN_PREDICTOR if isinstance(space, CellSpace) else NETWORK_PREDICTOR
     return OPEN_PREDICTOR
+
+
+def who_scores_without_labels(space: Space, *, besides: str = "") -> str:
+    """Which built-in predictors score architectures of a space before any label, for a message.
+
+    Args:
+        space: the space.
+        besides: a predictor that cannot.
+
+    >>> from nassurrogate.spaces import get_space
+    >>> who_scores_without_labels(get_space("nb201"), besides="ridge")
+    'probe-former and proxy-process score nb201 without labels'
+    >>> who_scores_without_labels(get_space("macro"))
+    'no built-in predictor scores macro without labels'
+    """
+    from nassurrogate.proxies.table import has_probes
+
+    if not isinstance(space, CellSpace) or not has_probes(space):
+        return f"no built-in predictor scores {space.name} without labels"
+    others = [name for name in (DEFAULT_PREDICTOR, SEARCH_PREDICTOR) if name != besides]
+    return f"{' and '.join(others)} {'score' if len(others) > 1 else 'scores'} {space.name} without labels"
 
 
 def make_predictor(cls: type[Predictor], space: Space, *, metric: Metric, **options: Any) -> Predictor:

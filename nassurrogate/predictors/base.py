@@ -159,6 +159,14 @@ class Predictor(ABC, Generic[ConfigT]):
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """(B,) means and (B,) standard deviations, in the unit of the targets, for B architectures."""
 
+    def prior_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:
+        """(B,) scores before any label, without a unit; higher is better by the metric's direction.
+
+        None if it needs labels first, as most predictors do, whatever the architectures. They are independent of the
+        batch, of the seed and of any fit, and equal for cells that get equal predictions.
+        """
+        return None
+
     def posterior(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """(B,) means and (B,) standard deviations on the scale in which it learns, for an acquisition function.
 

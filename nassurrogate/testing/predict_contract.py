@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nassurrogate.architecture import Architecture
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import resolve_predictor
+from nassurrogate.predictors.base import Predictor
 from nassurrogate.spaces import EnumerableSpace, Space, SpaceLike, get_space, space_names
 from nassurrogate.testing.subject import OPEN, Subject, made_up_accuracies
 
@@ -87,6 +88,27 @@ class PredictContract(Subject):
         for first, second in zip(before, predictor.predict(archs), strict=True):
             assert (first == second).all()
 
+    def test_scores_before_any_label(self) -> None:
+        """Only if `prior_scores` returns any: a function of the architecture alone."""
+        predictor, archs = self.make(), self.drawn(70, 2)
+        scores, of_none = predictor.prior_scores(archs), predictor.prior_scores([])
+        if scores is None:
+            assert of_none is None, "it scores no architectures, but not these"
+            pytest.skip(f"{predictor.name} needs labels first")
+        assert of_none is not None, "it scores these architectures, but not none"
+        assert of_none.shape == (0,)
+        assert scores.shape == (len(archs),)
+        assert scores.dtype == np.float64
+        assert np.isfinite(scores).all()
+        together = scores.tolist()
+        assert together == [_prior_scores(predictor, [arch])[0] for arch in archs], "they depend on the batch"
+        assert together == _prior_scores(predictor, archs[::-1])[::-1], "they depend on the order of the batch"
+        for other, changed in ((self.make(seed=5), "the seed"), (self.fitted(), "a fit")):
+            assert together == _prior_scores(other, archs), f"{changed} changes them"
+        if predictor.reads_canonical_cells:
+            for equivalent in _equivalent_architectures(self.home):
+                assert len(set(_prior_scores(predictor, equivalent))) == 1, "they distinguish equivalent architectures"
+
     @pytest.mark.parametrize("any_space", [*space_names(), OPEN], ids=lambda space: getattr(space, "name", space))
     def test_it_runs_on_every_space(self, any_space: SpaceLike) -> None:
         """A predictor may refuse a space when it is made; then the test is skipped."""
@@ -107,6 +129,12 @@ class PredictContract(Subject):
         for before, after in zip(predictor.predict(archs), restored.predict(archs), strict=True):
             assert np.isfinite(before).all()
             assert (before == after).all()
+
+
+def _prior_scores(predictor: Predictor, archs: Sequence[Architecture]) -> list[float]:
+    found = predictor.prior_scores(archs)
+    assert found is not None, "it has scores before any label for some architectures only"
+    return [float(score) for score in found]
 
 
 def _equivalent_architectures(space: Space) -> Iterator[list[Architecture]]:

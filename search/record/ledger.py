@@ -32,7 +32,8 @@ class Query(NanEqual):
     Args:
         number: 1, 2, … in the order of evaluation.
         phase: `init`, `search` or `confirm`.
-        proposed_by: `random`, the searcher's name, or `again` for a further training of one evaluated before.
+        proposed_by: `random`, `prior` (the predictor's scores without labels), the searcher's name, `equivalent`, or
+            `again` for a further training of one evaluated before.
         arch: the string; `index` its official index, None in a space without an order; `key` its canonical key.
         label: value of the objective, in its unit; None if the evaluation failed.
         label_kind: `mean` over the training seeds, or `single`.

@@ -22,7 +22,13 @@ from nassurrogate.benchmarks.oracle import ORACLE
 from nassurrogate.constraints import Constraint
 from nassurrogate.errors import InputError, brief, unknown_choice
 from nassurrogate.metric import Metric, MetricLike, as_metric
-from nassurrogate.predictors import PredictorLike, default_predictor, predictor_names, split_preset
+from nassurrogate.predictors import (
+    PredictorLike,
+    default_predictor,
+    predictor_names,
+    split_preset,
+    who_scores_without_labels,
+)
 from nassurrogate.search.record.ledger import LABEL_KINDS
 from nassurrogate.search.settings.schedule import SearchSettings
 from nassurrogate.spaces import Space, SpaceLike, get_space, space_names
@@ -228,6 +234,17 @@ def unfitted_surrogate(
         raise unknown_choice("predictor", predictor, [*predictor_names(), NO_PREDICTOR, ORACLE])
     return Surrogate(
         benchmark.space, predictor=predictor, metric=objective, preset=preset, config=changes, device=device
+    )
+
+
+def check_start(settings: SearchSettings, unfitted: Surrogate | None, saved: Surrogate | None) -> None:
+    """Raise `InputError` if nothing can choose the first query: no random one is wanted, and there are no scores."""
+    if settings.n_init != 0 or unfitted is None or saved is not None or unfitted.scores_without_labels:
+        return
+    name = unfitted.predictor.name
+    raise InputError(
+        f"n_init=0 starts from scores without labels, but predictor {name!r} has none; "
+        f"{who_scores_without_labels(unfitted.space, besides=name)}"
     )
 
 

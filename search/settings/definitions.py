@@ -86,9 +86,10 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             Setting(
                 "n_init",
                 "count",
-                "random evaluations before the surrogate is used; at most half the budget, rounded up",
+                "random evaluations before the surrogate is used; at most half the budget, rounded up. With 0, the "
+                "first are those with the best scores without labels, until two labels differ; proxy-process and "
+                "probe-former have such scores where zero-cost proxies ship",
                 unset="the predictor's own number (3 for the default one, 10 for most); 0 with a saved surrogate",
-                least=1,
             ),
             Setting(
                 "n_confirm",

@@ -20,6 +20,7 @@ from nassurrogate.search.searchers.base import Searcher, SearcherLike, resolve_s
 from nassurrogate.search.settings.arguments import (
     check_budget,
     check_kinds,
+    check_start,
     checked_settings,
     chosen_objective,
     ground_truth,
@@ -190,6 +191,7 @@ def checked_request(
         raise InputError("known_options say how the table of known results is read, but known is not given")
     saved = loaded_surrogate(surrogate, truth, goal, device)
     unfitted = unfitted_surrogate(predictor, predictor_config, saved, truth, goal, device)
+    check_start(settings, unfitted, saved)
     return SearchRequest(
         benchmark=truth,
         objective=goal,

@@ -34,6 +34,8 @@ _EXPANDED, _EXPANSIONS = 4, 8
 """Candidates whose neighbours join a pool at a time, and how often before a query at most."""
 _LEAST_LABELS = 2
 """Labels without which no surrogate learns anything."""
+PRIOR_SCORES = "prior"
+"""How the ledger marks queries that a score without labels chose, in `proposed_by`."""
 _STARTS = 2
 """Candidates of an open space from which the search climbs before a query."""
 
@@ -103,6 +105,8 @@ class SequentialSearch:
         pool = CandidatePool(self._feasible, self._surrogate, pool_size, self._rng)
         if self._known and not pool.is_whole:  # the best known architectures have unknown neighbours
             pool.add(self._known)
+        if self._settings.n_init == 0:
+            yield from self._by_prior_scores(pool)
 
         def batch() -> int:
             return schedule.batch_size(len(evaluator.labelled), refits_at_once=self._surrogate.refits_at_once)
@@ -271,6 +275,26 @@ class SequentialSearch:
             searcher.tell(map(_acquired, asked, values))
             visited |= dict(zip(representatives, values.tolist(), strict=True))
         return sorted(visited, key=lambda arch: -visited[arch])[:size]
+
+    def _by_prior_scores(self, pool: CandidatePool) -> Proposals:
+        """Propose the candidates that score best without labels, until the surrogate can learn."""
+        evaluator, n_first = self._evaluator, max(_LEAST_LABELS, self._workers)
+        try:
+            scores = self._surrogate.prior_scores(pool.members)
+        except CannotLearn as reason:
+            self._note_once(f"random proposals from query {evaluator.n_asked + 1} on", str(reason))
+            for arch in self._random(min(n_first, evaluator.left)):
+                yield Proposal(arch, "search", "random")
+            yield Wait(n_labels=_LEAST_LABELS)
+            return
+        for place in np.argsort(-scores, kind="stable").tolist() if scores is not None else ():
+            if evaluator.n_asked >= n_first:
+                yield Wait(n_labels=_LEAST_LABELS)
+            if not evaluator.left or len(set(evaluator.labels)) >= _LEAST_LABELS:
+                return
+            if pool.keys[place] not in evaluator.taken:
+                for arch in evaluator.without_twins([pool.members[place]]):
+                    yield Proposal(arch, "search", PRIOR_SCORES)
 
     def _random(self, size: int, besides: Sequence[Architecture] = ()) -> list[Architecture]:
         found: list[Architecture] = []

@@ -66,6 +66,13 @@ class SearchSurrogate(ABC):
         """A note if the labels learned before this run may be in another unit than these."""
         return None
 
+    def prior_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:
+        """(n,) scores of architectures before any label, without a unit; None if it needs none or has none.
+
+        Raises `CannotLearn`.
+        """
+        return None
+
     @abstractmethod
     def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         """Learn the labels so far, in the metric's unit, and forget earlier ones. Raises `CannotLearn`."""

@@ -34,7 +34,7 @@ def choose_surrogate(
     if request.unfitted is None:
         return None
     if request.saved is None:
-        return LearningSurrogate(request.unfitted, rng)
+        return LearningSurrogate(request.unfitted, rng, is_part=request.settings.n_init == 0)
     if why_not_learned(request.saved, request.unfitted, request.benchmark.dataset, request.fidelity) is None:
         return ContinuedSurrogate(request.unfitted, rng, request.saved, saved_labels.labels)
     learning = LearningSurrogate(request.unfitted, rng, is_part=True)

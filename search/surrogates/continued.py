@@ -44,6 +44,9 @@ class ContinuedSurrogate(LearningSurrogate):
         self.initial_labels = 0
         self.saved_labels = len(archs)
 
+    def prior_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:
+        return None  # it has labels
+
     def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         self._surrogate, self.failure = self._learner, None
         if not labels:

@@ -27,7 +27,8 @@ class LearningSurrogate(SearchSurrogate):
     Args:
         unfitted: its space, predictor, preset, configuration, metric and device.
         rng: draws its seed.
-        is_part: whether it only adds to what another surrogate knows; it then does not warn about few labels.
+        is_part: whether it only adds to what is known without it, by another surrogate or by scores that take no label;
+            it then does not warn about few labels.
     """
 
     def __init__(self, unfitted: Surrogate, rng: np.random.Generator, *, is_part: bool = False) -> None:
@@ -46,6 +47,14 @@ class LearningSurrogate(SearchSurrogate):
         keeps_more = type(self._learner.predictor).left_out is not Predictor.left_out  # than a state must restore
         if not self.refits_at_once and not keeps_more:
             self._stored = StoredFits(folder, self._learner)
+
+    def prior_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:
+        self.predictor_calls += len(archs)
+        with raises_cannot_learn("scores without labels"):
+            scores = self._learner.predictor.prior_scores(list(archs))
+            if scores is None:
+                return None
+            return checked_posterior((scores, np.zeros(len(archs))), len(archs)).mean
 
     def fit(self, archs: Sequence[Architecture], labels: Sequence[float], progress: FitProgress | None = None) -> None:
         if len(set(labels)) < 2:

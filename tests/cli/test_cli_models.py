@@ -292,3 +292,77 @@ def test_score_reads_files_and_stdin(
     for arguments in (["-"], ["--file", "-"]):
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
         assert cli("score", model, *arguments, "--json").json["scores"] == expected
+
+
+# --- scores without a model -----------------------------------------------------------------------------------------
+
+UNITLESS = (
+    "no label was learned, so scores of probe-former have no unit: higher means a better expected val_accuracy_pct"
+)
+
+
+def test_score_without_a_model_says_that_there_is_no_unit(cli: Callable[..., Any]) -> None:
+    done = cli("score", "--space", "nb201", 1462, 7)
+    assert done.out.splitlines()[0].split(maxsplit=1) == ["index", "score (no unit: no labels)  arch"]
+    assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["1462", "7"]
+    assert done.err.splitlines() == [f"warning: {UNITLESS}"]
+    found = cli("score", "--space", "nb201", 1462, 7, "--json").json
+    scores = Surrogate("nb201").score([1462, 7]).tolist()
+    assert [entry["score"] for entry in found["scores"]] == scores
+    assert {(entry["predicted"], entry["predicted_std"]) for entry in found["scores"]} == {(None, None)}
+    assert (found["model"], found["unit"], found["n_labels"]) == (None, None, 0)
+    assert (found["predictor"], found["notes"]) == ("probe-former:default", [UNITLESS])
+
+
+def test_architectures_are_read_as_with_a_model(
+    cli: Callable[..., Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = cli("score", "--space", "nb201", 3, 4, "--json").json["scores"]
+    string = str(get_space("nb201").parse(4))
+    (folder / "cells.txt").write_text(f"3\n{string}\n")
+    assert cli("score", 3, string, "--space", "nb201", "--json").json["scores"] == expected
+    assert cli("score", "--space", "nb201", "--file", "cells.txt", "--json").json["scores"] == expected
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(f"3\n{string}\n".encode())))
+    assert cli("score", "--space", "nb201", "-", "--json").json["scores"] == expected
+    best = cli("score", "--space", "nb201", "--all", "--top", 2, "--json").json
+    assert best["n_scored"] == 15_625
+    every = Surrogate("nb201").score(range(15_625))
+    assert [entry["score"] for entry in best["scores"]] == np.sort(every)[::-1][:2].tolist()
+
+
+def test_another_predictor_and_metric_rank_without_a_model(cli: Callable[..., Any]) -> None:
+    options = ("score", "--space", "nb201", 0, 1, "--predictor", "proxy-process", "--json")
+    one, other = (entry["score"] for entry in cli(*options).json["scores"])
+    found = cli(*options, "--metric", "latency_ms").json
+    assert (found["predictor"], found["direction"]) == ("proxy-process:default", "minimize")
+    assert [entry["score"] for entry in found["scores"]] == [-one, -other]
+    assert cli(*options, "--metric", "usefulness", "--larger-is-better").json["scores"][0]["score"] == one
+
+
+def test_a_model_of_several_labels_has_scores_with_a_unit(cli: Callable[..., Any], model: Path) -> None:
+    found = cli("score", model, 12, "--json").json
+    assert (found["unit"], found["scores"][0]["score"]) == ("percent", found["scores"][0]["predicted"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "expected MODEL, a file that `nassurrogate train` saved, or --space NAME to score without labels"),
+        (("--space", "nb201"), "expected architectures: as arguments, with --file FILE, from stdin with -, or --all"),
+        (("--space", "macro", "01201201"), "saves a model; no built-in predictor scores macro without labels"),
+        (("--space", "nb201", "--predictor", "ridge", 3), "'ridge' needs labels: `nassurrogate train` learns them"),
+        (("m", "3", "--predictor", "ridge"), "--predictor is for scores without a model, which need --space"),
+        (("m", "3", "--larger-is-better"), "--smaller-is-better is for scores without a model"),
+        (("--space", "nb201", 99_999), "index 99999 is outside nb201"),
+        (("--space", "nb201", "--metric", "usefulness", 3), "'usefulness' is better; give --larger-is-better"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_scored_without_a_model_is_refused(
+    refused: Callable[..., str], arguments: tuple[object, ...], message: str
+) -> None:
+    assert message in refused("score", *arguments)
+
+
+def test_a_model_and_a_space_contradict_each_other(refused: Callable[..., str], model: Path) -> None:
+    line = refused("score", model, 3, "--space", "nb201")
+    assert line == f"{model} is a file; a model has its own space, so leave out --space, or the file"

@@ -11,8 +11,8 @@ import pytest
 from nassurrogate import Surrogate
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import predictor_class, predictor_names
+from nassurrogate.runtime.named_device import _log_no_effect
 from nassurrogate.spaces import get_space
-from nassurrogate.surrogate import _log_no_effect
 
 ON_CPU = {
     "proxy-process", "space-process", "gradient-boosting", "gaussian-process", "random-forest", "ridge", "mlp-ensemble",

@@ -181,6 +181,24 @@ class Dropout(OperationCounts):
         return mean + 1e-9 * self.calls, std
 
 
+class RanksTheBatch(OperationCounts):
+    """test_scores_before_any_label"""
+    def prior_scores(self, archs):
+        return np.argsort([len(arch.string) for arch in archs]).astype(float)
+
+
+class RanksStrings(OperationCounts):
+    """test_scores_before_any_label"""
+    def prior_scores(self, archs):
+        return np.array([arch.index for arch in archs], dtype=float)
+
+
+class ScoresWhatItLearned(OperationCounts):
+    """test_scores_before_any_label"""
+    def prior_scores(self, archs):
+        return np.full(len(archs), 0.0 if not hasattr(self, "values") else 1.0)
+
+
 class WritesInLabels(OperationCounts):
     """test_a_fit_leaves_its_labels_alone"""
     def fit(self, archs, targets, *, progress=None):

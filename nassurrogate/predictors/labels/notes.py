@@ -1,4 +1,4 @@
-"""Notes on labels that no predictor can learn from alone: too few of them, or perhaps in another unit."""
+"""Notes on labels that no predictor can learn from alone: none, too few of them, or perhaps in another unit."""
 
 from __future__ import annotations
 
@@ -56,3 +56,13 @@ def label_notes(metric: Metric, stats: Mapping[str, float], n_architectures: int
             "fractions by 100 first, or ignore this note if they are percent"
         )
     return notes
+
+
+def unlearned_note(metric: Metric, predictor: str) -> str:
+    """What scores are before any label.
+
+    Args:
+        metric: by which they rank.
+        predictor: the name of what ranks.
+    """
+    return f"no label was learned, so scores of {predictor} have no unit: higher means a better expected {metric.name}"

@@ -1,4 +1,4 @@
-"""Targets as a user gives them, as numbers."""
+"""Targets as a user gives them, as checked numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,31 @@ from numbers import Real
 import numpy as np
 
 from nassurrogate.errors import InputError, brief
+
+_LARGEST = 1e30
+"""Squares and sums of targets must be representable in the precision of the predictors."""
+
+
+def checked_targets(targets: object, n: int) -> np.ndarray:
+    """The (n,) targets of n architectures as float64.
+
+    Raises `InputError` for another number of them, for none, for targets that are not finite numbers, and for several
+    that are all equal.
+    """
+    values = target_numbers(targets)
+    if values.shape != (n,):
+        raise InputError(f"{n} architectures need {n} targets, got an array of shape {values.shape}")
+    if not n:
+        raise InputError("fit needs at least one labelled architecture, got none")
+    bad = np.flatnonzero(~(np.abs(values) <= _LARGEST))
+    if bad.size:
+        raise InputError(
+            f"targets must be finite, at most {_LARGEST:g} in size, got {values[bad[0]]:g} at position {bad[0]} "
+            f"({bad.size} in total)"
+        )
+    if n > 1 and np.all(values == values[0]):
+        raise InputError(f"targets must differ, all {n} are {values[0]:g}: nothing can be ranked from them")
+    return values
 
 
 def target_numbers(targets: object) -> np.ndarray:

@@ -40,6 +40,7 @@ from nassurrogate.predictors.probe_former.cell_process import CellPosterior, Cel
 from nassurrogate.predictors.probe_former.part_average import PartAverage
 from nassurrogate.predictors.probe_former.relation_ensemble import RelationConfig, RelationEnsemble
 from nassurrogate.predictors.probe_former.scored_classes import ScoredClasses
+from nassurrogate.predictors.proxy_process.prior import prior_scores
 from nassurrogate.runtime.core_threads import on_all_cores
 from nassurrogate.runtime.device import torch_device
 from nassurrogate.spaces import CellSpace, Space
@@ -189,6 +190,9 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
         self._labels, self._scale, self._process = labels, scale, process
         self._network, self._calibration, self._average = network, calibration, average
         self._forget_scores()
+
+    def prior_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:
+        return prior_scores(self.space, self.metric, archs) if self.config.probes else None
 
     # --- the process ---------------------------------------------------------------------------------------------
 

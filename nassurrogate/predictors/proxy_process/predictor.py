@@ -30,7 +30,7 @@ from nassurrogate.predictors.inputs.path_features import class_numbers
 from nassurrogate.predictors.label_process import LabelProcess
 from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.proxy_process.growing_process import GrowingProcess
-from nassurrogate.predictors.proxy_process.prior import proxy_scores
+from nassurrogate.predictors.proxy_process.prior import prior_scores, prior_sign, proxy_scores
 from nassurrogate.runtime.blas_threads import one_blas_thread
 from nassurrogate.spaces import CellSpace, Space
 
@@ -83,15 +83,12 @@ class ProxyProcess(LabelProcess[ProxyProcessConfig]):
 
     @property
     def _slope(self) -> float:
-        """Expected normal score per unit of the proxies' score, which is higher for more accurate architectures.
+        """Expected normal score of a label per unit of the proxies' score.
 
-        It is negative for a loss, which falls with accuracy, and for a throughput, as networks with a higher score cost
-        more. It is 0 if the metric's direction is unknown.
+        It is negative for a loss and for a throughput, and 0 if the metric's direction is unknown.
         """
-        if self.metric.direction is None:
-            return 0.0
-        sign = self.metric.sign if self.metric.belongs_to == "function" else -self.metric.sign
-        return sign * self.config.slope
+        sign = prior_sign(self.metric)
+        return sign * self.metric.sign * self.config.slope if sign else 0.0
 
     def uses(self) -> list[str]:
         return read_parts(self.space, probes=True)
@@ -122,6 +119,9 @@ class ProxyProcess(LabelProcess[ProxyProcessConfig]):
         mean, variance = (np.concatenate(part) for part in zip(*(score(self._inputs(p)) for p in pieces), strict=True))
         # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
         return np.round(mean + self._prior[different], 9)[place], np.round(np.sqrt(variance), 9)[place]
+
+    def prior_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:
+        return prior_scores(self.space, self.metric, archs) if self.config.slope > 0 else None
 
     def candidate_posterior(self) -> CandidatePosterior:
         return _GrowingPosterior(self)

@@ -11,10 +11,14 @@ proxies cannot make up for one that is among the worst.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
+from nassurrogate.architecture import Architecture
+from nassurrogate.metric import Metric
+from nassurrogate.predictors.inputs.path_features import class_numbers
 from nassurrogate.proxies.names import PROBE_NAMES
 from nassurrogate.proxies.normal_scores import mean_ranks
 from nassurrogate.proxies.table import has_probes, probe_features
@@ -49,3 +53,23 @@ def proxy_scores(space: CellSpace) -> np.ndarray:
         scores = np.zeros(space.n_classes)
     scores.flags.writeable = False
     return scores
+
+
+def prior_sign(metric: Metric) -> int:
+    """+1 if architectures with a higher `proxy_scores` are expected to be better, −1 if worse, 0 if nobody knows.
+
+    They are more accurate, have a lower loss and cost more.
+
+    >>> from nassurrogate.metric import known_metric
+    >>> [prior_sign(known_metric(name)) for name in ("val_accuracy_pct", "val_loss", "latency_ms")]
+    [1, 1, -1]
+    """
+    if metric.direction is None:
+        return 0
+    return 1 if metric.belongs_to == "function" else -1
+
+
+def prior_scores(space: CellSpace, metric: Metric, archs: Sequence[Architecture]) -> np.ndarray | None:
+    """(B,) `proxy_scores` of B architectures, higher if better; None if no table ships or the direction is unknown."""
+    sign = prior_sign(metric)
+    return sign * proxy_scores(space)[class_numbers(space, archs)] if sign and has_probes(space) else None

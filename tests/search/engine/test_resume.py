@@ -49,6 +49,7 @@ TABLE_RUNS = {
     },
     "another objective": {**GB, "objective": "latency_ms"},
     "batches": {**GB, "settings": SearchSettings(n_init=3, batch_size=3, n_confirm=2, pool_size=100)},
+    "no random start": {"settings": SearchSettings(n_init=0), "constraints": "latency_ms<=14"},
     "oracle": {"predictor": "oracle"},
     **{
         f"{searcher} with {predictor}": {"searcher": searcher, **config}

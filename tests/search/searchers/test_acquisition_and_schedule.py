@@ -102,7 +102,7 @@ def test_a_slow_predictor_is_fitted_some_twenty_times(budget, batch, refits_at_o
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"n_init": 0},
+        {"n_init": -1},
         {"n_init": 2.5},
         {"n_confirm": -1},
         {"n_confirm": 1.5},
