@@ -27,7 +27,7 @@ Script = Callable[[str], dict[str, Any]]
 
 def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Script]:
     """`script(name)`: what a script of the examples defines; for a fixture."""
-    for folder in ("figures", "networks", "own_problem"):
+    for folder in ("figures", "networks", "own_problem", "speed"):
         monkeypatch.syspath_prepend(str(EXAMPLES / folder))
     yield lambda name: runpy.run_path(str(next(EXAMPLES.glob(f"*/{name}.py"))), run_name="script")
     for name, module in list(sys.modules.items()):

@@ -14,6 +14,11 @@ from nassurrogate.renamed import MOVED_MODULES
 
 NAMES_OF_VERSION_0_1 = {
     "cli": {"app": "OK UNEXPECTED BAD_INPUT INTERRUPTED READER_GONE build_parser"},
+    "predictors.nar_former_v2": {
+        "": "PAPER NarFormerV2 NarFormerV2Net V2Config",
+        "network": "Block",
+        "layers": "GroupedLinear Linear identity_code",
+    },
     "predictors.probe_former": {"": "ProbeFormer ProbeFormerConfig", "predictor": "_Labels"},
     "predictors.stacked_ensemble": {"": "StackConfig StackedEnsemble", "predictor": "_Stack"},
     "spaces.nb201": {"": "NB201", "space": "OPS EDGES TEMPLATE GENES WIRING=ADJACENCY"},

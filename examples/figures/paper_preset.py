@@ -2,7 +2,6 @@
 
     python examples/figures/paper_preset.py --test-accuracy FILE              # all that is not in the results yet
     python examples/figures/paper_preset.py --test-accuracy FILE --only A1:78
-    python examples/figures/paper_preset.py --benchmark-speed                 # ms per step, cells scored per second
 
 FILE is a CSV with the columns `index` and `cifar10` (or `cifar10_test_accuracy_pct`): test accuracy, in percent, of all
 15,625 cells of NAS-Bench-201.
@@ -24,7 +23,6 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -158,73 +156,9 @@ def measure(
     return rows
 
 
-def benchmark_speed(device: torch.device, epochs: int) -> None:
-    """Milliseconds a step of the paper's configuration, and cells scored a second by both presets."""
-    bench = load_benchmark("nb201", "cifar10").column(LABEL).mean
-    for members in (1, 5, 10):
-        train = np.stack([np.random.default_rng(s).permutation(SPACE.size)[:781] for s in range(members)])
-        times = {}
-        for n in (1, 1 + epochs):  # capturing the CUDA graph takes the same time in both
-            _, times[n], steps = trained(bench, train, n, device)
-        ms = (times[1 + epochs] - times[1]) / (steps * epochs / (1 + epochs)) * 1e3
-        print(f"train: {members} members: {ms:.3f} ms a step; start {times[1]:.2f} s; 98,000 steps {ms * 98:.0f} s")
-    if device.type == "cuda":
-        _profile(bench, device)
-    for preset in ("fast", "paper"):
-        _benchmark_scoring(preset, bench, device)
-
-
-def _benchmark_scoring(preset: str, labels_pct: np.ndarray, device: torch.device) -> None:
-    cells = SPACE.all()
-    predictor = NarFormerV2(SPACE, preset=preset, config={"epochs": 2}, device=str(device))
-    some = np.arange(0, SPACE.size, 125)
-    predictor.fit(SPACE.parse_many(some.tolist()), labels_pct[some])
-    everything, _ = predictor.predict(cells)
-    shown = np.linspace(0, SPACE.size - 1, 40).astype(int).tolist()
-    alone = [predictor.predict([cells[i]])[0][0] for i in shown]
-    order = np.random.default_rng(0).permutation(SPACE.size)
-    shuffled, _ = predictor.predict([cells[i] for i in order])
-    print(
-        f"score: {preset}: {int((alone != everything[shown]).sum())} of 40 differ when scored alone, "
-        f"{int((shuffled != everything[order]).sum())} of {SPACE.size} in another order"
-    )
-    taken = _median_s(lambda: predictor.predict(cells), device)
-    print(f"score: {preset} as it is: {SPACE.size / taken:,.0f} cells/s ({taken * 1e3:.2f} ms for all cells)")
-    for dtype in (torch.float64, torch.float32):
-        for chunk in (512, 1024, 2048, 4096, 8192):
-            scorer = predictor.scorer(chunk, dtype)
-            taken = _median_s(lambda scorer=scorer: predictor.member_scores(cells, scorer), device)
-            print(f"score: {preset} {dtype} in chunks of {chunk}: {SPACE.size / taken:,.0f} cells/s")
-
-
-def _median_s(call: Callable[[], object], device: torch.device, runs: int = 5) -> float:
-    """Seconds that a call takes after two to warm up."""
-    times = []
-    for _ in range(runs + 2):
-        _synchronise(device)
-        began = time.perf_counter()
-        call()
-        _synchronise(device)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times[2:])
-
-
 def _synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-
-
-def _profile(labels_pct: np.ndarray, device: torch.device) -> None:
-    """Which kernels two epochs, and the capture of their CUDA graph, spend their time in."""
-    from torch.profiler import ProfilerActivity, profile
-
-    with profile(activities=[ProfilerActivity.CUDA]) as seen:
-        trained(labels_pct, np.arange(781)[None], 2, device)
-    kernels = sorted(seen.key_averages(), key=lambda row: -row.self_device_time_total)
-    total, count = sum(row.self_device_time_total for row in kernels), sum(row.count for row in kernels)
-    print(f"profile of 2 epochs and the capture: {count} kernels, {total / 1e3:.1f} ms of kernels")
-    for row in kernels[:40]:
-        print(f"  {row.self_device_time_total / 1e3:8.2f} ms {row.count:7d} × {row.key[:110]}")
 
 
 def _range(text: str) -> range:
@@ -240,12 +174,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="fewer than the paper's 1000, for a trial; nothing is stored")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--benchmark-speed", action="store_true")
     chosen = parser.parse_args()
     device = torch_device(chosen.device)
-    if chosen.benchmark_speed:
-        benchmark_speed(device, chosen.epochs or 10)
-        return
     if chosen.test_accuracy is None:
         parser.error("--test-accuracy is needed")
     known = {f"{protocol}:{labels}": (protocol, labels) for protocol, labels in RUNS}

@@ -38,7 +38,7 @@ else:
     TrainingT = TypeVar("TrainingT")
 
 # Rows that are scored together, and their precision, by kind of device.
-_SCORING = {"cpu": (64, torch.float64), "cuda": (8192, torch.float32)}
+_SCORING = {"cpu": (64, torch.float64), "cuda": (2048, torch.float32)}
 _FOLD_MEMBERS = 2
 """Members that learn all folds but one: the fewest that have a spread."""
 
@@ -196,9 +196,19 @@ class GraphNetworkPredictor(Predictor[TrainingT]):
         scores, place = self._different_scores(archs, scorer)
         return scores[:, place]
 
-    def scorer(self, chunk: int, dtype: torch.dtype) -> ChunkScorer:
-        """A scorer of encoded cells (op, adjacency, position, mask), `chunk` at a time, in another precision."""
-        return self._scorer_of(self._ensemble, chunk, dtype)
+    def scorer(self, chunk: int | None = None, dtype: torch.dtype | None = None) -> ChunkScorer:
+        """A scorer of encoded cells (op, adjacency, position, mask); by default that of `predict`.
+
+        Args:
+            chunk: how many cells are scored together.
+            dtype: in which precision.
+        """
+        usual_chunk, usual_dtype = _SCORING[self._ensemble.device.type]
+        return self._scorer_of(self._ensemble, chunk or usual_chunk, dtype or usual_dtype)
+
+    def different_cells(self, archs: Sequence[Architecture]) -> GraphBatch:
+        """The graphs of architectures, each once: what is scored."""
+        return self._table.take(np.unique(self._table.rows(archs)))
 
     def inputs(self, archs: Sequence[Architecture], rng: np.random.Generator | None = None) -> Inputs:
         """(B, V, …) inputs of the network: the cells and, with `rng`, the relabelled views that training adds."""
@@ -237,7 +247,7 @@ class GraphNetworkPredictor(Predictor[TrainingT]):
         different, place = np.unique(self._table.rows(archs), return_inverse=True)
         device = self._ensemble.device
         if scorer is None:
-            scorer = self._scorer or self.scorer(*_SCORING[device.type])
+            scorer = self._scorer or self.scorer()
             if device.type == "cuda":
                 self._scorer = scorer  # one CUDA graph per fit
         return self._scores(scorer, self._table.take(different)), place

@@ -19,7 +19,7 @@ from nassurrogate.errors import InputError
 from nassurrogate.graphs.cell_graph import INPUT, OUTPUT
 from nassurrogate.predictors.base import check_ranges
 from nassurrogate.predictors.graph_network import GraphNetworkPredictor, TrainingConfig
-from nassurrogate.predictors.nar_former_v2 import identity_code
+from nassurrogate.predictors.nar_former_v2.layers import identity_code
 from nassurrogate.predictors.training.config import check_choices
 from nassurrogate.predictors.training.ensemble import Inputs, Loss
 from nassurrogate.predictors.training.losses import inconsistency, rank_loss, squared_loss

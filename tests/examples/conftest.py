@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Imports a script, which finds those beside it as when it is started."""
-    for folder in ("choices", "figures", "networks", "own_problem"):
+    for folder in ("choices", "figures", "networks", "own_problem", "speed"):
         monkeypatch.syspath_prepend(EXAMPLES / folder)
     return importlib.import_module
 

@@ -1,8 +1,9 @@
-"""The scripts that measure any space, and how long a score takes."""
+"""The scripts that measure any space, how long a score takes, and the speed on a GPU."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,85 @@ def test_what_is_compared_are_models_of_the_default_and_of_gradient_boosting(
         name: (name, 12) for name in models
     }
     assert len({model.labels_sha256 for model in loaded.values()}) == 1
+
+
+# --- speed on a GPU ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gpu_speed(script: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The script with small networks, few labels and single runs, for a CPU."""
+    module = script("gpu_speed")
+    small = {"width": 8, "blocks": 2, "head_width": 8, "epochs": 3}
+    presets = {name: replace(config, **small) for name, config in module.NarFormerV2.presets.items()}
+    monkeypatch.setattr(module.NarFormerV2, "presets", presets)
+    monkeypatch.setattr(module, "LABELS", {"scoring": 10, "training": 20})
+    monkeypatch.setattr(module, "RUNS", 1)
+    monkeypatch.setattr(module, "WARM_UP", 0)
+    return module
+
+
+def test_scoring_all_architectures_is_timed_as_a_whole_and_by_the_network_alone(gpu_speed: Any) -> None:
+    line = json.loads(json.dumps(gpu_speed.measure({"part": "scoring", "preset": "fast", "device": "cpu"})))
+    assert (line["architectures"], line["graphs"]) == (15_625, 5_425)
+    assert line["architectures_per_s"] == round(15_625 / line["score_s"][0])
+    assert line["graphs_per_s"] == round(5_425 / line["network_s"][0])
+    assert line["relative_deviation"] == 0  # a CPU scores in double precision
+    assert set(line["versions"]) == {"python", "nassurrogate", "torch", "numpy"}
+
+
+def test_the_warm_up_is_outside_the_clock_of_the_training(gpu_speed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 150.0, 160.0, 161.0])  # the fit begins, the first epoch ends, the last one, the fit
+    monkeypatch.setattr(gpu_speed, "now", lambda device: next(clock))
+    line = gpu_speed.measure({"part": "training", "preset": "paper", "device": "cpu"})
+    assert line["labels"] == 20
+    assert line["steps"] == 3 * 2  # 20 labels in batches of about 8, three times
+    assert (line["training_s"], line["warm_up_s"], line["wall_s"]) == (15.0, 46.0, 61.0)
+    assert line["ms_per_step"] == 2500.0
+
+
+def test_all_parts_are_reported_and_not_measured_again(
+    script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpu_speed = script("gpu_speed")
+    scored = {"architectures_per_s": 1_234_567, "graphs": 5_425, "graphs_per_s": 999_999, "relative_deviation": 2.6e-7}
+    trained = {
+        "labels": 781,
+        "steps": 98_000,
+        "ms_per_step": 1.158,
+        "training_s": 113.5,
+        "warm_up_s": 40.2,
+        "wall_s": 153.7,
+    }
+    results = {"scoring": scored, "training": trained}
+    path = tmp_path / "gpu_speed.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps({**task, **results[task["part"]], "card": "H100"}) + "\n"
+            for task in gpu_speed.tasks(None, "cuda")
+        )
+    )
+    whole = path.read_text()
+    assert gpu_speed.main(["--results", str(path)]) == 0
+    assert path.read_text() == whole
+    assert [line for line in capsys.readouterr().out.splitlines() if "H100" in line] == [
+        "| fast | H100 | 1,234,567 | 5,425 | 999,999 | 3e-07 |",
+        "| paper | H100 | 1,234,567 | 5,425 | 999,999 | 3e-07 |",
+        "| paper | H100 | 781 | 98,000 | 1.16 | 114 | 40 | 154 |",
+    ]
+    assert [task["part"] for task in gpu_speed.tasks("scoring", "cuda")] == ["scoring"] * 2
+    assert [task["part"] for task in gpu_speed.tasks("training", "cuda")] == ["training"]
+
+
+def test_a_gpu_is_fast_enough(script: Any) -> None:
+    gpu_speed = script("gpu_speed")
+    lines = {(line["part"], line["preset"]): line for line in read_lines(gpu_speed.RESULTS)}
+    assert all(len(line["score_s"]) == gpu_speed.RUNS for line in lines.values() if line["part"] == "scoring")
+    fast, training = lines["scoring", "fast"], lines["training", "paper"]
+    assert fast["architectures"] == 15_625
+    assert fast["architectures_per_s"] >= 1_000_000
+    assert (training["labels"], training["steps"]) == (781, 98_000)
+    assert training["training_s"] <= 180
+    page = (gpu_speed.RESULTS.parents[2] / "docs" / "ranking.md").read_text(encoding="utf-8")
+    for table in gpu_speed.report(read_lines(gpu_speed.RESULTS)).split("\n\n"):
+        assert f"\n\n{table}\n\n" in page

@@ -95,6 +95,17 @@ def test_members_can_be_scored_in_another_precision(space):
     assert (single != exact).any()
 
 
+def test_each_graph_is_scored_once(space):
+    predictor = GCN(space, config=TINY, device="cpu")
+    predictor.fit(space.parse_many(range(20)), np.linspace(60, 90, 20))
+    cells = space.parse_many([*range(300), 3, 2])
+    graphs = predictor.different_cells(cells)
+    assert len(graphs) == len({cell.key for cell in cells}) < 300
+    scores = predictor.scorer()(*vars(graphs).values())
+    assert scores.dtype == np.float64
+    assert set(scores[0].round(9)) == set(predictor.member_scores(cells)[0])
+
+
 @pytest.mark.parametrize("calibration", [None, {}, {"scale": -1.0, "floor": 0.0}, {"scale": 1.0, "floor": "1"}])
 def test_a_spoilt_calibration_is_refused(space, calibration):
     cells = space.parse_many(range(6))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from scipy.stats import kendalltau
 from nassurrogate.benchmarks.evaluation import ChoosesModel
 from nassurrogate.errors import InputError
 from nassurrogate.predictors import graph_network
-from nassurrogate.predictors.nar_former_v2 import PAPER, NarFormerV2, NarFormerV2Net, V2Config, identity_code
+from nassurrogate.predictors.nar_former_v2 import PAPER, NarFormerV2, NarFormerV2Net, V2Config
+from nassurrogate.predictors.nar_former_v2.layers import LayerNorm, identity_code
 from nassurrogate.predictors.training.ensemble import Ensemble
 from nassurrogate.predictors.training.losses import rank_loss, relative_loss
 
@@ -144,6 +147,73 @@ def test_dropout_is_off_when_scoring(space):
     cells = space.parse_many(range(10))
     predictor.fit(cells, np.linspace(60, 90, 10))
     assert (predictor.predict(cells)[0] == predictor.predict(cells)[0]).all()
+
+
+# --- formulas for a GPU -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def gpu_formulas() -> Iterator[None]:
+    """The formulas for a GPU run on this machine inside."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "is_cuda", True)
+        yield
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_training_on_a_gpu_has_the_same_outputs_and_gradients(space, preset):
+    config = NarFormerV2(space, preset=preset, config=TINY_PAPER, device="cpu").config
+    torch.manual_seed(0)
+    net = NarFormerV2Net(config).eval().double()  # without dropout
+    token, adjacency, mask = (part.double() for part in own_inputs(space, range(0, 15_625, 500), preset))
+    adjacency[:4, :, 1] = adjacency[:4, 1] = 0  # a node without neighbours
+
+    def computed():
+        net.zero_grad()
+        output = net(token, adjacency, mask)
+        output.square().sum().backward()
+        return output.detach(), {name: weight.grad for name, weight in net.named_parameters()}
+
+    usual, usual_gradients = computed()
+    with gpu_formulas():
+        output, gradients = computed()
+    assert any((gradient != usual_gradients[name]).any() for name, gradient in gradients.items()), "the same formula"
+    np.testing.assert_allclose(output, usual, rtol=1e-12)
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(gradient, usual_gradients[name], rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_scores_of_a_gpu_are_the_same(space, preset):
+    predictor = NarFormerV2(space, preset=preset, config={**TINY_PAPER, "members": 2}, device="cpu")
+    cells = space.parse_many(range(0, 15_625, 100))
+    predictor.fit(cells, np.linspace(60, 90, len(cells)))
+    graphs = vars(predictor.different_cells(cells)).values()
+    usual = predictor.scorer()(*graphs)
+    with gpu_formulas():
+        double = predictor.scorer()(*graphs)
+        single = predictor.scorer(dtype=torch.float32)(*graphs)
+    assert (double != usual).any(), "the same formula"
+    np.testing.assert_allclose(double, usual, rtol=1e-10)
+    np.testing.assert_allclose(single, usual, rtol=0, atol=3e-6 * np.abs(usual).max())
+
+
+@pytest.mark.parametrize("length", [2, 8, 64, 200])
+def test_rows_are_normalised_as_by_pytorch(length):
+    rng = torch.Generator().manual_seed(0)
+    norm = LayerNorm(length).double()
+    for weight in norm.parameters():
+        weight.data.normal_(generator=rng)
+    x = torch.randn(3, 50, length, generator=rng, dtype=torch.float64) + 100 * torch.arange(3)[:, None, None]
+    x[0, 0] = 5.0  # without variance
+    with torch.no_grad():
+        usual = norm(x)
+        with gpu_formulas():
+            given, single = norm(x), norm.float()(x.float())
+        by_pytorch = norm(x.float())
+    assert torch.equal(single, by_pytorch) == (length > 128)  # by the formula that is faster
+    np.testing.assert_allclose(given, usual, rtol=0, atol=1e-10)
+    assert (single - usual).abs().max() <= 4 * (by_pytorch - usual).abs().max()
 
 
 # --- the predictor ------------------------------------------------------------------------------------------------

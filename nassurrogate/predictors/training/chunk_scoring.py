@@ -32,21 +32,24 @@ class ChunkScorer:
     def __call__(self, *parts: np.ndarray) -> np.ndarray:
         """(n, …) arrays with n > 0 → (M, n)."""
         n = len(parts[0])
-        scores = []
-        for start in range(0, n, self._chunk):
-            # Padded with the first row.
-            rows = np.arange(start, start + self._chunk)
-            rows[rows >= n] = 0
-            scores.append(self._score(tuple(torch.from_numpy(part[rows]) for part in parts)))
+        # All rows travel at once: a copy to a GPU waits for the work before it.
+        there = [torch.from_numpy(part).to(self._device) for part in parts]
+        scores = [self._score([self._rows(part, start) for part in there]) for start in range(0, n, self._chunk)]
         return torch.cat(scores, dim=1)[:, :n].cpu().numpy()
 
-    def _score(self, chunk: tuple[Tensor, ...]) -> Tensor:
+    def _rows(self, part: Tensor, start: int) -> Tensor:
+        """A chunk; after the last row come copies of the first."""
+        rows = part[start : start + self._chunk]
+        missing = self._chunk - len(rows)
+        return torch.cat([rows, part[:1].expand(missing, *part.shape[1:])]) if missing else rows
+
+    def _score(self, chunk: list[Tensor]) -> Tensor:
         with torch.no_grad():
             if self._device.type != "cuda":
                 return self._function(*chunk)
             if self._graph is None:
-                self._buffers = tuple(part.to(self._device) for part in chunk)
+                self._buffers = tuple(part.clone() for part in chunk)
                 self._graph = CudaGraph(lambda: self._function(*self._buffers), self._device)
             for buffer, part in zip(self._buffers, chunk, strict=True):
                 buffer.copy_(part)
-            return self._graph().clone()
+            return self._graph().clone()  # the next replay overwrites the result

@@ -9,7 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from nassurrogate.predictors.nar_former_v2 import ATTENTION_FLOOR, Block
+from nassurrogate.predictors.nar_former_v2.network import ATTENTION_FLOOR, Block
 from nassurrogate.predictors.whole_networks.batches import GraphBatch
 from nassurrogate.predictors.whole_networks.config import NarFormerConfig
 from nassurrogate.predictors.whole_networks.edge_sums import Edges, neighbour_sum, self_products

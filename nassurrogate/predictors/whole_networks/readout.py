@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nassurrogate.predictors.nar_former_v2 import Linear
+from nassurrogate.predictors.nar_former_v2.layers import Linear
 from nassurrogate.predictors.whole_networks.batches import GraphBatch
 from nassurrogate.predictors.whole_networks.edge_sums import graph_sum
 

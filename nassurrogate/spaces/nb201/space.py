@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -101,9 +101,20 @@ class NB201(CellSpace, NetworkSpace):
 
     def indices(self, archs: Sequence[Architecture]) -> np.ndarray:
         known = self._index_of
-        if all(arch.space is self and arch.string in known for arch in archs):  # fast path for the batches of a search
+        if self._are_known(archs):
             return np.array([known[arch.string] for arch in archs], dtype=np.int64)
         return super().indices(archs)
+
+    def _are_known(self, archs: Iterable[object]) -> TypeGuard[Sequence[Architecture]]:
+        """Whether all are cells of this space with official strings: what the batches of a search are."""
+        known = self._index_of
+        return all(type(arch) is Architecture and arch.space is self and arch.string in known for arch in archs)
+
+    def parse_many(self, archs: Iterable[ArchLike]) -> list[Architecture]:
+        """`parse` over a batch; a list of known cells is not parsed again."""
+        if isinstance(archs, list | tuple) and self._are_known(archs):
+            return list(archs)
+        return super().parse_many(archs)
 
     def parse(self, arch: ArchLike) -> Architecture:
         if isinstance(arch, Architecture):

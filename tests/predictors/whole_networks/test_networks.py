@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from nassurrogate.graphs.operator_graph import Operator, OperatorGraph
-from nassurrogate.predictors.nar_former_v2 import Block
+from nassurrogate.predictors.nar_former_v2.network import Block
 from nassurrogate.predictors.whole_networks.batches import GraphSet
 from nassurrogate.predictors.whole_networks.config import GcnConfig, NarFormerConfig
 from nassurrogate.predictors.whole_networks.edge_sums import graph_sum, neighbour_sum, self_products

@@ -76,6 +76,19 @@ def test_batches() -> None:
         SPACE.parse_many(None)  # type: ignore[arg-type]
 
 
+def test_one_odd_cell_in_a_batch_is_read_as_alone() -> None:
+    known = list(SPACE.all()[:3])
+    assert SPACE.parse_many(known) == SPACE.parse_many(tuple(known)) == known
+    assert SPACE.parse_many(known) is not known
+    assert SPACE.parse_many([*known, Architecture(SPACE, f" {CELL}")]) == [*known, SPACE.parse(CELL)]
+    for odd in (Architecture(SPACE, "no cell"), Architecture(get_space("macro"), CELL)):
+        with pytest.raises(InputError) as alone:
+            SPACE.parse(odd)
+        with pytest.raises(InputError) as together:
+            SPACE.parse_many([*known, odd])
+        assert str(together.value) == str(alone.value)
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [

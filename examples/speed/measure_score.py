@@ -1,8 +1,8 @@
 """Measure `nassurrogate score`: seconds of a fresh process, for the default predictor and for gradient boosting.
 
-    python examples/figures/measure_score.py                         # nine repeats of each, two minutes on 2 cores
-    python examples/figures/measure_score.py --space nb101 --results nb101.jsonl
-    python examples/figures/measure_score.py --report                # from the stored lines
+    python examples/speed/measure_score.py                         # nine repeats of each, two minutes on 2 cores
+    python examples/speed/measure_score.py --space nb101 --results nb101.jsonl
+    python examples/speed/measure_score.py --report                # from the stored lines
 
 Both learn the same 100 labels. In every repeat both saved models score one architecture and then a thousand, each in
 its own process: what counts is how long a user waits, including imports. Every process is a line of

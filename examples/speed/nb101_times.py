@@ -1,6 +1,6 @@
 """Times and memory of NAS-Bench-101: the table, the enumeration, and scoring all 423,624 cells.
 
-    python examples/figures/nb101_times.py --table nb101.npz --repeats 3
+    python examples/speed/nb101_times.py --table nb101.npz --repeats 3
 
 Every figure is measured in a process of its own, on all cores that PyTorch uses; medians are printed, with the ratio
 to a named reference of the same run, and appended to `examples/results/nb101_times.jsonl`. Run it on a machine with
