@@ -1,8 +1,8 @@
-"""A Gaussian process with the fixed kernel of `cell_kernel`.
+"""A Gaussian process with the fixed kernel of `cell_kernel` and a linear prior mean, see `prior`.
 
 It runs in PyTorch, whose number of threads can be set from each thread; that of NumPy's linear algebra cannot.
 
-Shapes: n labels, B cells, F features.
+Shapes: n labels, B cells, F columns: the features of the kernel, and last the prior score.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.calibration import HeldOut
 from nassurrogate.predictors.cell_kernel import KERNEL, Kernel
+from nassurrogate.predictors.probe_former.prior import RANK_NOISE, SLOPE_STD
 
 _ALL_UP_TO, _SOME_LABELS = 511, 256
 """Up to 511 labels, all determine the posterior variance (quadratic time per cell); of more, 256 do."""
@@ -28,22 +29,36 @@ class CellPosterior:
     """The posterior of any cell given n labels, of which the first k determine its variance.
 
     Args:
-        inputs: (n, F) rows of `kernel_inputs`.
+        inputs: (n, F) rows of `kernel_inputs`, and the prior score of each.
         weights: (n,) of the labels in the mean.
         some: (k, k) inverse of the lower Cholesky factor of the first k labels' covariance.
+        slope: the expected slope of the labels in the prior score.
         kernel: with its variances.
     """
 
-    def __init__(self, inputs: np.ndarray, weights: np.ndarray, some: np.ndarray, kernel: Kernel = KERNEL) -> None:
-        self._inputs, self._weights, self._some, self._kernel = inputs, weights, some, kernel
+    def __init__(
+        self, inputs: np.ndarray, weights: np.ndarray, some: np.ndarray, slope: float, kernel: Kernel = KERNEL
+    ) -> None:
+        self._inputs, self._weights, self._some, self._slope, self._kernel = inputs, weights, some, slope, kernel
+
+    @property
+    def noise(self) -> float:
+        """Variance of a label, in squared normal scores."""
+        return label_noise(self._kernel, len(self._inputs))
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything but the inputs and the kernel, as named arrays."""
         return {_WEIGHTS: self._weights, _SOME: self._some}
 
     @classmethod
-    def restored(cls, inputs: np.ndarray, tensors: Mapping[str, np.ndarray]) -> CellPosterior:
-        """The inverse of `state` for (n, F) inputs. Raises `InputError` for arrays that do not fit n labels."""
+    def restored(cls, inputs: np.ndarray, tensors: Mapping[str, np.ndarray], slope: float) -> CellPosterior:
+        """The inverse of `state`. Raises `InputError` for arrays that do not fit n labels.
+
+        Args:
+            inputs: (n, F).
+            tensors: the state.
+            slope: the expected slope of the labels in the prior score.
+        """
         n = len(inputs)
         for name, shape in ((_WEIGHTS, (n,)), (_SOME, (_n_some(n),) * 2)):
             value = tensors[name]
@@ -51,41 +66,42 @@ class CellPosterior:
                 raise InputError(f"{name} are {value.dtype}{value.shape}, expected float64{shape}")
             if not (np.abs(value) <= _LARGEST).all():
                 raise InputError(f"{name} must be numbers of at most {_LARGEST:g} in size")
-        return cls(inputs, tensors[_WEIGHTS].copy(), tensors[_SOME].copy())
+        return cls(inputs, tensors[_WEIGHTS].copy(), tensors[_SOME].copy(), slope)
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, F) → (B,) means and (B,) standard deviations, including the noise of one label."""
         covariance = _covariances(self._kernel, inputs, self._inputs)
         mean = covariance @ torch.from_numpy(self._weights)
-        return mean.numpy(), self._spread(covariance[:, : len(self._some)])
+        return mean.numpy() + self._slope * inputs[:, -1], self._spread(inputs, covariance[:, : len(self._some)])
 
-    def _spread(self, covariance: Tensor) -> np.ndarray:
-        known = (covariance @ torch.from_numpy(self._some).T).square_().sum(dim=1)
-        spread: np.ndarray = (self._kernel.variance - known).clamp_(min=0.0).add_(self._kernel.noise).sqrt_().numpy()
-        return spread
+    def _spread(self, inputs: np.ndarray, covariance: Tensor) -> np.ndarray:
+        known = (covariance @ torch.from_numpy(self._some).T).square_().sum(dim=1).numpy()
+        unknown = self._kernel.variance + np.square(SLOPE_STD * inputs[:, -1]) - known
+        return np.asarray(np.sqrt(np.maximum(unknown, 0.0) + self.noise))
 
 
 class CellProcess(CellPosterior):
     """The posterior given n labels in random order, of which the first ones determine its variance.
 
     Args:
-        inputs: (n, F) rows of `kernel_inputs`.
+        inputs: (n, F) rows of `kernel_inputs`, and the prior score of each.
         scores: (n,) to learn, about standard normal.
+        slope: the expected slope of the scores in the prior score.
         kernel: with its variances.
     """
 
-    def __init__(self, inputs: np.ndarray, scores: np.ndarray, kernel: Kernel = KERNEL) -> None:
+    def __init__(self, inputs: np.ndarray, scores: np.ndarray, slope: float, kernel: Kernel = KERNEL) -> None:
         from scipy.linalg import cholesky, solve_triangular
 
         self._scores = scores
         covariance = _covariances(kernel, inputs, inputs).numpy()
-        np.einsum("ii->i", covariance)[:] += kernel.noise
+        np.einsum("ii->i", covariance)[:] += label_noise(kernel, len(inputs))
         root = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
         self._root_inverse = solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
-        weights = self._root_inverse.T @ (self._root_inverse @ scores)
+        weights = self._root_inverse.T @ (self._root_inverse @ (scores - slope * inputs[:, -1]))
         n_some = _n_some(len(root))
         # The leading block of a Cholesky factor, and of its inverse, is that of the leading block.
-        super().__init__(inputs, weights, self._root_inverse[:n_some, :n_some], kernel)
+        super().__init__(inputs, weights, self._root_inverse[:n_some, :n_some], slope, kernel)
 
     def held_out(self) -> HeldOut:
         """Every label's prediction from all the others (equations 5.10 to 5.12).
@@ -99,8 +115,9 @@ class CellProcess(CellPosterior):
         if n_some == len(self._scores):
             return HeldOut(np.arange(len(mean)), mean, np.sqrt(1.0 / precision))
         others = slice(n_some, None)
-        covariance = _covariances(self._kernel, self._inputs[others], self._inputs[:n_some])
-        return HeldOut(np.arange(n_some, len(mean)), mean[others], self._spread(covariance))
+        inputs = self._inputs[others]
+        covariance = _covariances(self._kernel, inputs, self._inputs[:n_some])
+        return HeldOut(np.arange(n_some, len(mean)), mean[others], self._spread(inputs, covariance))
 
 
 def _n_some(n: int) -> int:
@@ -108,11 +125,17 @@ def _n_some(n: int) -> int:
     return n if n <= _ALL_UP_TO else _SOME_LABELS
 
 
+def label_noise(kernel: Kernel, n_labels: int) -> float:
+    """Variance of a label whose normal score is that of its rank among n."""
+    return kernel.noise + RANK_NOISE / n_labels
+
+
 def _covariances(kernel: Kernel, inputs: np.ndarray, others: np.ndarray) -> Tensor:
-    """`Kernel.covariances` on PyTorch's threads."""
-    x, y = torch.from_numpy(inputs), torch.from_numpy(others)
+    """`Kernel.covariances` of the features and a linear kernel of the prior scores, on PyTorch's threads."""
+    x, y = torch.from_numpy(inputs[:, :-1]), torch.from_numpy(others[:, :-1])
     squared = torch.addmm(y.square().sum(dim=1), x, y.T, alpha=-2.0)
     squared += x.square().sum(dim=1, keepdim=True)
     distance = squared.clamp_(min=0.0).mul_(3.0).sqrt_()
     decay = distance.neg().exp_().mul_(kernel.variance)
-    return decay.mul_(distance.add_(1.0))
+    prior = torch.outer(torch.from_numpy(inputs[:, -1]), torch.from_numpy(others[:, -1]))
+    return decay.mul_(distance.add_(1.0)).add_(prior, alpha=SLOPE_STD**2)

@@ -1,13 +1,16 @@
-"""Probe-Former: a transformer along the relations of the canonical cell and a Gaussian process, both reading probes.
+"""Probe-Former: a transformer along the relations of the canonical cell and a Gaussian process, both taught by proxies.
 
 It started from NAR-Former V2 (arXiv 2306.10792) and differs from it as follows:
 
 - It reads the canonical graph, directed, with multiplicities; V2 reads the raw graph, undirected.
-- It reads probes: statistics of the signals and gradients in networks of the cell with random weights
+- It knows zero-cost proxies: statistics of the signals and gradients in networks of the cell with random weights
   (`untrained_networks`), which need no training, data or label. If all cells of equal function have equal costs
-  (NAS-Bench-101), it also reads the network's parameters and FLOPs. V2 reads neither.
-- It has heads for parents, children, ancestors and descendants, with softmax (`relation_transformer`); V2 has one
-  undirected attention without softmax, and grouped feed-forward networks.
+  (NAS-Bench-101), it also knows the network's parameters and FLOPs. The process reads them, and the sum of some is what
+  it expects before any label (`prior`). The transformers learn to predict them from the graph, for unlabelled cells
+  too, which teaches them what a cell does. V2 knows neither.
+- It has heads for parents, children, ancestors and descendants, with softmax, and feed-forward networks that read the
+  neighbours (`relation_transformer`); V2 has one undirected attention without softmax, and grouped feed-forward
+  networks.
 - It learns normal scores of the labels' ranks, by squared error and a pairwise logistic loss; V2 learns fractions by
   relative error, sequence ranking and consistency with a relabelled view.
 - It is an ensemble, trained as one batched model and averaged with a Gaussian process of fixed kernel (`cell_process`),
@@ -15,7 +18,7 @@ It started from NAR-Former V2 (arXiv 2306.10792) and differs from it as follows:
 - Its deviation is calibrated on unseen labels: the process predicts each label without it, and from a few hundred
   labels on every member of the ensemble leaves some out, which it learns at the end.
 
-A fit uses its labels, and of the space the probes and path counts, which are computed and not measured.
+A fit uses its labels, and of the space the proxies and path counts, which are computed and not measured.
 
 Shapes: n labels, B cells, D different ones, M members.
 """
@@ -31,16 +34,18 @@ import numpy as np
 from nassurrogate.architecture import Architecture
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, HeldOut
-from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
+from nassurrogate.predictors.cell_kernel import kernel_inputs
 from nassurrogate.predictors.inputs.cells import ReadCells, chunks, is_tabulated, read, read_parts
 from nassurrogate.predictors.inputs.path_features import class_numbers
 from nassurrogate.predictors.labels.saved import label_arrays, read_labels
 from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.probe_former.cell_process import CellPosterior, CellProcess
+from nassurrogate.predictors.probe_former.network_config import RelationConfig
 from nassurrogate.predictors.probe_former.part_average import PartAverage
-from nassurrogate.predictors.probe_former.relation_ensemble import RelationConfig, RelationEnsemble
+from nassurrogate.predictors.probe_former.prior import SLOPE, class_prior
+from nassurrogate.predictors.probe_former.relation_ensemble import RelationEnsemble
 from nassurrogate.predictors.probe_former.scored_classes import ScoredClasses
-from nassurrogate.predictors.proxy_process.prior import prior_scores
+from nassurrogate.predictors.proxy_process.prior import prior_scores, prior_slope
 from nassurrogate.runtime.core_threads import on_all_cores
 from nassurrogate.runtime.device import torch_device
 from nassurrogate.spaces import CellSpace, Space
@@ -58,7 +63,7 @@ class ProbeFormerConfig(RelationConfig):
     """
 
     network_share: float = 1.0
-    even_labels: int = 150
+    even_labels: int = 100
     cross_fit_labels: int = 256
     process_labels: int = 5000
 
@@ -77,7 +82,9 @@ _Parts: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 """In normal scores: the process's means (B,), the members' predictions (M, B), the process's spreads (B,)."""
 _MOST_UNSEEN = 64
 """Most labels that a member leaves out: those of four members determine the coverage to within 2 points."""
-_REFERENCE_CELLS = 2000
+_REFERENCE_CELLS = 512
+_GENERATION, _THIS_GENERATION = "generation", 2
+"""A key of the state, and its value: of the first generation, the networks read the proxies."""
 _SCALE = "labels.scores"
 
 
@@ -132,17 +139,16 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
         unseen = self._unseen(held.place)
         self._network: RelationEnsemble | None = None
         if self.config.network_share > 0:
-            self._network = RelationEnsemble.untrained(self.space, self.config, self.seed, self.device)
-            labelled = read(self.space, self._labels.classes)
+            self._network = RelationEnsemble.untrained(self.space, self._sized, self.seed, self.device)
             scores = self._scale.encode(self._labels.targets)
-            self._network.learn(labelled, scores, unseen, progress)
+            self._network.learn(self._labels.classes, scores, unseen, progress)
         elif progress is not None:
             progress(1, 1)
         if unseen.size:
             self._freeze()
         self._calibration = self._calibrated(held, unseen)
-        if self._network is not None and self.config.closing_epochs:
-            self._network.learn_all(labelled, scores, progress)
+        if self._network is not None and unseen.size and self.config.closing_epochs:
+            self._network.learn_all(self._labels.classes, scores, progress)
         self._freeze()
 
     def predict(self, archs: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +162,7 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
         if not archs:
             return np.empty(0), np.empty(0)
         process, members, spread = self._parts(class_numbers(self.space, archs))
-        of_function = np.sqrt(np.maximum(spread**2 - KERNEL.noise, 0.0))
+        of_function = np.sqrt(np.maximum(spread**2 - self._process.noise, 0.0))
         return self._average((process, _member_mean(members))), of_function
 
     def encoded(self, targets: np.ndarray) -> np.ndarray:
@@ -167,32 +173,32 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
         tensors |= {_SCALE: self._scale.scores} | self._process.state()
         if self._network is not None:
             tensors |= self._network.state()
-        return tensors, {"calibration": self._calibration.as_dict(), "average": self._average.as_dict()}
+        about = {"calibration": self._calibration.as_dict(), "average": self._average.as_dict()}
+        return tensors, {**about, _GENERATION: _THIS_GENERATION}
 
     def learns_again(self, meta: Mapping[str, Any]) -> bool:
-        return "average" not in meta  # only in files of earlier releases
+        return meta.get(_GENERATION) != _THIS_GENERATION  # a file of an earlier release
 
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         archs, targets = read_labels(self.space, tensors)
+        if self.learns_again(meta):
+            self.fit(archs, targets)
+            return
         calibration = Calibration.from_dict(meta["calibration"])
         network = None
         if self.config.network_share > 0:
-            network = RelationEnsemble.restored(self.space, self.config, tensors, self.seed, self.device)
+            sized = self.config.for_labels(len(targets))
+            network = RelationEnsemble.restored(self.space, sized, tensors, self.seed, self.device)
         labels = self._ordered(archs, targets)
-        if "average" not in meta:  # a file of an earlier release, which has no process either
-            self._labels, self._network, self._calibration = labels, network, calibration
-            self._learn_process()
-            self._freeze()
-            return
         average = PartAverage.from_dict(meta["average"], self._shares(len(targets)))
         scale = RankScale(tensors[_SCALE].copy(), np.unique(targets))
-        process = CellPosterior.restored(self._labelled_inputs(labels), tensors)
+        process = CellPosterior.restored(self._labelled_inputs(labels), tensors, self._slope)
         self._labels, self._scale, self._process = labels, scale, process
         self._network, self._calibration, self._average = network, calibration, average
         self._forget_scores()
 
     def prior_scores(self, archs: Sequence[Architecture]) -> np.ndarray | None:
-        return prior_scores(self.space, self.metric, archs) if self.config.probes else None
+        return prior_scores(self.space, self.metric, archs, class_prior) if self.config.probes else None
 
     # --- the process ---------------------------------------------------------------------------------------------
 
@@ -203,15 +209,26 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
     def _learn_process(self) -> CellProcess:
         labels = self._labels
         self._scale = RankScale.of(labels.targets)
-        process = CellProcess(self._labelled_inputs(labels), self._scale.encode(labels.targets[labels.order]))
+        scores = self._scale.encode(labels.targets[labels.order])
+        process = CellProcess(self._labelled_inputs(labels), scores, self._slope)
         self._process = process
         return process
 
-    def _labelled_inputs(self, labels: _Labels) -> np.ndarray:
-        return self._kernel_inputs(read(self.space, labels.classes[labels.order]))
+    @property
+    def _slope(self) -> float:
+        """The expected slope of a label in the prior score."""
+        return prior_slope(self.metric, SLOPE)
 
-    def _kernel_inputs(self, cells: ReadCells) -> np.ndarray:
-        return kernel_inputs(self.space, cells.paths, cells.probes if self.config.probes else None)
+    def _labelled_inputs(self, labels: _Labels) -> np.ndarray:
+        classes = labels.classes[labels.order]
+        return self._process_inputs(classes, read(self.space, classes))
+
+    def _process_inputs(self, classes: np.ndarray, cells: ReadCells) -> np.ndarray:
+        """(D, F): the features of the kernel, and the prior score."""
+        knows = self.config.probes and self._slope != 0
+        prior = class_prior(self.space)[classes] if knows else np.zeros(len(classes))
+        probes = cells.probes if self.config.probes else None
+        return np.column_stack([kernel_inputs(self.space, cells.paths, probes), prior])
 
     # --- deviations ----------------------------------------------------------------------------------------------
 
@@ -220,8 +237,7 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
 
         With few labels, all are needed and the process has most of the weight: k is 0, and its errors are used alone.
         """
-        config = self.config
-        n = len(self._labels.targets)
+        config, n = self._sized, len(self._labels.targets)
         cross_fit = config.network_share > 0 and n >= config.cross_fit_labels
         k = min(n // 8, _MOST_UNSEEN, len(known) // config.members) if cross_fit else 0
         unseen: np.ndarray = self._labels.order[known[len(known) - k * config.members :]].reshape(config.members, k)
@@ -241,13 +257,9 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
     # --- both ----------------------------------------------------------------------------------------------------
 
     def _freeze(self) -> None:
-        """Standardise the parts over the space: over all classes of a small one, over a sample of a large one."""
+        """Standardise the parts over a sample of the space."""
         self._forget_scores()
-        if self._known is not None:
-            reference = self.space.class_ids()
-        else:
-            cells = self.space.sample(_REFERENCE_CELLS, np.random.default_rng(0))
-            reference = class_numbers(self.space, cells)
+        reference = class_numbers(self.space, self.space.sample(_REFERENCE_CELLS, np.random.default_rng(0)))
         process, members, _ = self._parts(reference)
         self._average = PartAverage.over((process, _member_mean(members)), self._shares(len(self._labels.targets)))
 
@@ -264,7 +276,12 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
     @property
     def _n_members(self) -> int:
         """M; without networks, a single member that always predicts 0."""
-        return 1 if self._network is None else self.config.members
+        return 1 if self._network is None else self._sized.members
+
+    @property
+    def _sized(self) -> ProbeFormerConfig:
+        """The configuration with every hyper-parameter set, for the labels of the last fit."""
+        return self.config.for_labels(len(self._labels.targets))
 
     def _parts(self, classes: np.ndarray) -> _Parts:
         """The parts' predictions for (B,) classes."""
@@ -282,11 +299,11 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
 
         def score(rows: np.ndarray) -> None:
             cells = read(self.space, classes[rows])
-            mean, spread = self._process.predict(self._kernel_inputs(cells))
+            mean, spread = self._process.predict(self._process_inputs(classes[rows], cells))
             # Rounded, as in some linear-algebra libraries the last digits of a row depend on its position.
             scores[0, rows], scores[-1, rows] = np.round(mean, 9), np.round(spread, 9)
             if scorer is not None:
-                scores[1:-1, rows] = scorer(cells)
+                scores[1:-1, rows] = scorer(cells.graph)
 
         on_all_cores(score, chunks(self.space.class_graphs.n_nodes[classes]))
         return scores

@@ -4,7 +4,7 @@ Cells are the innermost dimension, so that every step works along hundreds of nu
 seven nodes innermost, half of the time goes into attention that no vector unit can speed up. Both layouts run the
 forward pass of `relation_network`.
 
-Shapes: B cells of N nodes, F features of a node, P probes, d the width, h heads, k = d / h.
+Shapes: B cells of N nodes, F features of a node, d the width, h heads, k = d / h.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ class RelationScorer(NetworkPass):
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
         self.node = _Linear(weights, "node")
-        self.probe = _Linear(weights, "probe") if "probe.weight" in weights else None
         n_blocks = len({name.split(".")[1] for name in weights if name.startswith("block.")})
         self._blocks = [_Block(weights, f"block.{number}") for number in range(n_blocks)]
         self.norm: Map = _normed
@@ -39,19 +38,15 @@ class RelationScorer(NetworkPass):
     def blocks(self) -> list[BlockPass]:
         return [*self._blocks]
 
-    @property
-    def head_maps(self) -> tuple[Map, Map]:
-        return self._head
-
-    def __call__(self, feature: Tensor, bias: Tensor, probe: Tensor) -> Tensor:
+    def __call__(self, feature: Tensor, bias: Tensor, adjacency: Tensor) -> Tensor:
         """(B,) predictions.
 
         Args:
             feature: (F, N, B), see `node_features`.
             bias: (h, N, N, B), see `relation_bias`.
-            probe: (P, B).
+            adjacency: (N, N, B).
         """
-        return self.predicted(feature, bias, probe, self._mean_and_output)
+        return self.headed(self.summary(feature, bias, adjacency, self._mean_and_output), self._head).squeeze(0)
 
     def _mean_and_output(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return x.mean(dim=1) * self._scale, x[:, -1] * self._scale
@@ -59,6 +54,8 @@ class RelationScorer(NetworkPass):
 
 class _Block(BlockPass):
     """One block; the scales of its norms are multiplied into the weights behind them."""
+
+    width_dim = 0
 
     def __init__(self, weights: Mapping[str, Tensor], name: str) -> None:
         self.attention_norm: Map = _normed
@@ -77,13 +74,24 @@ class _Block(BlockPass):
         attended: Tensor = (attention.unsqueeze(1) * value.unsqueeze(2)).sum(dim=3).flatten(0, 1)
         return attended
 
+    def neighbour_sums(self, x: Tensor, adjacency: Tensor) -> tuple[Tensor, Tensor]:
+        """(d, N, B), (N, N, B) → (d, N, B) twice."""
+        of_parents, of_children = torch.zeros_like(x), torch.zeros_like(x)
+        for node in range(x.shape[1]):
+            of_parents.addcmul_(x[:, node, None], adjacency[node])
+            of_children.addcmul_(x[:, node, None], adjacency[:, node])
+        return of_parents, of_children
+
 
 class _Linear:
     """(in, …) → (out, …)."""
 
     def __init__(self, weights: Mapping[str, Tensor], name: str, *, norm: str = "") -> None:
         weight = weights[f"{name}.weight"]
-        self._weight = weight * weights[f"{norm}.weight"] if norm else weight
+        if norm:  # the sums over neighbours are behind the norm too
+            scale = weights[f"{norm}.weight"]
+            weight = weight * scale.repeat(weight.shape[1] // len(scale))
+        self._weight = weight
         self._bias = weights[f"{name}.bias"][:, None]
 
     def divide_queries(self) -> None:

@@ -3,7 +3,7 @@
 There is a head for the parents of a node, one for its children, one for its ancestors and one for its descendants;
 NN-Former (arXiv 2507.00880) has heads for neighbours and siblings. See `relation_network` for the forward pass.
 
-Shapes: B cells, N nodes, F features of a node, P probes, d the width, 4 heads of d / 4.
+Shapes: B cells, N nodes, F features of a node, P proxies, d the width, 4 heads of d / 4.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nassurrogate.predictors.probe_former.relation_network import NORM_EPSILON, RELATIONS, BlockPass, Map, NetworkPass
+from nassurrogate.predictors.probe_former.relation_network import NORM_EPSILON, RELATIONS, BlockPass, NetworkPass
 
 DEEPEST = 6
 """Depths from here on count as the same."""
@@ -60,8 +60,9 @@ def relation_bias(adjacency: Tensor, mask: Tensor, *, masked: bool = True) -> Te
 
 
 class Block(BlockPass, nn.Module):
-    """One block. (B, N, d), (B, 4, N, N) → (B, N, d)."""
+    """One block. (B, N, d), (B, 4, N, N), (B, N, N) → (B, N, d)."""
 
+    width_dim = -1
     joined: nn.Linear
     down: nn.Linear
 
@@ -70,7 +71,7 @@ class Block(BlockPass, nn.Module):
         self.attention_norm, self.ffn_norm = nn.RMSNorm(width, NORM_EPSILON), nn.RMSNorm(width, NORM_EPSILON)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.joined = nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, ffn_ratio * width), nn.Linear(ffn_ratio * width, width)
+        self.up, self.down = nn.Linear(3 * width, ffn_ratio * width), nn.Linear(ffn_ratio * width, width)
 
     def attended(self, query_key_value: Tensor, bias: Tensor) -> Tensor:
         """(B, N, 3 d), (B, 4, N, N) → (B, N, d)."""
@@ -80,13 +81,20 @@ class Block(BlockPass, nn.Module):
         attended: Tensor = (attention @ value).transpose(-2, -3).flatten(-2)
         return attended
 
+    def neighbour_sums(self, x: Tensor, adjacency: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, N, d), (B, N, N) → (B, N, d) twice."""
+        return adjacency.transpose(-1, -2) @ x, adjacency @ x
+
 
 class RelationTransformer(NetworkPass, nn.Module):
-    """Features (B, N, F), bias (B, 4, N, N), mask (B, N), probes (B, P) → predictions (B,).
+    """Features (B, N, F), bias (B, 4, N, N), adjacency (B, N, N), mask (B, N) → (B, 1 + P).
+
+    The first column is the prediction. The others are the zero-cost proxies of the cell, which a second head predicts:
+    learning those of unlabelled cells teaches the blocks what a cell does.
 
     Args:
         n_ops: number of operations, input and output included.
-        n_probes: P; 0 for a network without them.
+        n_proxies: P.
         width: d, a multiple of 4.
         blocks: how many, one after the other.
         ffn_ratio: width of the feed-forward networks in units of d.
@@ -94,15 +102,15 @@ class RelationTransformer(NetworkPass, nn.Module):
 
     width_dim = -1
 
-    def __init__(self, n_ops: int, n_probes: int, width: int, blocks: int, ffn_ratio: int) -> None:
+    def __init__(self, n_ops: int, n_proxies: int, width: int, blocks: int, ffn_ratio: int) -> None:
         super().__init__()
         self.node = nn.Linear(n_ops + DEEPEST + 3, width)
-        self.probe = nn.Linear(n_probes, width) if n_probes else None
         made = [Block(width, ffn_ratio) for _ in range(blocks)]
         self.block = nn.ModuleList(made)
         self.norm = nn.RMSNorm(width, NORM_EPSILON)
-        joined, last = nn.Linear((3 if n_probes else 2) * width, width), nn.Linear(width, 1)
-        self.head = nn.ModuleList([joined, last])
+        last = nn.Linear(width, 1)
+        self.head = nn.ModuleList([nn.Linear(2 * width, width), last])
+        self.proxies = nn.ModuleList([nn.Linear(2 * width, width), nn.Linear(width, n_proxies)] if n_proxies else [])
         # Meta tensors have no values, and initialising them would make PyTorch import its compiler: a second.
         if not last.weight.is_meta:
             self._start(made, last)
@@ -123,13 +131,10 @@ class RelationTransformer(NetworkPass, nn.Module):
     def blocks(self) -> Iterator[BlockPass]:
         return iter(cast("Sequence[Block]", self.block))
 
-    @property
-    def head_maps(self) -> tuple[Map, Map]:
-        first, last = self.head
-        return first, last
-
-    def forward(self, feature: Tensor, bias: Tensor, mask: Tensor, probe: Tensor) -> Tensor:
-        return self.predicted(feature, bias, probe, partial(_mean_and_output, mask))
+    def forward(self, feature: Tensor, bias: Tensor, adjacency: Tensor, mask: Tensor) -> Tensor:
+        summary = self.summary(feature, bias, adjacency, partial(_mean_and_output, mask))
+        heads = [head for head in (self.head, self.proxies) if len(head)]
+        return torch.cat([self.headed(summary, [*head]) for head in heads], dim=-1)
 
 
 def _mean_and_output(mask: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:

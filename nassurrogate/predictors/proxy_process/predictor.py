@@ -30,7 +30,7 @@ from nassurrogate.predictors.inputs.path_features import class_numbers
 from nassurrogate.predictors.label_process import LabelProcess
 from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.proxy_process.growing_process import GrowingProcess
-from nassurrogate.predictors.proxy_process.prior import prior_scores, prior_sign, proxy_scores
+from nassurrogate.predictors.proxy_process.prior import prior_scores, prior_slope, proxy_scores
 from nassurrogate.runtime.blas_threads import one_blas_thread
 from nassurrogate.spaces import CellSpace, Space
 
@@ -79,16 +79,7 @@ class ProxyProcess(LabelProcess[ProxyProcessConfig]):
 
     def __init__(self, space: Space, **options: Any) -> None:
         super().__init__(space, **options)
-        self._prior = self._slope * proxy_scores(self.space)
-
-    @property
-    def _slope(self) -> float:
-        """Expected normal score of a label per unit of the proxies' score.
-
-        It is negative for a loss and for a throughput, and 0 if the metric's direction is unknown.
-        """
-        sign = prior_sign(self.metric)
-        return sign * self.metric.sign * self.config.slope if sign else 0.0
+        self._prior = prior_slope(self.metric, self.config.slope) * proxy_scores(self.space)
 
     def uses(self) -> list[str]:
         return read_parts(self.space, probes=True)

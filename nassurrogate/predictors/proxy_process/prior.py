@@ -11,7 +11,7 @@ proxies cannot make up for one that is among the worst.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -42,17 +42,28 @@ def proxy_scores(space: CellSpace) -> np.ndarray:
     >>> proxy_scores(get_space("nb201")).shape
     (5425,)
     """
-    from scipy.special import ndtri
-
-    if has_probes(space):
-        proxies = probe_features(space)
-        columns = [PROBE_NAMES.index(name) for name in PROXIES]
-        total = sum(np.log(mean_ranks(proxies[:, column]) / space.n_classes) for column in columns)
-        scores = np.asarray(ndtri((mean_ranks(np.asarray(total)) - 0.5) / space.n_classes))
-    else:
-        scores = np.zeros(space.n_classes)
+    scores = log_rank_scores(proxy_columns(space, PROXIES)) if has_probes(space) else np.zeros(space.n_classes)
     scores.flags.writeable = False
     return scores
+
+
+def proxy_columns(space: CellSpace, names: Sequence[str]) -> list[np.ndarray]:
+    """(n_classes,) each: the shipped proxies of these names."""
+    proxies = probe_features(space)
+    return [proxies[:, PROBE_NAMES.index(name)] for name in names]
+
+
+def log_rank_scores(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """(n,) normal scores of the sum of the logarithms of the ranks in some columns, (n,) each.
+
+    >>> log_rank_scores([np.array([1.0, 5.0, 7.0]), np.array([10.0, 30.0, 20.0])]).round(2).tolist()
+    [-0.97, 0.48, 0.48]
+    """
+    from scipy.special import ndtri
+
+    n = len(columns[0])
+    total = sum(np.log(mean_ranks(column) / n) for column in columns)
+    return np.asarray(ndtri((mean_ranks(np.asarray(total)) - 0.5) / n))
 
 
 def prior_sign(metric: Metric) -> int:
@@ -69,7 +80,29 @@ def prior_sign(metric: Metric) -> int:
     return 1 if metric.belongs_to == "function" else -1
 
 
-def prior_scores(space: CellSpace, metric: Metric, archs: Sequence[Architecture]) -> np.ndarray | None:
-    """(B,) `proxy_scores` of B architectures, higher if better; None if no table ships or the direction is unknown."""
+def prior_slope(metric: Metric, size: float) -> float:
+    """The slope of a metric's values in `proxy_scores`: negative for a loss and a throughput, 0 if nobody knows.
+
+    Args:
+        metric: of the values.
+        size: of the slope.
+    """
+    return size * prior_sign(metric) * metric.sign if prior_sign(metric) else 0.0
+
+
+def prior_scores(
+    space: CellSpace,
+    metric: Metric,
+    archs: Sequence[Architecture],
+    scores: Callable[[CellSpace], np.ndarray] = proxy_scores,
+) -> np.ndarray | None:
+    """(B,) scores of B architectures, higher if better; None if no table ships or the direction is unknown.
+
+    Args:
+        space: of the architectures.
+        metric: that they are good or bad at.
+        archs: the architectures.
+        scores: gives the (n_classes,) scores of a space, higher for more accurate classes.
+    """
     sign = prior_sign(metric)
-    return sign * proxy_scores(space)[class_numbers(space, archs)] if sign and has_probes(space) else None
+    return sign * scores(space)[class_numbers(space, archs)] if sign and has_probes(space) else None

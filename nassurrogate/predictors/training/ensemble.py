@@ -24,7 +24,7 @@ from nassurrogate.predictors.training.cuda_graph import CudaGraph, tensor_float_
 from nassurrogate.predictors.training.steps import Schedule, Steps
 from nassurrogate.predictors.training.weights import checked_weights, require_finite, seeded, structure
 
-__all__ = ["Ensemble", "Inputs", "Labelled", "Loss", "Schedule"]
+__all__ = ["Ensemble", "Inputs", "Labelled", "Loss", "Schedule", "Unlabelled"]
 
 logger = logging.getLogger(__name__)
 _STEPS_WORTH_COMPILING = 50_000
@@ -32,12 +32,12 @@ _STEPS_WORTH_COMPILING = 50_000
 Inputs: TypeAlias = tuple[Tensor, ...]
 """The arguments of a network: tensors, rows first."""
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""Predictions (M, B, V) and targets (M, B) → one loss per member, (M,)."""
+"""Predictions (M, B, V) and targets (M, B) → one loss per member, (M,); of K columns, (M, B, V, K) and (M, B, K)."""
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Inputs (n, V, …) with their targets (n,)."""
+    """Inputs (n, V, …) with their targets (n,), or (n, K) for a network with K columns."""
 
     inputs: Inputs
     targets: Tensor
@@ -48,6 +48,21 @@ class Labelled:
     def rows(self, picked: Tensor) -> tuple[Inputs, Tensor]:
         """Rows (M, B) → inputs (M, B, V, …) and targets (M, B)."""
         return tuple(part[picked] for part in self.inputs), self.targets[picked]
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Rows that need no label, a random part of which each step learns beside the labels.
+
+    Args:
+        known: the rows, with targets that cost nothing.
+        batch: how many of them each member learns in a step.
+        loss: of them.
+    """
+
+    known: Labelled
+    batch: int
+    loss: Loss
 
 
 class Ensemble:
@@ -130,7 +145,7 @@ class Ensemble:
         return vmap(one, in_dims=in_dims, randomness="different")(weights, *inputs)
 
     def _outputs(self, weights: dict[str, Tensor], inputs: Inputs) -> Tensor:
-        """(M, B, V, …) → (M, B, V)."""
+        """(M, B, V, …) → (M, B, V), or (M, B, V, K)."""
         batch, views = inputs[0].shape[1:3]
         flat = tuple(part.flatten(1, 2) for part in inputs)
         return torch.unflatten(self._run(weights, flat, shared=False), 1, (batch, views))
@@ -144,6 +159,7 @@ class Ensemble:
         held_out: Labelled | None = None,
         criterion: Loss | None = None,
         pools: np.ndarray | None = None,
+        unlabelled: Unlabelled | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> None:
         """Minimise each member's loss over its own random batches; see `Schedule` for when training stops.
@@ -155,6 +171,7 @@ class Ensemble:
             held_out: labels that no member learns; each member keeps the checkpoint that is best on them.
             criterion: of the held-out labels, lower is better; by default the loss.
             pools: (M, n) rows of `data` that each member learns; by default all rows.
+            unlabelled: what each step learns besides.
             progress: called with (epochs done, total epochs).
 
         Raises `InputError` if a weight is not finite at the end.
@@ -165,7 +182,13 @@ class Ensemble:
 
         def batch_loss(picked: Tensor) -> Tensor:
             inputs, targets = data.rows(picked)
-            return loss(self._outputs(weights, inputs), targets).sum()
+            total = loss(self._outputs(weights, inputs), targets).sum()
+            if unlabelled is None:
+                return total
+            known = unlabelled.known
+            others = torch.randint(len(known), (self.members, unlabelled.batch), device=self.device)
+            inputs, targets = known.rows(others)
+            return total + unlabelled.loss(self._outputs(weights, inputs), targets).sum()
 
         with tensor_float_32() if self.device.type == "cuda" else nullcontext():
             with seeded(self.seed, self.device), self._training():
