@@ -38,7 +38,7 @@ class RelationConfig:
     members: int = 0
     epochs: int = 0
     batch: int = 0
-    max_steps: int = 1100
+    max_steps: int = 900
     learning_rate: float = 0.0
     weight_decay: float = 0.1
     warmup: float = 0.1
@@ -64,7 +64,7 @@ class RelationConfig:
         """This configuration with every hyper-parameter set, for n labels.
 
         >>> [RelationConfig().for_labels(n).members for n in (50, 500)]
-        [2, 4]
+        [2, 3]
         """
         usual = _FEW if n < FEW_LABELS else _SOME if n < MANY_LABELS else _MANY
         unset = {name: value for name, value in usual.items() if not getattr(self, name)}
@@ -82,8 +82,8 @@ class RelationConfig:
         )
 
 
-_FEW = {"members": 2, "epochs": 40, "batch": 32, "learning_rate": 1e-3, "width": 64, "blocks": 2}
-_SOME = {"members": 4, "epochs": 60, "batch": 32, "learning_rate": 3e-3, "width": 64, "blocks": 2}
+_FEW = {"members": 2, "epochs": 30, "batch": 32, "learning_rate": 1.5e-3, "width": 64, "blocks": 2}
+_SOME = {"members": 3, "epochs": 45, "batch": 32, "learning_rate": 3e-3, "width": 64, "blocks": 2}
 _MANY = {"members": 4, "epochs": 60, "batch": 128, "learning_rate": 1.5e-3, "width": 128, "blocks": 4}
 # The upper bounds keep a model file from demanding more memory or time than there is.
 _MAX_BREADTH = 1 << 16
