@@ -54,7 +54,12 @@ def main() -> None:
     classes = np.random.default_rng(0).permutation(space.n_classes)[:MOST_CELLS]
     epochs = max(1, round((given.steps or STEPS[given.space]) * BATCH / len(classes)))
     config = RelationConfig(
-        members=given.networks, width=width, blocks=blocks, learning_rate=RATE[width], weight_decay=0.01, pretrained=False
+        members=given.networks,
+        width=width,
+        blocks=blocks,
+        learning_rate=RATE[width],
+        weight_decay=0.01,
+        pretrained=False,
     )
     networks = RelationEnsemble.untrained(space, config.for_labels(1), 0, given.device)
     began = time.perf_counter()

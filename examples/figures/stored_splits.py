@@ -61,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser, results: Path, labels: Sequence
     )  # fmt: skip
     parser.add_argument("--splits", type=int, default=10, metavar="S", help="default: 10")
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes, of one thread each (default: 1)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="for the networks (default: cpu)")
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="keep the predictions there")
     parser.add_argument(
         "--results", type=Path, default=results, metavar="FILE", help=f"default: results/{results.name}"
@@ -81,7 +82,7 @@ def only_tables(*files: Path, space: str = "nb201") -> Iterator[None]:
         yield
 
 
-def measure(run_dir: str | None, task: Task) -> list[Line]:
+def measure(run_dir: str | None, device: str, task: Task) -> list[Line]:
     """One line per protocol. The fit is made once: the other protocols read it from the run folder."""
     from nassurrogate.benchmarks.evaluation import evaluate
 
@@ -98,7 +99,7 @@ def measure(run_dir: str | None, task: Task) -> list[Line]:
                 config={task.predictor: task.config} if task.config else None,
                 seed=task.split,
                 run_dir=folder,
-                device="cpu",
+                device=device,
             )
             lines.append(
                 {
@@ -118,7 +119,7 @@ def measure(run_dir: str | None, task: Task) -> list[Line]:
 
 
 def complete(tasks: Iterable[Task], chosen: argparse.Namespace) -> int:
-    """Measure, in this order, what the file of results lacks; no GPU is used.
+    """Measure, in this order, what the file of results lacks.
 
     Args:
         chosen: the values of `add_options`.
@@ -132,7 +133,7 @@ def complete(tasks: Iterable[Task], chosen: argparse.Namespace) -> int:
     written = {(row_key(line), line["splits"]) for line in stored if line["kind"] == "row"}
     began = time.perf_counter()
     machine = chosen.machine or f"{os.cpu_count()} CPUs, {platform.machine()}"
-    about = {"jobs": chosen.jobs, "machine": machine, "version": _version()}
+    about = {"jobs": chosen.jobs, "machine": machine, "version": _version(), "device": chosen.device}
     failures: list[TaskError] = []
     n_done = 0
 
@@ -155,8 +156,9 @@ def complete(tasks: Iterable[Task], chosen: argparse.Namespace) -> int:
     if missing:
         append_lines(path, {"kind": "packages", **_packages()})
     write_rows(key for task in tasks for key in task.rows())  # of splits after which a run was killed
-    work = partial(measure, str(chosen.run_dir) if chosen.run_dir else None)
-    with in_processes(work, missing, chosen.jobs, variables=NO_GPU, on_error=fail) as measured:
+    work = partial(measure, str(chosen.run_dir) if chosen.run_dir else None, chosen.device)
+    variables = NO_GPU if chosen.device == "cpu" else None
+    with in_processes(work, missing, chosen.jobs, variables=variables, on_error=fail) as measured:
         for task, lines in measured:
             n_done += 1
             append_lines(path, *lines)

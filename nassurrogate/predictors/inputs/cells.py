@@ -89,18 +89,19 @@ def _read(space: CellSpace, classes: np.ndarray) -> ReadCells:
     return ReadCells(graph, class_path_features(space, classes), scores[classes] if scores.shape[1] else None)
 
 
-def chunks(sizes: np.ndarray) -> Iterator[np.ndarray]:
-    """(`CHUNK`,) rows of cells of one size to score together; the last chunk of a size is padded.
+def chunks(sizes: np.ndarray, length: int = CHUNK) -> Iterator[np.ndarray]:
+    """(`length`,) rows of cells of one size to score together; the last chunk of a size is padded.
 
     Chunks have a fixed size because the last digits of a score depend on how many cells are scored, not on which.
 
     Args:
         sizes: (D,) number of nodes of each cell.
+        length: of a chunk.
     """
     for size in np.unique(sizes):
         alike = np.flatnonzero(sizes == size)
-        for start in range(0, len(alike), CHUNK):
-            rows = np.full(CHUNK, alike[start])
-            part = alike[start : start + CHUNK]
+        for start in range(0, len(alike), length):
+            rows = np.full(length, alike[start])
+            part = alike[start : start + length]
             rows[: len(part)] = part
             yield rows

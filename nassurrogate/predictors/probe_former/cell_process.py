@@ -34,12 +34,16 @@ class CellPosterior:
         some: (k, k) inverse of the lower Cholesky factor of the first k labels' covariance.
         slope: the expected slope of the labels in the prior score.
         kernel: with its variances.
+
+    Attributes:
+        device: on which it predicts.
     """
 
     def __init__(
         self, inputs: np.ndarray, weights: np.ndarray, some: np.ndarray, slope: float, kernel: Kernel = KERNEL
     ) -> None:
         self._inputs, self._weights, self._some, self._slope, self._kernel = inputs, weights, some, slope, kernel
+        self.device = torch.device("cpu")
 
     @property
     def noise(self) -> float:
@@ -70,14 +74,17 @@ class CellPosterior:
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, F) → (B,) means and (B,) standard deviations, including the noise of one label."""
-        covariance = _covariances(self._kernel, inputs, self._inputs)
-        mean = covariance @ torch.from_numpy(self._weights)
-        return mean.numpy() + self._slope * inputs[:, -1], self._spread(inputs, covariance[:, : len(self._some)])
+        covariance = _covariances(self._kernel, inputs, self._inputs, self.device)
+        mean = (covariance @ self._on_device(self._weights)).cpu().numpy()
+        return mean + self._slope * inputs[:, -1], self._spread(inputs, covariance[:, : len(self._some)])
 
     def _spread(self, inputs: np.ndarray, covariance: Tensor) -> np.ndarray:
-        known = (covariance @ torch.from_numpy(self._some).T).square_().sum(dim=1).numpy()
+        known = (covariance @ self._on_device(self._some).T).square_().sum(dim=1).cpu().numpy()
         unknown = self._kernel.variance + np.square(SLOPE_STD * inputs[:, -1]) - known
         return np.asarray(np.sqrt(np.maximum(unknown, 0.0) + self.noise))
+
+    def _on_device(self, values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).to(self.device)
 
 
 class CellProcess(CellPosterior):
@@ -94,7 +101,7 @@ class CellProcess(CellPosterior):
         from scipy.linalg import cholesky, solve_triangular
 
         self._scores = scores
-        covariance = _covariances(kernel, inputs, inputs).numpy()
+        covariance = _covariances(kernel, inputs, inputs, torch.device("cpu")).numpy()
         np.einsum("ii->i", covariance)[:] += label_noise(kernel, len(inputs))
         root = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
         self._root_inverse = solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
@@ -116,7 +123,7 @@ class CellProcess(CellPosterior):
             return HeldOut(np.arange(len(mean)), mean, np.sqrt(1.0 / precision))
         others = slice(n_some, None)
         inputs = self._inputs[others]
-        covariance = _covariances(self._kernel, inputs, self._inputs[:n_some])
+        covariance = _covariances(self._kernel, inputs, self._inputs[:n_some], self.device)
         return HeldOut(np.arange(n_some, len(mean)), mean[others], self._spread(inputs, covariance))
 
 
@@ -130,12 +137,13 @@ def label_noise(kernel: Kernel, n_labels: int) -> float:
     return kernel.noise + RANK_NOISE / n_labels
 
 
-def _covariances(kernel: Kernel, inputs: np.ndarray, others: np.ndarray) -> Tensor:
+def _covariances(kernel: Kernel, inputs: np.ndarray, others: np.ndarray, device: torch.device) -> Tensor:
     """`Kernel.covariances` of the features and a linear kernel of the prior scores, on PyTorch's threads."""
-    x, y = torch.from_numpy(inputs[:, :-1]), torch.from_numpy(others[:, :-1])
+    rows, columns = torch.from_numpy(inputs).to(device), torch.from_numpy(others).to(device)
+    x, y = rows[:, :-1], columns[:, :-1]
     squared = torch.addmm(y.square().sum(dim=1), x, y.T, alpha=-2.0)
     squared += x.square().sum(dim=1, keepdim=True)
     distance = squared.clamp_(min=0.0).mul_(3.0).sqrt_()
     decay = distance.neg().exp_().mul_(kernel.variance)
-    prior = torch.outer(torch.from_numpy(inputs[:, -1]), torch.from_numpy(others[:, -1]))
+    prior = torch.outer(rows[:, -1], columns[:, -1])
     return decay.mul_(distance.add_(1.0)).add_(prior, alpha=SLOPE_STD**2)

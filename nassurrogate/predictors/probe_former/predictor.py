@@ -35,7 +35,7 @@ from nassurrogate.architecture import Architecture
 from nassurrogate.predictors.base import Predictor, Progress, check_ranges
 from nassurrogate.predictors.calibration import Calibration, HeldOut
 from nassurrogate.predictors.cell_kernel import kernel_inputs
-from nassurrogate.predictors.inputs.cells import ReadCells, chunks, is_tabulated, read, read_parts
+from nassurrogate.predictors.inputs.cells import CHUNK, ReadCells, chunks, is_tabulated, read, read_parts
 from nassurrogate.predictors.inputs.path_features import class_numbers
 from nassurrogate.predictors.labels.saved import label_arrays, read_labels
 from nassurrogate.predictors.labels.scale import RankScale
@@ -83,6 +83,8 @@ _Parts: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 _MOST_UNSEEN = 64
 """Most labels that a member leaves out: those of four members determine the coverage to within 2 points."""
 _REFERENCE_CELLS = 512
+_GPU_CHUNK = 4096
+"""Cells that a GPU scores together."""
 _GENERATION, _THIS_GENERATION = "generation", 2
 """A key of the state, and its value: of the first generation, the networks read the proxies."""
 _SCALE = "labels.scores"
@@ -295,6 +297,7 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
     def _scored(self, classes: np.ndarray) -> np.ndarray:
         """(M + 2, D) predictions for D different classes, in the order of `_Parts`; each independent of the others."""
         scores = np.zeros((self._n_members + 2, len(classes)))
+        self._process.device = torch_device(self.device)
         scorer = None if self._network is None else self._network.scorer()
 
         def score(rows: np.ndarray) -> None:
@@ -305,7 +308,8 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
             if scorer is not None:
                 scores[1:-1, rows] = scorer(cells.graph)
 
-        on_all_cores(score, chunks(self.space.class_graphs.n_nodes[classes]))
+        on_gpu = torch_device(self.device).type == "cuda"
+        on_all_cores(score, chunks(self.space.class_graphs.n_nodes[classes], _GPU_CHUNK if on_gpu else CHUNK))
         return scores
 
 

@@ -69,17 +69,22 @@ class _Block(BlockPass):
     def attended(self, query_key_value: Tensor, bias: Tensor) -> Tensor:
         """(3 d, N, B), (h, N, N, B) → (d, N, B)."""
         query, key, value = query_key_value.view(3, len(RELATIONS), -1, *query_key_value.shape[1:])  # (h, k, N, B) each
-        attention = (query.unsqueeze(3) * key.unsqueeze(2)).sum(dim=1)
-        attention = attention.add_(bias).softmax(dim=2)
-        attended: Tensor = (attention.unsqueeze(1) * value.unsqueeze(2)).sum(dim=3).flatten(0, 1)
-        return attended
+        # Sums are accumulated term by term: all products at once would not fit in a core's cache.
+        attention = bias.clone()
+        for place in range(query.shape[1]):
+            attention.addcmul_(query[:, place, :, None], key[:, place, None])
+        attention = attention.softmax(dim=2)
+        attended = torch.zeros_like(value)
+        for node in range(value.shape[2]):
+            attended.addcmul_(attention[:, None, :, node], value[:, :, node, None])
+        return attended.flatten(0, 1)
 
     def neighbour_sums(self, x: Tensor, adjacency: Tensor) -> tuple[Tensor, Tensor]:
-        """(d, N, B), (N, N, B) → (d, N, B) twice."""
+        """(d, N, B), (N, N, B) → (d, N, B) twice. Nodes stand in topological order."""
         of_parents, of_children = torch.zeros_like(x), torch.zeros_like(x)
         for node in range(x.shape[1]):
-            of_parents.addcmul_(x[:, node, None], adjacency[node])
-            of_children.addcmul_(x[:, node, None], adjacency[:, node])
+            of_parents[:, node + 1 :].addcmul_(x[:, node, None], adjacency[node, node + 1 :])
+            of_children[:, :node].addcmul_(x[:, node, None], adjacency[:node, node])
         return of_parents, of_children
 
 
