@@ -1,14 +1,20 @@
-"""Labels for the tests of Probe-Former, and its networks evaluated one by one."""
+"""Labels for the tests of Probe-Former, and its parts computed in other ways.
+
+Shapes: n labels, B cells, M members, P proxies.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.linalg import block_diag
 from scipy.stats import norm
+from sklearn.gaussian_process.kernels import Matern
 
 from nassurrogate.graphs.codes import op_vocabulary
-from nassurrogate.predictors.inputs.cells import read
-from nassurrogate.predictors.inputs.path_features import class_numbers
+from nassurrogate.predictors.cell_kernel import KERNEL
+from nassurrogate.predictors.inputs.cells import class_scores, read
+from nassurrogate.predictors.probe_former.prior import SLOPE_STD
 from nassurrogate.predictors.probe_former.relation_transformer import RelationTransformer, node_features, relation_bias
 
 
@@ -20,26 +26,52 @@ def labels(space, n):
     return cells, targets
 
 
-def alone(space, predictor, cells):
-    """(M, B) predictions of the networks with the weights in the state, member by member and cell by cell."""
-    tensors, _ = predictor.state()
-    config = predictor.config
-    scores = np.empty((config.members, len(cells)))
+def network_inputs(graph, n_ops, *, masked=True):
+    """The arguments of a relation transformer for a batch of graphs, in double precision."""
+    op, adjacency, depth, mask = (torch.from_numpy(part) for part in vars(graph).values())
+    feature = node_features(op, adjacency, depth, mask, n_ops)
+    return feature.double(), relation_bias(adjacency, mask, masked=masked).double(), adjacency.double(), mask
+
+
+def columns(space, config, tensors, classes):
+    """(M, B, 1 + P) scores and proxies that networks with these weights predict for (B,) classes."""
+    n_proxies = class_scores(space).shape[1] if config.probes else 0
     n_ops = len(op_vocabulary(space.computing_ops))
-    net = RelationTransformer(n_ops, 25, config.width, config.blocks, config.ffn_ratio).double()
-    known = read(space, class_numbers(space, cells))
+    network = RelationTransformer(n_ops, n_proxies, config.width, config.blocks, config.ffn_ratio).double()
+    inputs = network_inputs(read(space, classes).graph, n_ops, masked=config.relations)
     weights = {
         name.removeprefix("weights.").replace("norm.scale", "norm.weight"): torch.from_numpy(value).double()
         for name, value in tensors.items()
         if name.startswith("weights.")
     }
+    found = []
     for member in range(config.members):
-        net.load_state_dict({name: value[member] for name, value in weights.items()})
-        for column in range(len(cells)):
-            one = known.take(np.array([column]))
-            op, adjacency, depth, mask = (torch.from_numpy(part) for part in vars(one.graph).values())
-            feature = node_features(op, adjacency, depth, mask, n_ops).double()
-            bias = relation_bias(adjacency, mask).double()
-            with torch.no_grad():
-                scores[member, column] = net(feature, bias, mask, torch.from_numpy(one.probes).double())[0]
-    return scores
+        network.load_state_dict({name: value[member] for name, value in weights.items()})
+        with torch.no_grad():
+            found.append(network(*inputs).numpy())
+    return np.stack(found)
+
+
+def proxy_error(space, config, tensors, classes):
+    """Mean squared error of the proxies that the networks predict, which have variance 1 over the space."""
+    return float(np.square(columns(space, config, tensors, classes)[..., 1:] - class_scores(space)[classes]).mean())
+
+
+def posterior(inputs, scores, slope, places, noise):
+    """(B,) means and deviations of a label: the model of `probe_former.prior`, conditioned as any Gaussian.
+
+    Args:
+        inputs: (n, F) of the labels; the last column is the prior score.
+        scores: (n,) labels.
+        slope: expected.
+        places: (B, F) inputs to predict.
+        noise: variance of a label.
+    """
+    n, every = len(scores), np.vstack([inputs, places])
+    of_function = KERNEL.variance * Matern(nu=1.5)(every[:, :-1])
+    reads = np.column_stack([every[:, -1], np.eye(len(every))])  # a label is z · w + f
+    covariance = reads @ block_diag([[SLOPE_STD**2]], of_function) @ reads.T + noise * np.eye(len(every))
+    mean = slope * every[:, -1]
+    gain = np.linalg.solve(covariance[:n, :n], covariance[:n, n:]).T
+    left = np.diag(covariance)[n:] - np.einsum("bn,nb->b", gain, covariance[:n, n:])
+    return mean[n:] + gain @ (scores - mean[:n]), np.sqrt(left)

@@ -1,4 +1,4 @@
-"""The Gaussian process of fixed kernel; scikit-learn and refits without a label are the oracles."""
+"""The Gaussian process of fixed kernel and linear prior mean, against the textbook's equations and refits."""
 
 from __future__ import annotations
 
@@ -6,29 +6,25 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+from sklearn.gaussian_process.kernels import Matern
 
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
 from nassurrogate.predictors.inputs.path_features import feature_names, path_features
 from nassurrogate.predictors.probe_former.cell_process import CellPosterior, CellProcess
+from nassurrogate.predictors.probe_former.prior import RANK_NOISE, SLOPE, SLOPE_STD
+from tests.predictors.probe_former.oracle import posterior
 
 
-def oracle(inputs, scores):
-    kernel = ConstantKernel(KERNEL.variance) * Matern(length_scale=1.0, nu=1.5)
-    return GaussianProcessRegressor(kernel, alpha=KERNEL.noise, optimizer=None).fit(inputs, scores)
-
-
-def predicted(regressor, inputs):
-    """Mean, and the deviation of a label, not of the function."""
-    mean, deviation = regressor.predict(inputs, return_std=True)
-    return mean, np.sqrt(deviation**2 + KERNEL.noise)
+def noise_of(n):
+    return KERNEL.noise + RANK_NOISE / n
 
 
 def made_up(n, n_features, seed, *, repeated=False):
+    """(n, 1 + F) inputs, the last of which is the prior score, and (n,) labels."""
     rng = np.random.default_rng(seed)
     inputs = rng.standard_normal((n, n_features)) / np.sqrt(n_features)
+    inputs = np.column_stack([inputs, rng.standard_normal(n)])
     if repeated:
         inputs[n // 2 :] = inputs[: n - n // 2]  # a cell that was evaluated twice
     return inputs, rng.standard_normal(n)
@@ -39,56 +35,64 @@ problems = {
     "n_features": st.integers(1, 8),
     "seed": st.integers(0, 999),
     "repeated": st.booleans(),
+    "slope": st.sampled_from([SLOPE, 0.0, -SLOPE]),
 }
 
 
 @settings(max_examples=30)
 @given(**problems)
-def test_the_posterior_is_that_of_scikit_learn(n, n_features, seed, repeated):
+def test_the_posterior_is_that_of_the_model(n, n_features, seed, repeated, slope):
     inputs, scores = made_up(n, n_features, seed, repeated=repeated)
     elsewhere, _ = made_up(7, n_features, seed + 1)
-    process = CellProcess(inputs, scores)
+    process = CellProcess(inputs, scores, slope)
     for place in (inputs, elsewhere):
-        for found, wanted in zip(process.predict(place), predicted(oracle(inputs, scores), place), strict=True):
-            np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+        wanted = posterior(inputs, scores, slope, place, noise_of(n))
+        np.testing.assert_allclose(process.predict(place), wanted, rtol=0, atol=1e-6)
 
 
 @settings(max_examples=15)
 @given(**problems)
-def test_held_out_is_a_refit_without_the_label(n, n_features, seed, repeated):
+def test_held_out_is_a_refit_without_the_label(n, n_features, seed, repeated, slope):
+    """With the noise of all n labels: a rank among n does not become less certain when it is left out."""
     inputs, scores = made_up(n, n_features, seed, repeated=repeated)
-    held = CellProcess(inputs, scores).held_out()
+    held = CellProcess(inputs, scores, slope).held_out()
     assert held.place.tolist() == list(range(n))
     for label in range(n):
         others = np.arange(n) != label
-        if n == 1:
-            wanted = 0.0, np.sqrt(KERNEL.variance + KERNEL.noise)  # the prior
-        else:
-            mean, deviation = predicted(oracle(inputs[others], scores[others]), inputs[[label]])
-            wanted = mean[0], deviation[0]
-        assert (held.mean[label], held.spread[label]) == pytest.approx(wanted, abs=1e-6)
+        mean, deviation = posterior(inputs[others], scores[others], slope, inputs[[label]], noise_of(n))
+        assert (held.mean[label], held.spread[label]) == pytest.approx((mean[0], deviation[0]), abs=1e-6)
+
+
+def test_one_label_left_out_leaves_the_prior():
+    inputs, scores = made_up(1, 3, 0)
+    held = CellProcess(inputs, scores, SLOPE).held_out()
+    assert held.mean == pytest.approx(SLOPE * inputs[:, -1])
+    assert np.square(held.spread) == pytest.approx(KERNEL.variance + (SLOPE_STD * inputs[:, -1]) ** 2 + noise_of(1))
 
 
 @pytest.mark.parametrize(("n", "n_wide"), [(511, 511), (512, 256), (700, 256)])
 def test_the_first_of_many_labels_determine_the_variance(n, n_wide):
-    """All labels determine the mean."""
+    """All labels determine the mean, and the noise."""
     inputs, scores = made_up(n, 5, 0)
     elsewhere, _ = made_up(50, 5, 1)
-    process = CellProcess(inputs, scores)
+    process = CellProcess(inputs, scores, SLOPE)
     mean, spread = process.predict(elsewhere)
-    np.testing.assert_allclose(mean, predicted(oracle(inputs, scores), elsewhere)[0], rtol=0, atol=1e-6)
-    first = oracle(inputs[:n_wide], scores[:n_wide])
-    np.testing.assert_allclose(spread, predicted(first, elsewhere)[1], rtol=0, atol=1e-6)
+
+    def wanted(rows, places):
+        return posterior(inputs[rows], scores[rows], SLOPE, places, noise_of(n))
+
+    np.testing.assert_allclose(mean, wanted(np.arange(n), elsewhere)[0], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(spread, wanted(np.arange(n_wide), elsewhere)[1], rtol=0, atol=1e-6)
 
     held = process.held_out()
     assert held.place.tolist() == (list(range(n)) if n_wide == n else list(range(n_wide, n)))
     for row in (0, len(held.place) // 2, len(held.place) - 1):
         label = held.place[row]
         without = np.delete(np.arange(n), label)
-        mean, deviation = predicted(oracle(inputs[without], scores[without]), inputs[[label]])
+        mean, deviation = wanted(without, inputs[[label]])
         assert held.mean[row] == pytest.approx(mean[0], abs=1e-6)
         if n_wide < n:  # this label is not among the first
-            deviation = predicted(first, inputs[[label]])[1]
+            deviation = wanted(np.arange(n_wide), inputs[[label]])[1]
         assert held.spread[row] == pytest.approx(deviation[0], abs=1e-6)
 
 
@@ -96,8 +100,9 @@ def test_the_first_of_many_labels_determine_the_variance(n, n_wide):
 def test_restored_it_predicts_the_same(n):
     inputs, scores = made_up(n, 5, 0)
     elsewhere, _ = made_up(50, 5, 1)
-    process = CellProcess(inputs, scores)
-    restored = CellPosterior.restored(inputs, process.state())
+    process = CellProcess(inputs, scores, SLOPE)
+    restored = CellPosterior.restored(inputs, process.state(), SLOPE)
+    assert restored.noise == process.noise == pytest.approx(noise_of(n))
     for found, wanted in zip(restored.predict(elsewhere), process.predict(elsewhere), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
 
@@ -115,9 +120,9 @@ def test_restored_it_predicts_the_same(n):
 )
 def test_arrays_of_another_number_of_labels_are_refused(name, spoil):
     inputs, scores = made_up(20, 5, 0)
-    state = CellProcess(inputs, scores).state()
+    state = CellProcess(inputs, scores, SLOPE).state()
     with pytest.raises(InputError, match=name):
-        CellPosterior.restored(inputs, {**state, name: spoil(state[name])})
+        CellPosterior.restored(inputs, {**state, name: spoil(state[name])}, SLOPE)
 
 
 def test_the_covariance_is_the_textbooks():

@@ -14,10 +14,11 @@ from nassurrogate.predictors.inputs.graph_batch import encode, relabelled
 from nassurrogate.predictors.probe_former.relation_transformer import (
     DEEPEST,
     RELATIONS,
+    Block,
     RelationTransformer,
-    node_features,
     relation_bias,
 )
+from tests.predictors.probe_former.oracle import network_inputs
 
 OPS = ("input", "conv", "pool", "output")
 
@@ -44,25 +45,22 @@ def batch_of(graphs, n_nodes):
 
 
 def read(batch, *, masked=True):
-    op, adjacency, depth, mask = (torch.from_numpy(part) for part in vars(batch).values())
-    feature = node_features(op, adjacency, depth, mask, len(OPS))
-    return feature, relation_bias(adjacency, mask, masked=masked), mask
+    return network_inputs(batch, len(OPS), masked=masked)
 
 
-def network(n_probes=3, seed=0):
+def network(n_proxies=3, seed=0):
     """In double precision, with all weights far from their initial values."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = RelationTransformer(len(OPS), n_probes, width=16, blocks=2, ffn_ratio=2).double().eval()
+        net = RelationTransformer(len(OPS), n_proxies, width=16, blocks=2, ffn_ratio=2).double().eval()
         for weight in net.parameters():
             weight.data.add_(0.3 * torch.randn_like(weight))
     return net
 
 
-def predict(net, batch, probes, *, masked=True):
-    feature, bias, mask = read(batch, masked=masked)
+def predict(net, batch, *, masked=True):
     with torch.no_grad():
-        return net(feature.double(), bias.double(), mask, torch.as_tensor(probes, dtype=torch.float64)).numpy()
+        return net(*read(batch, masked=masked)).numpy()
 
 
 # --- relations -------------------------------------------------------------------------------------------------------
@@ -109,11 +107,12 @@ def test_unrelated_nodes_do_not_affect_each_other():
     states = []
     net = network(0)
     for op in ("conv", "pool"):
-        feature, bias, _ = read(batch_of([CellGraph(("input", "conv", op, "output"), adjacency.astype(np.uint8))], 5))
+        graph = CellGraph(("input", "conv", op, "output"), adjacency.astype(np.uint8))
+        feature, bias, edges, _ = read(batch_of([graph], 5))
         with torch.no_grad():
-            x = net.node(feature.double())
+            x = net.node(feature)
             for block in net.block:
-                x = block(x, bias.double())
+                x = block(x, bias, edges)
         states.append(x[0])
     changed = (states[0] != states[1]).any(dim=-1)
     assert changed.tolist() == [False, False, True, False, False]
@@ -131,6 +130,33 @@ def test_an_edge_of_multiplicity_2_is_two_parents():
     assert one[1] == pytest.approx(float(two[1] + two[2]), rel=1e-6)
 
 
+@settings(max_examples=20)
+@given(adjacency=adjacencies(), seed=st.integers(0, 99))
+def test_a_feed_forward_network_reads_the_sums_over_parents_and_children(adjacency, seed):
+    """A node that is read twice counts twice."""
+    n = len(adjacency)
+    x = np.random.default_rng(seed).standard_normal((n, 8))
+    wanted = np.zeros((2, n, 8))
+    for parent, child in np.ndindex(n, n):
+        wanted[0, child] += adjacency[parent, child] * x[parent]
+        wanted[1, parent] += adjacency[parent, child] * x[child]
+    edges = torch.from_numpy(adjacency)[None].double()
+    found = Block(8, ffn_ratio=2).neighbour_sums(torch.from_numpy(x)[None], edges)
+    np.testing.assert_allclose(torch.cat(found), wanted, rtol=0, atol=1e-12)
+
+
+def test_multiplicities_change_the_prediction():
+    """Beyond what the softmax of the attention sees: a single parent has the whole weight however often it is read."""
+    chain = np.diag(np.ones(3, np.uint8), 1)
+    graphs = [CellGraph(("input", "conv", "pool", "output"), chain * times) for times in (1, 2)]
+    once, twice = (read(batch_of([graph], 4)) for graph in graphs)
+    block = network().block[0]
+    x = torch.randn(1, 4, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    with torch.no_grad():
+        same = block(x, once[1], once[2])
+        assert (block(x, once[1], twice[2]) - same).abs().max() > 1e-3
+
+
 # --- what a prediction does not depend on ----------------------------------------------------------------------------
 
 
@@ -139,8 +165,7 @@ def test_an_edge_of_multiplicity_2_is_two_parents():
 def test_the_order_of_the_nodes_changes_nothing(adjacency, seed, masked):
     batch = batch_of([cells_of(adjacency, seed)], 9)
     other = relabelled(batch, np.random.default_rng(seed), depth_as_position=True)
-    net, probes = network(), np.random.default_rng(seed).standard_normal((1, 3))
-    found, again = (predict(net, each, probes, masked=masked) for each in (batch, other))
+    found, again = (predict(network(), each, masked=masked) for each in (batch, other))
     np.testing.assert_allclose(found, again, rtol=0, atol=1e-10)
 
 
@@ -148,30 +173,31 @@ def test_the_order_of_the_nodes_changes_nothing(adjacency, seed, masked):
 @given(first=adjacencies(), second=adjacencies(), padding=st.integers(1, 4), masked=st.booleans())
 def test_padding_changes_nothing(first, second, padding, masked):
     """Nor do other cells in the batch."""
-    net, probes = network(), np.random.default_rng(0).standard_normal((2, 3))
-    cells = [cells_of(first), cells_of(second)]
-    together = predict(net, batch_of(cells, 8 + padding), probes, masked=masked)
-    alone = [
-        predict(net, batch_of([cell], cell.n_nodes), probes[[row]], masked=masked)[0] for row, cell in enumerate(cells)
-    ]
+    net, cells = network(), [cells_of(first), cells_of(second)]
+    together = predict(net, batch_of(cells, 8 + padding), masked=masked)
+    alone = [predict(net, batch_of([cell], cell.n_nodes), masked=masked)[0] for cell in cells]
     np.testing.assert_allclose(together, alone, rtol=0, atol=1e-10)
 
 
 # --- what it does depend on ------------------------------------------------------------------------------------------
 
 
-def test_probes_matter():
-    batch = batch_of([cells_of(np.triu(np.ones((4, 4), np.int64), 1))] * 2, 5)
-    one, other = predict(network(), batch, np.array([[0.0, 1, 2], [0, 1, 3]]))
-    assert one != other
-    assert RelationTransformer(len(OPS), 0, 16, 1, 2).probe is None
+def test_a_second_head_predicts_the_proxies():
+    """It reads what the first reads, which does not depend on it."""
+    batch = batch_of([cells_of(np.triu(np.ones((4, 4), np.int64), 1))], 5)
+    both, alone = network(n_proxies=3), network(n_proxies=0)
+    alone.load_state_dict({name: value for name, value in both.state_dict().items() if name in alone.state_dict()})
+    found = predict(both, batch)
+    assert found.shape == (1, 1 + 3)
+    assert len(set(found[0])) == 4
+    np.testing.assert_allclose(predict(alone, batch), found[:, :1], rtol=0, atol=1e-12)
 
 
 def test_directions_matter():
     """A convolution before the pooling is not one after it, although both are paths of the same nodes."""
     chain = np.diag(np.ones(3, np.uint8), 1)
     cells = [CellGraph(("input", *inner, "output"), chain) for inner in (("conv", "pool"), ("pool", "conv"))]
-    one, other = predict(network(0), batch_of(cells, 4), np.empty((2, 0)))
+    one, other = predict(network(0), batch_of(cells, 4))[:, 0]
     assert abs(one - other) > 1e-3
 
 
@@ -180,7 +206,7 @@ def test_the_features_of_a_node():
     n = DEEPEST + 4
     adjacency = np.diag(np.ones(n - 1, np.int64), 1)
     adjacency[0, 1] = 3
-    feature, _, _ = read(batch_of([cells_of(adjacency)], n + 1))
+    feature, *_ = read(batch_of([cells_of(adjacency)], n + 1))
     op, depth, counts = feature[0].split([len(OPS), DEEPEST + 1, 2], dim=-1)
     assert op[:n].argmax(-1).tolist()[0 :: n - 1] == [0, len(OPS) - 1]
     assert depth[:n].argmax(-1).tolist() == [min(node, DEEPEST) for node in range(n)]
