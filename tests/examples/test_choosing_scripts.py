@@ -13,6 +13,7 @@ from nassurrogate.benchmarks.evaluation.protocols import development_split
 from nassurrogate.benchmarks.experiments import missing_tasks, read_lines
 from nassurrogate.predictors.cell_kernel import KERNEL
 from nassurrogate.predictors.probe_former.predictor import ProbeFormer, ProbeFormerConfig
+from nassurrogate.predictors.probe_former.prior import PRIOR
 from nassurrogate.spaces import get_space
 
 
@@ -36,16 +37,16 @@ def test_training_and_evaluation_stay_inside_the_development_third(script: Any) 
 
 
 def test_the_process_of_the_script_is_that_of_the_predictor(script: Any) -> None:
-    """Its kernel's default ranks as Probe-Former without its networks; another one does not."""
+    """The default kernel and prior rank as Probe-Former without its networks; others do not."""
     choose, development = script("choose_probe_former"), script("development")
     alone = development.development_tau(development.by_surrogate("probe-former", {"network_share": 0.0}), 40, 0)
-    ranked = {
-        name: development.development_tau(choose.by_process(kernel), 40, 0)
-        for name, kernel in list(choose.kernels().items())[:2]
-    }
-    default, other = ranked.values()
+    kernels, priors = list(choose.kernels().values()), list(choose.PRIORS.values())
+    default, *others = (
+        development.development_tau(choose.by_process(kernel, prior), 40, 0)
+        for kernel, prior in ((kernels[0], priors[0]), (kernels[1], priors[0]), (kernels[0], priors[1]))
+    )
     assert default == pytest.approx(alone, abs=1e-3)
-    assert other != default
+    assert default not in others
 
 
 def test_every_variant_is_one_change(script: Any) -> None:
@@ -53,12 +54,25 @@ def test_every_variant_is_one_change(script: Any) -> None:
     for name, kernel in choose.kernels().items():
         changed = sum(vars(kernel)[part] != vars(KERNEL)[part] for part in vars(KERNEL))
         assert changed == (name != choose.DEFAULT), name
-    default = vars(ProbeFormerConfig())
-    for name, config in choose.NETWORKS.items():
-        made = vars(ProbeFormer(get_space("nb201"), config=config).config)
-        # Twice the epochs are twice the steps too.
-        changed = {part for part in default if made[part] != default[part]} - {"max_steps"}
-        assert len(changed) == (name != choose.DEFAULT), name
+    for name, prior in choose.PRIORS.items():
+        changed = {part for part in vars(PRIOR) if vars(prior)[part] != vars(PRIOR)[part]}
+        assert len(changed) == (name != choose.DEFAULT) or (name, changed) == ("no prior mean", {"slope", "slope_std"})
+    for labels in choose.SIZES["network"]:
+        default = vars(ProbeFormerConfig().for_labels(labels))
+        for name, config in choose.NETWORKS.items():
+            made = vars(ProbeFormer(get_space("nb201"), config=config).config.for_labels(labels))
+            changed = {part for part in default if made[part] != default[part]}
+            assert len(changed) == (name != choose.DEFAULT), name
+
+
+def test_the_sum_of_columns_that_was_chosen_ranks_better_than_any_alone(
+    script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = script("choose_probe_former")
+    monkeypatch.setattr(choose, "_MOST_COLUMNS", 1)
+    *others, chosen = (line.split("|")[1:3] for line in choose.columns().splitlines() if line.startswith("| 0."))
+    assert "the default" in chosen[1]
+    assert float(chosen[0]) > max(float(tau) for tau, _ in others)
 
 
 def test_what_is_stored_is_not_measured_again_and_all_variants_advance_together(script: Any) -> None:

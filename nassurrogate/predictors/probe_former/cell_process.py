@@ -16,7 +16,7 @@ from torch import Tensor
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.calibration import HeldOut
 from nassurrogate.predictors.cell_kernel import KERNEL, Kernel
-from nassurrogate.predictors.probe_former.prior import RANK_NOISE, SLOPE_STD
+from nassurrogate.predictors.probe_former.prior import PRIOR, Prior
 
 _ALL_UP_TO, _SOME_LABELS = 511, 256
 """Up to 511 labels, all determine the posterior variance (quadratic time per cell); of more, 256 do."""
@@ -34,21 +34,29 @@ class CellPosterior:
         some: (k, k) inverse of the lower Cholesky factor of the first k labels' covariance.
         slope: the expected slope of the labels in the prior score.
         kernel: with its variances.
+        prior: with the variances of slope and ranks.
 
     Attributes:
         device: on which it predicts.
     """
 
     def __init__(
-        self, inputs: np.ndarray, weights: np.ndarray, some: np.ndarray, slope: float, kernel: Kernel = KERNEL
+        self,
+        inputs: np.ndarray,
+        weights: np.ndarray,
+        some: np.ndarray,
+        slope: float,
+        kernel: Kernel = KERNEL,
+        prior: Prior = PRIOR,
     ) -> None:
-        self._inputs, self._weights, self._some, self._slope, self._kernel = inputs, weights, some, slope, kernel
+        self._inputs, self._weights, self._some, self._slope = inputs, weights, some, slope
+        self._kernel, self._prior = kernel, prior
         self.device = torch.device("cpu")
 
     @property
     def noise(self) -> float:
         """Variance of a label, in squared normal scores."""
-        return label_noise(self._kernel, len(self._inputs))
+        return self._kernel.noise + self._prior.rank_noise / len(self._inputs)
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything but the inputs and the kernel, as named arrays."""
@@ -74,14 +82,25 @@ class CellPosterior:
 
     def predict(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(B, F) → (B,) means and (B,) standard deviations, including the noise of one label."""
-        covariance = _covariances(self._kernel, inputs, self._inputs, self.device)
+        covariance = self._covariances(inputs, self._inputs)
         mean = (covariance @ self._on_device(self._weights)).cpu().numpy()
         return mean + self._slope * inputs[:, -1], self._spread(inputs, covariance[:, : len(self._some)])
 
     def _spread(self, inputs: np.ndarray, covariance: Tensor) -> np.ndarray:
         known = (covariance @ self._on_device(self._some).T).square_().sum(dim=1).cpu().numpy()
-        unknown = self._kernel.variance + np.square(SLOPE_STD * inputs[:, -1]) - known
+        unknown = self._kernel.variance + np.square(self._prior.slope_std * inputs[:, -1]) - known
         return np.asarray(np.sqrt(np.maximum(unknown, 0.0) + self.noise))
+
+    def _covariances(self, inputs: np.ndarray, others: np.ndarray) -> Tensor:
+        """`Kernel.covariances` of the features and a linear kernel of the prior scores, on PyTorch's threads."""
+        rows, columns = self._on_device(inputs), self._on_device(others)
+        x, y = rows[:, :-1], columns[:, :-1]
+        squared = torch.addmm(y.square().sum(dim=1), x, y.T, alpha=-2.0)
+        squared += x.square().sum(dim=1, keepdim=True)
+        distance = squared.clamp_(min=0.0).mul_(3.0).sqrt_()
+        decay = distance.neg().exp_().mul_(self._kernel.variance)
+        prior = torch.outer(rows[:, -1], columns[:, -1])
+        return decay.mul_(distance.add_(1.0)).add_(prior, alpha=self._prior.slope_std**2)
 
     def _on_device(self, values: np.ndarray) -> Tensor:
         return torch.from_numpy(values).to(self.device)
@@ -95,20 +114,24 @@ class CellProcess(CellPosterior):
         scores: (n,) to learn, about standard normal.
         slope: the expected slope of the scores in the prior score.
         kernel: with its variances.
+        prior: with the variances of slope and ranks.
     """
 
-    def __init__(self, inputs: np.ndarray, scores: np.ndarray, slope: float, kernel: Kernel = KERNEL) -> None:
+    def __init__(
+        self, inputs: np.ndarray, scores: np.ndarray, slope: float, kernel: Kernel = KERNEL, prior: Prior = PRIOR
+    ) -> None:
         from scipy.linalg import cholesky, solve_triangular
 
+        n = len(inputs)
+        super().__init__(inputs, np.empty(0), np.empty(0), slope, kernel, prior)
         self._scores = scores
-        covariance = _covariances(kernel, inputs, inputs, torch.device("cpu")).numpy()
-        np.einsum("ii->i", covariance)[:] += label_noise(kernel, len(inputs))
+        covariance = self._covariances(inputs, inputs).numpy()
+        np.einsum("ii->i", covariance)[:] += self.noise
         root = cholesky(covariance, lower=True, overwrite_a=True, check_finite=False)
-        self._root_inverse = solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False)
-        weights = self._root_inverse.T @ (self._root_inverse @ (scores - slope * inputs[:, -1]))
-        n_some = _n_some(len(root))
+        self._root_inverse = solve_triangular(root, np.eye(n), lower=True, check_finite=False)
+        self._weights = self._root_inverse.T @ (self._root_inverse @ (scores - slope * inputs[:, -1]))
         # The leading block of a Cholesky factor, and of its inverse, is that of the leading block.
-        super().__init__(inputs, weights, self._root_inverse[:n_some, :n_some], slope, kernel)
+        self._some = self._root_inverse[: _n_some(n), : _n_some(n)]
 
     def held_out(self) -> HeldOut:
         """Every label's prediction from all the others (equations 5.10 to 5.12).
@@ -123,27 +146,10 @@ class CellProcess(CellPosterior):
             return HeldOut(np.arange(len(mean)), mean, np.sqrt(1.0 / precision))
         others = slice(n_some, None)
         inputs = self._inputs[others]
-        covariance = _covariances(self._kernel, inputs, self._inputs[:n_some], self.device)
+        covariance = self._covariances(inputs, self._inputs[:n_some])
         return HeldOut(np.arange(n_some, len(mean)), mean[others], self._spread(inputs, covariance))
 
 
 def _n_some(n: int) -> int:
     """How many of n labels determine the variance of the posterior."""
     return n if n <= _ALL_UP_TO else _SOME_LABELS
-
-
-def label_noise(kernel: Kernel, n_labels: int) -> float:
-    """Variance of a label whose normal score is that of its rank among n."""
-    return kernel.noise + RANK_NOISE / n_labels
-
-
-def _covariances(kernel: Kernel, inputs: np.ndarray, others: np.ndarray, device: torch.device) -> Tensor:
-    """`Kernel.covariances` of the features and a linear kernel of the prior scores, on PyTorch's threads."""
-    rows, columns = torch.from_numpy(inputs).to(device), torch.from_numpy(others).to(device)
-    x, y = rows[:, :-1], columns[:, :-1]
-    squared = torch.addmm(y.square().sum(dim=1), x, y.T, alpha=-2.0)
-    squared += x.square().sum(dim=1, keepdim=True)
-    distance = squared.clamp_(min=0.0).mul_(3.0).sqrt_()
-    decay = distance.neg().exp_().mul_(kernel.variance)
-    prior = torch.outer(rows[:, -1], columns[:, -1])
-    return decay.mul_(distance.add_(1.0)).add_(prior, alpha=SLOPE_STD**2)

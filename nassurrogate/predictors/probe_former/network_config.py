@@ -26,7 +26,7 @@ class RelationConfig:
     learning_rate: at its peak.
     weight_decay, warmup: see `Schedule`.
     unlabelled: unlabelled cells in a step, whose proxies are learned beside the labels; from `FEW_LABELS` labels on.
-    probes: whether the proxies are learned, if the space has them.
+    probes: whether the proxies are known, if the space has them: the networks learn them, the process reads them.
     pretrained: whether training starts from the networks that ship, if any of this size do.
     relations: whether each head attends along its relation only; otherwise to all nodes.
     pairwise: whether the loss has its pairwise term.
@@ -57,7 +57,8 @@ class RelationConfig:
         check_ranges(self, _RANGES)
         if self.width % 4:
             raise InputError(f"width must be a multiple of 4, the number of heads, got {self.width}")
-        if self.members * self.width * self.ffn_ratio > _MAX_BREADTH:
+        members, width = self.members or _MANY["members"], self.width or _MANY["width"]
+        if members * width * self.ffn_ratio > _MAX_BREADTH:
             raise InputError(f"members * width * ffn_ratio must be at most {_MAX_BREADTH}")
 
     def for_labels(self: ConfigT, n: int) -> ConfigT:

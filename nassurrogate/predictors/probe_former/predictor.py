@@ -42,7 +42,7 @@ from nassurrogate.predictors.labels.scale import RankScale
 from nassurrogate.predictors.probe_former.cell_process import CellPosterior, CellProcess
 from nassurrogate.predictors.probe_former.network_config import RelationConfig
 from nassurrogate.predictors.probe_former.part_average import PartAverage
-from nassurrogate.predictors.probe_former.prior import SLOPE, class_prior
+from nassurrogate.predictors.probe_former.prior import PRIOR, class_prior
 from nassurrogate.predictors.probe_former.relation_ensemble import RelationEnsemble
 from nassurrogate.predictors.probe_former.scored_classes import ScoredClasses
 from nassurrogate.predictors.proxy_process.prior import prior_scores, prior_slope
@@ -219,7 +219,7 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
     @property
     def _slope(self) -> float:
         """The expected slope of a label in the prior score."""
-        return prior_slope(self.metric, SLOPE)
+        return prior_slope(self.metric, PRIOR.slope)
 
     def _labelled_inputs(self, labels: _Labels) -> np.ndarray:
         classes = labels.classes[labels.order]

@@ -42,7 +42,13 @@ def proxy_scores(space: CellSpace) -> np.ndarray:
     >>> proxy_scores(get_space("nb201")).shape
     (5425,)
     """
-    scores = log_rank_scores(proxy_columns(space, PROXIES)) if has_probes(space) else np.zeros(space.n_classes)
+    from scipy.special import ndtri
+
+    if has_probes(space):
+        total = log_rank_sum(proxy_columns(space, PROXIES))
+        scores = np.asarray(ndtri((mean_ranks(total) - 0.5) / space.n_classes))
+    else:
+        scores = np.zeros(space.n_classes)
     scores.flags.writeable = False
     return scores
 
@@ -53,17 +59,13 @@ def proxy_columns(space: CellSpace, names: Sequence[str]) -> list[np.ndarray]:
     return [proxies[:, PROBE_NAMES.index(name)] for name in names]
 
 
-def log_rank_scores(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """(n,) normal scores of the sum of the logarithms of the ranks in some columns, (n,) each.
+def log_rank_sum(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """(n,) sum of the logarithms of the ranks, as shares of n, in some columns of n rows.
 
-    >>> log_rank_scores([np.array([1.0, 5.0, 7.0]), np.array([10.0, 30.0, 20.0])]).round(2).tolist()
-    [-0.97, 0.48, 0.48]
+    >>> log_rank_sum([np.array([1.0, 5.0]), np.array([30.0, 10.0])]).round(2).tolist()
+    [-0.69, -0.69]
     """
-    from scipy.special import ndtri
-
-    n = len(columns[0])
-    total = sum(np.log(mean_ranks(column) / n) for column in columns)
-    return np.asarray(ndtri((mean_ranks(np.asarray(total)) - 0.5) / n))
+    return np.asarray(sum(np.log(mean_ranks(column) / len(column)) for column in columns))
 
 
 def prior_sign(metric: Metric) -> int:

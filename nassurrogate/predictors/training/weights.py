@@ -19,7 +19,10 @@ def structure(build: Callable[[], nn.Module]) -> nn.Module:
 
 
 def checked_weights(shapes: Mapping[str, tuple[int, ...]], saved: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Copies of saved weights, by name. Raises `InputError` unless each is finite, float32 and of its shape."""
+    """Copies of saved weights, by name. Raises `InputError` unless each is finite, float32 and of its shape.
+
+    Weights that have no shape are of another network, and are refused too.
+    """
     for name, shape in shapes.items():
         value = saved.get(name)
         if value is None or value.shape != shape or value.dtype != np.float32:
@@ -27,6 +30,9 @@ def checked_weights(shapes: Mapping[str, tuple[int, ...]], saved: Mapping[str, n
             raise InputError(f"weights {name!r} are {found}, expected float32{shape}")
         if not np.isfinite(value).all():
             raise InputError(f"weights {name!r} are not finite")
+    for name in saved:
+        if name not in shapes:
+            raise InputError(f"weights {name!r} are of another network: this one has none of this name")
     return {name: saved[name].copy() for name in shapes}
 
 

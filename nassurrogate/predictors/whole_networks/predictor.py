@@ -206,7 +206,9 @@ class WholeNetworkPredictor(Predictor[ConfigT]):
         weights: dict[str, np.ndarray] = {}
         if constant is None:
             shapes = {name: tuple(value.shape) for name, value in structure(self._network).state_dict().items()}
-            saved = {name.removeprefix("weights."): value for name, value in tensors.items()}
+            saved = {
+                key.removeprefix("weights."): value for key, value in tensors.items() if key.startswith("weights.")
+            }
             weights = checked_weights(shapes, saved)
         self._weights, self._unit, self._constant = weights, unit, constant
         self._calibration, self._scoring = calibration, None

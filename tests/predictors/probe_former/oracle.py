@@ -14,7 +14,7 @@ from sklearn.gaussian_process.kernels import Matern
 from nassurrogate.graphs.codes import op_vocabulary
 from nassurrogate.predictors.cell_kernel import KERNEL
 from nassurrogate.predictors.inputs.cells import class_scores, read
-from nassurrogate.predictors.probe_former.prior import SLOPE_STD
+from nassurrogate.predictors.probe_former.prior import PRIOR
 from nassurrogate.predictors.probe_former.relation_transformer import RelationTransformer, node_features, relation_bias
 
 
@@ -57,7 +57,7 @@ def proxy_error(space, config, tensors, classes):
     return float(np.square(columns(space, config, tensors, classes)[..., 1:] - class_scores(space)[classes]).mean())
 
 
-def posterior(inputs, scores, slope, places, noise):
+def posterior(inputs, scores, slope, places, noise, kernel=KERNEL, prior=PRIOR):
     """(B,) means and deviations of a label: the model of `probe_former.prior`, conditioned as any Gaussian.
 
     Args:
@@ -66,11 +66,13 @@ def posterior(inputs, scores, slope, places, noise):
         slope: expected.
         places: (B, F) inputs to predict.
         noise: variance of a label.
+        kernel: gives the variance of f.
+        prior: gives that of the slope.
     """
     n, every = len(scores), np.vstack([inputs, places])
-    of_function = KERNEL.variance * Matern(nu=1.5)(every[:, :-1])
+    of_function = kernel.variance * Matern(nu=1.5)(every[:, :-1])
     reads = np.column_stack([every[:, -1], np.eye(len(every))])  # a label is z · w + f
-    covariance = reads @ block_diag([[SLOPE_STD**2]], of_function) @ reads.T + noise * np.eye(len(every))
+    covariance = reads @ block_diag([[prior.slope_std**2]], of_function) @ reads.T + noise * np.eye(len(every))
     mean = slope * every[:, -1]
     gain = np.linalg.solve(covariance[:n, :n], covariance[:n, n:]).T
     left = np.diag(covariance)[n:] - np.einsum("bn,nb->b", gain, covariance[:n, n:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,12 +14,12 @@ from nassurrogate.errors import InputError
 from nassurrogate.predictors.cell_kernel import KERNEL, kernel_inputs
 from nassurrogate.predictors.inputs.path_features import feature_names, path_features
 from nassurrogate.predictors.probe_former.cell_process import CellPosterior, CellProcess
-from nassurrogate.predictors.probe_former.prior import RANK_NOISE, SLOPE, SLOPE_STD
+from nassurrogate.predictors.probe_former.prior import PRIOR, Prior
 from tests.predictors.probe_former.oracle import posterior
 
 
 def noise_of(n):
-    return KERNEL.noise + RANK_NOISE / n
+    return KERNEL.noise + PRIOR.rank_noise / n
 
 
 def made_up(n, n_features, seed, *, repeated=False):
@@ -35,7 +37,7 @@ problems = {
     "n_features": st.integers(1, 8),
     "seed": st.integers(0, 999),
     "repeated": st.booleans(),
-    "slope": st.sampled_from([SLOPE, 0.0, -SLOPE]),
+    "slope": st.sampled_from([PRIOR.slope, 0.0, -PRIOR.slope]),
 }
 
 
@@ -48,6 +50,15 @@ def test_the_posterior_is_that_of_the_model(n, n_features, seed, repeated, slope
     for place in (inputs, elsewhere):
         wanted = posterior(inputs, scores, slope, place, noise_of(n))
         np.testing.assert_allclose(process.predict(place), wanted, rtol=0, atol=1e-6)
+
+
+def test_other_variances_can_be_tried():
+    kernel, prior = replace(KERNEL, variance=0.7, noise=0.2), Prior(slope_std=0.1, rank_noise=30.0)
+    inputs, scores = made_up(20, 5, 0)
+    elsewhere, _ = made_up(7, 5, 1)
+    found = CellProcess(inputs, scores, 0.3, kernel, prior).predict(elsewhere)
+    wanted = posterior(inputs, scores, 0.3, elsewhere, 0.2 + 30 / 20, kernel, prior)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
 
 
 @settings(max_examples=15)
@@ -65,9 +76,11 @@ def test_held_out_is_a_refit_without_the_label(n, n_features, seed, repeated, sl
 
 def test_one_label_left_out_leaves_the_prior():
     inputs, scores = made_up(1, 3, 0)
-    held = CellProcess(inputs, scores, SLOPE).held_out()
-    assert held.mean == pytest.approx(SLOPE * inputs[:, -1])
-    assert np.square(held.spread) == pytest.approx(KERNEL.variance + (SLOPE_STD * inputs[:, -1]) ** 2 + noise_of(1))
+    held = CellProcess(inputs, scores, PRIOR.slope).held_out()
+    assert held.mean == pytest.approx(PRIOR.slope * inputs[:, -1])
+    assert np.square(held.spread) == pytest.approx(
+        KERNEL.variance + (PRIOR.slope_std * inputs[:, -1]) ** 2 + noise_of(1)
+    )
 
 
 @pytest.mark.parametrize(("n", "n_wide"), [(511, 511), (512, 256), (700, 256)])
@@ -75,11 +88,11 @@ def test_the_first_of_many_labels_determine_the_variance(n, n_wide):
     """All labels determine the mean, and the noise."""
     inputs, scores = made_up(n, 5, 0)
     elsewhere, _ = made_up(50, 5, 1)
-    process = CellProcess(inputs, scores, SLOPE)
+    process = CellProcess(inputs, scores, PRIOR.slope)
     mean, spread = process.predict(elsewhere)
 
     def wanted(rows, places):
-        return posterior(inputs[rows], scores[rows], SLOPE, places, noise_of(n))
+        return posterior(inputs[rows], scores[rows], PRIOR.slope, places, noise_of(n))
 
     np.testing.assert_allclose(mean, wanted(np.arange(n), elsewhere)[0], rtol=0, atol=1e-6)
     np.testing.assert_allclose(spread, wanted(np.arange(n_wide), elsewhere)[1], rtol=0, atol=1e-6)
@@ -100,8 +113,8 @@ def test_the_first_of_many_labels_determine_the_variance(n, n_wide):
 def test_restored_it_predicts_the_same(n):
     inputs, scores = made_up(n, 5, 0)
     elsewhere, _ = made_up(50, 5, 1)
-    process = CellProcess(inputs, scores, SLOPE)
-    restored = CellPosterior.restored(inputs, process.state(), SLOPE)
+    process = CellProcess(inputs, scores, PRIOR.slope)
+    restored = CellPosterior.restored(inputs, process.state(), PRIOR.slope)
     assert restored.noise == process.noise == pytest.approx(noise_of(n))
     for found, wanted in zip(restored.predict(elsewhere), process.predict(elsewhere), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
@@ -120,9 +133,9 @@ def test_restored_it_predicts_the_same(n):
 )
 def test_arrays_of_another_number_of_labels_are_refused(name, spoil):
     inputs, scores = made_up(20, 5, 0)
-    state = CellProcess(inputs, scores, SLOPE).state()
+    state = CellProcess(inputs, scores, PRIOR.slope).state()
     with pytest.raises(InputError, match=name):
-        CellPosterior.restored(inputs, {**state, name: spoil(state[name])}, SLOPE)
+        CellPosterior.restored(inputs, {**state, name: spoil(state[name])}, PRIOR.slope)
 
 
 def test_the_covariance_is_the_textbooks():

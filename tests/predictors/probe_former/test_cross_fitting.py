@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from nassurrogate.predictors.calibration import Calibration
+from nassurrogate.predictors.inputs.path_features import class_numbers
 from nassurrogate.predictors.probe_former.cell_process import CellProcess
 from nassurrogate.predictors.training.ensemble import Ensemble
-from tests.predictors.probe_former.oracle import alone, labels
+from tests.predictors.probe_former.oracle import columns, labels
 
 CROSS_FIT = {"cross_fit_labels": 24, "even_labels": 0, "closing_epochs": 0}
 """Members leave labels out from a few labels on, and never learn them; the average is that of the members alone."""
@@ -18,23 +19,24 @@ CROSS_FIT = {"cross_fit_labels": 24, "even_labels": 0, "closing_epochs": 0}
 def inputs(monkeypatch):
     """The inputs of the parts: rows that members learn, number of labels of the process, labels of the calibration.
 
-    `pools` lists those of every fit of the networks.
+    `pools` and `schedules` list those of every fit of the networks.
     """
-    seen = {"pools": []}
+    seen = {"pools": [], "schedules": []}
     fit, of, init = Ensemble.fit, Calibration.of, CellProcess.__init__
 
-    def noted_fit(self, data, *args, pools=None, **kwargs):
+    def noted_fit(self, data, schedule, *args, pools=None, **kwargs):
         seen["pools"].append(pools)
+        seen["schedules"].append(schedule)
         seen["n_learned"] = len(data)
-        return fit(self, data, *args, pools=pools, **kwargs)
+        return fit(self, data, schedule, *args, pools=pools, **kwargs)
 
     def noted_of(held, targets):
         seen["held"] = held
         return of(held, targets)
 
-    def noted_init(self, inputs, scores):
+    def noted_init(self, inputs, scores, *args):
         seen["process_labels"] = len(scores)
-        init(self, inputs, scores)
+        init(self, inputs, scores, *args)
 
     monkeypatch.setattr(Ensemble, "fit", noted_fit)
     monkeypatch.setattr(Calibration, "of", noted_of)
@@ -79,7 +81,8 @@ def test_errors_on_labels_left_out_calibrate_the_deviation(space, fit, inputs):
     held, unseen = inputs["held"], unseen_of(inputs, 40)
     assert [sorted(part) for part in held.place.reshape(2, -1)] == [part.tolist() for part in unseen]
     cells, _ = labels(space, 40)
-    scores = alone(space, predictor, [cells[label] for label in held.place])
+    left_out = class_numbers(space, [cells[label] for label in held.place])
+    scores = columns(space, predictor.config, predictor.state()[0], left_out)[..., 0]
     member = np.repeat([0, 1], len(unseen[0]))
     np.testing.assert_allclose(held.mean, scores[member, np.arange(len(member))], rtol=0, atol=2e-5)
 
@@ -107,6 +110,22 @@ def test_in_closing_epochs_a_member_learns_the_labels_it_left_out(space, fit, in
     assert np.abs(weights - member_weights(fit(targets=swapped, **closing), 0)).max() > 1e-4
 
 
+def test_closing_epochs_are_slower(fit, inputs):
+    fit(40, **CROSS_FIT | {"closing_epochs": 2, "closing_rate": 0.5, "learning_rate": 1e-3})
+    first, last = inputs["schedules"]
+    assert (first.epochs, first.learning_rate) == (3, 1e-3)
+    assert (last.epochs, last.learning_rate) == (2, 5e-4)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"closing_epochs": 0, "cross_fit_labels": 24}], ids=["all learned", "no epochs"]
+)
+def test_otherwise_there_are_no_closing_epochs(fit, inputs, changes):
+    """Of labels that no member left out, they would be more of the same."""
+    fit(40, **changes)
+    assert len(inputs["schedules"]) == 1
+
+
 @pytest.mark.parametrize("changes", [{}, {"network_share": 0.0, "cross_fit_labels": 2}], ids=["few", "no network"])
 def test_otherwise_leave_one_out_errors_of_the_process_calibrate(fit, inputs, changes):
     fit(40, **changes)
@@ -117,7 +136,7 @@ def test_a_fit_on_many_labels_covers_unseen_ones(space, make):
     """With networks that overfit, whose errors on their own labels would be too small."""
     cells, targets = labels(space, 700)
     targets = targets + np.random.default_rng(0).normal(0, 0.5, len(targets))
-    predictor = make("probe-former", epochs=20, width=32, cross_fit_labels=100, even_labels=0)
+    predictor = make("probe-former", epochs=20, width=32, unlabelled=0, cross_fit_labels=100, even_labels=0)
     predictor.fit(cells[:400], targets[:400])
     mean, std = predictor.predict(cells[400:])
     covered = (np.abs(targets[400:] - mean) <= 1.645 * std).mean()

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nassurrogate.errors import InputError
 from nassurrogate.predictors.cell_kernel import kernel_inputs
-from nassurrogate.predictors.inputs.path_features import path_features
+from nassurrogate.predictors.inputs.path_features import class_numbers, path_features
 from nassurrogate.predictors.probe_former import ProbeFormer
 from nassurrogate.predictors.probe_former.cell_process import CellProcess
+from nassurrogate.predictors.probe_former.prior import PRIOR, class_prior
 from nassurrogate.proxies.table import probe_features
 from nassurrogate.spaces import get_space
-from tests.predictors.probe_former.oracle import alone, labels
+from tests.predictors.probe_former.oracle import columns, labels
 
 SWITCHES = [
     {"network_share": 0.0},
@@ -25,8 +25,14 @@ SWITCHES = [
     {"relations": False},
     {"pairwise": False},
     {"max_steps": 0},
+    {"unlabelled": 0},
+    {"pretrained": False},
     {"network_share": 0.0, "probes": False},
 ]
+
+
+WITHOUT_EFFECT = [{"max_steps": 0}, {"unlabelled": 0}, {"pretrained": False}]
+"""At 40 labels, of networks of a size that no file has."""
 
 
 # --- switches --------------------------------------------------------------------------------------------------------
@@ -39,8 +45,7 @@ def test_every_switch_fits_predicts_and_is_saved(space, make, fit, everywhere, c
     assert np.isfinite(mean).all()
     assert (std > 0).all()
     assert len(set(mean)) > 1000
-    # Each switch changes the predictions, except for a number of steps that is not reached.
-    assert (mean == everywhere()).all() == (changes == {"max_steps": 0})
+    assert (mean == everywhere()).all() == (changes in WITHOUT_EFFECT)
     tensors, meta = predictor.state()
     assert any(name.startswith("weights.") for name in tensors) is (predictor.config.network_share > 0)
     restored = make("probe-former", **changes)
@@ -50,20 +55,14 @@ def test_every_switch_fits_predicts_and_is_saved(space, make, fit, everywhere, c
     assert restored.state()[1] == meta
 
 
-@pytest.mark.parametrize(("changes", "named"), [({"width": 18}, "width"), ({"members": 100, "width": 1024}, "members")])
-def test_impossible_shapes_are_refused(make, changes, named):
-    with pytest.raises(InputError, match=named):
-        make("probe-former", **changes)
-
-
 # --- the two parts and their average ---------------------------------------------------------------------------------
 
 
 def test_with_the_whole_weight_the_networks_alone_predict(space, fit):
     predictor = fit(even_labels=0)
     cells = space.sample(40, np.random.default_rng(1))
-    wanted = alone(space, predictor, cells).mean(axis=0)
-    np.testing.assert_allclose(predictor.predict(cells)[0], wanted, rtol=0, atol=2e-5)
+    members = columns(space, predictor.config, predictor.state()[0], class_numbers(space, cells))[..., 0]
+    np.testing.assert_allclose(predictor.predict(cells)[0], members.mean(axis=0), rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize("probes", [True, False])
@@ -71,29 +70,28 @@ def test_without_networks_the_process_alone_predicts(space, fit, probes):
     predictor = fit(network_share=0.0, probes=probes)
     known, targets = labels(space, 40)
     cells = space.sample(40, np.random.default_rng(1))
-    classes = space.class_ids()
-    rows = [
-        kernel_inputs(
-            space,
-            path_features(space, archs),
-            probe_features(space)[classes[[space.index(arch) for arch in archs]]] if probes else None,
-        )
-        for archs in (known, cells)
-    ]
-    wanted = CellProcess(rows[0], targets).predict(rows[1])[0]
+    rows = []
+    for archs in (known, cells):
+        classes = class_numbers(space, archs)
+        features = kernel_inputs(space, path_features(space, archs), probe_features(space)[classes] if probes else None)
+        rows.append(np.column_stack([features, probes * class_prior(space)[classes]]))
+    wanted = CellProcess(rows[0], targets, PRIOR.slope).predict(rows[1])[0]
     np.testing.assert_allclose(predictor.predict(cells)[0], wanted, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize(("n", "share"), [(20, 1 / 4), (60, 1 / 2), (180, 3 / 4)])
 def test_the_weight_of_the_networks_grows_with_the_labels(everywhere, n, share):
-    """The prediction is the average of both, standardised over the space, on the average of their scales."""
+    """The prediction is the average of both, each in units of its deviation, which is about that of a sample."""
     process, network, both = (
         everywhere(n, **changes) for changes in ({"network_share": 0.0}, {"even_labels": 0}, {"even_labels": 60})
     )
-    weighted = [(1 - share, process), (share, network)]
-    centre, scale = (sum(w * statistic(part) for w, part in weighted) for statistic in (np.mean, np.std))
-    wanted = centre + scale * sum(w * (part - part.mean()) / part.std() for w, part in weighted)
-    np.testing.assert_allclose(both, wanted, rtol=0, atol=1e-7)
+    parts = np.column_stack([process, network, np.ones_like(both)])
+    factors, *_ = np.linalg.lstsq(parts, both)
+    np.testing.assert_allclose(parts @ factors, both, rtol=0, atol=1e-7)
+    of_process, of_network = factors[0] * process.std(), factors[1] * network.std()
+    assert of_network / (of_process + of_network) == pytest.approx(share, abs=0.03)
+    scale = (1 - share) * process.std() + share * network.std()
+    assert of_process + of_network == pytest.approx(scale, rel=0.1)
 
 
 def test_far_below_even_labels_the_networks_have_no_weight(everywhere):

@@ -17,7 +17,35 @@ from nassurrogate.spaces import get_space
 from nassurrogate.surrogate import Surrogate
 from tests.predictors.probe_former.oracle import labels
 
-SCORES = "labels.scores"
+CROSS_FIT = {"cross_fit_labels": 256, "closing_epochs": 1}
+
+
+# --- model files -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [40, 260, 600], ids=["few", "some left out", "some for the deviation"])
+@pytest.mark.parametrize("name", ["nb201", "nb101"])
+def test_a_saved_model_predicts_the_same(make, tmp_path, name, n):
+    """To the last bit, of labelled cells and others."""
+    space = get_space(name)
+    cells, targets = labels(space, n) if name == "nb201" else numbered(space, n)
+    surrogate = Surrogate(space, config=vars(make("probe-former", **CROSS_FIT).config), device="cpu")
+    path = surrogate.fit(cells, targets).save(tmp_path / "model")
+    loaded = Surrogate.load(path, device="cpu")
+    others = space.sample(300, np.random.default_rng(1))
+    for question in ("predict", "posterior"):
+        for archs in (cells, others):
+            before, after = (getattr(each, question)(archs) for each in (surrogate, loaded))
+            assert all((one == other).all() for one, other in zip(before, after, strict=True))
+
+
+def numbered(space, n):
+    """Cells with their index as target."""
+    cells = space.sample(n, np.random.default_rng(n))
+    return cells, np.array([cell.index / 1e5 for cell in cells])
+
+
+# --- hostile states --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -38,7 +66,7 @@ SCORES = "labels.scores"
 )
 def test_an_invalid_calibration_is_refused(make, state, calibration):
     with pytest.raises(InputError, match="calibration"):
-        make("probe-former").load_state(state[0], {"calibration": calibration})
+        make("probe-former").load_state(state[0], {**state[1], "calibration": calibration})
 
 
 @pytest.mark.parametrize(
@@ -65,22 +93,48 @@ def test_an_invalid_average_is_refused(make, state, average):
         make("probe-former").load_state(state[0], {**state[1], "average": average})
 
 
+# --- earlier releases ------------------------------------------------------------------------------------------------
+
+
+def first_generation(tensors, meta):
+    """Such a state as networks that read proxies left: they have other weights, and nothing says which they are."""
+    spoilt = {name: part * 2 if name.startswith("weights.") else part for name, part in tensors.items()}
+    spoilt["weights.probe.0.weight"] = np.zeros((2, 16, 25), np.float32)
+    return spoilt, {name: value for name, value in meta.items() if name != "generation"}
+
+
 @pytest.mark.parametrize("name", ["nb201", "nb101"])
-def test_a_file_of_an_earlier_release_predicts_the_same(make, name):
-    """It has labels, networks and calibration; the process and the average are computed again."""
+def test_a_file_of_an_earlier_release_is_learned_again(make, name):
+    """It predicts as a fit of today, whatever networks, process and calibration it holds."""
     space = get_space(name)
-    cells = space.sample(30, np.random.default_rng(0))
-    config = vars(make("probe-former").config)
-    predictor = ProbeFormer(space, config=config, device="cpu")
-    predictor.fit(cells, np.array([cell.index / 1e5 for cell in cells]))
-    tensors, meta = predictor.state()
-    early = {key: part for key, part in tensors.items() if key.startswith(("weights.", "labels.")) and key != SCORES}
-    restored = ProbeFormer(space, config=config, device="cpu")
-    restored.load_state(early, {"calibration": meta["calibration"]})
+    predictor, restored = (ProbeFormer(space, config=vars(make("probe-former").config), device="cpu") for _ in range(2))
+    predictor.fit(*numbered(space, 30))
+    early = first_generation(*predictor.state())
+    assert restored.learns_again(early[1])
+    assert not restored.learns_again(predictor.state()[1])
+    restored.load_state(*early)
     others = space.sample(60, np.random.default_rng(1))
     for before, after in zip(predictor.predict(others), restored.predict(others), strict=True):
-        np.testing.assert_allclose(after, before, rtol=0, atol=1e-9)
-    assert restored.state()[1] == meta
+        assert (before == after).all()
+    assert restored.state()[1] == predictor.state()[1]
+
+
+def test_the_labels_alone_are_enough_of_an_earlier_release(space, make, fit):
+    predictor, restored = fit(30), make("probe-former")
+    tensors, _ = predictor.state()
+    restored.load_state({name: part for name, part in tensors.items() if name.startswith("labels.")}, {})
+    assert (restored.predict(space.all())[0] == predictor.predict(space.all())[0]).all()
+
+
+@pytest.mark.parametrize("generation", [1, 3, "2", None, [2], {}], ids=str)
+def test_any_other_generation_is_learned_again(make, state, generation):
+    restored = make("probe-former")
+    assert restored.learns_again({**state[1], "generation": generation})
+    restored.load_state(state[0], {**state[1], "generation": generation})
+    assert restored.state()[1] == state[1]
+
+
+# --- what loading computes -------------------------------------------------------------------------------------------
 
 
 def test_a_loaded_model_scores_only_what_is_asked(space, make, fit, monkeypatch):
@@ -131,8 +185,9 @@ def test_a_missing_part_is_named(make, state):
         error = InputError if name.startswith("weights.") else KeyError
         with pytest.raises(error, match=name.removeprefix("weights.").replace("norm.scale", "norm.weight")):
             make("probe-former").load_state(rest, meta)
-    with pytest.raises(KeyError, match="calibration"):
-        make("probe-former").load_state(tensors, {})
+    for name in ("calibration", "average"):
+        with pytest.raises(KeyError, match=name):
+            make("probe-former").load_state(tensors, {key: value for key, value in meta.items() if key != name})
 
 
 @pytest.mark.parametrize("changes", [{"width": 20}, {"blocks": 2}, {"members": 3}, {"probes": False}], ids=json.dumps)
@@ -146,11 +201,13 @@ def test_a_refused_state_leaves_the_fit_unchanged(space, fit, state):
     cells = space.sample(50, np.random.default_rng(0))
     before = predictor.predict(cells)
     for tensors, meta in (
-        (state[0], {"calibration": {"scale": -1.0, "floor": 0.0}}),
+        (state[0], {**state[1], "calibration": {"scale": -1.0, "floor": 0.0}}),
         (state[0], {**state[1], "average": {"standards": []}}),
         ({**state[0], "process.weights": np.full(12, np.nan)}, state[1]),
         ({**state[0], "weights.node.bias": np.full((2, 16), np.nan, np.float32)}, state[1]),
         ({**state[0], "labels.target": np.full(12, np.nan)}, state[1]),
+        ({**state[0], "labels.target": np.full(12, np.nan)}, {}),  # of an earlier release
+        ({**state[0], "labels.target": np.empty(0)}, {}),
     ):
         with pytest.raises(InputError):
             predictor.load_state(tensors, meta)

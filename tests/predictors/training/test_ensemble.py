@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.nar_former_v1 import NarFormerV1
 from nassurrogate.predictors.nar_former_v2 import NarFormerV2, NarFormerV2Net, V2Config
-from nassurrogate.predictors.training.ensemble import Ensemble, Labelled, Schedule
+from nassurrogate.predictors.training.ensemble import Ensemble, Labelled, Schedule, Unlabelled
 from nassurrogate.predictors.training.losses import rank_loss
 from nassurrogate.predictors.training.steps import Steps
 
@@ -230,6 +230,80 @@ def test_the_criterion_chooses_the_checkpoint():
     kept = ensemble.predict((numbered(5).inputs[0].squeeze(1).double(),))
     np.testing.assert_allclose(kept, noted[2][..., 0], rtol=0, atol=1e-5)
     assert (noted[3] != noted[2]).all()
+
+
+# --- unlabelled rows ------------------------------------------------------------------------------------------------
+
+
+def squared(prediction, target):
+    return (prediction[..., 0] - target).square().mean(-1)
+
+
+def learned(unlabelled=None, members=2):
+    """The weights before and after three epochs of a single batch of twelve labels."""
+    ensemble = Ensemble.untrained(_Linear, members, 0, torch.device("cpu"))
+    before = ensemble.weights
+    ensemble.fit(numbered(12), Schedule(3, 12, 0.1, 0.01, 0.1, 1), squared, unlabelled=unlabelled)
+    return before, ensemble.weights
+
+
+def unlabelled_of(n=30, batch=7, weight=1.0):
+    """Rows whose targets are their numbers, and the targets (M, batch) of each step."""
+    seen = []
+
+    def loss(prediction, target):
+        seen.append(target)
+        return weight * squared(prediction, target)
+
+    return Unlabelled(numbered(n), batch, loss), seen
+
+
+def test_each_member_learns_other_unlabelled_rows_in_each_step():
+    unlabelled, seen = unlabelled_of()
+    learned(unlabelled, members=3)
+    assert [part.shape for part in seen] == [(3, 7)] * 3
+    assert len({tuple(row.tolist()) for part in seen for row in part}) == 9
+    assert len(torch.cat(seen).unique()) > 20
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_the_loss_of_unlabelled_rows_is_added(members):
+    """PyTorch's AdamW on the sum is the oracle."""
+    unlabelled, seen = unlabelled_of(weight=0.5)
+    before, after = learned(unlabelled, members)
+    data, others, schedule = numbered(12), unlabelled.known, Schedule(3, 12, 0.1, 0.01, 0.1, 1)
+    for member in range(members):
+        net = _Linear()
+        net.load_state_dict({name: value[member] for name, value in before.items()})
+        optimizer = torch.optim.AdamW(net.parameters(), lr=0.1, weight_decay=0.01)
+        for rate, targets in zip(schedule.rates(12), seen, strict=True):
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.zero_grad()
+            rows = targets[member].long()
+            loss = (net(data.inputs[0][:, 0]) - data.targets).square().mean()
+            (loss + 0.5 * (net(others.inputs[0][rows, 0]) - targets[member]).square().mean()).backward()
+            optimizer.step()
+        for name, value in net.state_dict().items():
+            np.testing.assert_allclose(after[name][member], value, rtol=0, atol=1e-5)
+
+
+def test_with_unlabelled_rows_a_fit_is_repeatable():
+    weights, targets = [], []
+    for _ in range(2):
+        torch.rand(3)  # what others have drawn does not matter
+        unlabelled, seen = unlabelled_of()
+        weights.append(learned(unlabelled)[1])
+        targets.append(torch.stack(seen))
+    assert torch.equal(*targets)
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+@pytest.mark.parametrize(("weight", "same"), [(0.0, True), (0.1, False)])
+def test_labels_are_learned_in_the_same_order_as_without_them(weight, same):
+    """So a loss of 0 changes nothing."""
+    _, plain = learned()
+    _, both = learned(unlabelled_of(weight=weight)[0])
+    assert all(torch.equal(value, both[name]) for name, value in plain.items()) is same
 
 
 # --- on a GPU -----------------------------------------------------------------------------------------------------
