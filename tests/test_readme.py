@@ -49,7 +49,8 @@ def test_tables_of_rankings(script: Script) -> None:
     ablation = next(part for part in _ablation(script).split("\n\n") if part.startswith("| predictor"))
     compare = script("compare_predictors_nb101")
     nb101 = compare["table"](compare["by_row"](read_lines(RESULTS / "predictors_nb101.jsonl")), "A5")
-    assert tables_of(RANKING) == expected | {ablation, nb101}
+    few = script("few_labels")["tables"](read_lines(RESULTS / "few_labels.jsonl"))
+    assert tables_of(RANKING) == expected | {ablation, nb101, *few.values()}
 
 
 def _ablation(script: Script) -> str:

@@ -14,8 +14,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from compare_predictors import DATASETS, ordered_tasks, protocols_of
-from predictor_tables import COVERAGE, Rows, about, tau_table
+from compare_predictors import ordered_tasks, protocols_of
+from predictor_tables import COVERAGE, DATASETS, about, tau_table
 from stored_splits import Line, add_options, by_row, complete, only_tables
 
 from nassurrogate.benchmarks.experiments import append_lines, read_lines
@@ -51,20 +51,31 @@ def measure_without_labels(results: Path) -> None:
                 append_lines(results, line)
 
 
-def report(lines: Sequence[Line]) -> str:
-    """For each data set a table of τ, and the coverage of the intervals of the lead."""
+def tables(lines: Sequence[Line]) -> dict[str, str]:
+    """τ by data set: a line per predictor, a column per number of labels, none included."""
     none = {
         (line["dataset"], line["predictor"]): f"{line['kendall_tau']:.3f}"
         for line in lines
         if line["kind"] == "no labels"
     }
-    rows = by_row(lines)
-    parts = []
+    rows, found = by_row(lines), {}
     for dataset, protocol in SHOWN.items():
         if any(key[:2] == (dataset, protocol) for key in rows):
-            table = tau_table(rows, protocol, dataset, bold=False)
-            parts.append(f"### {dataset}\n\n{about(rows, protocol, dataset)}\n\n{_with_column(table, dataset, none)}")
-    parts += [_coverage(rows, dataset) for dataset in SHOWN if any(key[:2] == (dataset, "A4") for key in rows)]
+            found[dataset] = _with_column(tau_table(rows, protocol, dataset, bold=False), dataset, none)
+    return found
+
+
+def report(lines: Sequence[Line]) -> str:
+    """The tables, and for each data set the share of A4's targets in the intervals."""
+    rows = by_row(lines)
+    parts = [
+        f"### {dataset}\n\n{about(rows, SHOWN[dataset], dataset)}\n\n{table}"
+        for dataset, table in tables(lines).items()
+    ]
+    for dataset in SHOWN:
+        if any(key[:2] == (dataset, "A4") for key in rows):
+            covered = tau_table(rows, "A4", dataset, field=COVERAGE, bold=False)
+            parts.append(f"### {dataset}: share of A4's targets in the 90 % interval\n\n{covered}")
     return "\n\n".join(parts) if parts else "nothing is stored yet"
 
 
@@ -73,14 +84,9 @@ def _with_column(table: str, dataset: str, none: dict[tuple[str, str], str]) -> 
     lines = []
     for number, line in enumerate(table.splitlines()):
         _, name, rest = line.split("|", 2)
-        cell = (" 0 ", " --- ")[number] if number < 2 else f" {none.get((dataset, name.strip()), '-')} "
-        lines.append(f"|{name}|{cell}|{rest}")
+        cell = ("0", "---")[number] if number < 2 else none.get((dataset, name.strip()), "-")
+        lines.append(f"|{name}| {cell} |{rest}")
     return "\n".join(lines)
-
-
-def _coverage(rows: Rows, dataset: str) -> str:
-    covered = tau_table(rows, "A4", dataset, field=COVERAGE, bold=False)
-    return f"### {dataset}: share of A4's targets in the 90 % interval\n\n{covered}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

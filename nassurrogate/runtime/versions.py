@@ -23,7 +23,7 @@ PACKAGES: Final = (
 """Packages that affect the numbers of a run."""
 FITTING_PACKAGES: Final = ("nassurrogate", "numpy", "scipy", "torch", "lightgbm", "scikit-learn")
 """Packages that affect what a predictor learns from its labels."""
-SAME_NUMBERS: Final = ("0.1.0", "0.2.0")
+SAME_NUMBERS: Final = ("0.2.0",)
 """The releases of nassurrogate, this one included, whose predictors give the same numbers; the first stands for all."""
 ABSENT: Final = "not installed"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import check_ranges
@@ -83,9 +83,9 @@ class RelationConfig:
         )
 
 
-_FEW = {"members": 2, "epochs": 30, "batch": 32, "learning_rate": 1.5e-3, "width": 64, "blocks": 2}
-_SOME = {"members": 3, "epochs": 45, "batch": 32, "learning_rate": 3e-3, "width": 64, "blocks": 2}
-_MANY = {"members": 4, "epochs": 60, "batch": 128, "learning_rate": 1.5e-3, "width": 128, "blocks": 4}
+_FEW: dict[str, Any] = {"members": 2, "epochs": 30, "batch": 32, "learning_rate": 1.5e-3, "width": 64, "blocks": 2}
+_SOME: dict[str, Any] = {"members": 3, "epochs": 45, "batch": 32, "learning_rate": 3e-3, "width": 64, "blocks": 2}
+_MANY: dict[str, Any] = {"members": 4, "epochs": 60, "batch": 128, "learning_rate": 1.5e-3, "width": 128, "blocks": 4}
 # The upper bounds keep a model file from demanding more memory or time than there is.
 _MAX_BREADTH = 1 << 16
 _RANGES = {

@@ -85,6 +85,8 @@ _MOST_UNSEEN = 64
 _REFERENCE_CELLS = 512
 _GPU_CHUNK = 4096
 """Cells that a GPU scores together."""
+_OF_EVERY_GENERATION = ("network_share", "process_labels", "probes", "relations", "pairwise")
+"""Hyper-parameters whose meaning has never changed."""
 _GENERATION, _THIS_GENERATION = "generation", 2
 """A key of the state, and its value: of the first generation, the networks read the proxies."""
 _SCALE = "labels.scores"
@@ -184,6 +186,8 @@ class ProbeFormer(Predictor[ProbeFormerConfig]):
     def load_state(self, tensors: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> None:
         archs, targets = read_labels(self.space, tensors)
         if self.learns_again(meta):
+            # Sizes and rates were those of other networks.
+            self.config = ProbeFormerConfig(**{name: getattr(self.config, name) for name in _OF_EVERY_GENERATION})
             self.fit(archs, targets)
             return
         calibration = Calibration.from_dict(meta["calibration"])

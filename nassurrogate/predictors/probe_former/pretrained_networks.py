@@ -52,8 +52,9 @@ def write_pretrained(
         weights: (T, …) each, by name.
         settings: of the training, JSON-able; for information only.
     """
+    arrays: dict[str, Any] = {name: value.astype(np.float16) for name, value in weights.items()}
     about = {"classes_sha256": np.array(space.classes_sha256()), "settings": np.array(json.dumps(settings))}
-    np.savez_compressed(file, **about, **{name: value.astype(np.float16) for name, value in weights.items()})
+    np.savez_compressed(file, **(arrays | about))
 
 
 def _file(space: CellSpace, width: int, blocks: int) -> Traversable:

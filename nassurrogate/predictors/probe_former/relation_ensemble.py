@@ -88,15 +88,15 @@ class RelationEnsemble:
         }
 
     def learn(self, classes: np.ndarray, scores: np.ndarray, unseen: np.ndarray, progress: Progress | None) -> None:
-        """Learn n labels from scratch.
+        """Learn n labels.
 
         Args:
             classes: (n,) class numbers.
             scores: (n,) to learn, about standard normal.
             unseen: (M, k) labels that each member leaves out.
-            progress: called with (epochs done, total epochs); `learn_all` continues the count.
+            progress: called with (epochs done, total epochs); `learn_all` continues the count if any were left out.
         """
-        epochs, closing = self._config.epochs, self._config.closing_epochs
+        epochs, closing = self._config.epochs, self._config.closing_epochs if unseen.size else 0
         pools = np.stack([np.setdiff1d(np.arange(len(scores)), part) for part in unseen])
         self._fit(classes, scores, pools, progress and (lambda done, _: progress(done, epochs + closing)))
 

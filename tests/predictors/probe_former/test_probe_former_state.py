@@ -104,10 +104,12 @@ def first_generation(tensors, meta):
 
 
 @pytest.mark.parametrize("name", ["nb201", "nb101"])
-def test_a_file_of_an_earlier_release_is_learned_again(make, name):
-    """It predicts as a fit of today, whatever networks, process and calibration it holds."""
+def test_a_file_of_an_earlier_release_is_learned_again(name):
+    """It predicts as a fit of today, whatever networks, sizes, process and calibration it holds."""
     space = get_space(name)
-    predictor, restored = (ProbeFormer(space, config=vars(make("probe-former").config), device="cpu") for _ in range(2))
+    switches, sizes = {"pairwise": False}, {"members": 6, "epochs": 45, "width": 16, "closing_rate": 2e-3}
+    predictor = ProbeFormer(space, config=switches, device="cpu")
+    restored = ProbeFormer(space, config=switches | sizes, device="cpu")
     predictor.fit(*numbered(space, 30))
     early = first_generation(*predictor.state())
     assert restored.learns_again(early[1])
@@ -117,6 +119,7 @@ def test_a_file_of_an_earlier_release_is_learned_again(make, name):
     for before, after in zip(predictor.predict(others), restored.predict(others), strict=True):
         assert (before == after).all()
     assert restored.state()[1] == predictor.state()[1]
+    assert restored.config == predictor.config
 
 
 def test_the_labels_alone_are_enough_of_an_earlier_release(space, make, fit):
