@@ -32,7 +32,7 @@ from nassurrogate.benchmarks.experiments import append_lines, markdown_table, me
 
 RESULTS = Path(__file__).parents[1] / "results"
 PREDICTORS = ("probe-former", "gradient-boosting")
-LABELS = (50, 78, 156, 469, 781, 1563)
+LABELS = (50, 100, 156)
 REFERENCE = ("--budget", "100", "--predictor", "none", "--searcher", "random")
 COMMANDS = {
     "30 evaluations": ("--budget", "30"),

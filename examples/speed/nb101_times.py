@@ -24,7 +24,7 @@ from pathlib import Path
 from nassurrogate.benchmarks.experiments import append_lines
 
 RESULTS = Path(__file__).parents[1] / "results" / "nb101_times.jsonl"
-LABELS = 424
+LABELS = 100
 REFERENCE = "gradient-boosting"
 
 
