@@ -94,7 +94,7 @@ def test_a_failing_fit_is_reported_and_a_torn_line_skipped(
     stored = script("stored_splits")
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps(lines[1]) + '\n{"kind": "sp')
-    chosen = argparse.Namespace(results=path, splits=1, jobs=1, run_dir=None, machine=None)
+    chosen = argparse.Namespace(results=path, splits=1, jobs=1, run_dir=None, device="cpu", machine=None)
     wrong = stored.Task("cifar10", "wrong", 20, 0, ("A4",), "gradient-boosting", {"nonsense": 1})
     assert stored.complete([wrong], chosen) == 1
     printed = capsys.readouterr().err
