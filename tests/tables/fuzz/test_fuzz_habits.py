@@ -70,6 +70,7 @@ class Stub:
     """A saved surrogate as far as `score` asks before it scores."""
 
     space: Any
+    n_labels: int = 1
 
     def predict(self, archs: Any) -> Any:
         raise Heard([arch.string for arch in archs])
