@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from nassurrogate.errors import InputError
 from nassurrogate.predictors.base import check_ranges
-from nassurrogate.predictors.training.steps import Schedule, growing_batch
+from nassurrogate.predictors.training.config import EnsembleConfig
 
 FEW_LABELS, MANY_LABELS = 128, 2048
 """Below the first, networks are few and learn no unlabelled cells; from the second on, they are larger."""
@@ -15,7 +15,7 @@ ConfigT = TypeVar("ConfigT", bound="RelationConfig")
 
 
 @dataclass(frozen=True)
-class RelationConfig:
+class RelationConfig(EnsembleConfig):
     """Hyper-parameters. `members`, `epochs`, `batch`, `learning_rate`, `width` and `blocks` follow from the number of
     labels if they are 0, see `for_labels`.
 
@@ -24,7 +24,7 @@ class RelationConfig:
     batch: labels in a step.
     max_steps: batches grow so that training takes at most this many steps; 0: they never grow.
     learning_rate: at its peak.
-    weight_decay, warmup: see `Schedule`.
+    weight_decay, warmup: see `training.steps.Schedule`.
     unlabelled: unlabelled cells in a step, whose proxies are learned beside the labels; from `FEW_LABELS` labels on.
     probes: whether the proxies are known, if the space has them: the networks learn them, the process reads them.
     pretrained: whether training starts from the networks that ship, if any of this size do.
@@ -54,6 +54,7 @@ class RelationConfig:
     closing_rate: float = 0.67
 
     def __post_init__(self) -> None:
+        # Not those of `EnsembleConfig`, where 0 members or epochs are none.
         check_ranges(self, _RANGES)
         if self.width % 4:
             raise InputError(f"width must be a multiple of 4, the number of heads, got {self.width}")
@@ -71,20 +72,10 @@ class RelationConfig:
         unset = {name: value for name, value in usual.items() if not getattr(self, name)}
         return replace(self, **unset, unlabelled=self.unlabelled if n >= FEW_LABELS else 0)
 
-    def schedule(self, labels: int) -> Schedule:
-        """The schedule for this many labels, with every hyper-parameter set."""
-        return Schedule(
-            epochs=self.epochs,
-            batch=growing_batch(self.batch, labels, self.epochs, self.max_steps),
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            warmup=self.warmup,
-            patience=self.epochs,
-        )
-
 
 _FEW: dict[str, Any] = {"members": 2, "epochs": 30, "batch": 32, "learning_rate": 1.5e-3, "width": 64, "blocks": 2}
 _SOME: dict[str, Any] = {"members": 3, "epochs": 45, "batch": 32, "learning_rate": 3e-3, "width": 64, "blocks": 2}
+# `max_steps` applies here too: at 4,236 labels, batches grow to 283.
 _MANY: dict[str, Any] = {"members": 4, "epochs": 60, "batch": 128, "learning_rate": 1.5e-3, "width": 128, "blocks": 4}
 # The upper bounds keep a model file from demanding more memory or time than there is.
 _MAX_BREADTH = 1 << 16
